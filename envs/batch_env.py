@@ -1,0 +1,210 @@
+"""Many worlds of one task as a gymnasium.vector.VectorEnv: physics on threads, frames from the batch renderer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from mujoco.batch import Batch
+
+from envs.random import WorldRandom
+from envs.randomization import Randomization, Randomizer
+from envs.sensor import SensorConfig
+from envs.task import Task, TaskSpec
+from envs.vision import Vision, make_sensors
+from envs.world_parameters import WorldParameters
+
+
+def observation_space(spec: TaskSpec, keys: Sequence[str]) -> spaces.Dict:
+    """Of one world; keys among `state`, `privileged`, `images.<camera>`.
+
+    Raises:
+        ValueError: an observation that the task does not have.
+    """
+    every: dict[str, spaces.Space] = {
+        "state": spaces.Box(-np.inf, np.inf, (len(spec.state_names),), np.float32),
+        "privileged": spaces.Box(-np.inf, np.inf, (len(spec.privileged_names),), np.float32),
+    }
+    for name, lens in spec.cameras.items():
+        every[f"images.{name}"] = spaces.Box(0, 255, (lens.height, lens.width, 3), np.uint8)
+    for key in keys:
+        if key not in every:
+            raise ValueError(f"{spec.name} does not observe {key!r}; it has: {', '.join(every)}")
+    return spaces.Dict({key: every[key] for key in keys})
+
+
+def resolve_randomization(spec: TaskSpec, randomization: Randomization | str) -> Randomization:
+    """A preset of the task by name, or the randomization itself.
+
+    Raises:
+        ValueError: no such preset.
+    """
+    if isinstance(randomization, Randomization):
+        return randomization
+    if randomization not in spec.presets:
+        raise ValueError(f"{spec.name} has no randomization {randomization!r}; presets: {', '.join(spec.presets)}")
+    return spec.presets[randomization]
+
+
+class BatchEnv(VectorEnv):
+    """num_envs worlds of a task, stepped together; a world that ends starts its next episode in the same step.
+
+    Actions (A,) float32 in [-1, 1]. At the end of an episode the info has gymnasium's `final_obs` and `final_info`,
+    the latter with `success`, `terminated`, `steps`.
+
+    Args:
+        task: what happens in the worlds; one task object serves one environment.
+        num_envs: n.
+        randomization: one of the task's presets by name, or a Randomization.
+        observations: any of `state` (S,) float32, `images.<camera>` (H, W, 3) uint8 RGB, `privileged` (P,) float32;
+            without images nothing is rendered.
+        sensor: image formation, or None to see the rendered frames as they are.
+        threads: of physics and renderer; 0: all cores.
+        device: where frames are rendered, `cpu` or `cuda`.
+        shadows, samples: as in BatchRenderer.
+        maps: also render what `maps` returns.
+
+    Raises:
+        ValueError: no world, an unknown preset, observation, field or device.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        num_envs: int = 1,
+        *,
+        randomization: Randomization | str = "none",
+        observations: Sequence[str] | None = None,
+        sensor: SensorConfig | None = SensorConfig(),
+        threads: int = 0,
+        device: str = "cpu",
+        shadows: bool = False,
+        samples: int = 1,
+        maps: bool = False,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs must be at least 1, not {num_envs}")
+        spec = task.spec
+        self.task, self.num_envs, self.render_mode = task, num_envs, None
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_fps": round(1 / spec.control_dt)}
+        keys = ("state", *(f"images.{name}" for name in spec.cameras)) if observations is None else tuple(observations)
+        self.single_observation_space = observation_space(spec, keys)
+        self.single_action_space = spaces.Box(-1, 1, (len(spec.action_names),), np.float32)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._keys = keys
+        self._worlds = np.arange(num_envs)
+        self._batch = Batch(task.model, num_envs, threads)
+        # Dynamics and image noise draw from separate streams: a seed gives the same episode, seen or unseen.
+        self._random, self._noise = WorldRandom(self._worlds), WorldRandom(self._worlds + 2**40)
+        task.attach(self._batch, self._random)
+        sensors = make_sensors(spec, sensor, num_envs, self._noise)
+        groups = {"task": task.parameters, "sensor": next(iter(sensors.values())).params if sensors else {}}
+        self._parameters = WorldParameters(task.model, self._batch, dict(spec.cameras), groups)
+        randomization = resolve_randomization(spec, randomization)
+        self.randomizer = Randomizer(randomization, self._parameters.resolve, num_envs)
+        self._substeps = round(spec.control_dt / task.model.opt.timestep)
+        self._limit = round(spec.episode_seconds / spec.control_dt)
+        self._steps = np.zeros(num_envs, int)
+        seen = {name: sensors[name] for name in spec.cameras if f"images.{name}" in keys}
+        self.vision: Vision | None = None
+        if seen:
+            self.vision = Vision(
+                *(task.model, spec, self._batch, self._parameters, seen),
+                threads=self._batch.nthread,
+                device=device,
+                shadows=shadows,
+                samples=samples,
+                maps=maps,
+            )
+
+    def reset(self, *, seed: int | Sequence[int] | None = None, options: dict | None = None) -> tuple[dict, dict]:
+        """Start an episode in every world; world i has seed + i (or seed[i]), or goes on with its stream.
+
+        Raises:
+            ValueError: as many seeds as worlds were expected.
+        """
+        if seed is not None:
+            seeds = np.asarray(seed) if np.ndim(seed) else np.asarray(seed) + self._worlds
+            if seeds.shape != (self.num_envs,):
+                raise ValueError(f"{len(seeds)} seeds for {self.num_envs} worlds")
+            self._random.reseed(self._worlds, seeds)
+            self._noise.reseed(self._worlds, seeds + 2**40)
+        self._start(self._worlds)
+        return self._observe(self._worlds), {}
+
+    def _start(self, ids: np.ndarray) -> None:
+        """Begin a new episode in worlds ids (m,)."""
+        self.randomizer.draw(ids, self._random)
+        self._parameters.follow(ids)
+        self._batch.reset(ids, stage=0)
+        self.task.reset(ids)
+        self.task.measure(ids)
+        self._steps[ids] = 0
+        if self.vision is not None:
+            self.vision.reset(ids)
+
+    def _observe(self, ids: np.ndarray) -> dict[str, np.ndarray]:
+        """Observations of worlds ids (m,); arrays are the caller's own."""
+        frames = self.vision.observe(ids) if self.vision is not None else {}
+        observation = {}
+        for key in self._keys:
+            if key.startswith("images."):
+                observation[key] = frames[key.removeprefix("images.")]
+            else:
+                observation[key] = (self.task.state() if key == "state" else self.task.privileged())[ids]
+        return observation
+
+    def step(self, actions: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray, dict]:
+        """Act for one control step in every world.
+
+        Raises:
+            ValueError: an action of the wrong shape, or one that is not finite.
+        """
+        actions = np.asarray(actions, float)
+        if actions.shape != self.action_space.shape:
+            raise ValueError(f"actions of shape {actions.shape}; this environment takes {self.action_space.shape}")
+        if not np.isfinite(actions).all():
+            world = int(np.flatnonzero(~np.isfinite(actions).all(1))[0])
+            raise ValueError(f"the action for world {world} is not finite: {actions[world].tolist()}")
+        self.task.act(actions)
+        self._batch.step(nstep=self._substeps)
+        self.task.measure()
+        self._steps += 1
+        reward, terminated = self.task.reward(), self.task.terminated()
+        truncated = (self._steps >= self._limit) & ~terminated
+        ended = np.flatnonzero(terminated | truncated)
+        info = {}
+        if len(ended):
+            info = self._final(ended, terminated)
+            self._start(ended)
+        return self._observe(self._worlds), reward, terminated, truncated, info
+
+    def _final(self, ended: np.ndarray, terminated: np.ndarray) -> dict:
+        """Gymnasium's info on the episodes that just ended in worlds ended (m,)."""
+        last = self._observe(ended)
+        final_obs = np.full(self.num_envs, None, object)
+        for row, world in enumerate(ended):  # the format wants an object per world; few end at a time
+            final_obs[world] = {key: value[row] for key, value in last.items()}
+        mask = np.isin(self._worlds, ended)
+        final = {"success": self.task.success(), "terminated": terminated.copy(), "steps": self._steps.copy()}
+        final |= {f"_{name}": mask.copy() for name in final}
+        return {"final_obs": final_obs, "_final_obs": mask, "final_info": final, "_final_info": mask.copy()}
+
+    def privileged(self) -> np.ndarray:
+        """(n, P) float32 of the present state, whether observed or not."""
+        return self.task.privileged()
+
+    def labels(self) -> dict[str, np.ndarray]:
+        """(n,) float32 auxiliary labels of the present state."""
+        return self.task.labels()
+
+    def episode_parameters(self, world: int) -> dict[str, float]:
+        """What the randomization drew for one world's present episode."""
+        return self.randomizer.episode(world)
+
+    def close_extras(self, **kwargs: object) -> None:
+        """Stop the rendering threads."""
+        if self.vision is not None:
+            self.vision.close()

@@ -1,0 +1,140 @@
+"""What happens to light between the lens and an 8-bit frame, for many worlds at once and without a loop over them.
+
+Every function treats each world on its own and in a fixed order of operations, so that its result is the same in any
+batch; a neutral parameter changes no bit. Images are (n, H, W, 3) float32, RGB, 0-255.
+"""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+_RADIUS = 30  # px, of the widest blur
+_BANK = 2**20  # samples: drawing normal numbers anew for every pixel costs more than all the rest
+_JPEG_SIDE = 65000  # px, a little under the longest side that a JPEG can have
+
+
+def gaussian_weights(sigma: np.ndarray) -> np.ndarray:
+    """(n, R + 1) weights at distances 0..R px of Gaussians with sigma (n,) px, cut off at 3 sigma."""
+    distance = np.arange(_RADIUS + 1.0)
+    wide = np.maximum(sigma, 1e-3)[:, None]
+    return _normalized(np.exp(-0.5 * (distance / wide) ** 2) * (distance <= np.ceil(3 * sigma)[:, None]))
+
+
+def box_weights(length: np.ndarray) -> np.ndarray:
+    """(n, R + 1) weights at distances 0..R px when the scene moves by length (n,) px while the shutter is open."""
+    half = 0.5 * (1.0 + length)[:, None]  # a pixel is as wide as 1 px already
+    return _normalized(np.clip(half + 0.5 - np.arange(_RADIUS + 1.0), 0.0, 1.0))
+
+
+def _normalized(weights: np.ndarray) -> np.ndarray:
+    return (weights / (2 * weights.sum(1, keepdims=True) - weights[:, :1])).astype(np.float32)
+
+
+def blur(images: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
+    """Images filtered along one axis with symmetric weights (n, R + 1) per world; mirrored borders keep the mean."""
+    weights = weights.reshape(*weights.shape, 1, 1, 1)
+    radius = int(np.flatnonzero(weights.any(0)).max())
+    size = images.shape[axis]
+    padded = np.pad(images, [(radius, radius) if a == axis else (0, 0) for a in range(4)], mode="symmetric")
+
+    def shifted(by: int) -> np.ndarray:
+        return padded[(slice(None),) * axis + (slice(radius + by, radius + by + size),)]
+
+    out, pair = images * weights[:, 0], np.empty_like(images)
+    for k in range(1, radius + 1):
+        np.add(shifted(-k), shifted(k), out=pair)
+        pair *= weights[:, k]
+        out += pair
+    return out
+
+
+def vignette_map(height: int, width: int, center: tuple[float, float]) -> np.ndarray:
+    """(1, H, W, 3) squared distance from the optical axis at center (cx, cy) px, 1 in the farthest corner."""
+    x, y = (np.arange(width) - center[0]) ** 2, (np.arange(height) - center[1]) ** 2
+    squared = (y[:, None] + x) / max(max(x[0], x[-1]) + max(y[0], y[-1]), 1e-9)
+    return np.repeat(squared[None, :, :, None], 3, 3).astype(np.float32)
+
+
+def add_glare(images: np.ndarray, strength: np.ndarray, place: np.ndarray) -> None:
+    """Add, in place, a soft white blob of strength (n,) at place (n, 3): x, y, radius as fractions of the width."""
+    _, height, width, _ = images.shape
+    x, y, radius = (place * width).astype(np.float32).T[:, :, None]
+    column = np.exp(-0.5 * ((np.repeat(np.arange(width), 3).astype(np.float32) - x) / radius) ** 2)
+    row = np.exp(-0.5 * ((np.arange(height, dtype=np.float32) - y) / radius) ** 2) * 255 * strength[:, None]
+    images += (row[:, :, None] * column[:, None]).reshape(images.shape)
+
+
+@lru_cache(maxsize=2)
+def _noise_bank(size: int) -> np.ndarray:
+    """(windows, size) view of one long row of standard normal numbers, the same in every process."""
+    samples = np.random.default_rng(20260101).standard_normal(_BANK, np.float32)
+    return np.lib.stride_tricks.sliding_window_view(np.resize(samples, _BANK + size), size)
+
+
+def add_noise(images: np.ndarray, read: np.ndarray, shot: np.ndarray, draw: np.ndarray) -> None:
+    """Add, in place, noise of std sqrt(read^2 + shot^2 value), all (n,); draw (n,) in [0, 1) chooses the samples."""
+    bank = _noise_bank(images[0].size)
+    noise = bank[(draw * len(bank)).astype(np.int64)].reshape(images.shape)
+    if shot.any():
+        std = np.maximum(images, 0)
+        std *= _per_world(shot**2)
+        std += _per_world(read**2)
+        noise *= np.sqrt(std, out=std)
+    else:
+        # As the root of the square, to the bit what the branch above gives for a world without shot noise.
+        noise *= np.sqrt(_per_world(read**2))
+    images += noise
+
+
+def gain(images: np.ndarray, factors: np.ndarray) -> None:
+    """Multiply, in place, every channel by its factor (n, 3)."""
+    n, _, width, _ = images.shape
+    images *= np.tile(factors, width).reshape(n, 1, width, 3)
+
+
+def tone(images: np.ndarray, gamma: np.ndarray, contrast: np.ndarray, saturation: np.ndarray) -> None:
+    """The camera's image processor, in place: gamma, contrast about mid-grey, saturation about the luma, all (n,)."""
+    if (gamma != 1).any():
+        # x (x / 255)^(gamma - 1) and not 255 (x / 255)^gamma: exact where gamma is 1.
+        images *= np.power(np.maximum(images, 1e-3) / np.float32(255), _per_world(gamma - 1))
+    if (contrast != 1).any():
+        images *= _per_world(contrast)
+        images += _per_world(127.5 * (1 - contrast))
+    if (saturation != 1).any():
+        luma = np.float32(0.299) * images[..., 0]
+        luma += np.float32(0.587) * images[..., 1]
+        luma += np.float32(0.114) * images[..., 2]
+        luma *= (1 - saturation)[:, None, None]
+        images *= _per_world(saturation)
+        images += luma[..., None]
+
+
+def _per_world(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.float32)[:, None, None, None]
+
+
+def jpeg(frames: np.ndarray, quality: np.ndarray) -> None:
+    """Put uint8 frames, in place, through JPEG at quality (n,), rounded to tens from 10 to 100; under 0.5 is off.
+
+    Chroma is kept at full resolution (4:4:4): a policy's frame is a reduced one, whose camera subsampled the chroma of a
+    finer image. Then 8x8 blocks are independent, and one tall mosaic is to the byte what single files would be.
+    """
+    level = np.where(quality < 0.5, 0, np.clip(10 * np.rint(quality / 10), 10, 100)).astype(int)
+    most = max(1, _JPEG_SIDE // (frames.shape[1] + 7))
+    for q in np.unique(level[level > 0]):
+        ids = np.flatnonzero(level == q)
+        for part in np.array_split(ids, -(-len(ids) // most)):
+            frames[part] = _through_jpeg(frames[part], int(q))
+
+
+def _through_jpeg(frames: np.ndarray, quality: int) -> np.ndarray:
+    height, width = frames.shape[1:3]
+    blocks = np.pad(frames, ((0, 0), (0, -height % 8), (0, -width % 8), (0, 0)), mode="edge")
+    mosaic = cv2.cvtColor(blocks.reshape(-1, blocks.shape[2], 3), cv2.COLOR_RGB2BGR)
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    _, data = cv2.imencode(".jpg", mosaic, options)
+    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    assert decoded is not None
+    return decoded.reshape(blocks.shape)[:, :height, :width]

@@ -1,0 +1,225 @@
+"""LaneFollow: a small car with a wide-angle camera keeps to the road of a printed track."""
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch
+
+from envs.lane_follow.looks import PRESETS
+from envs.lane_follow.scene import CLUTTER, MARKINGS, NOMINAL_CAMERA, TRACK_GEOMS, WALLS, CameraMount, build_model
+from envs.lane_follow.track import TrackConfig, generate_track
+from envs.random import WorldRandom
+from envs.task import Task, TaskSpec
+
+WHEEL_RADIUS = 0.033  # m, as in car.xml
+PREVIEW = (0.0, 0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0)  # m ahead along the centre line
+NOMINAL = {"steer_max": 0.45, "steer_trim": 0.0, "slack": 0.01, "top_speed": 3.0}  # rad, rad, rad, m/s at throttle 1
+
+
+@dataclass(frozen=True)
+class LaneFollowConfig:
+    """What a LaneFollow world is made of.
+
+    Attributes:
+        layouts: number of track layouts in the model; worlds differ in layout too.
+        layout_seed: of the first; disjoint seeds give unseen layouts.
+        target_speed: m/s beyond which driving faster earns nothing.
+    """
+
+    layouts: int = 48
+    layout_seed: int = 0
+    track: TrackConfig = TrackConfig()
+    camera: CameraMount = NOMINAL_CAMERA
+    episode_seconds: float = 30.0
+    target_speed: float = 1.2
+
+
+class LaneFollow(Task):
+    """Drive along the dashed centre line, as the people in the recordings do; positive steering is right.
+
+    The episode fails when the car's middle crosses a white edge line. It succeeds with a lap completed and the road
+    never left.
+    """
+
+    def __init__(self, config: LaneFollowConfig = LaneFollowConfig()) -> None:
+        if config.layouts < 1:
+            raise ValueError(f"LaneFollow needs at least one layout, not {config.layouts}")
+        self.config = config
+        seeds = range(config.layout_seed, config.layout_seed + config.layouts)
+        self.tracks = [generate_track(seed, config.track) for seed in seeds]
+        self.model = build_model(self.tracks, config.track, config.camera)
+        self.spec = TaskSpec(
+            name="LaneFollow",
+            control_dt=0.05,
+            episode_seconds=config.episode_seconds,
+            action_names=("steering", "throttle"),
+            state_names=("last_steering", "last_throttle"),
+            privileged_names=(
+                *("offset", "sin_heading", "cos_heading", "speed", "side_speed", "yaw_rate", "wheel_angle"),
+                *("last_steering", "last_throttle", *NOMINAL, *(f"curvature_{d:g}m" for d in PREVIEW)),
+            ),
+            cameras={"front": config.camera.view},
+            label_names=("offset", "heading", "curvature"),
+            mask_geoms=(*TRACK_GEOMS,),
+            scene_fields=("geom_dataid", "geom_size"),
+            presets=PRESETS,
+        )
+        self._points = np.stack([t.points for t in self.tracks])
+        self._heading = np.stack([t.heading for t in self.tracks])
+        self._curvature = np.stack([t.curvature for t in self.tracks])
+        self._length = np.array([t.length for t in self.tracks])
+        self._step = self._length / config.track.points
+        self._preview = np.round(np.array(PREVIEW) / self._step[:, None]).astype(int)
+
+    def attach(self, batch: Batch, random: WorldRandom) -> None:
+        n = batch.nsim
+        self._random = random
+        self._qpos, self._qvel, self._ctrl = batch.bind("qpos"), batch.bind("qvel"), batch.bind("ctrl")
+        self._scene = {name: batch.expand(name) for name in ("geom_dataid", "geom_size", "geom_pos", "geom_quat")}
+        self.parameters = {name: np.full((n, 1), value) for name, value in NOMINAL.items()}
+        self.layout = np.zeros(n, int)
+        self._at = np.zeros(n, int)  # nearest sample of the centre line
+        self._linkage = np.zeros(n)  # rad, steering command behind the slack
+        self._action, self._last_action = np.zeros((n, 2)), np.zeros((n, 2))
+        self._along, self.progress = np.zeros(n), np.zeros(n)
+        self.offset, self._heading_error, self._speed = np.zeros(n), np.zeros(n), np.zeros((n, 2))
+        self._gained = np.zeros(n)
+
+    def reset(self, ids: np.ndarray) -> None:
+        m = len(ids)
+        draw = self._random.uniform(ids, 5)
+        self.layout[ids] = layout = self._random.integers(ids, 1, len(self.tracks))[:, 0]
+        self._at[ids] = at = (draw[:, 0] * self.config.track.points).astype(int)
+        heading = self._heading[layout, at]
+        offset = (2 * draw[:, 1] - 1) * 0.25 * self.config.track.road_width
+        yaw = heading + (2 * draw[:, 2] - 1) * 0.25
+        left = np.stack([-np.sin(heading), np.cos(heading)], 1)
+        self._qpos[ids, :2] = self._points[layout, at] + offset[:, None] * left
+        self._qpos[ids, 3:7] = np.stack([np.cos(yaw / 2), np.zeros(m), np.zeros(m), np.sin(yaw / 2)], 1)
+        speed = draw[:, 3] * self.config.target_speed
+        self._qvel[ids, :2] = speed[:, None] * np.stack([np.cos(yaw), np.sin(yaw)], 1)
+        self._qvel[np.ix_(ids, self._rolling)] = (speed / WHEEL_RADIUS)[:, None]
+        for buffer in (self._action, self._last_action, self._linkage, self.progress, self._gained):
+            buffer[ids] = 0
+        self._dress(ids, layout)
+
+    @property
+    def _rolling(self) -> np.ndarray:
+        wheels = ("front_left", "front_right", "rear_left", "rear_right")
+        return np.array([self.model.joint(f"roll_{wheel}").dofadr[0] for wheel in wheels])
+
+    def _dress(self, ids: np.ndarray, layout: np.ndarray) -> None:
+        """Lay out the track's meshes and strew markings, clutter and walls."""
+        model, scene = self.model, self._scene
+        for name in TRACK_GEOMS:
+            geom = model.geom(name).id
+            mesh = model.mesh(f"{name}0").id + layout * len(TRACK_GEOMS)
+            # The compiler moves every mesh into its own principal frame; the geom must move the other way.
+            scene["geom_dataid"][ids, geom] = mesh
+            scene["geom_pos"][ids, geom] = model.mesh_pos[mesh]
+            scene["geom_quat"][ids, geom] = model.mesh_quat[mesh]
+        first = {kind: model.geom(f"{kind}0").id for kind in ("marking", "clutter", "wall")}
+        u = self._random.uniform(ids, 6 * MARKINGS).reshape(-1, MARKINGS, 6)
+        self._place(ids, first["marking"], *self._beside(layout, u, 0.55, 1.6), (0.1, 0.5), (0.05, 0.25), None, u)
+        u = self._random.uniform(ids, 6 * CLUTTER).reshape(-1, CLUTTER, 6)
+        self._place(ids, first["clutter"], *self._beside(layout, u, 1.3, 4.0), (0.05, 0.4), (0.05, 0.4), (0.05, 0.8), u)
+        distance = self._points[layout].__abs__().max((1, 2))[:, None] + 0.6 + 3.0 * self._random.uniform(ids, WALLS)
+        for i, (x, y) in enumerate([(1, 0), (0, 1), (-1, 0), (0, -1)]):
+            scene["geom_pos"][ids, first["wall"] + i, :2] = distance[:, i, None] * [x, y]
+
+    def _beside(self, layout: np.ndarray, u: np.ndarray, near: float, far: float) -> tuple[np.ndarray, np.ndarray]:
+        """Places (m, k, 2) near to far road widths from the centre line, and whether each is clear of all road."""
+        width, points = self.config.track.road_width, self.config.track.points
+        at = (u[..., 0] * points).astype(int)
+        heading = self._heading[layout[:, None], at]
+        side = np.where(u[..., 1] < 0.5, -1, 1) * (near + (far - near) * (2 * u[..., 1] % 1)) * width
+        place = self._points[layout[:, None], at] + side[..., None] * np.stack([-np.sin(heading), np.cos(heading)], -1)
+        gap = np.linalg.norm(place[:, :, None] - self._points[layout][:, None, ::4], axis=-1).min(-1)
+        return place, gap > near * width * 0.95
+
+    def _place(self, ids, first, place, clear, length, width, height, u) -> None:
+        """Boxes at clear places, flat without a height; out of sight where the road is in the way."""
+        count = place.shape[1]
+        rows = np.ix_(ids, np.arange(first, first + count))
+        pos, size, quat = (self._scene[f"geom_{name}"] for name in ("pos", "size", "quat"))
+        tall = height is not None
+        half_height = (height[0] + (height[1] - height[0]) * u[..., 4]) if tall else np.full(u.shape[:2], 0.001)
+        size[rows] = np.stack(
+            [
+                length[0] + (length[1] - length[0]) * u[..., 2],
+                width[0] + (width[1] - width[0]) * u[..., 3],
+                half_height,
+            ],
+            -1,
+        )
+        pos[rows] = np.concatenate([place, np.where(clear, half_height if tall else 0.0, -5.0)[..., None]], -1)
+        angle = np.pi * u[..., 5]
+        quat[rows] = np.stack([np.cos(angle / 2), 0 * angle, 0 * angle, np.sin(angle / 2)], -1)
+
+    def act(self, action: np.ndarray) -> None:
+        self._last_action[:] = self._action
+        self._action[:] = np.clip(action, -1, 1)
+        p = {name: value[:, 0] for name, value in self.parameters.items()}
+        # MuJoCo's z axis points up: a right turn is negative.
+        wanted = -(self._action[:, 0] * p["steer_max"] + p["steer_trim"])
+        # Slack in the linkage is a play operator: the wheels follow only once the gap is taken up.
+        self._linkage = np.clip(self._linkage, wanted - p["slack"], wanted + p["slack"])
+        self._ctrl[:, :2] = self._linkage[:, None]
+        self._ctrl[:, 2] = self._action[:, 1] * p["top_speed"] / WHEEL_RADIUS
+
+    def measure(self, ids: np.ndarray | None = None) -> None:
+        everyone = ids is None
+        ids = np.arange(len(self.layout)) if everyone else ids
+        layout, count = self.layout[ids], self.config.track.points
+        near = (self._at[ids, None] + np.arange(-8, 17)) % count
+        delta = self._qpos[ids, None, :2] - self._points[layout[:, None], near]
+        best = np.argmin((delta * delta).sum(-1), 1)
+        at = near[np.arange(len(ids)), best]
+        delta = delta[np.arange(len(ids)), best]
+        c, s = np.cos(self._heading[layout, at]), np.sin(self._heading[layout, at])
+        along = at * self._step[layout] + delta[:, 0] * c + delta[:, 1] * s
+        length = self._length[layout]
+        gained = (along - self._along[ids] + length / 2) % length - length / 2 if everyone else np.zeros(len(ids))
+        self.progress[ids] += gained
+        self._gained[ids], self._along[ids], self._at[ids] = gained, along, at
+        self.offset[ids] = c * delta[:, 1] - s * delta[:, 0]
+        w, z = self._qpos[ids, 3], self._qpos[ids, 6]
+        yaw = 2 * np.arctan2(z, w)
+        self._heading_error[ids] = (yaw - self._heading[layout, at] + np.pi) % (2 * np.pi) - np.pi
+        c, s = np.cos(yaw), np.sin(yaw)
+        vx, vy = self._qvel[ids, 0], self._qvel[ids, 1]
+        self._speed[ids] = np.stack([c * vx + s * vy, c * vy - s * vx], 1)
+
+    def state(self) -> np.ndarray:
+        return self._action.astype(np.float32)
+
+    def _ahead(self) -> np.ndarray:
+        """(n, len(PREVIEW)) curvature of the centre line ahead, 1/m."""
+        index = (self._at[:, None] + self._preview[self.layout]) % self.config.track.points
+        return self._curvature[self.layout[:, None], index]
+
+    def privileged(self) -> np.ndarray:
+        columns = [
+            *(2 * self.offset / self.config.track.road_width, np.sin(self._heading_error), np.cos(self._heading_error)),
+            *(self._speed[:, 0], self._speed[:, 1], self._qvel[:, 5], self._qpos[:, 7], *self._action.T),
+            *(10 * (value[:, 0] - NOMINAL[name]) for name, value in self.parameters.items()),
+        ]
+        return np.concatenate([np.stack(columns, 1), self._ahead()], 1).astype(np.float32)
+
+    def labels(self) -> dict[str, np.ndarray]:
+        values = (2 * self.offset / self.config.track.road_width, self._heading_error, self._ahead()[:, 2:5].mean(1))
+        return {name: value.astype(np.float32) for name, value in zip(self.spec.label_names, values, strict=True)}
+
+    def reward(self) -> np.ndarray:
+        progress = np.minimum(self._gained / (self.config.target_speed * self.spec.control_dt), 1.0)
+        off = 2 * self.offset / self.config.track.road_width
+        jerk = self._action - self._last_action
+        reward = progress - 0.5 * off**2 - 0.3 * jerk[:, 0] ** 2 - 0.1 * jerk[:, 1] ** 2 - 10.0 * self.terminated()
+        return reward.astype(np.float32)
+
+    def terminated(self) -> np.ndarray:
+        return np.abs(self.offset) > self.config.track.road_width / 2
+
+    def success(self) -> np.ndarray:
+        return ~self.terminated() & (self.progress >= self._length[self.layout])

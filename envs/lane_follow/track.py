@@ -1,0 +1,122 @@
+"""Closed tracks from a seed: straights and arcs around a random polygon, as on a printed mat."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class TrackConfig:
+    """Geometry shared by all layouts, in metres; nominal values are those measured on the recordings.
+
+    Attributes:
+        road_width: between the centres of the two white edge lines.
+        extent: (min, max) mean distance of the polygon's corners from the middle of the mat.
+        radius: (min, max) radius of the centre line in a corner.
+        corners: (min, max) number of corners.
+        points: samples of the centre line per layout.
+    """
+
+    road_width: float = 0.60
+    line_width: float = 0.045
+    dash_width: float = 0.035
+    dash_length: float = 0.234
+    dash_gap: float = 0.175
+    extent: tuple[float, float] = (1.7, 2.9)
+    radius: tuple[float, float] = (0.50, 1.6)
+    corners: tuple[int, int] = (4, 8)
+    points: int = 320
+
+
+@dataclass(frozen=True)
+class Track:
+    """The centre line of one closed layout, sampled at equal distances in driving direction.
+
+    Attributes:
+        points: (P, 2) m.
+        heading: (P,) rad, unwrapped.
+        curvature: (P,) 1/m, positive to the left.
+        length: m, of the closed line.
+    """
+
+    points: np.ndarray
+    heading: np.ndarray
+    curvature: np.ndarray
+    length: float
+
+    @property
+    def normal(self) -> np.ndarray:
+        """(P, 2) unit vectors to the left of the driving direction."""
+        return np.stack([-np.sin(self.heading), np.cos(self.heading)], 1)
+
+
+def _fillet(corners: np.ndarray, reach: np.ndarray, spacing: float) -> np.ndarray:
+    """Dense closed line along a polygon whose corner i is cut by an arc touching its edges at reach[i] from it."""
+    pieces = []
+    for before, corner, after, t in zip(np.roll(corners, 1, 0), corners, np.roll(corners, -1, 0), reach, strict=True):
+        a, b = (before - corner) / np.linalg.norm(before - corner), (after - corner) / np.linalg.norm(after - corner)
+        turn = np.pi - np.arccos(np.clip(a @ b, -1, 1))
+        radius = t / np.tan(turn / 2)
+        inward = (a + b) / np.linalg.norm(a + b)
+        centre = corner + inward * np.hypot(radius, t)
+        start = corner + a * t - centre
+        side = np.sign(a[0] * b[1] - a[1] * b[0])  # -1 turns left, +1 right
+        angle = -side * np.linspace(0, turn, max(int(radius * turn / spacing), 2))
+        c, s = np.cos(angle), np.sin(angle)
+        pieces.append(centre + np.stack([c * start[0] - s * start[1], s * start[0] + c * start[1]], 1))
+    line = np.concatenate(pieces)
+    return np.concatenate([line, line[:1]])
+
+
+def _resample(line: np.ndarray, points: int) -> Track:
+    """Sample a closed dense line at equal distances; curvature by central differences of the heading."""
+    distance = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    at = np.linspace(0, distance[-1], points, endpoint=False)
+    xy = np.stack([np.interp(at, distance, line[:, k]) for k in range(2)], 1)
+    tangent = np.roll(xy, -1, 0) - np.roll(xy, 1, 0)
+    heading = np.unwrap(np.arctan2(tangent[:, 1], tangent[:, 0]))
+    total = 2 * np.pi * np.round((heading[-1] - heading[0]) / (2 * np.pi))
+    ahead, behind = np.append(heading[1:], heading[0] + total), np.append(heading[-1] - total, heading[:-1])
+    step = distance[-1] / points
+    return Track(xy, heading, (ahead - behind) / (2 * step), float(distance[-1]))
+
+
+def _valid(track: Track, config: TrackConfig) -> bool:
+    """No corner tighter than allowed, and no two stretches of road closer than their width and shoulders."""
+    if np.abs(track.curvature).max() > 1.05 / config.radius[0]:
+        return False
+    gap = np.linalg.norm(track.points[:, None] - track.points[None], axis=2)
+    step = track.length / len(track.points)
+    index = np.arange(len(track.points))
+    along = np.abs(index[:, None] - index[None])
+    along = np.minimum(along, len(index) - along) * step
+    apart = 1.3 * config.road_width
+    return bool((gap[along > np.pi * apart / 2 + config.radius[0]] > apart).all())
+
+
+def generate_track(seed: int, config: TrackConfig = TrackConfig()) -> Track:
+    """A closed track from a seed, clockwise or counter-clockwise.
+
+    Raises:
+        ValueError: the configuration leaves no valid track (1000 candidates tried).
+    """
+    random = np.random.default_rng(seed)
+    for _ in range(1000):
+        n = int(random.integers(config.corners[0], config.corners[1] + 1))
+        angle = 2 * np.pi * (np.arange(n) + random.uniform(-0.3, 0.3, n)) / n
+        extent = random.uniform(*config.extent) * random.uniform(0.45, 1.25, n)
+        corners = extent[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1) * random.uniform(0.75, 1.3, 2)
+        edge = np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1)
+        a, b = np.roll(corners, 1, 0) - corners, np.roll(corners, -1, 0) - corners
+        inner = np.arccos(np.clip((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1), -1, 1))
+        reach = random.uniform(*config.radius, n) / np.tan(inner / 2)
+        # An arc takes at most 49 % of either edge, so that neighbours never meet.
+        reach = np.minimum(reach, 0.49 * np.minimum(edge, np.roll(edge, 1)))
+        if (reach * np.tan(inner / 2) < config.radius[0]).any() or (np.pi - inner < 0.05).any():
+            continue
+        track = _resample(_fillet(corners, reach, 0.01), config.points)
+        if _valid(track, config):
+            if random.random() < 0.5:
+                return track
+            return _resample(np.concatenate([track.points[::-1], track.points[-1:]]), config.points)
+    raise ValueError(f"no valid track for seed {seed} in 1000 tries: widen `extent` or lower `radius` in {config}")

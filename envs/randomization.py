@@ -1,0 +1,220 @@
+"""Domain randomization as data: which field, which distribution, which operation, on which names.
+
+After mjlab and Tobin et al. 2017 (domain randomization): every draw starts from the nominal value, so nothing
+accumulates over resets, and the draw is kept, so that an episode can say in which world it took place.
+"""
+
+import dataclasses
+import difflib
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from envs.random import WorldRandom
+
+DISTRIBUTIONS = ("uniform", "log-uniform", "normal", "choice")
+OPERATIONS = ("set", "add", "scale")
+
+
+@dataclass(frozen=True)
+class Vary:
+    """One randomized quantity.
+
+    Attributes:
+        field: a model field (`geom_rgba`, `body_mass`, ...), or `sensor.NAME`, `camera.NAME`, `task.NAME`.
+        distribution: uniform or log-uniform in [low, high], normal with (mean, std), choice of any of range.
+        range: (low, high), (mean, std), or the choices.
+        operation: set to the draw, add it to the nominal value, or scale the nominal value by it.
+        names: regular expression over the whole names of the field's objects.
+        components: which entries of a vector field; all of them when empty.
+        each: "value" draws every entry on its own, "name" one number per object, "world" one number for all.
+    """
+
+    field: str
+    distribution: str
+    range: tuple[float, ...]
+    operation: str = "scale"
+    names: str = ".*"
+    components: tuple[int, ...] = ()
+    each: str = "name"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "range", tuple(self.range))
+        object.__setattr__(self, "components", tuple(self.components))
+        for value, valid, what in (
+            (self.distribution, DISTRIBUTIONS, "distribution"),
+            (self.operation, OPERATIONS, "operation"),
+            (self.each, ("value", "name", "world"), "each"),
+        ):
+            if value not in valid:
+                raise ValueError(f"{self.field}: {what} {value!r} is not one of {', '.join(valid)}")
+        if self.distribution != "choice" and len(self.range) != 2 or not self.range:
+            raise ValueError(f"{self.field}: range {self.range} must be two numbers (or choices, for choice)")
+        if not np.isfinite(self.range).all():
+            raise ValueError(f"{self.field}: range {self.range} is not finite")
+        if self.distribution in ("uniform", "log-uniform") and self.range[0] > self.range[1]:
+            raise ValueError(f"{self.field}: range {self.range} has its low end above its high end")
+        if self.distribution == "log-uniform" and self.range[0] <= 0:
+            raise ValueError(f"{self.field}: a log-uniform range must be positive, not {self.range}")
+
+    def draw(self, random: WorldRandom, ids: np.ndarray, k: int, width: float) -> np.ndarray:
+        """(m, k) numbers; width in [0, 1] narrows the range towards its neutral value (ADR)."""
+        if self.distribution == "choice":
+            return np.asarray(self.range)[random.integers(ids, k, len(self.range))]
+        if self.distribution == "normal":
+            mean, std = self.range
+            return mean + width * std * np.clip(random.normal(ids, k), -3, 3)
+        log = self.distribution == "log-uniform"
+        low, high = np.log(self.range) if log else self.range
+        # Only a relative change has a neutral value of its own; a set one narrows around its middle.
+        neutral = {"scale": 0.0 if log else 1.0, "add": 0.0}.get(self.operation, (low + high) / 2)
+        centre = np.clip(neutral, low, high)
+        low, high = centre + width * (low - centre), centre + width * (high - centre)
+        value = low + (high - low) * random.uniform(ids, k)
+        return np.exp(value) if log else value
+
+    def apply(self, nominal: np.ndarray, draw: np.ndarray) -> np.ndarray:
+        """The operation, elementwise."""
+        if self.operation == "add":
+            return nominal + draw
+        return nominal * draw if self.operation == "scale" else np.broadcast_to(draw, np.shape(nominal))
+
+
+@dataclass(frozen=True)
+class Randomization:
+    """A named set of quantities to vary; `Randomization()` varies nothing."""
+
+    varied: tuple[Vary, ...] = ()
+    name: str = "none"
+
+    @staticmethod
+    def from_dict(data: Mapping, name: str) -> "Randomization":
+        """From parsed TOML or JSON: {"vary": [{"field": ..., "range": [...], ...}, ...]}.
+
+        Raises:
+            ValueError: an unknown key or a bad value; the message says which entry.
+        """
+        known = [f.name for f in dataclasses.fields(Vary)]
+        if set(data) - {"vary", "name"}:
+            raise ValueError(
+                f"{name}: unknown {sorted(set(data) - {'vary', 'name'})}; a randomization has [[vary]] tables"
+            )
+        varied = []
+        for number, entry in enumerate(data.get("vary", []), 1):
+            unknown = sorted(set(entry) - set(known))
+            if unknown:
+                raise ValueError(f"{name}, entry {number}: unknown key {unknown[0]!r}; valid: {', '.join(known)}")
+            try:
+                varied.append(Vary(**entry))
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"{name}, entry {number}: {error}") from None
+        return Randomization(tuple(varied), name)
+
+    @staticmethod
+    def load(path: str | Path) -> "Randomization":
+        """Read a TOML file.
+
+        Raises:
+            ValueError: not TOML, or not a randomization; one line that names the file and the place.
+            FileNotFoundError: no such file.
+        """
+        path = Path(path)
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is not valid TOML: {error}") from None
+        return Randomization.from_dict(data, str(path))
+
+    def to_dict(self) -> dict:
+        """Plain data that from_dict reads back."""
+        return {"name": self.name, "vary": [dataclasses.asdict(v) for v in self.varied]}
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where one field's values live: write-through arrays per world and what they start from.
+
+    Attributes:
+        values: (n, objects, components) view of the live array.
+        nominal: (objects, components).
+        names: of the objects.
+    """
+
+    values: np.ndarray
+    nominal: np.ndarray
+    names: tuple[str, ...]
+
+
+def suggest(word: str, valid: Iterable[str]) -> str:
+    """The valid names that word may have meant, or all of them."""
+    valid = sorted(set(valid) - {""})
+    near = difflib.get_close_matches(word, valid, n=5, cutoff=0.6)
+    return f"did you mean {', '.join(near)}?" if near else f"valid: {', '.join(valid)}"
+
+
+class Randomizer:
+    """A Randomization bound to live arrays of n worlds; draws at reset, remembers what it drew.
+
+    Args:
+        randomization: what to vary.
+        resolve: Target of a field name.
+        num_worlds: n.
+
+    Attributes:
+        labels: (D,) names of the drawn numbers, `field/name`.
+        drawn: (n, D) the numbers drawn at each world's last reset; NaN before the first.
+        width: in [0, 1], how much of every range is in use (1 unless automatic domain randomization narrows it).
+
+    Raises:
+        ValueError: a field, name or component that is not there; the valid ones are listed.
+    """
+
+    def __init__(self, randomization: Randomization, resolve: Callable[[str], Target], num_worlds: int) -> None:
+        self.randomization, self.width = randomization, 1.0
+        self._bound: list[tuple[Vary, Target, np.ndarray, np.ndarray, slice]] = []
+        self.labels: list[str] = []
+        for vary in randomization.varied:
+            target = resolve(vary.field)
+            try:
+                pattern = re.compile(vary.names)
+            except re.error as error:
+                raise ValueError(f"{vary.field}: names {vary.names!r} is not a regular expression: {error}") from None
+            rows = np.array([i for i, name in enumerate(target.names) if pattern.fullmatch(name)], int)
+            if not len(rows):
+                raise ValueError(f"{vary.field}: no name matches {vary.names!r}; {suggest(vary.names, target.names)}")
+            size = target.nominal.shape[1]
+            columns = np.array(vary.components or range(size), int)
+            if columns.min() < 0 or columns.max() >= size:
+                raise ValueError(f"{vary.field}: components {vary.components} are not all in 0…{size - 1}")
+            first = len(self.labels)
+            self.labels += {
+                "world": [vary.field],
+                "name": [f"{vary.field}/{target.names[r]}" for r in rows],
+                "value": [f"{vary.field}/{target.names[r]}[{c}]" for r in rows for c in columns],
+            }[vary.each]
+            self._bound.append((vary, target, rows, columns, slice(first, len(self.labels))))
+        self.drawn = np.full((num_worlds, len(self.labels)), np.nan)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The varied fields, each once."""
+        return tuple(dict.fromkeys(vary.field for vary, *_ in self._bound))
+
+    def draw(self, ids: np.ndarray, random: WorldRandom) -> None:
+        """Draw anew for worlds ids (m,), from nominal."""
+        for _, target, rows, columns, _ in self._bound:
+            target.values[np.ix_(ids, rows, columns)] = target.nominal[np.ix_(rows, columns)]
+        for vary, target, rows, columns, where in self._bound:
+            drawn = vary.draw(random, ids, where.stop - where.start, self.width)
+            self.drawn[ids, where] = drawn
+            shape = {"world": (-1, 1, 1), "name": (-1, len(rows), 1), "value": (-1, len(rows), len(columns))}[vary.each]
+            index = np.ix_(ids, rows, columns)
+            target.values[index] = vary.apply(target.values[index], drawn.reshape(shape))
+
+    def episode(self, world: int) -> dict[str, float]:
+        """What was drawn for one world's present episode."""
+        return dict(zip(self.labels, self.drawn[world].tolist(), strict=True))

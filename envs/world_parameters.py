@@ -1,0 +1,163 @@
+"""Where every randomizable quantity of a batch of worlds lives: model fields, sensors, lenses, the task's own."""
+
+import mujoco
+import numpy as np
+from mujoco.batch import MODEL_FIELDS, Batch
+
+from envs.camera import Camera
+from envs.randomization import Target, suggest
+
+LENS = {"zoom": 1.0, "cx": 0.0, "cy": 0.0, "k1": 0.0, "k2": 0.0}  # zoom scales fx and fy; the others are added
+ROTATION = ("pitch", "yaw", "roll")  # rad, added to the camera's mounting: down, right, clockwise in the image
+
+_OBJECTS = {
+    "geom": mujoco.mjtObj.mjOBJ_GEOM,
+    "mat": mujoco.mjtObj.mjOBJ_MATERIAL,
+    "light": mujoco.mjtObj.mjOBJ_LIGHT,
+    "cam": mujoco.mjtObj.mjOBJ_CAMERA,
+    "body": mujoco.mjtObj.mjOBJ_BODY,
+    "jnt": mujoco.mjtObj.mjOBJ_JOINT,
+    "actuator": mujoco.mjtObj.mjOBJ_ACTUATOR,
+    "site": mujoco.mjtObj.mjOBJ_SITE,
+    "tendon": mujoco.mjtObj.mjOBJ_TENDON,
+    "eq": mujoco.mjtObj.mjOBJ_EQUALITY,
+    "pair": mujoco.mjtObj.mjOBJ_PAIR,
+}
+
+
+def _names(model: mujoco.MjModel, field: str, count: int) -> tuple[str, ...]:
+    kind = field.split("_")[0]
+    if kind == "dof":
+        return tuple(model.joint(int(j)).name for j in model.dof_jntid)
+    if kind in _OBJECTS:
+        return tuple(mujoco.mj_id2name(model, _OBJECTS[kind], i) or "" for i in range(count))
+    return tuple([field] * count)
+
+
+class WorldParameters:
+    """Resolves field names to live arrays over n worlds, and carries out what follows from a change.
+
+    Args:
+        model: the model the batch was made of.
+        batch: n worlds; its fields are expanded as they are asked for.
+        cameras: lenses by name.
+        groups: further arrays by prefix, `{"task": {"slack": (n, k)}, "sensor": {...}}`.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        batch: Batch,
+        cameras: dict[str, Camera],
+        groups: dict[str, dict[str, np.ndarray]],
+    ) -> None:
+        self._model, self._batch, self._cameras = model, batch, cameras
+        n = batch.nsim
+        own = {name: np.full((n, 1), value) for name, value in LENS.items()} | {r: np.zeros((n, 1)) for r in ROTATION}
+        self._groups = {"camera": own, **groups}
+        self._touched: set[str] = set()
+
+    def resolve(self, field: str) -> Target:
+        """Where a field lives.
+
+        Raises:
+            ValueError: no such field; near misses or all valid names are listed.
+        """
+        prefix, _, name = field.partition(".")
+        if prefix in self._groups:
+            if name not in self._groups[prefix]:
+                raise ValueError(f"no randomizable field {field!r}: {suggest(name, self._groups[prefix])}")
+            values = self._groups[prefix][name]
+            self._touched.add(field)
+            return Target(values[:, None], values[:1].copy(), (prefix,))
+        if field not in MODEL_FIELDS or not hasattr(self._model, field) and not field.startswith("opt."):
+            valid = [*MODEL_FIELDS, *(f"{p}.{k}" for p, group in self._groups.items() for k in group)]
+            raise ValueError(f"no randomizable field {field!r}: {suggest(field, valid)}")
+        nominal = np.atleast_1d(np.array(_get(self._model, field), float))
+        if nominal.size == 0:
+            raise ValueError(f"{field}: this model has none")
+        nominal = nominal.reshape(len(nominal), -1)
+        if field.startswith("opt."):
+            nominal = nominal.reshape(1, -1)
+        values = self._batch.expand(field).reshape(self._batch.nsim, *nominal.shape)
+        self._touched.add(field)
+        if field == "body_mass":
+            self._batch.expand("body_inertia")
+        return Target(values, nominal, _names(self._model, field, len(nominal)))
+
+    @property
+    def model_fields(self) -> tuple[str, ...]:
+        """The model fields that were resolved."""
+        return tuple(sorted(f for f in self._touched if f.partition(".")[0] not in self._groups))
+
+    def follow(self, ids: np.ndarray) -> None:
+        """Carry out what follows from new values in worlds ids (m,): inertia, camera rotation, derived constants."""
+        batch, model = self._batch, self._model
+        if "body_mass" in self._touched:
+            ratio = batch.expand("body_mass")[ids] / np.where(model.body_mass > 0, model.body_mass, 1)
+            batch.expand("body_inertia")[ids] = model.body_inertia * ratio[..., None]
+        if any(f"camera.{name}" in self._touched for name in ROTATION):
+            pitch, yaw, roll = (self._groups["camera"][name][ids, 0] for name in ROTATION)
+            turn = _quat_from_camera_angles(pitch, yaw, roll)
+            quat = batch.expand("cam_quat")
+            for name in self._cameras:
+                camera = model.camera(name).id
+                quat[ids, camera] = _quat_multiply(model.cam_quat[camera], turn)
+        if any(f in mujoco.MjModel._setconst_inputs or f.startswith("opt.") for f in self.model_fields):
+            batch.set_const(ids)
+
+    @property
+    def own_lens(self) -> bool:
+        """Whether lenses differ between worlds."""
+        return any(f"camera.{name}" in self._touched for name in LENS)
+
+    def lenses(self, name: str, ids: np.ndarray) -> list[Camera]:
+        """The lens of camera name in worlds ids (m,)."""
+        base, own = self._cameras[name], self._groups["camera"]
+        cameras = []
+        for i in ids:
+            zoom, cx, cy, k1, k2 = (float(own[key][i, 0]) for key in LENS)
+            distortion = list(base.distortion)
+            for k, change in enumerate((k1, k2)[: len(distortion)]):
+                distortion[k] += change
+            cameras.append(
+                Camera(
+                    base.width,
+                    base.height,
+                    base.fx * zoom,
+                    base.fy * zoom,
+                    base.cx + cx,
+                    base.cy + cy,
+                    tuple(distortion),
+                    base.model,
+                )  # fmt: skip
+            )
+        return cameras
+
+
+def _get(model: mujoco.MjModel, field: str):
+    return getattr(model.opt, field[4:]) if field.startswith("opt.") else getattr(model, field)
+
+
+def _quat_from_camera_angles(pitch: np.ndarray, yaw: np.ndarray, roll: np.ndarray) -> np.ndarray:
+    """(m, 4) turns in MuJoCo's camera frame (x right, y up, z back): pitch down, then yaw right, then roll."""
+    zero = np.zeros_like(pitch)
+    about_x = np.stack([np.cos(pitch / 2), -np.sin(pitch / 2), zero, zero], -1)
+    about_y = np.stack([np.cos(yaw / 2), zero, -np.sin(yaw / 2), zero], -1)
+    about_z = np.stack([np.cos(roll / 2), zero, zero, -np.sin(roll / 2)], -1)
+    return _quat_multiply(_quat_multiply(about_y, about_x), about_z)
+
+
+def _quat_multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Hamilton product of quaternions (..., 4), w x y z."""
+    aw, ax, ay, az = np.moveaxis(np.asarray(a), -1, 0)
+    bw, bx, by, bz = np.moveaxis(np.asarray(b), -1, 0)
+    return np.stack(
+        [
+            aw * bw - ax * bx - ay * by - az * bz,
+            aw * bx + ax * bw + ay * bz - az * by,
+            aw * by - ax * bz + ay * bw + az * bx,
+            aw * bz + ax * by - ay * bx + az * bw,
+        ],
+        -1,
+    )

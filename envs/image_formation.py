@@ -117,8 +117,8 @@ def _per_world(values: np.ndarray) -> np.ndarray:
 def jpeg(frames: np.ndarray, quality: np.ndarray) -> None:
     """Put uint8 frames, in place, through JPEG at quality (n,), rounded to tens from 10 to 100; under 0.5 is off.
 
-    Chroma is kept at full resolution (4:4:4): a policy's frame is a reduced one, whose camera subsampled the chroma of a
-    finer image. Then 8x8 blocks are independent, and one tall mosaic is to the byte what single files would be.
+    Chroma is kept at full resolution (4:4:4): the camera subsampled the chroma of an image that was finer than a
+    policy's. Then 8x8 blocks are independent, and one tall mosaic is to the byte what single files would be.
     """
     level = np.where(quality < 0.5, 0, np.clip(10 * np.rint(quality / 10), 10, 100)).astype(int)
     most = max(1, _JPEG_SIDE // (frames.shape[1] + 7))

@@ -14,7 +14,7 @@ from envs.task import Task, TaskSpec
 
 WHEEL_RADIUS = 0.033  # m, as in car.xml
 PREVIEW = (0.0, 0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0)  # m ahead along the centre line
-NOMINAL = {"steer_max": 0.45, "steer_trim": 0.0, "slack": 0.01, "top_speed": 3.0}  # rad, rad, rad, m/s at throttle 1
+NOMINAL = {"steer_max": 0.48, "steer_trim": 0.0, "slack": 0.01, "top_speed": 4.0}  # rad, rad, rad, m/s at throttle 1
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class LaneFollowConfig:
     Attributes:
         layouts: number of track layouts in the model; worlds differ in layout too.
         layout_seed: of the first; disjoint seeds give unseen layouts.
-        target_speed: m/s beyond which driving faster earns nothing.
+        target_speed: m/s that earns most; people in the recordings drove 3.9 road widths a second.
     """
 
     layouts: int = 48
@@ -32,7 +32,7 @@ class LaneFollowConfig:
     track: TrackConfig = TrackConfig()
     camera: CameraMount = NOMINAL_CAMERA
     episode_seconds: float = 30.0
-    target_speed: float = 1.2
+    target_speed: float = 1.8
 
 
 class LaneFollow(Task):
@@ -172,7 +172,7 @@ class LaneFollow(Task):
         everyone = ids is None
         ids = np.arange(len(self.layout)) if everyone else ids
         layout, count = self.layout[ids], self.config.track.points
-        near = (self._at[ids, None] + np.arange(-8, 17)) % count
+        near = (self._at[ids, None] + np.arange(-6, 13)) % count
         delta = self._qpos[ids, None, :2] - self._points[layout[:, None], near]
         best = np.argmin((delta * delta).sum(-1), 1)
         at = near[np.arange(len(ids)), best]
@@ -212,10 +212,11 @@ class LaneFollow(Task):
         return {name: value.astype(np.float32) for name, value in zip(self.spec.label_names, values, strict=True)}
 
     def reward(self) -> np.ndarray:
-        progress = np.minimum(self._gained / (self.config.target_speed * self.spec.control_dt), 1.0)
+        progress = self._gained / (self.config.target_speed * self.spec.control_dt)
+        progress = 1 - np.abs(1 - progress)
         off = 2 * self.offset / self.config.track.road_width
         jerk = self._action - self._last_action
-        reward = progress - 0.5 * off**2 - 0.3 * jerk[:, 0] ** 2 - 0.1 * jerk[:, 1] ** 2 - 10.0 * self.terminated()
+        reward = progress - 0.5 * off**2 - 1.0 * jerk[:, 0] ** 2 - 0.3 * jerk[:, 1] ** 2 - 10.0 * self.terminated()
         return reward.astype(np.float32)
 
     def terminated(self) -> np.ndarray:

@@ -7,7 +7,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class TrackConfig:
-    """Geometry shared by all layouts, in metres; nominal values are those measured on the recordings.
+    """Geometry shared by all layouts, in metres.
+
+    The proportions are those measured on the recordings; they hold no scale, so a road of 0.5 m is assumed.
 
     Attributes:
         road_width: between the centres of the two white edge lines.
@@ -17,15 +19,15 @@ class TrackConfig:
         points: samples of the centre line per layout.
     """
 
-    road_width: float = 0.60
-    line_width: float = 0.045
-    dash_width: float = 0.035
-    dash_length: float = 0.234
-    dash_gap: float = 0.175
-    extent: tuple[float, float] = (1.7, 2.9)
-    radius: tuple[float, float] = (0.50, 1.6)
-    corners: tuple[int, int] = (4, 8)
-    points: int = 320
+    road_width: float = 0.50
+    line_width: float = 0.037
+    dash_width: float = 0.029
+    dash_length: float = 0.195
+    dash_gap: float = 0.145
+    extent: tuple[float, float] = (2.2, 4.2)
+    radius: tuple[float, float] = (0.55, 4.0)
+    corners: tuple[int, int] = (5, 11)
+    points: int = 600
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,12 @@ def generate_track(seed: int, config: TrackConfig = TrackConfig()) -> Track:
     for _ in range(1000):
         n = int(random.integers(config.corners[0], config.corners[1] + 1))
         angle = 2 * np.pi * (np.arange(n) + random.uniform(-0.3, 0.3, n)) / n
-        extent = random.uniform(*config.extent) * random.uniform(0.45, 1.25, n)
+        extent = random.uniform(*config.extent) * random.uniform(0.35, 1.25, n)
         corners = extent[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1) * random.uniform(0.75, 1.3, 2)
         edge = np.linalg.norm(np.roll(corners, -1, 0) - corners, axis=1)
         a, b = np.roll(corners, 1, 0) - corners, np.roll(corners, -1, 0) - corners
         inner = np.arccos(np.clip((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1), -1, 1))
-        reach = random.uniform(*config.radius, n) / np.tan(inner / 2)
+        reach = np.exp(random.uniform(*np.log(config.radius), n)) / np.tan(inner / 2)
         # An arc takes at most 49 % of either edge, so that neighbours never meet.
         reach = np.minimum(reach, 0.49 * np.minimum(edge, np.roll(edge, 1)))
         if (reach * np.tan(inner / 2) < config.radius[0]).any() or (np.pi - inner < 0.05).any():

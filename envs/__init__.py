@@ -1,0 +1,1 @@
+"""Simulated worlds: models, tasks, randomization, cameras, batched physics and rendering."""

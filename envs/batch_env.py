@@ -1,5 +1,6 @@
 """Many worlds of one task as a gymnasium.vector.VectorEnv: physics on threads, frames from the batch renderer."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,8 @@ from envs.task import Task, TaskSpec
 from envs.vision import Vision, make_sensors
 from envs.world_parameters import WorldParameters
 
+LIMIT = 10.0  # of state and privileged observations; tasks scale theirs to about 1
+
 
 def observation_space(spec: TaskSpec, keys: Sequence[str]) -> spaces.Dict:
     """Of one world; keys among `state`, `privileged`, `images.<camera>`.
@@ -23,11 +26,11 @@ def observation_space(spec: TaskSpec, keys: Sequence[str]) -> spaces.Dict:
         ValueError: an observation that the task does not have.
     """
     every: dict[str, spaces.Space] = {
-        "state": spaces.Box(-np.inf, np.inf, (len(spec.state_names),), np.float32),
-        "privileged": spaces.Box(-np.inf, np.inf, (len(spec.privileged_names),), np.float32),
+        "state": spaces.Box(-LIMIT, LIMIT, (len(spec.state_names),), np.float32),
+        "privileged": spaces.Box(-LIMIT, LIMIT, (len(spec.privileged_names),), np.float32),
     }
-    for name, lens in spec.cameras.items():
-        every[f"images.{name}"] = spaces.Box(0, 255, (lens.height, lens.width, 3), np.uint8)
+    for name, view in spec.cameras.items():
+        every[f"images.{name}"] = spaces.Box(0, 255, (view.size[1], view.size[0], 3), np.uint8)
     for key in keys:
         if key not in every:
             raise ValueError(f"{spec.name} does not observe {key!r}; it has: {', '.join(every)}")
@@ -64,6 +67,7 @@ class BatchEnv(VectorEnv):
         device: where frames are rendered, `cpu` or `cuda`.
         shadows, samples: as in BatchRenderer.
         maps: also render what `maps` returns.
+        image_size: (width, height) px of all images instead of the task's own.
 
     Raises:
         ValueError: no world, an unknown preset, observation, field or device.
@@ -82,18 +86,22 @@ class BatchEnv(VectorEnv):
         shadows: bool = False,
         samples: int = 1,
         maps: bool = False,
+        image_size: tuple[int, int] | None = None,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, not {num_envs}")
         spec = task.spec
-        self.task, self.num_envs, self.render_mode = task, num_envs, None
+        if image_size is not None:
+            views = {name: dataclasses.replace(view, size=image_size) for name, view in spec.cameras.items()}
+            spec = dataclasses.replace(spec, cameras=views)
+        self.task, self.task_spec, self.num_envs, self.render_mode = task, spec, num_envs, None
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_fps": round(1 / spec.control_dt)}
         keys = ("state", *(f"images.{name}" for name in spec.cameras)) if observations is None else tuple(observations)
         self.single_observation_space = observation_space(spec, keys)
         self.single_action_space = spaces.Box(-1, 1, (len(spec.action_names),), np.float32)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._keys = keys
+        self.keys = keys
         self._worlds = np.arange(num_envs)
         self._batch = Batch(task.model, num_envs, threads)
         # Dynamics and image noise draw from separate streams: a seed gives the same episode, seen or unseen.
@@ -101,7 +109,9 @@ class BatchEnv(VectorEnv):
         task.attach(self._batch, self._random)
         sensors = make_sensors(spec, sensor, num_envs, self._noise)
         groups = {"task": task.parameters, "sensor": next(iter(sensors.values())).params if sensors else {}}
-        self._parameters = WorldParameters(task.model, self._batch, dict(spec.cameras), groups)
+        self._parameters = WorldParameters(
+            task.model, self._batch, {name: view.lens for name, view in spec.cameras.items()}, groups
+        )
         randomization = resolve_randomization(spec, randomization)
         self.randomizer = Randomizer(randomization, self._parameters.resolve, num_envs)
         self._substeps = round(spec.control_dt / task.model.opt.timestep)
@@ -149,11 +159,12 @@ class BatchEnv(VectorEnv):
         """Observations of worlds ids (m,); arrays are the caller's own."""
         frames = self.vision.observe(ids) if self.vision is not None else {}
         observation = {}
-        for key in self._keys:
+        for key in self.keys:
             if key.startswith("images."):
                 observation[key] = frames[key.removeprefix("images.")]
             else:
-                observation[key] = (self.task.state() if key == "state" else self.task.privileged())[ids]
+                values = self.task.state() if key == "state" else self.task.privileged()
+                observation[key] = np.clip(values[ids], -LIMIT, LIMIT)
         return observation
 
     def step(self, actions: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray, dict]:
@@ -194,11 +205,17 @@ class BatchEnv(VectorEnv):
 
     def privileged(self) -> np.ndarray:
         """(n, P) float32 of the present state, whether observed or not."""
-        return self.task.privileged()
+        return np.clip(self.task.privileged(), -LIMIT, LIMIT)
 
     def labels(self) -> dict[str, np.ndarray]:
         """(n,) float32 auxiliary labels of the present state."""
         return self.task.labels()
+
+    def maps(self, camera: str, size: tuple[int, int]) -> dict[str, np.ndarray]:
+        """Labels per pixel of the present frames, see `Vision.maps`; for an environment made with maps=True."""
+        if self.vision is None:
+            raise ValueError("an environment without images has no maps")
+        return self.vision.maps(camera, size)
 
     def episode_parameters(self, world: int) -> dict[str, float]:
         """What the randomization drew for one world's present episode."""

@@ -52,7 +52,7 @@ class Vary:
         ):
             if value not in valid:
                 raise ValueError(f"{self.field}: {what} {value!r} is not one of {', '.join(valid)}")
-        if self.distribution != "choice" and len(self.range) != 2 or not self.range:
+        if (self.distribution != "choice" and len(self.range) != 2) or not self.range:
             raise ValueError(f"{self.field}: range {self.range} must be two numbers (or choices, for choice)")
         if not np.isfinite(self.range).all():
             raise ValueError(f"{self.field}: range {self.range} is not finite")

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -125,7 +126,7 @@ class BatchRenderer:
             mjw.render(self._model, self._data, self._context)  # compiles the kernel, once per machine
             self._pool = ThreadPoolExecutor(threads) if threads > 1 and self._device == "cpu" else None
             bounds = np.linspace(0, num_worlds, (min(threads, num_worlds) if self._pool else 1) + 1).astype(int)
-            shares = zip(bounds[:-1], bounds[1:], strict=True)
+            shares = itertools.pairwise(bounds)
             self._views = [self._view(int(a), int(b), self._context.ray) for a, b in shares]
         self._own_lens = False
         self._alone: dict[int, tuple] = {}
@@ -181,7 +182,7 @@ class BatchRenderer:
         """Write rows of a device array; on the CPU through its own memory."""
         host = target.numpy()  # a view on the CPU, a copy on a GPU
         host[ids] = np.asarray(values).reshape(host[ids].shape)
-        if not target.device.is_cpu:
+        if self._device != "cpu":
             target.assign(host)
 
     def render(self, poses: Mapping[str, np.ndarray], ids: np.ndarray | None = None) -> Frames:

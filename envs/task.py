@@ -3,14 +3,35 @@
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
 from envs.camera import Camera
-from envs.randomization import Randomization
 from envs.random import WorldRandom
+from envs.randomization import Randomization
+
+
+@dataclass(frozen=True)
+class View:
+    """What the policy sees of a camera's frame.
+
+    Attributes:
+        camera: of the whole frame, as a real camera of this kind would deliver it.
+        crop: (left, top, width, height) px of the part that is used.
+        size: (width, height) px to which that part is reduced.
+    """
+
+    camera: Camera
+    crop: tuple[int, int, int, int]
+    size: tuple[int, int]
+
+    @cached_property
+    def lens(self) -> Camera:
+        """The camera of the part and resolution that the policy sees; simulation renders through it directly."""
+        return self.camera.crop(*self.crop).resize(*self.size)
 
 
 @dataclass(frozen=True)
@@ -20,7 +41,8 @@ class TaskSpec:
     Attributes:
         control_dt: s between actions; a whole number of the model's time steps.
         action_names, state_names, privileged_names: one per component; actions are in [-1, 1].
-        cameras: lenses by name of the model's camera, at the resolution the policy sees.
+        cameras: by name of the model's camera.
+        film_camera: a camera that shows the robot from outside, for films.
         label_names: scalar auxiliary labels.
         mask_geoms: geoms that make up the task's mask label (the drivable road, the object to grasp).
         scene_fields: model fields beyond poses that reset() writes per world and the renderer must follow.
@@ -33,11 +55,12 @@ class TaskSpec:
     action_names: tuple[str, ...]
     state_names: tuple[str, ...]
     privileged_names: tuple[str, ...]
-    cameras: Mapping[str, Camera]
+    cameras: Mapping[str, View]
     label_names: tuple[str, ...] = ()
     mask_geoms: tuple[str, ...] = ()
     scene_fields: tuple[str, ...] = ()
     presets: Mapping[str, Randomization] = field(default_factory=dict)
+    film_camera: str | None = None
 
 
 class Task(abc.ABC):

@@ -12,16 +12,19 @@ from envs.world_parameters import WorldParameters
 
 # What the renderer reads beside poses; other model fields are physics alone.
 VISUAL_FIELDS = frozenset(
-    "geom_rgba geom_size geom_matid geom_dataid mat_rgba mat_texid mat_texrepeat mat_specular mat_shininess "
-    "mat_emission light_active light_ambient light_diffuse light_specular light_attenuation light_cutoff "
-    "light_exponent light_castshadow".split()
+    ("geom_rgba", "geom_size", "geom_matid", "geom_dataid", "mat_rgba", "mat_texid", "mat_texrepeat", "mat_specular")
+    + ("mat_shininess", "mat_emission", "light_active", "light_ambient", "light_diffuse", "light_specular")
+    + ("light_attenuation", "light_cutoff", "light_exponent", "light_castshadow")
 )
 
 
-def make_sensors(spec: TaskSpec, config: SensorConfig | None, num_worlds: int, random: WorldRandom) -> dict[str, Sensor]:
+def make_sensors(
+    spec: TaskSpec, config: SensorConfig | None, num_worlds: int, random: WorldRandom
+) -> dict[str, Sensor]:
     """A sensor per camera; None is one that changes nothing."""
     sensors = {}
-    for name, lens in spec.cameras.items():
+    for name, view in spec.cameras.items():
+        lens = view.lens
         axis = (lens.cx, lens.cy)
         sensors[name] = Sensor(config or SensorConfig(), num_worlds, lens.height, lens.width, random, axis)
         sensors[name].enabled = config is not None
@@ -59,7 +62,7 @@ class Vision:
             name: BatchRenderer(
                 model,
                 batch.nsim,
-                spec.cameras[name],
+                spec.cameras[name].lens,
                 name,
                 per_world=self._fields,
                 device=device,
@@ -106,6 +109,8 @@ class Vision:
         h, w = size
         if height % h or width % w:
             raise ValueError(f"maps of {h}x{w} do not divide frames of {height}x{width}")
+        if frames.segmentation is None or frames.depth is None:
+            raise ValueError("this environment renders no maps: make it with maps=True")
         mask = np.isin(frames.segmentation, self._mask_geoms).astype(np.float32)
         depth = np.where(frames.depth > 0, 1 / (1 + frames.depth), 0).astype(np.float32)
         cells = (n, h, height // h, w, width // w)

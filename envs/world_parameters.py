@@ -1,5 +1,7 @@
 """Where every randomizable quantity of a batch of worlds lives: model fields, sensors, lenses, the task's own."""
 
+from dataclasses import replace
+
 import mujoco
 import numpy as np
 from mujoco.batch import MODEL_FIELDS, Batch
@@ -70,7 +72,7 @@ class WorldParameters:
             values = self._groups[prefix][name]
             self._touched.add(field)
             return Target(values[:, None], values[:1].copy(), (prefix,))
-        if field not in MODEL_FIELDS or not hasattr(self._model, field) and not field.startswith("opt."):
+        if field not in MODEL_FIELDS or (not hasattr(self._model, field) and not field.startswith("opt.")):
             valid = [*MODEL_FIELDS, *(f"{p}.{k}" for p, group in self._groups.items() for k in group)]
             raise ValueError(f"no randomizable field {field!r}: {suggest(field, valid)}")
         nominal = np.atleast_1d(np.array(_get(self._model, field), float))
@@ -120,18 +122,8 @@ class WorldParameters:
             distortion = list(base.distortion)
             for k, change in enumerate((k1, k2)[: len(distortion)]):
                 distortion[k] += change
-            cameras.append(
-                Camera(
-                    base.width,
-                    base.height,
-                    base.fx * zoom,
-                    base.fy * zoom,
-                    base.cx + cx,
-                    base.cy + cy,
-                    tuple(distortion),
-                    base.model,
-                )  # fmt: skip
-            )
+            lens = {"fx": base.fx * zoom, "fy": base.fy * zoom, "cx": base.cx + cx, "cy": base.cy + cy}
+            cameras.append(replace(base, **lens, distortion=tuple(distortion)))
         return cameras
 
 

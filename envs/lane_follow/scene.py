@@ -9,6 +9,7 @@ import numpy as np
 
 from envs.camera import Camera
 from envs.lane_follow.track import Track, TrackConfig
+from envs.task import View
 
 CLUTTER, MARKINGS, WALLS = 6, 5, 4
 TRACK_GEOMS = ("road", "edges", "dashes")
@@ -31,36 +32,23 @@ RGB = {
 
 @dataclass(frozen=True)
 class CameraMount:
-    """A lens and where it sits.
+    """What the camera sees and where it sits: (x, y, z) m from the car's middle on the ground, pitch rad, down."""
 
-    Attributes:
-        camera: of the whole frame as recorded.
-        position: (x, y, z) m from the car's middle on the ground.
-        pitch: rad, positive down.
-        crop: (left, top, width, height) px of the part the policy sees.
-        size: (width, height) px to which that part is reduced.
-    """
-
-    camera: Camera
+    view: View
     position: tuple[float, float, float]
     pitch: float
-    crop: tuple[int, int, int, int]
-    size: tuple[int, int]
-
-    @property
-    def view(self) -> Camera:
-        """The lens at the part and resolution that the policy sees."""
-        return self.camera.crop(*self.crop).resize(*self.size)
 
 
 # Fitted to 762 frames of the recordings by bundle adjustment of edge lines and dashes; the height scales with the
 # road's assumed 0.5 m.
 NOMINAL_CAMERA = CameraMount(
-    camera=Camera(160, 120, 94.7, 94.7, 76.0, 60.8, (-0.039, 0.035, 0.0, 0.0), "fisheye"),
+    View(
+        Camera(160, 120, 94.7, 94.7, 76.0, 60.8, (-0.039, 0.035, 0.0, 0.0), "fisheye"),
+        crop=(0, 24, 160, 96),
+        size=(80, 48),
+    ),
     position=(0.05, 0.0, 0.2215),
     pitch=0.376,
-    crop=(0, 24, 160, 96),
-    size=(80, 48),
 )
 
 
@@ -92,7 +80,7 @@ def track_meshes(track: Track, config: TrackConfig) -> dict[str, tuple[np.ndarra
         vertices, faces, base = [], [], 0
         for piece in pieces:
             v, f = _strip(track, *piece)
-            vertices, faces = vertices + v, faces + [f[0] + base]
+            vertices, faces = [*vertices, *v], [*faces, f[0] + base]
             base += len(v[0])
         flat = np.concatenate(vertices)
         height = np.full((len(flat), 1), LAYER[name])
@@ -137,7 +125,7 @@ def build_model(tracks: list[Track], config: TrackConfig, camera: CameraMount) -
             spec.add_mesh(name=f"{name}{i}", uservert=vertices.ravel(), userface=faces.ravel(),
                           inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL)  # fmt: skip
     _add_surroundings(spec.worldbody)
-    lens = camera.camera
+    lens = camera.view.camera
     spec.body("car").add_camera(name="front", pos=camera.position, quat=camera_quat(camera.pitch),
                                 fovy=float(np.rad2deg(2 * np.arctan(lens.height / 2 / lens.fy))))  # fmt: skip
     return spec.compile()

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
@@ -62,6 +61,7 @@ class LaneFollow(Task):
             cameras={"front": config.camera.view},
             label_names=("offset", "heading", "curvature"),
             mask_geoms=(*TRACK_GEOMS,),
+            film_camera="chase",
             scene_fields=("geom_dataid", "geom_size"),
             presets=PRESETS,
         )
@@ -224,3 +224,8 @@ class LaneFollow(Task):
 
     def success(self) -> np.ndarray:
         return ~self.terminated() & (self.progress >= self._length[self.layout])
+
+
+def lane_follow(split: str) -> LaneFollow:
+    """LaneFollow with the layouts of a split; those of `test` are never trained on."""
+    return LaneFollow(LaneFollowConfig() if split == "train" else LaneFollowConfig(layouts=100, layout_seed=100_000))

@@ -1,0 +1,1 @@
+"""The lane world: a small car on a printed track."""

@@ -1,0 +1,61 @@
+"""One world as an ordinary gymnasium.Env, for what expects one: checkers, wrappers, a look at the task."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from envs.batch_env import BatchEnv
+
+
+class SingleEnv(gymnasium.Env):
+    """A BatchEnv of one world that stops at the end of an episode instead of starting the next.
+
+    Args:
+        batch: with one world.
+        render_mode: `rgb_array` or None.
+    """
+
+    def __init__(self, batch: BatchEnv, render_mode: str | None = None) -> None:
+        modes = ["rgb_array"] if any(key.startswith("images.") for key in batch.keys) else []
+        self.metadata = {"render_modes": modes, "render_fps": batch.metadata["render_fps"]}
+        if render_mode not in (None, *modes):
+            raise ValueError(f"render_mode {render_mode!r} is not one of {', '.join(modes) or 'None'}")
+        self.render_mode, self.batch = render_mode, batch
+        self.observation_space, self.action_space = batch.single_observation_space, batch.single_action_space
+        self._seeded = False
+        self._picture = np.zeros(0)
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[Any, dict]:
+        super().reset(seed=seed)
+        if seed is None and not self._seeded:
+            seed = int(self.np_random.integers(2**31))
+        self._seeded = True
+        observation, _ = self.batch.reset(seed=seed)
+        return self._one({key: value[0] for key, value in observation.items()}), self._info()
+
+    def step(self, action: np.ndarray) -> tuple[Any, float, bool, bool, dict]:
+        observation, reward, terminated, truncated, info = self.batch.step(np.asarray(action)[None])
+        one = {key: value[0] for key, value in observation.items()}
+        extra = {}
+        if "final_obs" in info:
+            one = info["final_obs"][0]
+            extra = {"success": bool(info["final_info"]["success"][0])}
+        return self._one(one), float(reward[0]), bool(terminated[0]), bool(truncated[0]), self._info() | extra
+
+    def _info(self) -> dict:
+        return {"parameters": self.batch.episode_parameters(0)}
+
+    def _one(self, observation: dict) -> dict:
+        for key, value in observation.items():
+            if key.startswith("images."):
+                self._picture = value
+                break
+        return observation
+
+    def render(self) -> np.ndarray | None:
+        """(H, W, 3) uint8 RGB: what the first camera saw last."""
+        return self._picture.copy() if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        self.batch.close()

@@ -1,0 +1,243 @@
+"""Distillation of a privileged teacher into a vision policy, frames streaming from the renderer into training.
+
+DAgger (Ross, Gordon & Bagnell 2011): the student drives a growing share of the worlds, the teacher says everywhere
+what it would have done. A collector thread renders while the learner trains; both release the interpreter while they
+compute, so that two cores are busy.
+"""
+
+import copy
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from policies.frame_buffer import FrameBuffer
+from policies.losses import multi_task_loss
+from policies.policy import Policy
+from policies.precision import bf16_autocast
+
+
+class Worlds(Protocol):
+    """What the collector needs of an environment: a gymnasium VectorEnv with privileged state and labels."""
+
+    num_envs: int
+
+    def reset(self, *, seed: int | None = None) -> tuple[dict, dict]: ...
+
+    def step(self, actions: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray, dict]: ...
+
+    def labels(self) -> dict[str, np.ndarray]: ...
+
+    def maps(self, camera: str, size: tuple[int, int]) -> dict[str, np.ndarray]: ...
+
+
+@dataclass(frozen=True)
+class DistillationConfig:
+    """How a student learns.
+
+    Attributes:
+        frames: rendered in all.
+        reuse: times that a frame is trained on, on average.
+        buffer: frames kept in memory to draw batches from.
+        share: of the worlds that the student drives, from half of the run on; before, it grows from 0.
+        jolt: std of the noise on the teacher's own actions, so that it shows how to recover.
+        ema: decay of the averaged weights per update; these drive and are saved.
+        auxiliary: weight of every auxiliary label against the action's 1.
+        bf16: compute in bfloat16 where the processor does that in hardware.
+    """
+
+    frames: int = 300_000
+    reuse: float = 2.0
+    batch_size: int = 128
+    buffer: int = 30_000
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 1e-3
+    share: float = 0.9
+    jolt: float = 0.15
+    ema: float = 0.998
+    auxiliary: float = 0.2
+    bf16: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "reuse", "batch_size", "buffer", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+
+    @property
+    def updates(self) -> int:
+        """Gradient steps in all."""
+        return max(round(self.frames * self.reuse / self.batch_size), 1)
+
+
+class Collector(threading.Thread):
+    """Fills a buffer with what the worlds show, driving them with student and teacher.
+
+    Args:
+        teacher: privileged (n, P) -> actions (n, A).
+        student: drives its share; the learner averages new weights into it while it does, which is harmless: any
+            mixture of two successive averages is as good as either.
+        map_size: (h, w) of the label maps, None without.
+    """
+
+    def __init__(
+        self,
+        env: Worlds,
+        teacher: Callable[[np.ndarray], np.ndarray],
+        student: Policy,
+        buffer: FrameBuffer,
+        config: DistillationConfig,
+        map_size: tuple[int, int] | None,
+        first_frame: int,
+    ) -> None:
+        super().__init__(name="collector", daemon=True)
+        self._env, self._teacher, self._student, self._buffer = env, teacher, student, buffer
+        self._config, self._map_size = config, map_size
+        self.frames = first_frame
+        self.error: Exception | None = None
+        self._allowed, self._stopped = first_frame + config.buffer, False
+        self._changed = threading.Condition()
+
+    def allow(self, frames: int) -> None:
+        """Let the collector go on up to this number of frames."""
+        with self._changed:
+            self._allowed = frames
+            self._changed.notify_all()
+
+    def wait_for(self, frames: int) -> None:
+        """Wait until so many frames were collected; raises what stopped the collector, if anything did."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.frames >= frames or self.error is not None)
+        if self.error is not None:
+            raise self.error
+
+    def stop(self) -> None:
+        """End after the present step."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        if self.is_alive():
+            self.join()
+
+    def run(self) -> None:
+        torch.set_num_threads(1)
+        try:
+            self._collect()
+        except Exception as error:  # handed to the learner, which is the one to tell
+            self.error = error
+        with self._changed:
+            self._changed.notify_all()
+
+    def _share(self) -> float:
+        return self._config.share * min(2 * self.frames / self._config.frames, 1.0)
+
+    def _collect(self) -> None:
+        n, camera = self._env.num_envs, self._student.config.preprocessing.camera
+        random = np.random.default_rng([self._config.seed, self.frames])
+        # Every world has a fixed rank: those below the share are the student's, so that it drives whole episodes.
+        rank = (np.arange(n) + 0.5) / n
+        observation, _ = self._env.reset(seed=int(random.integers(2**40)))
+        drift = np.zeros((n, len(self._student.config.action_names)))
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self.frames + n <= self._allowed or self._stopped)
+                if self._stopped:
+                    return
+            wanted = self._teacher(observation["privileged"])
+            labels = {"action": wanted} | {name: value[:, None] for name, value in self._env.labels().items()}
+            if self._map_size:
+                labels |= self._env.maps(camera, self._map_size)
+            labels = {f"label.{name}": value.astype(np.float32) for name, value in labels.items()}
+            self._buffer.add({"image": observation[f"images.{camera}"], "state": observation["state"], **labels})
+            # Disturbances that last, as a gust or a slope would: a first-order drift of about half a second.
+            drift = 0.9 * drift + np.sqrt(1 - 0.9**2) * self._config.jolt * random.standard_normal(drift.shape)
+            action = wanted + drift
+            driven = rank < self._share()
+            if driven.any():
+                action[driven] = self._student.act({k: v[driven] for k, v in observation.items() if k != "privileged"})
+            observation, *_ = self._env.step(np.clip(action, -1, 1))
+            with self._changed:
+                self.frames += n
+                self._changed.notify_all()
+
+
+class Distiller:
+    """Trains a student from a teacher's labels on streamed frames.
+
+    Args:
+        policy: the student; trained in place.
+        env: worlds that observe `images.<camera>`, `state` and `privileged`.
+
+    Attributes:
+        average: the policy with averaged weights, the one to keep.
+        update: gradient steps done.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        teacher: Callable[[np.ndarray], np.ndarray],
+        env: Worlds,
+        config: DistillationConfig,
+    ) -> None:
+        self.policy, self.config, self._env, self._teacher = policy, config, env, teacher
+        self.average = copy.deepcopy(policy).eval()
+        self.average.requires_grad_(False)
+        fused = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "fused": True}
+        self.optimizer = torch.optim.AdamW(policy.parameters(), **fused)
+        self.update = 0
+
+    def run(self, on_update: Callable[[int, Mapping[str, float]], bool]) -> None:
+        """Train to the end of the configured frames.
+
+        Args:
+            on_update: called with the update's number and its losses; returns False to stop early.
+        """
+        config = self.config
+        per_update = config.batch_size / config.reuse
+        done = round(self.update * per_update)
+        buffer = FrameBuffer(config.buffer)
+        map_size = next(iter(self.policy.config.heads.masks.values()), None)
+        collector = Collector(self._env, self._teacher, self.average, buffer, config, map_size, done)
+        random = np.random.default_rng([config.seed, self.update])
+        fill = min(config.buffer, config.frames, max(2048, 8 * config.batch_size))
+        collector.start()
+        try:
+            while self.update < config.updates:
+                target = fill + round((self.update + 1) * per_update)
+                collector.allow(target + 2 * self._env.num_envs)
+                collector.wait_for(target - self._env.num_envs)
+                losses = self._learn(buffer.sample(config.batch_size, random))
+                self.update += 1
+                if not on_update(self.update, losses):
+                    break
+        finally:
+            collector.stop()
+
+    def _learn(self, batch: dict[str, np.ndarray]) -> dict[str, float]:
+        config = self.config
+        progress = self.update / config.updates
+        rate = config.learning_rate * min(progress / 0.05 + 0.02, 1.0) * 0.5 * (1 + np.cos(np.pi * progress))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        tensors = {name: torch.from_numpy(values) for name, values in batch.items()}
+        labels = {name.removeprefix("label."): value for name, value in tensors.items()}
+        heads = self.policy.config.heads
+        state = tensors["state"] if heads.state else None
+        self.policy.train()
+        with bf16_autocast(torch.device("cpu"), config.bf16):
+            outputs = self.policy(tensors["image"], state)
+        weights = {name: config.auxiliary for name in outputs} | {"action": 1.0}
+        loss, parts = multi_task_loss(outputs, labels, weights, masks=tuple(heads.masks))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), 1.0)
+        self.optimizer.step()
+        decay = min(config.ema, self.update / (self.update + 10))
+        with torch.no_grad():
+            for mean, value in zip(self.average.parameters(), self.policy.parameters(), strict=True):
+                mean.lerp_(value, 1 - decay)
+        return {"loss": float(loss.detach()), "learning_rate": rate, **{name: float(x) for name, x in parts.items()}}

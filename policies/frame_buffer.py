@@ -1,0 +1,39 @@
+"""The most recent frames and labels in memory, written by one thread and sampled by another."""
+
+import threading
+
+import numpy as np
+
+
+class FrameBuffer:
+    """A ring of samples; every sample is a row in each of the named arrays.
+
+    Args:
+        capacity: samples kept.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        if capacity < 1:
+            raise ValueError(f"a buffer holds at least one sample, not {capacity}")
+        self._capacity, self._arrays = capacity, {}
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return min(self._count, self._capacity)
+
+    def add(self, rows: dict[str, np.ndarray]) -> None:
+        """Append a batch: arrays (m, ...) with the same names every time; the oldest samples give way."""
+        m = len(next(iter(rows.values())))
+        with self._lock:
+            for name, values in rows.items():
+                if name not in self._arrays:
+                    self._arrays[name] = np.zeros((self._capacity, *values.shape[1:]), values.dtype)
+                self._arrays[name][(self._count + np.arange(m)) % self._capacity] = values
+            self._count += m
+
+    def sample(self, size: int, random: np.random.Generator) -> dict[str, np.ndarray]:
+        """size rows drawn uniformly, with replacement; copies."""
+        with self._lock:
+            index = random.integers(0, len(self), size)
+            return {name: values[index] for name, values in self._arrays.items()}

@@ -1,0 +1,131 @@
+"""Heads on the encoder's feature map: the action, and auxiliary labels that teach the encoder what matters."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from policies.encoder import EncoderConfig
+
+
+@dataclass(frozen=True)
+class HeadsConfig:
+    """What the heads predict.
+
+    Args:
+        scalars: auxiliary vectors, name -> length (say offset, heading, curvature).
+        masks: auxiliary yes-or-no maps, name -> (h, w); the output is a logit per pixel.
+        maps: auxiliary maps of a quantity, name -> (h, w); say depth.
+        state: length of the state vector that the action head sees; 0, the default, means none. A policy that
+            imitates and sees its own last action copies it instead of looking (causal confusion, de Haan et al. 2019).
+        reduced: channels that the feature map is reduced to before it is flattened.
+        hidden: width of the hidden layers.
+
+    Raises:
+        ValueError: a name twice, a name that is not an identifier, or a size below 1.
+    """
+
+    scalars: dict[str, int] = field(default_factory=dict)
+    masks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    maps: dict[str, tuple[int, int]] = field(default_factory=dict)
+    state: int = 0
+    reduced: int = 48
+    hidden: int = 128
+
+    def __post_init__(self) -> None:
+        names = ["action", *self.scalars, *self.masks, *self.maps]
+        for name in names:
+            if names.count(name) > 1 or not name.isidentifier():
+                raise ValueError(f"bad or repeated head name {name!r}; names must be identifiers, each used once")
+        sizes = [*self.scalars.values(), *(n for size in (*self.masks.values(), *self.maps.values()) for n in size)]
+        if min([*sizes, self.reduced, self.hidden]) < 1 or self.state < 0:
+            raise ValueError(f"every size in the heads must be at least 1 and state at least 0, got {self}")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of all outputs, the action first."""
+        return ("action", *self.scalars, *self.masks, *self.maps)
+
+
+class ActionHead(nn.Module):
+    """Features (n, k) and maybe state (n, S) to actions (n, A): gain * tanh(MLP) + offset.
+
+    `gain` and `offset` (A,) are buffers: no optimizer moves them, and a gain that was fitted to recordings is folded
+    in exactly. With the initial 1 and 0 actions lie in [-1, 1]; after folding they may exceed it, and `Policy.act`
+    clips them. They are not clipped here because a clipped output has no gradient.
+    """
+
+    def __init__(self, features: int, state: int, actions: int, hidden: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(features + state, hidden), nn.ReLU(), nn.Linear(hidden, actions))
+        self.gain: Tensor
+        self.offset: Tensor
+        self.register_buffer("gain", torch.ones(actions))
+        self.register_buffer("offset", torch.zeros(actions))
+
+    def forward(self, features: Tensor, state: Tensor | None) -> Tensor:
+        x = features if state is None else torch.cat([features, state.to(features.dtype)], dim=1)
+        return self.gain * torch.tanh(self.mlp(x).float()) + self.offset
+
+    def fold(self, gain: Tensor, offset: Tensor) -> None:
+        """Make the head give gain * (what it gave) + offset; both (A,), finite, else ValueError."""
+        for name, value in (("gain", gain), ("offset", offset)):
+            if value.shape != self.gain.shape or not torch.isfinite(value).all():
+                raise ValueError(f"{name} must be {len(self.gain)} finite numbers, one per action, got {value}")
+        self.offset.copy_(gain * self.offset + offset)
+        self.gain.copy_(gain * self.gain)
+
+    def reset_parameters(self) -> None:
+        """Undo every fold; the layers inside reset themselves."""
+        self.gain.fill_(1.0)
+        self.offset.zero_()
+
+
+class _MapHead(nn.Module):
+    """Feature map to one map (n, h, w). Bilinear growth of a thin map is cheap and has no checkerboard."""
+
+    def __init__(self, channels: int, size: tuple[int, int], hidden: int = 24) -> None:
+        super().__init__()
+        self.size = size
+        self.inner = nn.Sequential(nn.Conv2d(channels, hidden, 1), nn.ReLU())
+        self.outer = nn.Conv2d(hidden, 1, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        grown = F.interpolate(self.inner(features), size=self.size, mode="bilinear", align_corners=False)
+        return self.outer(grown)[:, 0].float()
+
+
+class Heads(nn.Module):
+    """All heads of a policy: feature map (n, C, h, w), state (n, S) or None -> name -> output, in float32.
+
+    The action and the scalars share a trunk that flattens the (reduced) map instead of averaging it, because where
+    the lane is in the picture is the answer. The trunk does not see the state: auxiliary labels must come from sight.
+    Outputs: "action" (n, A); scalars (n, k); masks (n, h, w) logits; maps (n, h, w).
+
+    Raises:
+        ValueError: state is missing, unwanted or of another length.
+    """
+
+    def __init__(self, config: HeadsConfig, encoder: EncoderConfig, actions: int) -> None:
+        super().__init__()
+        self.config = config
+        channels, height, width = encoder.feature_shape
+        reduce = nn.Sequential(nn.Conv2d(channels, config.reduced, 1), nn.ReLU(), nn.Flatten())
+        hidden = nn.Sequential(nn.Linear(config.reduced * height * width, config.hidden), nn.ReLU())
+        self.trunk = nn.Sequential(*reduce, *hidden)
+        self.action = ActionHead(config.hidden, config.state, actions, config.hidden // 2 or 1)
+        self.scalars = nn.ModuleDict({name: nn.Linear(config.hidden, k) for name, k in config.scalars.items()})
+        sizes = {**config.masks, **config.maps}
+        self.maps = nn.ModuleDict({name: _MapHead(channels, size) for name, size in sizes.items()})
+
+    def forward(self, features: Tensor, state: Tensor | None = None) -> dict[str, Tensor]:
+        expected = (len(features), self.config.state) if self.config.state else None
+        got = None if state is None else tuple(state.shape)
+        if got != expected:
+            raise ValueError(f"the policy's state must have shape {expected}, got {got}")
+        hidden = self.trunk(features)
+        outputs = {"action": self.action(hidden, state)}
+        outputs.update({name: head(hidden).float() for name, head in self.scalars.items()})
+        outputs.update({name: head(features) for name, head in self.maps.items()})
+        return outputs

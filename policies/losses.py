@@ -1,0 +1,64 @@
+"""One loss over many labels, any of which may be missing for any sample."""
+
+from collections.abc import Collection, Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+MISSING_MASK = 255
+
+
+def multi_task_loss(
+    outputs: Mapping[str, Tensor],
+    labels: Mapping[str, Tensor],
+    weights: Mapping[str, float],
+    masks: Collection[str] = (),
+    beta: float = 0.1,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Weighted sum of one loss per label, each the mean over the elements that have a label.
+
+    A missing label is NaN in its elements (255 in a uint8 mask), or a name absent for the whole batch; it gives that
+    head exactly zero gradient. Regressions use the smooth L1 loss (Girshick 2015; Huber's divided by beta): people's
+    labels have outliers. Masks use binary cross-entropy on logits.
+
+    Args:
+        outputs: name -> float tensor, as Policy.forward gives them.
+        labels: name -> tensor of the output's shape; names without a weight are ignored.
+        weights: name -> factor of that loss in the total.
+        masks: names of the outputs that are logits of yes-or-no maps; their labels are in [0, 1], float or uint8.
+        beta: where smooth L1 turns from quadratic to linear, in the units of the labels.
+
+    Returns:
+        The total, a scalar that always has a gradient, and name -> detached unweighted loss for the names present
+        (NaN where every element of the batch is missing).
+
+    Raises:
+        ValueError: a weight without an output, a label of another shape, or nothing to train on at all.
+    """
+    unknown = sorted(set(weights) - set(outputs))
+    if unknown:
+        raise ValueError(f"loss weights for unknown outputs {', '.join(unknown)}; valid: {', '.join(outputs)}")
+    names = [name for name in weights if name in labels]
+    if not names:
+        raise ValueError(f"no label to train on: weights for {', '.join(weights)}, labels {', '.join(labels)}")
+    total, parts = torch.zeros((), device=outputs[names[0]].device), {}
+    for name in names:
+        output, label = outputs[name], labels[name]
+        if output.shape != label.shape:
+            raise ValueError(f"label {name!r} has shape {tuple(label.shape)}, its output {tuple(output.shape)}")
+        present = _present(label)
+        # The value put in place of a missing label is never seen: its element is masked out below.
+        target = torch.where(present, label, 0).to(output.dtype)
+        if name in masks:
+            each = F.binary_cross_entropy_with_logits(output, target, reduction="none")
+        else:
+            each = F.smooth_l1_loss(output, target, reduction="none", beta=beta)
+        summed, count = torch.where(present, each, 0.0).sum(), present.sum()
+        total = total + weights[name] * summed / count.clamp(min=1)
+        parts[name] = summed.detach() / count
+    return total, parts
+
+
+def _present(label: Tensor) -> Tensor:
+    return label != MISSING_MASK if label.dtype == torch.uint8 else ~torch.isnan(label)

@@ -1,0 +1,112 @@
+"""From a camera's frame to what the network sees; needs only NumPy and OpenCV, so that a robot can run it."""
+
+import warnings
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+
+NORMALIZATIONS = ("per-image", "per-channel", "none")
+# Standard deviations below one grey level are noise: a black frame becomes zeros, not amplified noise.
+MIN_STD = 1.0
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a frame of one camera becomes the network's image. Travels inside the checkpoint.
+
+    Sizes are (width, height) as OpenCV has them [px].
+
+    Args:
+        camera: the observation key after "images.".
+        raw_size: the frame that `crop` refers to; frames of the same aspect are cropped in proportion.
+        crop: (left, top, width, height) inside the raw frame.
+        size: of the network's image.
+        normalization: what `normalize` does, one of NORMALIZATIONS.
+
+    Raises:
+        ValueError: a size below 1, a crop outside the raw frame, an unknown normalization.
+    """
+
+    camera: str = "front"
+    raw_size: tuple[int, int] = (160, 120)
+    crop: tuple[int, int, int, int] = (0, 24, 160, 96)
+    size: tuple[int, int] = (80, 48)
+    normalization: str = "per-image"
+
+    def __post_init__(self) -> None:
+        left, top, width, height = self.crop
+        inside = left + width <= self.raw_size[0] and top + height <= self.raw_size[1]
+        if min(left, top) < 0 or min(width, height, *self.size) < 1 or not inside:
+            raise ValueError(
+                f"crop {self.crop} (left, top, width, height) to size {self.size} does not fit {self.raw_size}"
+            )
+        if self.normalization not in NORMALIZATIONS:
+            raise ValueError(f"unknown normalization {self.normalization!r}; valid: {', '.join(NORMALIZATIONS)}")
+
+    @property
+    def key(self) -> str:
+        """The camera's key in an observation."""
+        return f"images.{self.camera}"
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """One frame (H, W, 3) or a batch (n, H, W, 3), uint8 RGB, to (n, h, w, 3) uint8 at the network's size.
+
+        A frame that has the network's size is passed on; one of the raw frame's aspect is cropped in proportion and
+        reduced by area averaging; any other is stretched to size, with one warning per shape.
+
+        Raises:
+            ValueError: another data type or shape.
+        """
+        if image.dtype != np.uint8 or image.ndim not in (3, 4) or image.shape[-1] != 3 or 0 in image.shape[-3:-1]:
+            raise ValueError(
+                f"an image must be uint8 of shape (H, W, 3) or (n, H, W, 3), got {image.dtype} {image.shape}"
+            )
+        frames = image if image.ndim == 4 else image[None]
+        height, width = frames.shape[1:3]
+        if (width, height) == self.size:
+            return frames
+        left, top, right, bottom = self._window(width, height)
+        out = np.empty((len(frames), self.size[1], self.size[0], 3), np.uint8)
+        shrinks = right - left >= self.size[0] and bottom - top >= self.size[1]
+        for frame, target in zip(frames, out, strict=True):
+            view = frame[top:bottom, left:right]
+            target[:] = cv2.resize(view, self.size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        return out
+
+    def _window(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) of the crop in a frame of this size [px]."""
+        raw_width, raw_height = self.raw_size
+        if abs(width * raw_height - height * raw_width) > 0.01 * width * raw_height:
+            _warn_of_stretching(width, height, self)
+            return 0, 0, width, height
+        x, y = width / raw_width, height / raw_height
+        left, top = round(self.crop[0] * x), round(self.crop[1] * y)
+        right, bottom = round((self.crop[0] + self.crop[2]) * x), round((self.crop[1] + self.crop[3]) * y)
+        return left, top, max(right, left + 1), max(bottom, top + 1)
+
+
+@cache
+def _warn_of_stretching(width: int, height: int, preprocessing: Preprocessing) -> None:
+    """Cached so that a stream of frames warns once and not at every frame."""
+    (w, h), (raw_w, raw_h) = preprocessing.size, preprocessing.raw_size
+    warnings.warn(
+        f"images.{preprocessing.camera} is {width}x{height}: stretched to {w}x{h}; expected {raw_w}x{raw_h} or {w}x{h}",
+        stacklevel=4,
+    )
+
+
+def normalize(images: np.ndarray, normalization: str = "per-image") -> np.ndarray:
+    """(n, H, W, 3) uint8 to (n, 3, H, W) float32 as the network takes it; the same numbers as Policy's own.
+
+    "per-image" takes mean and standard deviation over the whole image, all channels together: exposure and contrast
+    go, the differences between colours stay. "per-channel" takes them channel by channel, which also removes a
+    colour cast (grey world) at the price of absolute colour. "none" maps 0 … 255 to -1 … 1.
+    """
+    x = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
+    if normalization == "none":
+        return x / 127.5 - 1.0
+    axes = (1, 2, 3) if normalization == "per-image" else (2, 3)
+    mean, std = x.mean(axes, keepdims=True), x.std(axes, keepdims=True)
+    return (x - mean) / np.maximum(std, MIN_STD)

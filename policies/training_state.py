@@ -1,0 +1,131 @@
+"""The state of a training run on disk, so that it can go on after any kill: no pickle, checked by hash."""
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from policies.folders import (
+    CheckpointError,
+    existing_folder,
+    read_json,
+    read_tensors,
+    remove_folder,
+    replaced_folder,
+    write_json,
+    write_tensors,
+)
+
+FORMAT_VERSION = 1
+STATE, TENSORS = "state.json", "state.safetensors"
+_PLAIN = (str, int, float, bool, type(None))
+
+
+def save_state(folder: Path | str, state: dict[str, Any]) -> None:
+    """Write nested dicts, lists and tuples of tensors, arrays, numbers and strings: `state_dict()` of anything.
+
+    Raises:
+        CheckpointError: the folder exists and is something else.
+        ValueError: a value of another type, named by its path.
+        OSError: the disk does not take it.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+    tree = _encode(state, "state", tensors)
+    with replaced_folder(Path(folder), STATE) as new:
+        entry = write_tensors(new / TENSORS, tensors)
+        write_json(new / STATE, {"format_version": FORMAT_VERSION, "tensors": entry, "state": tree})
+
+
+def load_state(folder: Path | str) -> dict[str, Any]:
+    """Read what `save_state` wrote, tensors on the CPU; raises CheckpointError as `load_policy` does."""
+    found = existing_folder(Path(folder), STATE)
+    content = read_json(found / STATE, FORMAT_VERSION)
+    tensors = read_tensors(found, content.get("tensors"))
+    try:
+        return _decode(content["state"], tensors)
+    except KeyError as error:
+        raise CheckpointError(f"{found / STATE} is damaged: it lacks {error}") from None
+
+
+def save_step(folder: Path | str, step: int, state: dict[str, Any], keep: int = 3) -> Path:
+    """Write the state after a step to, say, `folder`/step_00001000; keep the newest `keep`; raises as save_state.
+
+    A later step than this one belongs to a run that was rewound, and goes too.
+    """
+    path = Path(folder) / f"step_{step:08d}"
+    save_state(path, state)
+    steps = _steps(Path(folder))
+    earlier = [number for number in sorted(steps) if number <= step]
+    for number in set(steps) - set(earlier[-keep:]):
+        remove_folder(steps[number])
+    return path
+
+
+def latest(folder: Path | str) -> Path | None:
+    """The newest step that is whole, or None if there is no step; warns of each damaged one, naming the file.
+
+    Raises:
+        CheckpointError: there are steps, and every one is damaged.
+    """
+    steps = _steps(Path(folder))
+    for number in sorted(steps, reverse=True):
+        try:
+            load_state(steps[number])
+        except CheckpointError as error:
+            warnings.warn(f"{error}; trying the checkpoint before it", stacklevel=2)
+        else:
+            return steps[number]
+    if steps:
+        raise CheckpointError(f"every checkpoint in {folder} is damaged: remove the folder to begin anew")
+    return None
+
+
+def _steps(folder: Path) -> dict[int, Path]:
+    matches = ((re.fullmatch(r"step_(\d+)", path.name), path) for path in folder.glob("step_*"))
+    return {int(match[1]): path for match, path in matches if match}
+
+
+def _encode(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
+    """Value as JSON holds it. Its tensors go into `tensors`; what JSON lacks becomes an object with one "$" key."""
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        is_array = isinstance(value, np.ndarray)
+        name = f"{len(tensors)}:{path}"
+        try:
+            tensors[name] = torch.tensor(value) if is_array else value
+        except TypeError:
+            raise ValueError(f"{path}: an array of {value.dtype} cannot be saved") from None
+        return {"$array" if is_array else "$tensor": name}
+    if isinstance(value, np.generic):
+        return _encode(value.item(), path, tensors)
+    if isinstance(value, tuple):
+        return {"$tuple": [_encode(v, f"{path}.{i}", tensors) for i, v in enumerate(value)]}
+    if isinstance(value, list):
+        return [_encode(v, f"{path}.{i}", tensors) for i, v in enumerate(value)]
+    if isinstance(value, dict):
+        # JSON would turn an optimizer's integer keys into strings.
+        if all(isinstance(k, str) and not k.startswith("$") for k in value):
+            return {k: _encode(v, f"{path}.{k}", tensors) for k, v in value.items()}
+        return {"$items": [[_encode(k, path, tensors), _encode(v, f"{path}.{k}", tensors)] for k, v in value.items()]}
+    if type(value) not in _PLAIN:
+        raise ValueError(f"{path}: a {type(value).__name__} cannot be saved")
+    return value
+
+
+def _decode(tree: Any, tensors: dict[str, torch.Tensor]) -> Any:
+    match tree:
+        case {"$tensor": name}:
+            return tensors[name]
+        case {"$array": name}:
+            return tensors[name].numpy()
+        case {"$tuple": values}:
+            return tuple(_decode(v, tensors) for v in values)
+        case {"$items": pairs}:
+            return {_decode(k, tensors): _decode(v, tensors) for k, v in pairs}
+        case dict():
+            return {k: _decode(v, tensors) for k, v in tree.items()}
+        case list():
+            return [_decode(v, tensors) for v in tree]
+    return tree

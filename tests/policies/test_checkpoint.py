@@ -1,0 +1,167 @@
+"""Checkpoints of policies: exact, whole or not there, and clear about what is wrong with them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from policies import (
+    CheckpointError,
+    EncoderConfig,
+    HeadsConfig,
+    Policy,
+    PolicyConfig,
+    Preprocessing,
+    load_policy,
+    read_config,
+    save_policy,
+)
+from policies.encoder import ENCODER_KINDS
+
+torch.set_num_threads(1)
+frames = np.random.default_rng(0).integers(0, 256, (3, 48, 80, 3), dtype=np.uint8)
+RECIPE = {"method": "distillation", "steps": 100, "learning_rate": 1e-3}
+
+
+def make(kind: str = "conv", seed: int = 0) -> Policy:
+    torch.manual_seed(seed)
+    heads = HeadsConfig(scalars={"lane": 3}, masks={"road": (12, 20)}, maps={"depth": (6, 10)})
+    preprocessing = Preprocessing(normalization="per-channel")
+    return Policy(PolicyConfig(EncoderConfig(kind, width=8), heads, preprocessing, ("steering",), "LaneFollow")).eval()
+
+
+@pytest.mark.parametrize("kind", ENCODER_KINDS)
+def test_what_is_loaded_is_what_was_saved_bit_for_bit(tmp_path: Path, kind: str) -> None:
+    policy = make(kind)
+    policy.heads.action.fold(torch.tensor([0.7]), torch.tensor([0.1]))
+    save_policy(tmp_path / "new" / "policy", policy, RECIPE, "# A policy")
+    loaded = load_policy(tmp_path / "new" / "policy")
+    assert loaded.config == policy.config and not loaded.training
+    for key, value in policy.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], value), key
+    np.testing.assert_array_equal(loaded.act({"images.front": frames}), policy.act({"images.front": frames}))
+    assert read_config(tmp_path / "new" / "policy")["recipe"] == RECIPE
+    assert (tmp_path / "new" / "policy" / "README.md").read_text() == "# A policy"
+
+
+def test_saving_again_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
+    save_policy(tmp_path / "policy", make(seed=0), RECIPE, "old")
+    (tmp_path / ".policy.new-1").mkdir()  # what a killed writer leaves
+    save_policy(tmp_path / "policy", make(seed=1), RECIPE, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["policy"]
+    np.testing.assert_array_equal(
+        load_policy(tmp_path / "policy").act({"images.front": frames}), make(seed=1).act({"images.front": frames})
+    )
+
+
+def test_a_failed_save_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_policy(tmp_path / "policy", make(), RECIPE, "old")
+    with pytest.raises(ValueError, match=r"config.json cannot be written as JSON"):
+        save_policy(tmp_path / "policy", make(seed=1), {"when": object()}, "new")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_policy(tmp_path / "policy", make(seed=1), RECIPE, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["policy"]
+    assert (tmp_path / "policy" / "README.md").read_text() == "old"
+    assert load_policy(tmp_path / "policy").config == make().config
+
+
+def test_killed_between_the_two_renames_the_old_one_is_read_and_then_replaced(tmp_path: Path) -> None:
+    save_policy(tmp_path / "policy", make(), RECIPE, "old")
+    (tmp_path / "policy").rename(tmp_path / ".policy.old")
+    assert load_policy(tmp_path / "policy").config == make().config
+    save_policy(tmp_path / "policy", make(), RECIPE, "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["policy"]
+
+
+def test_killed_at_any_moment_a_whole_checkpoint_is_there(tmp_path: Path) -> None:
+    code = (
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from policies import EncoderConfig, Policy, PolicyConfig, save_policy\n"
+        "policy = Policy(PolicyConfig(EncoderConfig(width=8)))\n"
+        "for i in range(100000):\n"
+        "    save_policy(sys.argv[1], policy, {'i': i}, 'card'); i == 0 and print('saved', flush=True)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "policy")], stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdout.readline() == b"saved\n"
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    load_policy(tmp_path / "policy")
+    assert read_config(tmp_path / "policy")["recipe"]["i"] > 0
+
+
+def test_something_else_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(CheckpointError, match=r"is no checkpoint \(no config.json in it\): choose another folder"):
+        save_policy(tmp_path, make(), RECIPE, "card")
+    with pytest.raises(CheckpointError, match="choose another folder"):
+        save_policy(tmp_path / "thesis.tex", make(), RECIPE, "card")
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def edit(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: f.rename(f.parent / "gone"), "no checkpoint folder .*policy"),
+        (lambda f: (f / "config.json").unlink(), "is not a checkpoint: it has no config.json"),
+        (lambda f: (f / "model.safetensors").unlink(), "not a complete checkpoint: it has no model.safetensors"),
+        (lambda f: truncate(f / "model.safetensors"), r"model.safetensors is damaged: \d+ bytes whose sha256"),
+        (lambda f: truncate(f / "config.json"), "config.json is damaged: not complete JSON"),
+        (lambda f: (f / "config.json").write_text("{}"), "config.json is not of a checkpoint"),
+        (lambda f: edit(f / "config.json", format_version=7), "has format version 7; this program reads version 1"),
+        (lambda f: edit(f / "config.json", weights=None), "does not name a tensor file"),
+        (lambda f: edit(f / "config.json", policy={"task": "x"}), "PolicyConfig needs exactly the fields encoder"),
+    ],
+)
+def test_what_is_wrong_with_a_checkpoint_is_said_in_one_line(tmp_path: Path, damage, message: str) -> None:
+    save_policy(tmp_path / "policy", make(), RECIPE, "card")
+    damage(tmp_path / "policy")
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_policy(tmp_path / "policy")
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    save_policy(tmp_path / "policy", make(), RECIPE, "card")
+    plain = json.loads((tmp_path / "policy" / "config.json").read_text())["policy"]
+    plain["encoder"]["width"] = 16
+    edit(tmp_path / "policy" / "config.json", policy=plain)
+    with pytest.raises(CheckpointError, match="does not fit the policy"):
+        load_policy(tmp_path / "policy")
+
+
+def test_the_moving_average_of_a_policy_is_a_policy(tmp_path: Path) -> None:
+    policy = make()
+    average = AveragedModel(policy, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+    average.update_parameters(policy)
+    first = policy.heads.action.mlp[0].weight.detach().clone()
+    with torch.no_grad():
+        policy.heads.action.mlp[0].weight.add_(1.0)
+    policy.heads.action.fold(torch.tensor([0.5]), torch.tensor([0.0]))
+    average.update_parameters(policy)
+    save_policy(tmp_path / "average", average.module, RECIPE, "card")
+    loaded = load_policy(tmp_path / "average")
+    torch.testing.assert_close(loaded.heads.action.mlp[0].weight.detach(), first + 0.1)
+    assert loaded.heads.action.gain.tolist() == [0.5]

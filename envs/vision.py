@@ -12,9 +12,9 @@ from envs.world_parameters import WorldParameters
 
 # What the renderer reads beside poses; other model fields are physics alone.
 VISUAL_FIELDS = frozenset(
-    ("geom_rgba", "geom_size", "geom_matid", "geom_dataid", "mat_rgba", "mat_texid", "mat_texrepeat", "mat_specular")
-    + ("mat_shininess", "mat_emission", "light_active", "light_ambient", "light_diffuse", "light_specular")
-    + ("light_attenuation", "light_cutoff", "light_exponent", "light_castshadow")
+    """geom_rgba geom_size geom_matid geom_dataid mat_rgba mat_texid mat_texrepeat mat_specular mat_shininess
+    mat_emission light_active light_ambient light_diffuse light_specular light_attenuation light_cutoff
+    light_exponent light_castshadow""".split()  # noqa: SIM905 (one string reads better than eighteen)
 )
 
 

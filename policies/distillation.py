@@ -9,7 +9,7 @@ import copy
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -189,6 +189,22 @@ class Distiller:
         fused = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "fused": True}
         self.optimizer = torch.optim.AdamW(policy.parameters(), **fused)
         self.update = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later start needs to go on; the frames are not kept, they are rendered anew."""
+        return {
+            "policy": self.policy.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "update": self.update,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what state_dict gave."""
+        self.policy.load_state_dict(state["policy"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.update = int(state["update"])
 
     def run(self, on_update: Callable[[int, Mapping[str, float]], bool]) -> None:
         """Train to the end of the configured frames.

@@ -2,12 +2,12 @@
 
 import io
 import json
-import re
 import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,37 +45,41 @@ class TeacherConfig:
 
 
 def make_teacher(
-    config: TeacherConfig, env: VecEnv, tensorboard: Path | None = None, **policy: object
-) -> BaseAlgorithm:
-    """An untrained SB3 algorithm over env.
-
-    Args:
-        policy: further policy_kwargs, such as a features extractor.
-    """
+    config: TeacherConfig,
+    env: VecEnv,
+    tensorboard: Path | None = None,
+    policy: str | type = "MlpPolicy",
+    policy_kwargs: dict[str, Any] | None = None,
+) -> PPO | SAC:
+    """An untrained SB3 algorithm over env; policy and policy_kwargs as SB3 has them."""
     common = {"gamma": config.gamma, "seed": config.seed, "tensorboard_log": str(tensorboard) if tensorboard else None}
-    name = "MultiInputPolicy" if hasattr(env.observation_space, "spaces") else "MlpPolicy"
     hidden = list(config.hidden)
     if config.algorithm == "sac":
         return SAC(
-            name,
+            policy,
             env,
             learning_rate=config.learning_rate,
             batch_size=512,
             learning_starts=min(10_000, config.steps // 10),
             train_freq=1,
             gradient_steps=max(env.num_envs // 32, 1),
-            policy_kwargs={"net_arch": hidden, **policy},
+            policy_kwargs={"net_arch": hidden, **(policy_kwargs or {})},
             device="cpu",
             **common,
         )
     return PPO(
-        name,
+        policy,
         env,
         learning_rate=lambda left: config.learning_rate * max(left, 0.02),
         n_steps=32,
         batch_size=max(min(2048, 32 * env.num_envs // 4), 2),
         n_epochs=5,
-        policy_kwargs={"net_arch": hidden, "log_std_init": -1.0, "activation_fn": torch.nn.Tanh, **policy},
+        policy_kwargs={
+            "net_arch": hidden,
+            "log_std_init": -1.0,
+            "activation_fn": torch.nn.Tanh,
+            **(policy_kwargs or {}),
+        },
         device="cpu",
         **common,
     )
@@ -167,17 +171,11 @@ class Progress(BaseCallback):
         lengths = [e["l"] for e in self.model.ep_info_buffer or ()]
         rewards = [e["r"] for e in self.model.ep_info_buffer or ()]
         wins = list(self.model.ep_success_buffer or ())
-        metrics = {"episodes": len(wins)}
+        metrics: dict[str, Any] = {"episodes": len(wins)}
         if wins:
             metrics |= {
                 "success": float(np.mean(wins)),
                 "return": float(np.mean(rewards)),
                 "length": float(np.mean(lengths)),
             }
-        self._go_on = self._report(self.num_timesteps, metrics)
-
-
-def last_step(folder: Path) -> int:
-    """Steps of the newest checkpoint in folder, 0 without one."""
-    found = [int(m[1]) for p in folder.glob("step_*.zip") if (m := re.fullmatch(r"step_(\d+)\.zip", p.name))]
-    return max(found, default=0)
+        self._go_on = self._report(self.num_timesteps, {name: float(value) for name, value in metrics.items()})

@@ -1,0 +1,122 @@
+"""A run directory: what was asked for, with which versions, how far it got, and what came out."""
+
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from policies.checkpoint import from_plain
+from policies.folders import CheckpointError, read_json, write_json
+
+FORMAT_VERSION = 1
+PACKAGES = ("sim2real", "torch", "mujoco", "mujoco-warp", "gymnasium", "stable-baselines3", "numpy")
+Config = TypeVar("Config")
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide a result."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def git_revision() -> str | None:
+    """Of the code that runs, with `+changes` where it differs; None outside a repository."""
+    here = Path(__file__).parent
+    try:
+        command = ["git", "-C", str(here), "describe", "--always", "--dirty=+changes", "--abbrev=12", "--exclude=*"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None
+
+
+class Run:
+    """One run in its own folder: `config.json`, `metrics.json`, `checkpoints/`, `tensorboard/`.
+
+    Attributes:
+        folder: of the run.
+        resumed: whether it goes on from an earlier start.
+    """
+
+    def __init__(self, folder: Path, resumed: bool) -> None:
+        self.folder, self.resumed = folder, resumed
+        self.checkpoints, self.tensorboard = folder / "checkpoints", folder / "tensorboard"
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Replace `metrics.json`; readers see the old content or the new."""
+        temporary = self.folder / ".metrics.json"
+        write_json(temporary, {"format_version": FORMAT_VERSION, **metrics})
+        temporary.replace(self.folder / "metrics.json")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What `write_metrics` wrote last; empty before."""
+        path = self.folder / "metrics.json"
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end."""
+        return bool(self.metrics.get("finished"))
+
+
+def start_run(command: str, config: Config, out: Path | None, resume: bool) -> tuple[Run, Config]:
+    """Make the run's folder, or go on in it with the settings that it was started with.
+
+    Args:
+        config: a frozen dataclass with a `task`; written to `config.json`.
+        out: the folder; None: a new one under `runs/`, or with resume the newest of this command and task.
+
+    Returns:
+        The run, and the settings that apply.
+
+    Raises:
+        ValueError: the folder is in use without resume, or there is nothing to resume.
+        CheckpointError: its `config.json` is damaged, of another version, or of another command.
+    """
+    task = str(getattr(config, "task", "run"))
+    if out is None and resume:
+        out = max(Path("runs").glob(f"{command}-{task}-*"), key=lambda p: p.stat().st_mtime, default=None)
+        if out is None:
+            raise ValueError(f"nothing to resume: no runs/{command}-{task}-* here; name the run with --out")
+    folder = out or Path("runs") / f"{command}-{task}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    path = folder / "config.json"
+    if resume:
+        if not path.is_file():
+            raise ValueError(f"nothing to resume: {folder} has no config.json")
+        return Run(folder, True), load_config(folder, command, type(config))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} exists: add --resume to go on with it, or choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    written = {"command": command, "config": dataclasses.asdict(config), "versions": versions()}  # type: ignore[call-overload]
+    write_json(path, {"format_version": FORMAT_VERSION, **written, "git_revision": git_revision()})
+    return Run(folder, False), config
+
+
+def load_config(folder: Path, command: str, kind: type[Config]) -> Config:
+    """The settings of a run.
+
+    Raises:
+        CheckpointError: `config.json` is absent, damaged, of another version, or of another command.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise CheckpointError(f"{folder} is not a run: it has no config.json")
+    content = read_json(path, FORMAT_VERSION)
+    if content.get("command") != command:
+        raise CheckpointError(f"{folder} is a run of `{content.get('command')}`, not of `{command}`")
+    try:
+        return from_plain(kind, content["config"])
+    except (TypeError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path} does not fit this version: {error}") from None

@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from mujoco.batch import Batch
 
+from envs.frame_history import FrameHistory
 from envs.random import WorldRandom
 from envs.randomization import Randomization, Randomizer
 from envs.sensor import SensorConfig
@@ -66,7 +67,7 @@ class BatchEnv(VectorEnv):
         threads: of physics and renderer; 0: all cores.
         device: where frames are rendered, `cpu` or `cuda`.
         shadows, samples: as in BatchRenderer.
-        maps: also render what `maps` returns.
+        maps: size (h, w) of what `maps` returns; it is rendered only then.
         image_size: (width, height) px of all images instead of the task's own.
 
     Raises:
@@ -85,7 +86,7 @@ class BatchEnv(VectorEnv):
         device: str = "cpu",
         shadows: bool = False,
         samples: int = 1,
-        maps: bool = False,
+        maps: tuple[int, int] | None = None,
         image_size: tuple[int, int] | None = None,
     ) -> None:
         if num_envs < 1:
@@ -107,7 +108,9 @@ class BatchEnv(VectorEnv):
         # Dynamics and image noise draw from separate streams: a seed gives the same episode, seen or unseen.
         self._random, self._noise = WorldRandom(self._worlds), WorldRandom(self._worlds + 2**40)
         task.attach(self._batch, self._random)
-        sensors = make_sensors(spec, sensor, num_envs, self._noise)
+        self._sensors = sensors = make_sensors(spec, sensor, num_envs, self._noise)
+        known = len(spec.privileged_names) + len(spec.label_names)
+        self._past, self._known = FrameHistory(num_envs, (known,), np.float32), np.zeros((num_envs, known), np.float32)
         groups = {"task": task.parameters, "sensor": next(iter(sensors.values())).params if sensors else {}}
         self._parameters = WorldParameters(
             task.model, self._batch, {name: view.lens for name, view in spec.cameras.items()}, groups
@@ -152,20 +155,30 @@ class BatchEnv(VectorEnv):
         self.task.reset(ids)
         self.task.measure(ids)
         self._steps[ids] = 0
+        self._past.clear(ids)
         if self.vision is not None:
             self.vision.reset(ids)
 
     def _observe(self, ids: np.ndarray) -> dict[str, np.ndarray]:
         """Observations of worlds ids (m,); arrays are the caller's own."""
         frames = self.vision.observe(ids) if self.vision is not None else {}
+        # A teacher knows more than the camera shows, but not sooner: what it did on fresher knowledge, a student who
+        # sees late frames could not learn.
+        known = np.concatenate([self.task.privileged(), *(v[:, None] for v in self.task.labels().values())], 1)
+        latency = next(iter(self._sensors.values())).latency if self._sensors else np.zeros(self.num_envs, int)
+        self._past.deepen(int(latency.max()) + 1)
+        self._past.push(ids, known[ids], np.zeros(len(ids), bool))
+        self._known[ids] = np.clip(self._past.read(ids, latency[ids]), -LIMIT, LIMIT)
         observation = {}
         for key in self.keys:
             if key.startswith("images."):
                 observation[key] = frames[key.removeprefix("images.")]
             else:
-                values = self.task.state() if key == "state" else self.task.privileged()
-                observation[key] = np.clip(values[ids], -LIMIT, LIMIT)
+                observation[key] = self.privileged()[ids] if key == "privileged" else self._state()[ids]
         return observation
+
+    def _state(self) -> np.ndarray:
+        return np.clip(self.task.state(), -LIMIT, LIMIT)
 
     def step(self, actions: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray, dict]:
         """Act for one control step in every world.
@@ -204,18 +217,19 @@ class BatchEnv(VectorEnv):
         return {"final_obs": final_obs, "_final_obs": mask, "final_info": final, "_final_info": mask.copy()}
 
     def privileged(self) -> np.ndarray:
-        """(n, P) float32 of the present state, whether observed or not."""
-        return np.clip(self.task.privileged(), -LIMIT, LIMIT)
+        """(n, P) float32, whether observed or not: of the moment at which the present frame was taken."""
+        return self._known[:, : len(self.task.spec.privileged_names)].copy()
 
     def labels(self) -> dict[str, np.ndarray]:
-        """(n,) float32 auxiliary labels of the present state."""
-        return self.task.labels()
+        """(n,) float32 auxiliary labels, of the same moment."""
+        first, names = len(self.task.spec.privileged_names), self.task.spec.label_names
+        return {name: self._known[:, first + i].copy() for i, name in enumerate(names)}
 
-    def maps(self, camera: str, size: tuple[int, int]) -> dict[str, np.ndarray]:
-        """Labels per pixel of the present frames, see `Vision.maps`; for an environment made with maps=True."""
+    def maps(self, camera: str) -> dict[str, np.ndarray]:
+        """Labels per cell of what a camera shows now, see `Vision.maps`."""
         if self.vision is None:
             raise ValueError("an environment without images has no maps")
-        return self.vision.maps(camera, size)
+        return self.vision.maps(camera)
 
     def episode_parameters(self, world: int) -> dict[str, float]:
         """What the randomization drew for one world's present episode."""

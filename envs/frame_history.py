@@ -1,4 +1,4 @@
-"""Frames on their way from the camera to the policy: late, or never arriving."""
+"""What is on its way from the world to the policy: late, or never arriving."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ class FrameHistory:
 
     Args:
         num_worlds: n.
-        shape: of one frame.
+        shape, dtype: of one frame, or of whatever else is delayed.
     """
 
-    def __init__(self, num_worlds: int, shape: tuple[int, ...]) -> None:
-        self._frames = np.zeros((num_worlds, 0, *shape), np.uint8)
+    def __init__(self, num_worlds: int, shape: tuple[int, ...], dtype: type = np.uint8) -> None:
+        self._frames = np.zeros((num_worlds, 0, *shape), dtype)
         self._newest = np.zeros(num_worlds, np.int64)
         self._empty = np.ones(num_worlds, bool)
 
@@ -31,7 +31,7 @@ class FrameHistory:
         if depth <= old:
             return
         n = len(self._newest)
-        frames = np.zeros((n, depth, *self._frames.shape[2:]), np.uint8)
+        frames = np.zeros((n, depth, *self._frames.shape[2:]), self._frames.dtype)
         if old == 0:
             self._empty[:] = True
         else:

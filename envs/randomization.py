@@ -8,8 +8,10 @@ import dataclasses
 import difflib
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -43,8 +45,15 @@ class Vary:
     each: str = "name"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "range", tuple(self.range))
-        object.__setattr__(self, "components", tuple(self.components))
+        for name in ("field", "names"):
+            if not isinstance(getattr(self, name), str):
+                raise ValueError(f"{name} {getattr(self, name)!r} must be a string")
+        for name, kind, what in (("range", Real, "numbers"), ("components", Integral, "whole numbers")):
+            value = getattr(self, name)
+            entries = tuple(value) if isinstance(value, Iterable) else (None,)
+            if not all(isinstance(entry, kind) for entry in entries):
+                raise ValueError(f"{self.field}: {name} {value!r} must be a list of {what}")
+            object.__setattr__(self, name, entries)
         for value, valid, what in (
             (self.distribution, DISTRIBUTIONS, "distribution"),
             (self.operation, OPERATIONS, "operation"),
@@ -71,7 +80,8 @@ class Vary:
         log = self.distribution == "log-uniform"
         low, high = np.log(self.range) if log else self.range
         # Only a relative change has a neutral value of its own; a set one narrows around its middle.
-        neutral = {"scale": 0.0 if log else 1.0, "add": 0.0}.get(self.operation, (low + high) / 2)
+        unchanged = {"scale": 0.0, "add": -np.inf} if log else {"scale": 1.0, "add": 0.0}
+        neutral = unchanged.get(self.operation, (low + high) / 2)
         centre = np.clip(neutral, low, high)
         low, high = centre + width * (low - centre), centre + width * (high - centre)
         value = low + (high - low) * random.uniform(ids, k)
@@ -98,19 +108,23 @@ class Randomization:
         Raises:
             ValueError: an unknown key or a bad value; the message says which entry.
         """
-        known = [f.name for f in dataclasses.fields(Vary)]
+        known = {f.name: f.default is dataclasses.MISSING for f in dataclasses.fields(Vary)}
         if set(data) - {"vary", "name"}:
             raise ValueError(
                 f"{name}: unknown {sorted(set(data) - {'vary', 'name'})}; a randomization has [[vary]] tables"
             )
+        entries = data.get("vary", [])
+        if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
+            raise ValueError(f"{name}: vary must be a list of tables, each under a heading [[vary]]")
         varied = []
-        for number, entry in enumerate(data.get("vary", []), 1):
-            unknown = sorted(set(entry) - set(known))
-            if unknown:
-                raise ValueError(f"{name}, entry {number}: unknown key {unknown[0]!r}; valid: {', '.join(known)}")
+        for number, entry in enumerate(entries, 1):
+            unknown, missing = sorted(set(entry) - set(known)), [k for k in known if known[k] and k not in entry]
+            if unknown or missing:
+                what = f"unknown key {unknown[0]!r}" if unknown else f"key {missing[0]!r} is missing"
+                raise ValueError(f"{name}, entry {number}: {what}; valid: {', '.join(known)}")
             try:
                 varied.append(Vary(**entry))
-            except (TypeError, ValueError) as error:
+            except ValueError as error:
                 raise ValueError(f"{name}, entry {number}: {error}") from None
         return Randomization(tuple(varied), name)
 
@@ -156,6 +170,16 @@ def suggest(word: str, valid: Iterable[str]) -> str:
     return f"did you mean {', '.join(near)}?" if near else f"valid: {', '.join(valid)}"
 
 
+def _unique(labels: list[str]) -> list[str]:
+    """With #2, #3, ... at repeated ones: two entries may vary one field, and objects may share a name or have none."""
+    seen: Counter[str] = Counter()
+    unique = []
+    for label in labels:
+        seen[label] += 1
+        unique.append(label if seen[label] == 1 else f"{label}#{seen[label]}")
+    return unique
+
+
 class Randomizer:
     """A Randomization bound to live arrays of n worlds; draws at reset, remembers what it drew.
 
@@ -197,6 +221,7 @@ class Randomizer:
                 "value": [f"{vary.field}/{target.names[r]}[{c}]" for r in rows for c in columns],
             }[vary.each]
             self._bound.append((vary, target, rows, columns, slice(first, len(self.labels))))
+        self.labels = _unique(self.labels)
         self.drawn = np.full((num_worlds, len(self.labels)), np.nan)
 
     @property

@@ -176,6 +176,12 @@ class Sensor:
         image_formation.jpeg(out, values["jpeg_quality"][:, 0])
         return self._delay(out, ids, values, draws)
 
+    @property
+    def latency(self) -> np.ndarray:
+        """(n,) whole steps by which frames are late in each world; 0 while not enabled."""
+        steps = np.rint(np.clip(self.params["latency"][:, 0], *LIMITS["latency"])).astype(np.int64)
+        return steps if self.enabled else np.zeros_like(steps)
+
     def _delay(
         self, frames: np.ndarray, ids: np.ndarray, values: dict[str, np.ndarray], draws: np.ndarray
     ) -> np.ndarray:
@@ -183,10 +189,11 @@ class Sensor:
         in_time = not any(self.params[name].any() for name in ("latency", "jitter", "drop"))
         if in_time and self._history.depth == 0:
             return frames
-        self._history.deepen(int(np.rint(np.clip(self.params["latency"], *LIMITS["latency"])).max()) + 2)
+        latency = self.latency
+        self._history.deepen(int(latency.max()) + 2)
         self._history.push(ids, frames, draws[:, 1] < values["drop"][:, 0])
         late = draws[:, 2] < values["jitter"][:, 0]
-        return self._history.read(ids, np.rint(values["latency"][:, 0]).astype(np.int64) + late)
+        return self._history.read(ids, latency[ids] + late)
 
 
 def _form(

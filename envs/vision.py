@@ -4,6 +4,8 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
+from envs.camera import Camera
+from envs.frame_history import FrameHistory
 from envs.random import WorldRandom
 from envs.renderer import POSES, BatchRenderer, Frames
 from envs.sensor import Sensor, SensorConfig
@@ -35,7 +37,7 @@ class Vision:
     """Renderers and sensors of the cameras named, over n worlds.
 
     Args:
-        maps: also keep mask and depth of the last frames, see `maps`.
+        maps: size (h, w) of the label maps to render along, see `maps`; None: none.
     """
 
     def __init__(
@@ -50,14 +52,23 @@ class Vision:
         device: str,
         shadows: bool,
         samples: int,
-        maps: bool,
+        maps: tuple[int, int] | None,
     ) -> None:
         self._batch, self._parameters, self._sensors = batch, parameters, sensors
-        self._samples = samples
+        self._model, self._samples = model, samples
+        self._spectators: dict[str, BatchRenderer] = {}
         self._fields = sorted(VISUAL_FIELDS & {*parameters.model_fields, *spec.scene_fields})
         self._poses = {name: batch.bind(name) for name in POSES}
         self._mask_geoms = np.array([model.geom(name).id for name in spec.mask_geoms])
-        self._last: dict[str, Frames] = {}
+        self._map_size = maps
+        self._histories: dict[str, FrameHistory] = {}
+        for name in sensors:
+            if maps is None:
+                break
+            lens = spec.cameras[name].lens
+            if lens.height % maps[0] or lens.width % maps[1]:
+                raise ValueError(f"maps of {maps[0]}x{maps[1]} do not divide frames of {lens.height}x{lens.width}")
+            self._histories[name] = FrameHistory(batch.nsim, (*maps, 2))
         self._renderers = {
             name: BatchRenderer(
                 model,
@@ -69,8 +80,8 @@ class Vision:
                 threads=threads,
                 shadows=shadows,
                 samples=samples,
-                depth=maps,
-                segmentation=maps,
+                depth=maps is not None,
+                segmentation=maps is not None,
             )
             for name in sensors
         }
@@ -87,6 +98,8 @@ class Vision:
             for parameter, values in first.params.items():  # the first one's are drawn; a world has one quality
                 sensor.params[parameter][ids] = values[ids]
             sensor.reset(ids)
+            if name in self._histories:
+                self._histories[name].clear(ids)
 
     def observe(self, ids: np.ndarray) -> dict[str, np.ndarray]:
         """Frames (m, H, W, 3) uint8 of worlds ids (m,) by camera name, at the present state."""
@@ -94,28 +107,49 @@ class Vision:
         images = {}
         for name, renderer in self._renderers.items():
             frames = renderer.render(self._poses, None if len(ids) == self._batch.nsim else ids)
-            self._last[name] = frames
+            if self._map_size is not None:
+                history = self._histories[name]
+                history.deepen(int(self._sensors[name].latency.max()) + 1)
+                history.push(ids, self._cells(frames), np.zeros(len(ids), bool))
             images[name] = self._sensors[name].apply(frames.rgb, ids)
         return images
 
-    def maps(self, camera: str, size: tuple[int, int]) -> dict[str, np.ndarray]:
-        """Labels per pixel of the last frames: `mask` and `depth` (n, h, w) float32 at size (h, w).
-
-        The mask is the share of a cell that shows one of the task's mask geoms; depth is 1 / (1 + metres), which
-        spends its range near the robot and is 0 where nothing was hit.
-        """
-        frames = self._last[camera]
-        n, height, width = frames.rgb.shape[:3]
-        h, w = size
-        if height % h or width % w:
-            raise ValueError(f"maps of {h}x{w} do not divide frames of {height}x{width}")
-        if frames.segmentation is None or frames.depth is None:
-            raise ValueError("this environment renders no maps: make it with maps=True")
+    def _cells(self, frames: Frames) -> np.ndarray:
+        """(m, h, w, 2) uint8 mask and depth per cell, in 255ths, of newly rendered frames."""
+        assert self._map_size is not None and frames.segmentation is not None and frames.depth is not None
+        m, height, width = frames.rgb.shape[:3]
+        h, w = self._map_size
         mask = np.isin(frames.segmentation, self._mask_geoms).astype(np.float32)
         depth = np.where(frames.depth > 0, 1 / (1 + frames.depth), 0).astype(np.float32)
-        cells = (n, h, height // h, w, width // w)
-        return {"mask": mask.reshape(cells).mean((2, 4)), "depth": depth.reshape(cells).mean((2, 4))}
+        cells = (m, h, height // h, w, width // w)
+        means = [each.reshape(cells).mean((2, 4)) for each in (mask, depth)]
+        return np.round(255 * np.stack(means, -1)).astype(np.uint8)
+
+    def maps(self, camera: str) -> dict[str, np.ndarray]:
+        """Labels per cell of what a camera shows now: `mask` and `depth` (n, h, w) float32.
+
+        The mask is the share of a cell that shows one of the task's mask geoms; depth is 1 / (1 + metres), which
+        spends its range near the robot and is 0 where nothing was hit. Both are as late as the frame is.
+        """
+        if camera not in self._histories:
+            raise ValueError(f"no maps of camera {camera!r}: make the environment with maps=(h, w) and that camera")
+        sensor = self._sensors[camera]
+        cells = self._histories[camera].read(np.arange(self._batch.nsim), sensor.latency) / np.float32(255)
+        return {"mask": cells[..., 0], "depth": cells[..., 1]}
+
+    def render_from(self, camera: str, lens: Camera) -> np.ndarray:
+        """(n, H, W, 3) uint8 from another camera of the model, robot included; for films, not for policies."""
+        if camera not in self._spectators:
+            self._spectators[camera] = BatchRenderer(
+                self._model, self._batch.nsim, lens, camera, per_world=self._fields, geom_groups=(0, 1, 2), shadows=True
+            )
+        spectator = self._spectators[camera]
+        everyone = np.arange(self._batch.nsim)
+        for field in self._fields:
+            spectator.set_field(field, everyone, self._batch.expand(field))
+        self._batch.forward(stage=int(mujoco.mjtStage.mjSTAGE_POS))
+        return spectator.render(self._poses).rgb
 
     def close(self) -> None:
-        for renderer in self._renderers.values():
+        for renderer in (*self._renderers.values(), *self._spectators.values()):
             renderer.close()

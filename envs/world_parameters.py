@@ -58,6 +58,7 @@ class WorldParameters:
         own = {name: np.full((n, 1), value) for name, value in LENS.items()} | {r: np.zeros((n, 1)) for r in ROTATION}
         self._groups = {"camera": own, **groups}
         self._touched: set[str] = set()
+        self._inertia = np.tile(model.body_inertia, (n, 1, 1))  # as drawn; the mass's share is multiplied in later
 
     def resolve(self, field: str) -> Target:
         """Where a field lives.
@@ -73,7 +74,8 @@ class WorldParameters:
             self._touched.add(field)
             return Target(values[:, None], values[:1].copy(), (prefix,))
         if field not in MODEL_FIELDS or (not hasattr(self._model, field) and not field.startswith("opt.")):
-            valid = [*MODEL_FIELDS, *(f"{p}.{k}" for p, group in self._groups.items() for k in group)]
+            valid = [name for name in MODEL_FIELDS if np.size(_get(self._model, name))]
+            valid += [f"{p}.{k}" for p, group in self._groups.items() for k in group]
             raise ValueError(f"no randomizable field {field!r}: {suggest(field, valid)}")
         nominal = np.atleast_1d(np.array(_get(self._model, field), float))
         if nominal.size == 0:
@@ -83,8 +85,8 @@ class WorldParameters:
             nominal = nominal.reshape(1, -1)
         values = self._batch.expand(field).reshape(self._batch.nsim, *nominal.shape)
         self._touched.add(field)
-        if field == "body_mass":
-            self._batch.expand("body_inertia")
+        if field == "body_inertia":
+            values = self._inertia
         return Target(values, nominal, _names(self._model, field, len(nominal)))
 
     @property
@@ -95,9 +97,9 @@ class WorldParameters:
     def follow(self, ids: np.ndarray) -> None:
         """Carry out what follows from new values in worlds ids (m,): inertia, camera rotation, derived constants."""
         batch, model = self._batch, self._model
-        if "body_mass" in self._touched:
+        if self._touched & {"body_mass", "body_inertia"}:
             ratio = batch.expand("body_mass")[ids] / np.where(model.body_mass > 0, model.body_mass, 1)
-            batch.expand("body_inertia")[ids] = model.body_inertia * ratio[..., None]
+            batch.expand("body_inertia")[ids] = self._inertia[ids] * ratio[..., None]
         if any(f"camera.{name}" in self._touched for name in ROTATION):
             pitch, yaw, roll = (self._groups["camera"][name][ids, 0] for name in ROTATION)
             turn = _quat_from_camera_angles(pitch, yaw, roll)

@@ -1,1 +1,1 @@
-
+"""Commands: one file per verb; they parse, call, print and save."""

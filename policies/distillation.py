@@ -31,7 +31,7 @@ class Worlds(Protocol):
 
     def labels(self) -> dict[str, np.ndarray]: ...
 
-    def maps(self, camera: str, size: tuple[int, int]) -> dict[str, np.ndarray]: ...
+    def maps(self, camera: str) -> dict[str, np.ndarray]: ...
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,6 @@ class Collector(threading.Thread):
         teacher: privileged (n, P) -> actions (n, A).
         student: drives its share; the learner averages new weights into it while it does, which is harmless: any
             mixture of two successive averages is as good as either.
-        map_size: (h, w) of the label maps, None without.
     """
 
     def __init__(
@@ -90,12 +89,11 @@ class Collector(threading.Thread):
         student: Policy,
         buffer: FrameBuffer,
         config: DistillationConfig,
-        map_size: tuple[int, int] | None,
         first_frame: int,
     ) -> None:
         super().__init__(name="collector", daemon=True)
         self._env, self._teacher, self._student, self._buffer = env, teacher, student, buffer
-        self._config, self._map_size = config, map_size
+        self._config = config
         self.frames = first_frame
         self.error: Exception | None = None
         self._allowed, self._stopped = first_frame + config.buffer, False
@@ -148,8 +146,8 @@ class Collector(threading.Thread):
                     return
             wanted = self._teacher(observation["privileged"])
             labels = {"action": wanted} | {name: value[:, None] for name, value in self._env.labels().items()}
-            if self._map_size:
-                labels |= self._env.maps(camera, self._map_size)
+            if self._student.config.heads.masks:
+                labels |= self._env.maps(camera)
             labels = {f"label.{name}": value.astype(np.float32) for name, value in labels.items()}
             self._buffer.add({"image": observation[f"images.{camera}"], "state": observation["state"], **labels})
             # Disturbances that last, as a gust or a slope would: a first-order drift of about half a second.
@@ -216,8 +214,7 @@ class Distiller:
         per_update = config.batch_size / config.reuse
         done = round(self.update * per_update)
         buffer = FrameBuffer(config.buffer)
-        map_size = next(iter(self.policy.config.heads.masks.values()), None)
-        collector = Collector(self._env, self._teacher, self.average, buffer, config, map_size, done)
+        collector = Collector(self._env, self._teacher, self.average, buffer, config, done)
         random = np.random.default_rng([config.seed, self.update])
         fill = min(config.buffer, config.frames, max(2048, 8 * config.batch_size))
         collector.start()

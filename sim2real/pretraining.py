@@ -4,9 +4,10 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+import tyro
 
 from envs import BatchEnv, make_task
 from envs.task import TaskSpec
@@ -57,7 +58,7 @@ class PretrainConfig:
     threads: int = 1
     checkpoint_every: int = 500
     evaluate: int = 100
-    distillation: DistillationConfig = field(default_factory=DistillationConfig)
+    distillation: Annotated[DistillationConfig, tyro.conf.arg(name="")] = field(default_factory=DistillationConfig)
     teacher_config: TeacherConfig = field(default_factory=TeacherConfig)
 
     def __post_init__(self) -> None:
@@ -85,7 +86,7 @@ def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
     )
 
 
-def make_worlds(config: PretrainConfig, observations: tuple[str, ...], maps: bool) -> BatchEnv:
+def make_worlds(config: PretrainConfig, observations: tuple[str, ...], maps: tuple[int, int] | None = None) -> BatchEnv:
     """The worlds that a policy is pretrained in."""
     return BatchEnv(
         make_task(config.task, "train"),
@@ -112,7 +113,7 @@ def pretrain(run: Run, config: PretrainConfig, report: Callable[[str], Report]) 
     spec = make_task(config.task, "train").spec
     policy = _initial_policy(spec, config)
     if config.method == "ppo":
-        env = make_worlds(config, (policy.config.preprocessing.key,), maps=False)
+        env = make_worlds(config, (policy.config.preprocessing.key,))
         try:
             policy = train_from_pixels(run, env, policy, config.teacher_config, report("pretrain from pixels"))
         finally:
@@ -121,7 +122,7 @@ def pretrain(run: Run, config: PretrainConfig, report: Callable[[str], Report]) 
     else:
         teacher = load_teacher(teacher_folder(run, config, report), config.task)
         camera = policy.config.preprocessing.key
-        env = make_worlds(config, ("state", camera, "privileged"), maps=True)
+        env = make_worlds(config, ("state", camera, "privileged"), policy.config.heads.masks["mask"])
         try:
             policy = _distill(run, config, Distiller(policy, teacher, env, config.distillation), report("pretrain"))
         finally:

@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import tyro
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import EvalCallback
 
@@ -34,7 +35,7 @@ class TrainConfig:
     """
 
     task: str
-    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    teacher: Annotated[TeacherConfig, tyro.conf.arg(name="")] = field(default_factory=TeacherConfig)
     worlds: int = 256
     randomization: str = "default"
     adr: bool = False

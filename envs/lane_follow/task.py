@@ -55,8 +55,8 @@ class LaneFollow(Task):
             action_names=("steering", "throttle"),
             state_names=("last_steering", "last_throttle"),
             privileged_names=(
-                *("offset", "sin_heading", "cos_heading", "speed", "side_speed", "yaw_rate", "wheel_angle"),
-                *("last_steering", "last_throttle", *NOMINAL, *(f"curvature_{d:g}m" for d in PREVIEW)),
+                *("offset", "sin_heading", "cos_heading", "speed"),
+                *(*NOMINAL, *(f"curvature_{d:g}m" for d in PREVIEW)),
             ),
             cameras={"front": config.camera.view},
             label_names=("offset", "heading", "curvature"),
@@ -200,9 +200,11 @@ class LaneFollow(Task):
         return self._curvature[self.layout[:, None], index]
 
     def privileged(self) -> np.ndarray:
+        # Only what a single frame can show, and constants of the world: a teacher that also knew its last actions
+        # or the yaw rate would act on them, and a student that sees one frame could not follow.
         columns = [
             *(2 * self.offset / self.config.track.road_width, np.sin(self._heading_error), np.cos(self._heading_error)),
-            *(self._speed[:, 0], self._speed[:, 1], self._qvel[:, 5], self._qpos[:, 7], *self._action.T),
+            self._speed[:, 0],
             *(10 * (value[:, 0] - NOMINAL[name]) for name, value in self.parameters.items()),
         ]
         return np.concatenate([np.stack(columns, 1), self._ahead()], 1).astype(np.float32)

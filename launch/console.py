@@ -1,0 +1,70 @@
+"""What commands print: progress, tables, and one line for what went wrong."""
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+console = Console()
+QUIET_SECONDS = 15.0  # between lines where there is no terminal to draw a bar on
+
+Report = Callable[[int, int, Mapping[str, float]], None]
+
+
+def _figures(metrics: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3g}" for name, value in list(metrics.items())[:5])
+
+
+@contextmanager
+def reporting() -> Iterator[Callable[[str], Report]]:
+    """Progress bars, one per stage: report = stage("name"); report(done, in all, figures)."""
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+    def stage(name: str) -> Report:
+        row = bars.add_task(name, total=None, figures="")
+        said = time.monotonic()
+
+        def report(done: int, total: int, metrics: Mapping[str, float]) -> None:
+            nonlocal said
+            bars.update(row, completed=done, total=total, figures=_figures(metrics))
+            if not console.is_terminal and (time.monotonic() - said > QUIET_SECONDS or done == total):
+                said = time.monotonic()
+                print(f"{name}: {done}/{total}  {_figures(metrics)}", flush=True)
+
+        return report
+
+    with bars:
+        yield stage
+
+
+def print_rates(title: str, metrics: Mapping[str, Any]) -> None:
+    """A table of an evaluation: rates with their intervals, and means."""
+    table = Table("", "value", "95 % interval", "episodes", title=title, title_justify="left")
+    for name, value in metrics.items():
+        if isinstance(value, Mapping) and "low" in value:
+            interval = f"{100 * value['low']:.1f} … {100 * value['high']:.1f} %"
+            table.add_row(name.replace("_", " "), f"{100 * value['value']:.1f} %", interval, str(value["count"]))
+        elif isinstance(value, float):
+            table.add_row(name.replace("_", " "), f"{value:.2f}", "", "")
+    console.print(table)
+
+
+def resume_command() -> str:
+    """The command line as it was typed, with --resume."""
+    words = [word for word in sys.argv[1:] if word != "--resume"]
+    return shlex.join(["sim2real", *words, "--resume"])

@@ -1,0 +1,77 @@
+"""`sim2real evaluate`: how a policy fares."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from launch.console import console, print_rates, reporting
+from policies import load_policy
+from sim2real.evaluation import TEST_SEED, evaluate_in_simulation
+from sim2real.film import film
+from sim2real.runs import start_run
+from sim2real.training import load_randomization
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """What `sim2real evaluate` does.
+
+    Attributes:
+        checkpoint: a policy's folder, or the run that pretrained it.
+        on: where to drive it.
+        episodes: one per world, all side by side.
+        randomization: a preset of the task, or a TOML file.
+        seed: of the first episode.
+        video: film the first four worlds to this file.
+        seconds: of the film.
+    """
+
+    checkpoint: Path
+    on: Literal["sim"] = "sim"
+    episodes: int = 100
+    randomization: str = "default"
+    seed: int = TEST_SEED
+    video: Path | None = None
+    seconds: float = 15.0
+    device: str = "cpu"
+
+    @property
+    def task(self) -> str:
+        """Names the run's folder."""
+        return self.checkpoint.resolve().name
+
+
+def evaluate(
+    config: Annotated[EvaluateConfig, tyro.conf.arg(name="")],
+    out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
+) -> None:
+    """Drive a policy in unseen worlds; print its success with the 95 % Wilson interval.
+
+    Example: sim2real evaluate runs/policy --on sim --episodes 100 --video runs/drive.mp4
+    """
+    folder = config.checkpoint / "policy" if (config.checkpoint / "policy").is_dir() else config.checkpoint
+    policy = load_policy(folder)
+    randomization = load_randomization(policy.config.task, config.randomization)
+    run, config = start_run("evaluate", config, out, resume=False)
+    with reporting() as stage:
+        report = stage("evaluate")
+        episodes = evaluate_in_simulation(
+            policy.act,
+            policy.config.task,
+            config.episodes,
+            observations=("state", policy.config.preprocessing.key),
+            randomization=randomization,
+            first_seed=config.seed,
+            image_size=policy.config.preprocessing.size,
+            device=config.device,
+            progress=lambda done, total: report(done, total, {}),
+        )
+    metrics = episodes.summary()
+    run.write_metrics({"finished": True, **metrics})
+    print_rates(f"{policy.config.task}: {folder} on unseen simulated worlds ({config.randomization})", metrics)
+    if config.video is not None:
+        film(policy, config.video, seconds=config.seconds, randomization=randomization, first_seed=config.seed)
+        console.print(f"video: {config.video}")
+    console.print(f"run: {run.folder}")

@@ -1,0 +1,28 @@
+"""`sim2real look`: what a task's camera sees, before anything is trained."""
+
+from pathlib import Path
+
+import tyro
+
+from launch.console import console
+from sim2real.film import contact_sheet
+
+
+def look(
+    task: tyro.conf.Positional[str],
+    out: Path = Path("runs/look.png"),
+    beside: Path | None = None,
+    randomization: str = "default",
+) -> None:
+    """Draw a contact sheet of simulated frames, nominal and randomized, beside real ones if there are any.
+
+    Example: sim2real look LaneFollow --beside path/to/tub/images --out runs/look.png
+
+    Args:
+        task: name of a task.
+        out: the picture.
+        beside: a folder of the real camera's frames.
+        randomization: a preset of the task.
+    """
+    contact_sheet(task, out, beside, randomization)
+    console.print(f"contact sheet: {out}")

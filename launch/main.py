@@ -1,0 +1,57 @@
+"""The `sim2real` command."""
+
+import os
+import signal
+import sys
+import warnings
+
+import tyro
+
+from launch.console import console, resume_command
+
+USAGE, INTERRUPTED = 2, 130
+
+
+def _verbs() -> dict:
+    # Imported here: `sim2real --help` must not wait for torch and MuJoCo more than it has to.
+    from launch.demo import demo
+    from launch.evaluate import evaluate
+    from launch.look import look
+    from launch.pretrain import pretrain_command
+    from launch.train import train
+
+    return {"demo": demo, "train": train, "pretrain": pretrain_command, "evaluate": evaluate, "look": look}
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _one_line(message: str, category: type[Warning], *_: object, **__: object) -> None:
+    console.print(f"[yellow]note:[/] {message}", highlight=False)
+
+
+def main() -> None:
+    """Parse, run, and turn what went wrong into one line and an exit code: 2 for bad input, 130 when interrupted."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    warnings.showwarning = _one_line  # type: ignore[assignment]
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            _verbs(),
+            prog="sim2real",
+            description="Pretrain vision policies in MuJoCo and take them to a real camera.",
+            config=(tyro.conf.PositionalRequiredArgs,),
+        )
+    except KeyboardInterrupt:
+        console.print(f"\ninterrupted; what was done is saved. Go on with:\n  {resume_command()}", highlight=False)
+        sys.exit(INTERRUPTED)
+    except (ValueError, OSError) as error:
+        if os.environ.get("SIM2REAL_DEBUG"):
+            raise
+        where = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        print(f"error: {where}", file=sys.stderr)
+        sys.exit(USAGE)
+
+
+if __name__ == "__main__":
+    main()

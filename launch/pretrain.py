@@ -1,0 +1,30 @@
+"""`sim2real pretrain`: a vision policy from simulation."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from launch.console import console, print_rates, reporting
+from sim2real.pretraining import PretrainConfig, pretrain
+from sim2real.runs import start_run
+
+
+def pretrain_command(
+    config: Annotated[PretrainConfig, tyro.conf.arg(name="")], out: Path | None = None, resume: bool = False
+) -> None:
+    """Pretrain a vision policy in simulation: a teacher's labels on streamed frames, or PPO from pixels.
+
+    Example: sim2real pretrain LaneFollow --frames 300000 --out runs/policy
+
+    Args:
+        config: what to pretrain.
+        out: folder of the run; by default a new one under runs/.
+        resume: go on with the run in that folder, or with the newest, with the settings it was started with.
+    """
+    run, config = start_run("pretrain", config, out, resume)
+    console.print(f"run: {run.folder}")
+    with reporting() as stage:
+        metrics = pretrain(run, config, stage)
+    print_rates(f"{config.task}: vision policy on unseen worlds ({config.randomization})", metrics)
+    console.print(f"policy: {run.folder / 'policy'}   curves: tensorboard --logdir {run.tensorboard}")

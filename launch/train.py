@@ -1,0 +1,30 @@
+"""`sim2real train`: a teacher on privileged state."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from launch.console import console, print_rates, reporting
+from sim2real.runs import start_run
+from sim2real.training import TrainConfig, train_teacher
+
+
+def train(
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")], out: Path | None = None, resume: bool = False
+) -> None:
+    """Train a teacher on privileged state with Stable-Baselines3, many worlds at once.
+
+    Example: sim2real train LaneFollow --algorithm ppo --steps 800000 --out runs/teacher
+
+    Args:
+        config: what to train.
+        out: folder of the run; by default a new one under runs/.
+        resume: go on with the run in that folder, or with the newest, with the settings it was started with.
+    """
+    run, config = start_run("train", config, out, resume)
+    console.print(f"run: {run.folder}")
+    with reporting() as stage:
+        metrics = train_teacher(run, config, stage("train"))
+    print_rates(f"{config.task}: teacher on unseen worlds ({config.randomization})", metrics)
+    console.print(f"teacher: {run.folder / 'teacher.zip'}   curves: tensorboard --logdir {run.tensorboard}")

@@ -1,0 +1,74 @@
+"""Video files and contact sheets."""
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+
+def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
+    """Encode RGB frames (H, W, 3) uint8 as H.264; returns how many there were.
+
+    The file appears when it is complete: an interrupted film leaves no broken one behind.
+
+    Raises:
+        ValueError: the name does not end in .mp4, .mkv or .mov.
+        OSError: the file cannot be written.
+    """
+    if path.suffix not in (".mp4", ".mkv", ".mov"):
+        raise ValueError(f"cannot film to {path}: the name must end in .mp4, .mkv or .mov")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
+    count = 0
+    try:
+        with av.open(str(temporary), "w") as container:
+            stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
+            stream.pix_fmt, stream.options = "yuv420p", {"crf": "20"}
+            for frame in frames:
+                even = np.ascontiguousarray(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])
+                stream.height, stream.width = even.shape[:2]
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+                count += 1
+            container.mux(stream.encode(None))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return count
+
+
+def label(image: np.ndarray, text: str) -> np.ndarray:
+    """A copy of an RGB image with text in its upper left corner."""
+    image = image.copy()
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(image, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA)
+    return image
+
+
+def grid(images: Sequence[np.ndarray], columns: int, gap: int = 2) -> np.ndarray:
+    """Images of one size (H, W, 3) as a table, row by row; what is missing in the last row stays white."""
+    height, width = images[0].shape[:2]
+    rows = -(-len(images) // columns)
+    sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for i, image in enumerate(images):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
+    """Every pixel as a square, so that one sees what the network sees."""
+    return image.repeat(factor, 0).repeat(factor, 1)
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write an RGB image; raises ValueError for an unknown kind of file, OSError if it cannot be written."""
+    if path.suffix not in (".png", ".jpg"):
+        raise ValueError(f"cannot draw to {path}: the name must end in .png or .jpg")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done, data = cv2.imencode(path.suffix, image[..., ::-1])
+    if not done:
+        raise OSError(f"cannot encode {path}")
+    path.write_bytes(data.tobytes())

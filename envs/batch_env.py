@@ -108,10 +108,13 @@ class BatchEnv(VectorEnv):
         # Dynamics and image noise draw from separate streams: a seed gives the same episode, seen or unseen.
         self._random, self._noise = WorldRandom(self._worlds), WorldRandom(self._worlds + 2**40)
         task.attach(self._batch, self._random)
-        self._sensors = sensors = make_sensors(spec, sensor, num_envs, self._noise)
+        sensors = make_sensors(spec, sensor, num_envs, self._noise)
+        seen = {name: sensors[name] for name in spec.cameras if f"images.{name}" in keys}
+        # A world has one image quality: what is drawn for the first camera seen holds for all.
+        self._sensor = next(iter((seen or sensors).values()), None)
         known = len(spec.privileged_names) + len(spec.label_names)
         self._past, self._known = FrameHistory(num_envs, (known,), np.float32), np.zeros((num_envs, known), np.float32)
-        groups = {"task": task.parameters, "sensor": next(iter(sensors.values())).params if sensors else {}}
+        groups = {"task": task.parameters, "sensor": self._sensor.params if self._sensor else {}}
         self._parameters = WorldParameters(
             task.model, self._batch, {name: view.lens for name, view in spec.cameras.items()}, groups
         )
@@ -120,7 +123,6 @@ class BatchEnv(VectorEnv):
         self._substeps = round(spec.control_dt / task.model.opt.timestep)
         self._limit = round(spec.episode_seconds / spec.control_dt)
         self._steps = np.zeros(num_envs, int)
-        seen = {name: sensors[name] for name in spec.cameras if f"images.{name}" in keys}
         self.vision: Vision | None = None
         if seen:
             self.vision = Vision(
@@ -150,9 +152,9 @@ class BatchEnv(VectorEnv):
     def _start(self, ids: np.ndarray) -> None:
         """Begin a new episode in worlds ids (m,)."""
         self.randomizer.draw(ids, self._random)
-        self._parameters.follow(ids)
         self._batch.reset(ids, stage=0)
         self.task.reset(ids)
+        self._parameters.follow(ids)
         self.task.measure(ids)
         self._steps[ids] = 0
         self._past.clear(ids)
@@ -165,7 +167,7 @@ class BatchEnv(VectorEnv):
         # A teacher knows more than the camera shows, but not sooner: what it did on fresher knowledge, a student who
         # sees late frames could not learn.
         known = np.concatenate([self.task.privileged(), *(v[:, None] for v in self.task.labels().values())], 1)
-        latency = next(iter(self._sensors.values())).latency if self._sensors else np.zeros(self.num_envs, int)
+        latency = self._sensor.latency if self._sensor else np.zeros(self.num_envs, int)
         self._past.deepen(int(latency.max()) + 1)
         self._past.push(ids, known[ids], np.zeros(len(ids), bool))
         self._known[ids] = np.clip(self._past.read(ids, latency[ids]), -LIMIT, LIMIT)

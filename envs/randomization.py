@@ -82,7 +82,7 @@ class Vary:
         # Only a relative change has a neutral value of its own; a set one narrows around its middle.
         unchanged = {"scale": 0.0, "add": -np.inf} if log else {"scale": 1.0, "add": 0.0}
         neutral = unchanged.get(self.operation, (low + high) / 2)
-        centre = np.clip(neutral, low, high)
+        centre = min(max(neutral, low), high)
         low, high = centre + width * (low - centre), centre + width * (high - centre)
         value = low + (high - low) * random.uniform(ids, k)
         return np.exp(value) if log else value
@@ -220,7 +220,7 @@ class Randomizer:
                 "name": [f"{vary.field}/{target.names[r]}" for r in rows],
                 "value": [f"{vary.field}/{target.names[r]}[{c}]" for r in rows for c in columns],
             }[vary.each]
-            self._bound.append((vary, target, rows, columns, slice(first, len(self.labels))))
+            self._bound.append((vary, target, rows[:, None], columns, slice(first, len(self.labels))))
         self.labels = _unique(self.labels)
         self.drawn = np.full((num_worlds, len(self.labels)), np.nan)
 
@@ -231,13 +231,14 @@ class Randomizer:
 
     def draw(self, ids: np.ndarray, random: WorldRandom) -> None:
         """Draw anew for worlds ids (m,), from nominal."""
+        worlds = np.asarray(ids)[:, None, None]  # with rows (r, 1) and columns (c,) an index of (m, r, c) entries
         for _, target, rows, columns, _ in self._bound:
-            target.values[np.ix_(ids, rows, columns)] = target.nominal[np.ix_(rows, columns)]
+            target.values[worlds, rows, columns] = target.nominal[rows, columns]
         for vary, target, rows, columns, where in self._bound:
             drawn = vary.draw(random, ids, where.stop - where.start, self.width)
             self.drawn[ids, where] = drawn
             shape = {"world": (-1, 1, 1), "name": (-1, len(rows), 1), "value": (-1, len(rows), len(columns))}[vary.each]
-            index = np.ix_(ids, rows, columns)
+            index = worlds, rows, columns
             target.values[index] = vary.apply(target.values[index], drawn.reshape(shape))
 
     def episode(self, world: int) -> dict[str, float]:

@@ -52,6 +52,11 @@ def available_device(name: str) -> str:
     return name
 
 
+def _off_axis(directions: np.ndarray) -> np.ndarray:
+    """Without exact zeros: the tree is searched with 1 / direction, and fast math, which knows no infinity, misses."""
+    return np.where(np.abs(directions) < 1e-7, 1e-7, directions)
+
+
 @wp.kernel
 def _group_roots(tree: wp.uint64, roots: wp.array[int]):
     world = wp.tid()
@@ -134,7 +139,7 @@ class BatchRenderer:
     @staticmethod
     def _ordered(rays: np.ndarray) -> np.ndarray:
         """(samples², H, W, 3) directions as the context stores them: sample by sample, row by row."""
-        return rays.reshape(-1, 3).astype(np.float32)
+        return _off_axis(rays).reshape(-1, 3).astype(np.float32)
 
     def _view(self, first: int, last: int, ray: wp.array) -> tuple:
         """Model, data and context of worlds first…last-1, sharing poses, looks, meshes and pictures with the whole.
@@ -192,7 +197,8 @@ class BatchRenderer:
             ids: (m,) the worlds to render; None: all.
         """
         for name in POSES:
-            self._write(getattr(self._data, name), slice(None), poses[name])
+            values = _off_axis(poses[name]) if name == "light_xdir" else poses[name]
+            self._write(getattr(self._data, name), slice(None), values)
         views = self._views if ids is None else [self._own_view(int(i)) for i in ids]
         with wp.ScopedDevice(self._device):
             if self._pool is None:

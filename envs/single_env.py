@@ -35,13 +35,13 @@ class SingleEnv(gymnasium.Env):
         return self._one({key: value[0] for key, value in observation.items()}), self._info()
 
     def step(self, action: np.ndarray) -> tuple[Any, float, bool, bool, dict]:
+        extra: dict[str, Any] = self._info()  # of this episode: the batch may begin the next one
         observation, reward, terminated, truncated, info = self.batch.step(np.asarray(action)[None])
         one = {key: value[0] for key, value in observation.items()}
-        extra = {}
         if "final_obs" in info:
             one = info["final_obs"][0]
-            extra = {"success": bool(info["final_info"]["success"][0])}
-        return self._one(one), float(reward[0]), bool(terminated[0]), bool(truncated[0]), self._info() | extra
+            extra["success"] = bool(info["final_info"]["success"][0])
+        return self._one(one), float(reward[0]), bool(terminated[0]), bool(truncated[0]), extra
 
     def _info(self) -> dict:
         return {"parameters": self.batch.episode_parameters(0)}
@@ -49,7 +49,7 @@ class SingleEnv(gymnasium.Env):
     def _one(self, observation: dict) -> dict:
         for key, value in observation.items():
             if key.startswith("images."):
-                self._picture = value
+                self._picture = value.copy()
                 break
         return observation
 

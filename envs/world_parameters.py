@@ -1,10 +1,11 @@
 """Where every randomizable quantity of a batch of worlds lives: model fields, sensors, lenses, the task's own."""
 
 from dataclasses import replace
+from functools import cached_property
 
 import mujoco
 import numpy as np
-from mujoco.batch import MODEL_FIELDS, Batch
+from mujoco.batch import MODEL_FIELDS, Batch, SimulationError
 
 from envs.camera import Camera
 from envs.randomization import Target, suggest
@@ -58,7 +59,8 @@ class WorldParameters:
         own = {name: np.full((n, 1), value) for name, value in LENS.items()} | {r: np.zeros((n, 1)) for r in ROTATION}
         self._groups = {"camera": own, **groups}
         self._touched: set[str] = set()
-        self._inertia = np.tile(model.body_inertia, (n, 1, 1))  # as drawn; the mass's share is multiplied in later
+        # As drawn; mass and camera rotation have their share in the live arrays.
+        self._own = {name: np.tile(getattr(model, name), (n, 1, 1)) for name in ("body_inertia", "cam_quat")}
 
     def resolve(self, field: str) -> Target:
         """Where a field lives.
@@ -83,10 +85,9 @@ class WorldParameters:
         nominal = nominal.reshape(len(nominal), -1)
         if field.startswith("opt."):
             nominal = nominal.reshape(1, -1)
-        values = self._batch.expand(field).reshape(self._batch.nsim, *nominal.shape)
+        live = self._own[field] if field in self._own else self._batch.expand(field)
+        values = live.reshape(self._batch.nsim, *nominal.shape)
         self._touched.add(field)
-        if field == "body_inertia":
-            values = self._inertia
         return Target(values, nominal, _names(self._model, field, len(nominal)))
 
     @property
@@ -94,21 +95,42 @@ class WorldParameters:
         """The model fields that were resolved."""
         return tuple(sorted(f for f in self._touched if f.partition(".")[0] not in self._groups))
 
+    @cached_property
+    def _derives(self) -> bool:
+        """Whether randomization or task give worlds values of their own that MuJoCo derives constants from.
+
+        These are not about masses alone: a geom that the task turns stays unturned while `geom_sameframe` says that
+        its frame is the body's.
+        """
+        inputs = {f for f in MODEL_FIELDS if f in mujoco.MjModel._setconst_inputs or f.startswith("opt.")}
+        return any(self._batch.expanded(f) is not None for f in inputs)
+
     def follow(self, ids: np.ndarray) -> None:
-        """Carry out what follows from new values in worlds ids (m,): inertia, camera rotation, derived constants."""
+        """Carry out what follows from new values, the task's included, in worlds ids (m,).
+
+        That is inertia, the camera's rotation and the constants that MuJoCo derives from the model's fields.
+
+        Raises:
+            ValueError: values with which MuJoCo cannot compute those constants.
+        """
         batch, model = self._batch, self._model
         if self._touched & {"body_mass", "body_inertia"}:
             ratio = batch.expand("body_mass")[ids] / np.where(model.body_mass > 0, model.body_mass, 1)
-            batch.expand("body_inertia")[ids] = self._inertia[ids] * ratio[..., None]
-        if any(f"camera.{name}" in self._touched for name in ROTATION):
+            batch.expand("body_inertia")[ids] = self._own["body_inertia"][ids] * ratio[..., None]
+        if self._touched & {"cam_quat", *(f"camera.{name}" for name in ROTATION)}:
             pitch, yaw, roll = (self._groups["camera"][name][ids, 0] for name in ROTATION)
             turn = _quat_from_camera_angles(pitch, yaw, roll)
-            quat = batch.expand("cam_quat")
+            mounted, quat = self._own["cam_quat"], batch.expand("cam_quat")
+            quat[ids] = mounted[ids]
             for name in self._cameras:
                 camera = model.camera(name).id
-                quat[ids, camera] = _quat_multiply(model.cam_quat[camera], turn)
-        if any(f in mujoco.MjModel._setconst_inputs or f.startswith("opt.") for f in self.model_fields):
-            batch.set_const(ids)
+                quat[ids, camera] = _quat_multiply(mounted[ids, camera], turn)
+        if self._derives:
+            try:
+                batch.set_const(ids)
+            except SimulationError as error:
+                varied = ", ".join(self.model_fields)
+                raise ValueError(f"MuJoCo refuses a model with {varied} as drawn: {error}") from None
 
     @property
     def own_lens(self) -> bool:

@@ -13,6 +13,7 @@ from envs.task import Task, TaskSpec
 
 WHEEL_RADIUS = 0.033  # m, as in car.xml
 PREVIEW = (0.0, 0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0)  # m ahead along the centre line
+MAX_GAIN = 0.3  # m along the centre line in a control step: a little over 5 m/s
 NOMINAL = {"steer_max": 0.48, "steer_trim": 0.0, "slack": 0.01, "top_speed": 4.0}  # rad, rad, rad, m/s at throttle 1
 
 
@@ -31,7 +32,7 @@ class LaneFollowConfig:
     track: TrackConfig = TrackConfig()
     camera: CameraMount = NOMINAL_CAMERA
     episode_seconds: float = 30.0
-    target_speed: float = 1.8
+    target_speed: float = 1.5
 
 
 class LaneFollow(Task):
@@ -70,6 +71,8 @@ class LaneFollow(Task):
         self._curvature = np.stack([t.curvature for t in self.tracks])
         self._length = np.array([t.length for t in self.tracks])
         self._step = self._length / config.track.points
+        reach = int(np.ceil(MAX_GAIN / self._step.min()))
+        self._window = np.arange(-reach, reach + 1)
         self._preview = np.round(np.array(PREVIEW) / self._step[:, None]).astype(int)
 
     def attach(self, batch: Batch, random: WorldRandom) -> None:
@@ -172,9 +175,11 @@ class LaneFollow(Task):
         everyone = ids is None
         ids = np.arange(len(self.layout)) if everyone else ids
         layout, count = self.layout[ids], self.config.track.points
-        near = (self._at[ids, None] + np.arange(-6, 13)) % count
-        delta = self._qpos[ids, None, :2] - self._points[layout[:, None], near]
-        best = np.argmin((delta * delta).sum(-1), 1)
+        near = (self._at[ids, None] + self._window) % count
+        # take() and two squares: a tenth of the time of fancy indexing and sum(), at every step of every world.
+        points = self._points.reshape(-1, 2).take(layout[:, None] * count + near, axis=0)
+        delta = self._qpos[ids, None, :2] - points
+        best = np.argmin(delta[..., 0] ** 2 + delta[..., 1] ** 2, 1)
         at = near[np.arange(len(ids)), best]
         delta = delta[np.arange(len(ids)), best]
         c, s = np.cos(self._heading[layout, at]), np.sin(self._heading[layout, at])

@@ -57,10 +57,8 @@ def _collecting_rate(env: BatchEnv, distiller: Distiller, seconds: float) -> tup
 
     The student is the one that the run just trained, and has its final share of the worlds.
     """
-    config, heads = distiller.config, distiller.policy.config.heads
-    buffer, teacher = FrameBuffer(config.buffer), distiller._teacher
-    map_size = next(iter(heads.masks.values()))
-    collector = Collector(env, teacher, distiller.average, buffer, config, map_size, first_frame=config.frames)
+    config, buffer = distiller.config, FrameBuffer(distiller.config.buffer)
+    collector = Collector(env, distiller._teacher, distiller.average, buffer, config, first_frame=config.frames)
     collector.start()
     try:
         collector.wait_for(config.frames + 2 * env.num_envs)
@@ -89,9 +87,8 @@ def pretraining() -> list[Result]:
     settings = PretrainConfig("LaneFollow", distillation=DISTILLATION)
     policy = Policy(policy_config(make_task("LaneFollow").spec, settings))
     observations = ("state", policy.config.preprocessing.key, "privileged")
-    env, wide = (
-        make_worlds(PretrainConfig("LaneFollow", threads=threads), observations, maps=True) for threads in (1, 2)
-    )
+    cells = policy.config.heads.masks["mask"]
+    env, wide = (make_worlds(PretrainConfig("LaneFollow", threads=t), observations, cells) for t in (1, 2))
     teacher = _lane_keeper(env.task_spec.privileged_names)
     rates: dict[str, list[float]] = {name: [] for name in ("run", "render", "learn", "render two", "learn two")}
     try:

@@ -123,7 +123,9 @@ def rendering() -> list[Result]:
     limit = "limit: refit_bvh + render alone"
     results = [
         compare("rendering", subject, rates["ours"], "frames/s", limit, rates["bare"], 0.9),
-        compare("rendering", f"{subject}, a lens per world", rates["own lenses"], "frames/s", limit, rates["bare"], 0.9),
+        compare(
+            "rendering", f"{subject}, a lens per world", rates["own lenses"], "frames/s", limit, rates["bare"], 0.9
+        ),
     ]
     return results + _against_classic(scene, contenders["ours"], subject)
 

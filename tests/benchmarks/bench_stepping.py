@@ -24,9 +24,7 @@ def _actions(worlds: int) -> np.ndarray:
 
 def batch_env(randomization: str, threads: int = 0) -> BatchEnv:
     """LaneFollow as a teacher sees it."""
-    return BatchEnv(
-        make_task("LaneFollow"), WORLDS, randomization=randomization, observations=STATE, threads=threads
-    )
+    return BatchEnv(make_task("LaneFollow"), WORLDS, randomization=randomization, observations=STATE, threads=threads)
 
 
 def _stepping(env: BatchEnv) -> Work:

@@ -64,8 +64,9 @@ def main() -> None:
     options = parser.parse_args()
     console, facts, start = Console(), machine_facts(), time.perf_counter()
     console.print(", ".join(f"{name} {value}" for name, value in facts.items()))
-    if facts["load"] > QUIET:
-        warning = f"warning: the machine is busy (load {facts['load']}): figures are too low, ratios less certain"
+    load = float(facts["load"])
+    if load > QUIET:
+        warning = f"warning: the machine is busy (load {load:g}): figures are too low, ratios less certain"
         console.print(f"[yellow]{warning}[/]")
     results: list[Result] = []
     for name in options.only:

@@ -133,7 +133,9 @@ def test_only_the_worlds_asked_for_change():
 
 
 def test_entries_on_one_field_act_in_their_order():
-    randomizer, values = bound(Vary("f", "choice", (10,), "set", "left"), Vary("f", "choice", (0.5,), "scale", "left.*"))
+    randomizer, values = bound(
+        Vary("f", "choice", (10,), "set", "left"), Vary("f", "choice", (0.5,), "scale", "left.*")
+    )
     randomizer.draw(EVERYONE, WorldRandom(EVERYONE))
     np.testing.assert_array_equal(values[0], [[5, 5, 5], [-4, 5, 6], [0.25, 0, 4]])
 
@@ -219,7 +221,10 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, text: bytes):
 def test_what_a_randomizer_cannot_bind_is_refused_with_what_it_could():
     for vary, part in (
         (Vary("f", "uniform", (0, 1), names="lfet"), "no name matches 'lfet'; did you mean left"),
-        (Vary("f", "uniform", (0, 1), names="lef"), "no name matches 'lef'; did you mean left"),  # the whole name counts
+        (
+            Vary("f", "uniform", (0, 1), names="lef"),
+            "no name matches 'lef'; did you mean left",
+        ),  # the whole name counts
         (Vary("f", "uniform", (0, 1), names="xyz.*"), "valid: left, left_tip, right"),
         (Vary("f", "uniform", (0, 1), names="("), "not a regular expression"),
         (Vary("f", "uniform", (0, 1), components=(3,)), "0…2"),

@@ -1,0 +1,81 @@
+"""Imports point one way: launch → sim2real → {envs, policies}; and each package knows only what it needs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = {
+    "launch": {"sim2real", "envs", "policies"},
+    "sim2real": {"envs", "policies"},
+    "envs": set(),
+    "policies": set(),
+}
+KNOWN = {
+    "envs": {"numpy", "mujoco", "mujoco_warp", "warp", "gymnasium", "cv2"},
+    "policies": {"numpy", "torch", "stable_baselines3", "gymnasium", "safetensors", "cv2"},
+}
+
+
+def imports(file: Path) -> set[str]:
+    """Top-level names of all modules that a file imports anywhere, inside functions and TYPE_CHECKING too."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            # A relative import stays in its package, which has no sub-packages that would reach out of it.
+            found.add((node.module or "").partition(".")[0] if node.level == 0 else file.relative_to(ROOT).parts[0])
+    return found
+
+
+def files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_import_only_what_lies_below(package):
+    assert files(package)
+    wrong = set(PACKAGES) - PACKAGES[package] - {package} | {"tests"}
+    for file in files(package):
+        assert not imports(file) & wrong, file.relative_to(ROOT)
+
+
+@pytest.mark.parametrize("package", KNOWN)
+def test_packages_know_only_their_own_libraries(package):
+    for file in files(package):
+        foreign = imports(file) - set(sys.stdlib_module_names) - PACKAGES.keys()
+        assert foreign <= KNOWN[package], file.relative_to(ROOT)
+
+
+def test_the_reader_of_imports_reads_them_all(tmp_path):
+    file = tmp_path / "module.py"
+    file.write_text("import a.b, c\nfrom d.e import f\ndef g():\n    import h\n    from i import j as k\n")
+    assert imports(file) == {"a", "c", "d", "h", "i"}
+
+
+def loaded_with(statement: str) -> set[str]:
+    """Top-level modules that are there after a statement in a fresh interpreter."""
+    report = f"{statement}\nimport sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    run = subprocess.run([sys.executable, "-c", report], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(run.stdout.split())
+
+
+HEAVY = {"torch", "mujoco", "mujoco_warp", "warp", "stable_baselines3"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "without"),
+    [
+        ("import policies.preprocessing", HEAVY),  # what runs on the robot's own computer
+        ("import envs.camera, envs.sensor", {"torch"}),
+        ("import policies", {"mujoco"}),
+        ("import sim2real", HEAVY),
+        ("import launch.main", HEAVY),  # --help must not take seconds
+    ],
+)
+def test_importing_loads_nothing_that_is_not_needed(statement, without):
+    assert not loaded_with(statement) & without

@@ -30,7 +30,7 @@ class TeacherConfig:
     """
 
     algorithm: str = "ppo"
-    steps: int = 800_000
+    steps: int = 1_000_000
     learning_rate: float = 1e-3
     gamma: float = 0.97
     hidden: tuple[int, ...] = (64, 64)

@@ -97,6 +97,7 @@ class Cars:
         self.qpos, self.qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.batch.reset(stage=0)
         task.reset(self.everyone)
+        self.batch.set_const()  # or geoms that the task turns stay unturned
         task.measure(self.everyone)
 
     def place(self, layout: int, at: np.ndarray, offset: float = 0.0, turned: float = 0.0, speed: float = 0.0) -> None:

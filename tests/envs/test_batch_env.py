@@ -94,7 +94,10 @@ def test_image_size_and_sensor_are_as_asked(lane):
         ({"device": "gpu"}, "no device 'gpu' on this machine; available: cpu"),
         ({"image_size": (0, 48)}, "width is 0"),
         ({"maps": (7, 20)}, "maps of 7x20 do not divide frames of 48x80"),
-        ({"randomization": Randomization((Vary("task.grip", "uniform", (0, 1)),))}, "no randomizable field 'task.grip'"),
+        (
+            {"randomization": Randomization((Vary("task.grip", "uniform", (0, 1)),))},
+            "no randomizable field 'task.grip'",
+        ),
     ],
 )
 def test_a_bad_option_is_refused_in_one_line(lane, options, message):

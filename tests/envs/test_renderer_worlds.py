@@ -96,7 +96,9 @@ def test_poses_are_those_of_each_world(scene, device, field):
     after = worlds.render(at)
     np.testing.assert_array_equal(after.rgb[[0, 2]], before.rgb[[0, 2]])
     assert (after.rgb[1] != before.rgb[1]).any(-1).mean() > 0.005
-    assert_same(renderer(scene, 1, device=device).render({name: values[1:2] for name, values in at.items()}), after, [1])
+    assert_same(
+        renderer(scene, 1, device=device).render({name: values[1:2] for name, values in at.items()}), after, [1]
+    )
 
 
 def test_a_lens_of_its_own_is_that_lens(scene, device):

@@ -8,16 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import mujoco
 import numpy as np
-import warp as wp
 
 from envs.camera import Camera
+from envs.warp_start import announce_compilation, wp  # before mujoco_warp, which compiles with Warp's settings
 
-# Both must be set before mujoco_warp is first imported: fast math renders ~40 % more frames on a CPU; -w silences
-# the compiler's complaint that fast math has no NaN.
-wp.config.log_level = wp.LOG_ERROR
-wp.config.cpu_compiler_flags = f"{getattr(wp.config, 'cpu_compiler_flags', None) or ''} -ffast-math -w".strip()
-
-import mujoco_warp as mjw  # noqa: E402
+import mujoco_warp as mjw  # isort: skip
 
 POSES = ("geom_xpos", "geom_xmat", "cam_xpos", "cam_xmat", "light_xpos", "light_xdir")
 
@@ -43,7 +38,6 @@ def available_device(name: str) -> str:
     Raises:
         ValueError: this machine does not have it; the ones it has are listed.
     """
-    wp.init()
     names = [str(device) for device in wp.get_devices()]
     if name == "cuda" and wp.is_cuda_available():
         return "cuda:0"
@@ -127,6 +121,7 @@ class BatchRenderer:
                 enable_per_light_ambient=bool(model.light_ambient.any()),
             )
             self._context.ray.assign(self._ordered(camera.rays(samples)))
+            announce_compilation()
             mjw.refit_bvh(self._model, self._data, self._context)
             mjw.render(self._model, self._data, self._context)  # compiles the kernel, once per machine
             self._pool = ThreadPoolExecutor(threads) if threads > 1 and self._device == "cpu" else None

@@ -1,5 +1,6 @@
 """The `sim2real` command."""
 
+import logging
 import os
 import signal
 import sys
@@ -35,6 +36,8 @@ def main() -> None:
     """Parse, run, and turn what went wrong into one line and an exit code: 2 for bad input, 130 when interrupted."""
     signal.signal(signal.SIGTERM, _interrupt)
     warnings.showwarning = _one_line  # type: ignore[assignment]
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("envs").setLevel(logging.INFO)
     try:
         tyro.extras.subcommand_cli_from_dict(
             _verbs(),

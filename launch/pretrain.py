@@ -22,6 +22,8 @@ def pretrain_command(
         out: folder of the run; by default a new one under runs/.
         resume: go on with the run in that folder, or with the newest, with the settings it was started with.
     """
+    if not resume:
+        config.check()
     run, config = start_run("pretrain", config, out, resume)
     console.print(f"run: {run.folder}")
     with reporting() as stage:

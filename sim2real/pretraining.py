@@ -10,6 +10,7 @@ import torch
 import tyro
 
 from envs import BatchEnv, make_task
+from envs.renderer import available_device
 from envs.task import TaskSpec
 from policies.checkpoint import save_policy
 from policies.distillation import DistillationConfig, Distiller
@@ -64,14 +65,25 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"no method {self.method!r}; valid: {', '.join(METHODS)}")
-        if self.worlds < 1:
-            raise ValueError(f"worlds must be at least 1, not {self.worlds}")
+        for name in ("worlds", "threads", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+    def check(self) -> None:
+        """Raise ValueError for what would stop the run at its start, before anything is written."""
+        available_device(self.device)
+        TrainConfig(self.task, self.teacher_config, randomization=self.randomization).check()
+        policy_config(make_task(self.task).spec, self)
+        if self.teacher is not None and self.method == "dagger":
+            load_teacher(Path(self.teacher), self.task)
 
 
 def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
     """The policy for a task: it looks through the task's first camera as the task's view says."""
     camera, view = next(iter(spec.cameras.items()))
     width, height = config.image_size or view.size
+    if height % 4 or width % 4:
+        raise ValueError(f"image size {width}x{height}: width and height must be multiples of 4")
     cells = (height // 4, width // 4)
     return PolicyConfig(
         encoder=EncoderConfig(config.encoder, (height, width), config.width, config.depth),

@@ -42,6 +42,15 @@ class TrainConfig:
     checkpoint_every: int = 100_000
     evaluate: int = 100
 
+    def __post_init__(self) -> None:
+        for name in ("worlds", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+
+    def check(self) -> None:
+        """Raise ValueError for what would stop the run at its start, before anything is written."""
+        privileged_env(self, "train", 1).close()
+
 
 def load_randomization(task: str, name: str) -> Randomization | str:
     """A preset by name, or a TOML file; the environment complains about unknown presets."""

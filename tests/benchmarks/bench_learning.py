@@ -14,7 +14,7 @@ from stable_baselines3.common.policies import ActorCriticCnnPolicy
 from envs import BatchEnv, make_task
 from policies.distillation import Collector, DistillationConfig, Distiller
 from policies.frame_buffer import FrameBuffer
-from policies.policy import Policy, PolicyConfig
+from policies.policy import Policy
 from sim2real.pretraining import PretrainConfig, make_worlds, policy_config
 
 ROUNDS = 3
@@ -128,7 +128,7 @@ def act() -> list[Result]:
     Rates in the table are 1 / median; the percentiles are in the remark.
     """
     torch.set_num_threads(1)
-    policy = Policy(PolicyConfig()).eval()
+    policy = Policy(policy_config(make_task("LaneFollow").spec, PretrainConfig("LaneFollow"))).eval()
     frame = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
     observation = {policy.config.preprocessing.key: frame, "state": np.zeros(2, np.float32)}
     images = torch.from_numpy(policy.config.preprocessing(frame))

@@ -34,7 +34,7 @@ def make(name: str, worlds: int, randomization: str = "default", images: bool = 
 
 def random_actions(env: BatchEnv, steps: int, seed: int = 0) -> np.ndarray:
     """(steps, n, A) that wander, so that the robot gets somewhere; world i's depend on i alone."""
-    size = env.single_action_space.shape
+    size = env.action_space.sample().shape[1:]
     noise = [np.random.default_rng([seed, i]).normal(0, 0.5, (steps, *size)) for i in range(env.num_envs)]
     return np.clip(np.cumsum(noise, 1), -1, 1).swapaxes(0, 1)
 
@@ -234,7 +234,8 @@ def test_the_end_of_an_episode_is_told_as_gymnasium_has_it(name):
         if not going.any():
             break
     assert not going.any()
-    ours.close(), theirs.close()
+    ours.close()
+    theirs.close()
 
 
 @TASKS
@@ -250,7 +251,7 @@ def test_environment_checkers_have_nothing_to_say(name, checker):
 
 @TASKS
 def test_make_gives_one_world_and_make_vec_many(name):
-    one = gymnasium.make(f"sim2real/{name}-v0", render_mode="rgb_array", split="test")
+    one = gymnasium.make(f"sim2real/{name}-v0", render_mode="rgb_array")
     observation, _ = one.reset(seed=1)
     assert one.observation_space.contains(observation)
     many = gymnasium.make_vec(f"sim2real/{name}-v0", num_envs=3, randomization="default")

@@ -147,22 +147,30 @@ def test_less_than_a_lap_is_no_success(lane, throttle):
 def test_leaving_the_lane_ends_the_episode(lane, cars):
     around = cars(lane, 4)
     around.place(0, np.full(4, 50), speed=1.0)
-    reward = 0.0
+    lane.progress[:] = 100  # laps that do not count in the end
+    assert lane.success().all()
+    rewards = []
     while not lane.terminated().any():
-        before, reward = lane.reward(), 0.0
         around.drive(0.4, 0.3)
         np.testing.assert_array_equal(lane.terminated(), np.abs(around.brute_force()[0]) > ROAD / 2)
-        reward = lane.reward()
-    assert lane.terminated().all() and not lane.success().any() and (reward < before - 8).all()
-    env = BatchEnv(lane, 2, observations=("state",))
-    env.reset(seed=0)
-    for step in range(1, 100):
-        _, _, terminated, truncated, info = env.step(np.array([[1.0, 0.4], [1.0, 0.4]]))
-        if terminated[0]:
-            assert not truncated[0] and info["final_info"]["steps"][0] == step
-            break
-    else:
-        pytest.fail("steering hard to the right never left the lane")
+        rewards.append(lane.reward())
+    assert lane.terminated().all() and not lane.success().any() and (rewards[-1] < rewards[-2] - 8).all()
+
+
+def test_an_episode_ends_off_the_lane_or_in_time():
+    def end(limit: int) -> tuple[int, bool, bool]:
+        """Step, terminated and truncated when steering hard to the right with this many steps at most."""
+        env = BatchEnv(LaneFollow(LaneFollowConfig(layouts=1, episode_seconds=limit * 0.05)), observations=("state",))
+        env.reset(seed=0)
+        while True:
+            _, _, terminated, truncated, info = env.step(np.array([[1.0, 0.4]]))
+            if terminated[0] or truncated[0]:
+                return int(info["final_info"]["steps"][0]), bool(terminated[0]), bool(truncated[0])
+
+    leaves, *why = end(600)
+    assert 5 < leaves < 60 and why == [True, False]
+    assert end(leaves - 1) == (leaves - 1, False, True)
+    assert end(leaves) == (leaves, True, False)  # leaving the lane in the last step is a failure
 
 
 def wheel_angles(cars, steering: list[float]) -> np.ndarray:

@@ -112,7 +112,8 @@ def test_groups_and_shadows_are_as_asked(scene, device):
 def test_light_from_straight_above_casts_a_shadow(device):
     model = mujoco.MjModel.from_xml_string("""
       <mujoco><worldbody>
-        <light type="directional" dir="0 0 -1" diffuse="0.9 0.9 0.9"/><camera name="eye" pos="0 -3 1" xyaxes="1 0 0 0 0 1"/>
+        <light type="directional" dir="0 0 -1" diffuse="0.9 0.9 0.9"/>
+        <camera name="eye" pos="0 -3 1" xyaxes="1 0 0 0 0 1"/>
         <geom type="plane" size="9 9 1"/><geom size="0.9" pos="0 0 2.5"/>
       </worldbody></mujoco>""")
     lit, shadowed = (render(model, WIDE, device, shadows=shadows).rgb[0].astype(int) for shadows in (False, True))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from envs import make_task
 from envs.lane_follow.scene import NOMINAL_CAMERA
-from envs.lane_follow.track import Track, TrackConfig, generate_track
+from envs.lane_follow.track import Track, TrackConfig, _resample, _valid, generate_track
 from envs.renderer import POSES, BatchRenderer
 
 ROAD = 0.5  # m
@@ -46,6 +46,16 @@ def test_no_two_stretches_are_nearer_than_the_road(track: Track):
         np.testing.assert_allclose(gap, abs(side), atol=0.01)
 
 
+@pytest.mark.parametrize(("waist", "fine"), [(0.3, False), (0.6, False), (0.7, True), (1.5, True)])
+def test_a_narrow_waist_is_refused(waist, fine):
+    """A Cassini oval, stretched: its two sides come as near as its waist (m) without bending sharply."""
+    angle = np.linspace(0, 2 * np.pi, 2000)
+    square = 4 * np.cos(2 * angle) + np.sqrt((4 + waist**2 / 4) ** 2 - 16 * np.sin(2 * angle) ** 2)
+    line = np.sqrt(square)[:, None] * np.stack([3 * np.cos(angle), np.sin(angle)], 1)
+    assert np.abs(_resample(line, 600).curvature).max() < 1 / TrackConfig().radius[0]
+    assert _valid(_resample(line, 600), TrackConfig()) == fine
+
+
 def test_a_seed_is_a_track_and_both_directions_occur():
     tracks = [generate_track(seed) for seed in range(20)]
     np.testing.assert_array_equal(tracks[3].points, generate_track(3).points)
@@ -55,7 +65,7 @@ def test_a_seed_is_a_track_and_both_directions_occur():
 
 
 def test_a_config_that_leaves_no_track_is_refused_in_one_line():
-    with pytest.raises(ValueError, match="no valid track for seed 1 .* widen `extent` or lower `radius`") as error:
+    with pytest.raises(ValueError, match=r"no valid track for seed 1 .* widen `extent` or lower `radius`") as error:
         generate_track(1, TrackConfig(radius=(5.0, 6.0)))
     assert "\n" not in str(error.value)
 

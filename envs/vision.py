@@ -141,7 +141,13 @@ class Vision:
         """(n, H, W, 3) uint8 from another camera of the model, robot included; for films, not for policies."""
         if camera not in self._spectators:
             self._spectators[camera] = BatchRenderer(
-                self._model, self._batch.nsim, lens, camera, per_world=self._fields, geom_groups=(0, 1, 2), shadows=True
+                self._model,
+                self._batch.nsim,
+                lens,
+                camera,
+                per_world=self._fields,
+                geom_groups=(0, 1, 2),
+                threads=self._batch.nthread,
             )
         spectator = self._spectators[camera]
         everyone = np.arange(self._batch.nsim)

@@ -236,12 +236,13 @@ class Distiller:
         rate = config.learning_rate * min(progress / 0.05 + 0.02, 1.0) * 0.5 * (1 + np.cos(np.pi * progress))
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        tensors = {name: torch.from_numpy(values) for name, values in batch.items()}
+        device = next(self.policy.parameters()).device
+        tensors = {name: torch.from_numpy(values).to(device) for name, values in batch.items()}
         labels = {name.removeprefix("label."): value for name, value in tensors.items()}
         heads = self.policy.config.heads
         state = tensors["state"] if heads.state else None
         self.policy.train()
-        with bf16_autocast(torch.device("cpu"), config.bf16):
+        with bf16_autocast(device, config.bf16):
             outputs = self.policy(tensors["image"], state)
         weights = {name: config.auxiliary for name in outputs} | {"action": 1.0}
         loss, parts = multi_task_loss(outputs, labels, weights, masks=tuple(heads.masks))

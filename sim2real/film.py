@@ -12,7 +12,7 @@ from policies.preprocessing import Preprocessing
 from sim2real.evaluation import TEST_SEED
 from sim2real.video import enlarge, grid, label, write_image, write_video
 
-FILM_SIZE = (320, 240)  # of one world, px
+FILM_SIZE = (256, 192)  # of one world, px
 
 
 def film(
@@ -70,8 +70,8 @@ def _picture(scene: np.ndarray | None, eye: np.ndarray, action: np.ndarray, name
     scene[4 : 4 + inset.shape[0], width - 4 - inset.shape[1] : width - 4] = inset
     for i, (name, value) in enumerate(zip(names, action, strict=True)):
         y, middle = height - 14 - 18 * i, width // 2
-        cv2.rectangle(scene, (middle - 80, y - 5), (middle + 80, y + 5), (255, 255, 255), 1)
-        end = int(middle + 80 * float(np.clip(value, -1, 1)))
+        cv2.rectangle(scene, (middle - 60, y - 5), (middle + 60, y + 5), (255, 255, 255), 1)
+        end = int(middle + 60 * float(np.clip(value, -1, 1)))
         cv2.rectangle(scene, (min(middle, end), y - 4), (max(middle, end), y + 4), (255, 160, 0), -1)
         cv2.putText(scene, name, (8, y + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
     return scene

@@ -41,6 +41,7 @@ class PretrainConfig:
         encoder: conv or resnet18.
         width, depth: of the encoder; None: its own.
         image_size: (width, height) px that the network sees; None: the task's.
+        device: that renders and learns, cpu or cuda; physics stays on the CPU.
         threads: of physics and renderer; the learner has one of its own.
         checkpoint_every: updates between checkpoints.
         evaluate: episodes on the test split at the end.
@@ -151,7 +152,7 @@ def _initial_policy(spec: TaskSpec, config: PretrainConfig) -> Policy:
     torch.set_num_threads(1)  # the other core renders
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.distillation.seed)
-        return Policy(policy_config(spec, config))
+        return Policy(policy_config(spec, config)).to(config.device)
 
 
 def teacher_folder(run: Run, config: PretrainConfig, report: Callable[[str], Report]) -> Path:

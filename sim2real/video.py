@@ -29,7 +29,8 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
             stream.pix_fmt, stream.options = "yuv420p", {"crf": "20"}
             for frame in frames:
                 even = np.ascontiguousarray(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])
-                stream.height, stream.width = even.shape[:2]
+                if count == 0:  # fixed once the codec is open
+                    stream.height, stream.width = even.shape[:2]
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
                 count += 1
             container.mux(stream.encode(None))

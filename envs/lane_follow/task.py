@@ -124,7 +124,7 @@ class LaneFollow(Task):
             scene["geom_quat"][ids, geom] = model.mesh_quat[mesh]
         first = {kind: model.geom(f"{kind}0").id for kind in ("marking", "clutter", "wall")}
         u = self._random.uniform(ids, 6 * MARKINGS).reshape(-1, MARKINGS, 6)
-        self._place(ids, first["marking"], *self._beside(layout, u, 0.55, 1.6), (0.1, 0.5), (0.05, 0.25), None, u)
+        self._place(ids, first["marking"], *self._beside(layout, u, 0.55, 1.6), (0.1, 0.9), (0.05, 0.5), None, u)
         u = self._random.uniform(ids, 6 * CLUTTER).reshape(-1, CLUTTER, 6)
         self._place(ids, first["clutter"], *self._beside(layout, u, 1.3, 4.0), (0.05, 0.4), (0.05, 0.4), (0.05, 0.8), u)
         distance = self._points[layout].__abs__().max((1, 2))[:, None] + 0.6 + 3.0 * self._random.uniform(ids, WALLS)

@@ -50,8 +50,8 @@ def test_no_two_stretches_are_nearer_than_the_road(track: Track):
 def test_a_narrow_waist_is_refused(waist, fine):
     """A Cassini oval, stretched: its two sides come as near as its waist (m) without bending sharply."""
     angle = np.linspace(0, 2 * np.pi, 2000)
-    square = 4 * np.cos(2 * angle) + np.sqrt((4 + waist**2 / 4) ** 2 - 16 * np.sin(2 * angle) ** 2)
-    line = np.sqrt(square)[:, None] * np.stack([3 * np.cos(angle), np.sin(angle)], 1)
+    square = 16 * np.cos(2 * angle) + np.sqrt((16 + waist**2 / 4) ** 2 - 256 * np.sin(2 * angle) ** 2)
+    line = np.sqrt(square)[:, None] * np.stack([2 * np.cos(angle), np.sin(angle)], 1)
     assert np.abs(_resample(line, 600).curvature).max() < 1 / TrackConfig().radius[0]
     assert _valid(_resample(line, 600), TrackConfig()) == fine
 

@@ -17,6 +17,7 @@ from envs.task import Task, TaskSpec
 from envs.vision import Vision, make_sensors
 from envs.world_parameters import WorldParameters
 
+STREAMS = (0, 2**41, 2**42)  # offsets of a world's seed: task, randomization, image noise
 LIMIT = 10.0  # of state and privileged observations; tasks scale theirs to about 1
 
 
@@ -105,8 +106,10 @@ class BatchEnv(VectorEnv):
         self.keys = keys
         self._worlds = np.arange(num_envs)
         self._batch = Batch(task.model, num_envs, threads)
-        # Dynamics and image noise draw from separate streams: a seed gives the same episode, seen or unseen.
-        self._random, self._noise = WorldRandom(self._worlds), WorldRandom(self._worlds + 2**40)
+        # Separate streams for the episode, its randomization and image noise: a seed gives the same start whatever is
+        # varied, and the same episode whether it is seen or not.
+        self._random, self._draws, self._noise = (WorldRandom(self._worlds + offset) for offset in STREAMS)
+        self._seeded = False
         task.attach(self._batch, self._random)
         sensors = make_sensors(spec, sensor, num_envs, self._noise)
         seen = {name: sensors[name] for name in spec.cameras if f"images.{name}" in keys}
@@ -140,18 +143,21 @@ class BatchEnv(VectorEnv):
         Raises:
             ValueError: as many seeds as worlds were expected.
         """
+        if seed is None and not self._seeded:
+            seed = int(np.random.default_rng().integers(2**40))
         if seed is not None:
+            self._seeded = True
             seeds = np.asarray(seed) if np.ndim(seed) else np.asarray(seed) + self._worlds
             if seeds.shape != (self.num_envs,):
                 raise ValueError(f"{len(seeds)} seeds for {self.num_envs} worlds")
-            self._random.reseed(self._worlds, seeds)
-            self._noise.reseed(self._worlds, seeds + 2**40)
+            for stream, offset in zip((self._random, self._draws, self._noise), STREAMS, strict=True):
+                stream.reseed(self._worlds, seeds + offset)
         self._start(self._worlds)
         return self._observe(self._worlds), {}
 
     def _start(self, ids: np.ndarray) -> None:
         """Begin a new episode in worlds ids (m,)."""
-        self.randomizer.draw(ids, self._random)
+        self.randomizer.draw(ids, self._draws)
         self._batch.reset(ids, stage=0)
         self.task.reset(ids)
         self._parameters.follow(ids)

@@ -117,9 +117,11 @@ class BatchRenderer:
                 use_shadows=shadows,
                 enabled_geom_groups=list(geom_groups),
                 samples_per_pixel=samples,
-                enable_emission=bool(model.mat_emission.any()),
-                enable_per_light_ambient=bool(model.light_ambient.any()),
+                # The kernel leaves out what the model does without, which must not be what a world may get.
+                enable_emission="mat_emission" in per_world or bool(model.mat_emission.any()),
+                enable_per_light_ambient="light_ambient" in per_world or bool(model.light_ambient.any()),
             )
+            self._context.light_attenuation_is_default &= "light_attenuation" not in per_world
             self._context.ray.assign(self._ordered(camera.rays(samples)))
             announce_compilation()
             mjw.refit_bvh(self._model, self._data, self._context)
@@ -158,11 +160,12 @@ class BatchRenderer:
         context.ray, leaves = ray, context.bvh_ngeom
         context.lower = wp.clone(self._context.lower[first * leaves : last * leaves])
         context.upper = wp.clone(self._context.upper[first * leaves : last * leaves])
-        context.group = wp.array(np.repeat(np.arange(count), leaves), dtype=int)
-        context.bvh = wp.Bvh(context.lower, context.upper, groups=context.group, constructor="sah")
-        context.bvh_id = context.bvh.id
-        context.group_root = wp.zeros(count, dtype=int)
-        wp.launch(_group_roots, dim=count, inputs=[context.bvh_id], outputs=[context.group_root])
+        with wp.ScopedDevice(self._device):  # Warp's own default is a GPU wherever there is one
+            context.group = wp.array(np.repeat(np.arange(count), leaves), dtype=int)
+            context.bvh = wp.Bvh(context.lower, context.upper, groups=context.group, constructor="sah")
+            context.bvh_id = context.bvh.id
+            context.group_root = wp.zeros(count, dtype=int)
+            wp.launch(_group_roots, dim=count, inputs=[context.bvh_id], outputs=[context.group_root])
         return part(self._model, self._per_world), data, context
 
     def set_lens(self, ids: np.ndarray, rays: np.ndarray) -> None:

@@ -23,14 +23,10 @@ class SingleEnv(gymnasium.Env):
             raise ValueError(f"render_mode {render_mode!r} is not one of {', '.join(modes) or 'None'}")
         self.render_mode, self.batch = render_mode, batch
         self.observation_space, self.action_space = batch.single_observation_space, batch.single_action_space
-        self._seeded = False
         self._picture = np.zeros(0)
 
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[Any, dict]:
         super().reset(seed=seed)
-        if seed is None and not self._seeded:
-            seed = int(self.np_random.integers(2**31))
-        self._seeded = True
         observation, _ = self.batch.reset(seed=seed)
         return self._one({key: value[0] for key, value in observation.items()}), self._info()
 

@@ -1,10 +1,11 @@
-"""What commands print: progress, tables, and one line for what went wrong."""
+"""What commands print: progress, tables, and how to go on after an interruption."""
 
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 console = Console()
+INTERRUPTED = 130  # exit code, as shells have it
 QUIET_SECONDS = 15.0  # between lines where there is no terminal to draw a bar on
 
 Report = Callable[[int, int, Mapping[str, float]], None]
@@ -64,7 +66,24 @@ def print_rates(title: str, metrics: Mapping[str, Any]) -> None:
     console.print(table)
 
 
-def resume_command() -> str:
-    """The command line as it was typed, with --resume."""
+@contextmanager
+def resumable(command: str) -> Iterator[None]:
+    """When interrupted inside, name the command that goes on, and leave with exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; what was done is saved. Go on with:\n  {command}", flush=True)
+        sys.exit(INTERRUPTED)
+
+
+def typed_command() -> str:
+    """The command line as it was typed."""
+    return shlex.join(["sim2real", *sys.argv[1:]])
+
+
+def resume_command(folder: Path) -> str:
+    """The command line that goes on with the run in this folder."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
+    if not any(word.split("=")[0] == "--out" for word in words):
+        words += ["--out", str(folder)]
     return shlex.join(["sim2real", *words, "--resume"])

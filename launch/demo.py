@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from launch.console import console, print_rates, reporting
+from launch.console import console, print_rates, reporting, resumable, typed_command
 from policies import load_policy
 from policies.distillation import DistillationConfig
 from policies.teacher import TeacherConfig
@@ -32,7 +32,7 @@ def demo(out: Path = Path("demo"), frames: int = 60_000, steps: int = 500_000, e
     policy_config = PretrainConfig(
         TASK, teacher=str(out / "teacher"), distillation=distillation, evaluate=episodes, checkpoint_every=200
     )
-    with reporting() as stage:
+    with resumable(typed_command()), reporting() as stage:
         run, teacher_config = _start("train", teacher_config, out / "teacher")
         teacher = run.metrics if run.finished else train_teacher(run, teacher_config, stage("1/3 train teacher"))
         run, policy_config = _start("pretrain", policy_config, out / "policy")

@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 
 import tyro
 
+from envs.renderer import available_device
 from launch.console import console, print_rates, reporting
 from policies import load_policy
 from sim2real.evaluation import TEST_SEED, evaluate_in_simulation
 from sim2real.film import film
 from sim2real.runs import start_run
-from sim2real.training import load_randomization
+from sim2real.training import TrainConfig, load_randomization
+from sim2real.video import check_video
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,16 @@ class EvaluateConfig:
     seconds: float = 15.0
     device: str = "cpu"
 
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise ValueError(f"episodes must be at least 1, not {self.episodes}")
+        if not 0 < self.seconds < float("inf"):
+            raise ValueError(f"seconds must be positive, not {self.seconds}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be at least 0, not {self.seed}")
+        if self.video is not None:
+            check_video(self.video)
+
     @property
     def task(self) -> str:
         """Names the run's folder."""
@@ -51,8 +63,10 @@ def evaluate(
 
     Example: sim2real evaluate runs/policy --on sim --episodes 100 --video runs/drive.mp4
     """
-    folder = config.checkpoint / "policy" if (config.checkpoint / "policy").is_dir() else config.checkpoint
+    folder = _policy_folder(config.checkpoint)
     policy = load_policy(folder)
+    available_device(config.device)
+    TrainConfig(policy.config.task, randomization=config.randomization).check()
     randomization = load_randomization(policy.config.task, config.randomization)
     run, config = start_run("evaluate", config, out, resume=False)
     with reporting() as stage:
@@ -75,3 +89,12 @@ def evaluate(
         film(policy, config.video, seconds=config.seconds, randomization=randomization, first_seed=config.seed)
         console.print(f"video: {config.video}")
     console.print(f"run: {run.folder}")
+
+
+def _policy_folder(path: Path) -> Path:
+    """Of a run's policy, or path itself; raises ValueError for a run that has none yet."""
+    if (path / "policy").is_dir():
+        return path / "policy"
+    if (path / "tensorboard").is_dir():
+        raise ValueError(f"{path} has no policy: either `sim2real pretrain` did not finish (--resume), or it never ran")
+    return path

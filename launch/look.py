@@ -6,6 +6,7 @@ import tyro
 
 from launch.console import console
 from sim2real.film import contact_sheet
+from sim2real.training import load_randomization
 
 
 def look(
@@ -22,7 +23,7 @@ def look(
         task: name of a task.
         out: the picture.
         beside: a folder of the real camera's frames.
-        randomization: a preset of the task.
+        randomization: a preset of the task, or a TOML file.
     """
-    contact_sheet(task, out, beside, randomization)
+    contact_sheet(task, out, beside, load_randomization(task, randomization))
     console.print(f"contact sheet: {out}")

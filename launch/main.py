@@ -7,10 +7,11 @@ import sys
 import warnings
 
 import tyro
+from rich.markup import escape
 
-from launch.console import console, resume_command
+from launch.console import INTERRUPTED, console
 
-USAGE, INTERRUPTED = 2, 130
+USAGE = 2
 
 
 def _verbs() -> dict:
@@ -29,7 +30,7 @@ def _interrupt(signum: int, frame: object) -> None:
 
 
 def _one_line(message: str, category: type[Warning], *_: object, **__: object) -> None:
-    console.print(f"[yellow]note:[/] {message}", highlight=False)
+    console.print(f"[yellow]note:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
 
 
 def main() -> None:
@@ -46,13 +47,13 @@ def main() -> None:
             config=(tyro.conf.PositionalRequiredArgs,),
         )
     except KeyboardInterrupt:
-        console.print(f"\ninterrupted; what was done is saved. Go on with:\n  {resume_command()}", highlight=False)
+        print("\ninterrupted")
         sys.exit(INTERRUPTED)
     except (ValueError, OSError) as error:
         if os.environ.get("SIM2REAL_DEBUG"):
             raise
         where = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-        print(f"error: {where}", file=sys.stderr)
+        print(f"error: {' '.join(where.split())}", file=sys.stderr)
         sys.exit(USAGE)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from launch.console import console, print_rates, reporting
+from launch.console import console, print_rates, reporting, resumable, resume_command
 from sim2real.pretraining import PretrainConfig, pretrain
 from sim2real.runs import start_run
 
@@ -26,7 +26,7 @@ def pretrain_command(
         config.check()
     run, config = start_run("pretrain", config, out, resume)
     console.print(f"run: {run.folder}")
-    with reporting() as stage:
+    with resumable(resume_command(run.folder)), reporting() as stage:
         metrics = pretrain(run, config, stage)
     print_rates(f"{config.task}: vision policy on unseen worlds ({config.randomization})", metrics)
     console.print(f"policy: {run.folder / 'policy'}   curves: tensorboard --logdir {run.tensorboard}")

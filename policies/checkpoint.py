@@ -1,6 +1,7 @@
 """Policies on disk: a folder of JSON, safetensors and a model card; reading it executes nothing."""
 
 import dataclasses
+import types
 import typing
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,9 @@ def from_plain(kind: Any, value: Any) -> Any:
         if not isinstance(value, dict) or value.keys() != hints.keys():
             raise TypeError(f"{kind.__name__} needs exactly the fields {', '.join(hints)}")
         return kind(**{name: from_plain(hints[name], value[name]) for name in hints})
+    if origin in (types.UnionType, typing.Union):
+        (something,) = (k for k in arguments if k is not type(None))  # no other unions than `X | None`
+        return None if value is None else from_plain(something, value)
     if origin in (tuple, dict) and not isinstance(value, list if origin is tuple else dict):
         raise TypeError(f"{value!r} is not of type {kind}")
     if origin is tuple:
@@ -85,6 +89,8 @@ def from_plain(kind: Any, value: Any) -> Any:
         return tuple(from_plain(k, v) for k, v in zip(kinds, value, strict=True))
     if origin is dict:
         return {name: from_plain(arguments[1], v) for name, v in value.items()}
+    if kind is float and type(value) is int:
+        return float(value)
     if not isinstance(value, kind):
         raise TypeError(f"{value!r} is not of type {kind}")
     return value

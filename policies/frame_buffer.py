@@ -23,8 +23,16 @@ class FrameBuffer:
         return min(self._count, self._capacity)
 
     def add(self, rows: dict[str, np.ndarray]) -> None:
-        """Append a batch: arrays (m, ...) with the same names every time; the oldest samples give way."""
+        """Append a batch: arrays (m, ...); the oldest samples give way.
+
+        Raises:
+            ValueError: other names than the first time, or arrays of different lengths.
+        """
         m = len(next(iter(rows.values())))
+        if rows.keys() != (self._arrays or rows).keys() or any(len(values) != m for values in rows.values()):
+            raise ValueError(f"every sample needs one row each of: {', '.join(self._arrays or rows)}")
+        rows = {name: values[-self._capacity :] for name, values in rows.items()}
+        m = min(m, self._capacity)
         with self._lock:
             for name, values in rows.items():
                 if name not in self._arrays:
@@ -33,7 +41,9 @@ class FrameBuffer:
             self._count += m
 
     def sample(self, size: int, random: np.random.Generator) -> dict[str, np.ndarray]:
-        """size rows drawn uniformly, with replacement; copies."""
+        """size rows drawn uniformly, with replacement; copies. Raises ValueError while the buffer is empty."""
         with self._lock:
+            if not len(self):
+                raise ValueError("the buffer is empty")
             index = random.integers(0, len(self), size)
             return {name: values[index] for name, values in self._arrays.items()}

@@ -57,7 +57,7 @@ class SB3Env(VecEnv):
         for i in np.flatnonzero(ended):
             infos[i] = {
                 "terminal_observation": self._pick(info["final_obs"][i]),
-                "TimeLimit.truncated": bool(truncated[i]),
+                "TimeLimit.truncated": bool(truncated[i] and not terminated[i]),
                 "is_success": bool(info["final_info"]["success"][i]),
                 "episode": {"r": float(self._returns[i]), "l": int(self._lengths[i])},
             }

@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -14,9 +15,13 @@ import torch
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
+from policies.folders import write_file
+
 ALGORITHMS = ("ppo", "sac")
+STATE = "sim2real.json"  # member of our zips that SB3 passes over
 
 
 @dataclass(frozen=True)
@@ -24,9 +29,12 @@ class TeacherConfig:
     """How a teacher is trained.
 
     Attributes:
-        algorithm: one of ALGORITHMS.
+        algorithm: ppo or sac.
         steps: environment steps over all worlds.
+        learning_rate: of PPO at the start, from where it falls to nearly 0; of SAC throughout.
+        gamma: discount per step.
         hidden: units per layer of policy and value network.
+        seed: of the networks, of exploration and of the worlds.
     """
 
     algorithm: str = "ppo"
@@ -42,6 +50,14 @@ class TeacherConfig:
             raise ValueError(f"no algorithm {self.algorithm!r}; valid: {', '.join(ALGORITHMS)}")
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, not {self.steps}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate must be positive, not {self.learning_rate}")
+        if not 0 <= self.gamma <= 1:
+            raise ValueError(f"gamma must be between 0 and 1, not {self.gamma}")
+        if min(self.hidden, default=1) < 1:
+            raise ValueError(f"hidden layers need at least one unit each, not {self.hidden}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be between 0 and {2**32 - 1}, not {self.seed}")
 
 
 def make_teacher(
@@ -70,7 +86,8 @@ def make_teacher(
     return PPO(
         policy,
         env,
-        learning_rate=lambda left: config.learning_rate * max(left, 0.02),
+        # SB3's own class: a function of ours in the zip could not be loaded without this package.
+        learning_rate=LinearSchedule(config.learning_rate, 0.02 * config.learning_rate, 0.98),
         n_steps=32,
         batch_size=max(min(2048, 32 * env.num_envs // 4), 2),
         n_epochs=5,
@@ -85,52 +102,77 @@ def make_teacher(
     )
 
 
-def save_teacher(folder: Path, model: BaseAlgorithm, state: dict, keep: int = 3) -> Path:
-    """Write `step_NNNNNNNNN.zip`, which SB3's own `load` opens, and state as JSON beside it; keep the last few."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_teacher(path: Path, model: BaseAlgorithm, state: dict[str, Any]) -> None:
+    """Write a zip that SB3's own `load` opens, with state as JSON inside; an older file is replaced when it is whole.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    model.save(content)
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr(STATE, json.dumps({"num_timesteps": model.num_timesteps, **state}))
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        write_file(temporary, content.getvalue())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_teacher(folder: Path, model: BaseAlgorithm, state: dict[str, Any], keep: int = 3) -> Path:
+    """Write `step_NNNNNNNNN.zip` as `write_teacher` does, and keep the last few."""
     path = folder / f"step_{model.num_timesteps:09d}.zip"
-    temporary = folder / f".{path.name}.part"
-    with temporary.open("wb") as file:
-        model.save(file)
-    sidecar = path.with_suffix(".json")
-    sidecar.write_text(json.dumps({"num_timesteps": model.num_timesteps, **state}))
-    temporary.replace(path)
+    write_teacher(path, model, state)
     for old in sorted(folder.glob("step_*.zip"))[:-keep]:
         old.unlink()
-        old.with_suffix(".json").unlink(missing_ok=True)
     return path
 
 
-def _weights(path: Path, member: str) -> dict:
-    """Tensors of one member of an SB3 zip, without unpickling anything else.
+def _read(path: Path, model: BaseAlgorithm) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Parameters, single variables and state in a zip of the same algorithm, without unpickling anything else.
 
     Raises:
-        ValueError: the file is not a whole SB3 zip.
+        ValueError: the file is not a whole zip that `write_teacher` wrote.
     """
+
+    def tensors(member: str) -> dict[str, Any]:
+        return torch.load(io.BytesIO(archive.read(member)), weights_only=True, map_location="cpu")
+
+    modules, variables = model._get_torch_save_params()
     try:
         with zipfile.ZipFile(path) as archive:
-            return torch.load(io.BytesIO(archive.read(member)), weights_only=True, map_location="cpu")
-    except (zipfile.BadZipFile, KeyError, RuntimeError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is damaged or not a Stable-Baselines3 zip ({error})") from None
+            parameters = {name: tensors(f"{name}.pth") for name in modules}
+            return parameters, tensors("pytorch_variables.pth") if variables else {}, json.loads(archive.read(STATE))
+    except (zipfile.BadZipFile, KeyError, RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise ValueError(f"{path} is damaged or no checkpoint of this teacher ({reason})") from None
 
 
-def restore_teacher(model: BaseAlgorithm, folder: Path) -> dict:
+def restore_teacher(model: BaseAlgorithm, folder: Path) -> dict[str, Any]:
     """Load the newest whole checkpoint of a folder into model; returns the state saved with it.
 
     Raises:
         FileNotFoundError: there is none.
+        ValueError: it is of a network of another shape.
     """
     for path in sorted(folder.glob("step_*.zip"), reverse=True):
         try:
-            policy = _weights(path, "policy.pth")
-            optimizers = {"policy.optimizer": _weights(path, "policy.optimizer.pth")} if isinstance(model, PPO) else {
-                name: _weights(path, f"{name}.pth") for name in ("actor.optimizer", "critic.optimizer")}  # fmt: skip
-            state = json.loads(path.with_suffix(".json").read_text())
-        except (ValueError, OSError) as error:
-            warnings.warn(f"skipped a checkpoint: {error}", stacklevel=2)
+            parameters, variables, state = _read(path, model)
+        except ValueError as error:
+            warnings.warn(f"{error}; trying the checkpoint before it", stacklevel=2)
             continue
-        model.set_parameters({"policy": policy, **optimizers}, exact_match=False)
+        try:
+            model.set_parameters(parameters)
+        except (RuntimeError, ValueError):
+            raise ValueError(f"{path} does not fit the networks that the run's settings describe") from None
+        for name, value in variables.items():
+            getattr(model, name).data.copy_(value)
         model.num_timesteps = int(state["num_timesteps"])
+        if isinstance(model, SAC):
+            # Its replay buffer is not kept: it is filled anew before learning goes on, as at the first start.
+            model.learning_starts += model.num_timesteps
         return state
     raise FileNotFoundError(f"no whole checkpoint in {folder}")
 

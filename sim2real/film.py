@@ -77,14 +77,16 @@ def _picture(scene: np.ndarray | None, eye: np.ndarray, action: np.ndarray, name
     return scene
 
 
-def contact_sheet(task: str, path: Path, beside: Path | None = None, randomization: str = "default") -> None:
+def contact_sheet(
+    task: str, path: Path, beside: Path | None = None, randomization: Randomization | str = "default"
+) -> None:
     """Draw what a task's camera sees: nominal worlds, randomized ones, and real frames from a folder.
 
     Args:
         beside: a folder of JPEG or PNG frames of the real camera; they are cropped and reduced as the policy does.
 
     Raises:
-        ValueError: an unknown task, or no picture in the folder.
+        ValueError: an unknown task or preset, no picture in the folder, or another kind of file to draw to.
     """
     spec = make_task(task).spec
     camera, view = next(iter(spec.cameras.items()))

@@ -84,7 +84,9 @@ def train_from_pixels(run: Run, env: BatchEnv, policy: Policy, config: TeacherCo
         if model.num_timesteps < config.steps:
             left = config.steps - model.num_timesteps
             model.learn(left, callback=Progress(on_rollout), reset_num_timesteps=False, tb_log_name="ppo")
-    finally:
+    except KeyboardInterrupt:
         save_teacher(run.checkpoints, model, {})
+        raise
+    save_teacher(run.checkpoints, model, {})
     policy.load_state_dict(model.policy.features_extractor.policy.state_dict())
     return policy.eval()

@@ -69,6 +69,10 @@ class PretrainConfig:
         for name in ("worlds", "threads", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.evaluate < 0:
+            raise ValueError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
+        if self.method == "ppo" and (self.teacher is not None or self.teacher_config.algorithm != "ppo"):
+            raise ValueError("method ppo learns from reward alone: it takes neither a teacher nor another algorithm")
 
     def check(self) -> None:
         """Raise ValueError for what would stop the run at its start, before anything is written."""
@@ -83,8 +87,8 @@ def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
     """The policy for a task: it looks through the task's first camera as the task's view says."""
     camera, view = next(iter(spec.cameras.items()))
     width, height = config.image_size or view.size
-    if height % 4 or width % 4:
-        raise ValueError(f"image size {width}x{height}: width and height must be multiples of 4")
+    if height % 4 or width % 4 or min(height, width) < 16:
+        raise ValueError(f"image size {width}x{height}: width and height must be multiples of 4, and at least 16")
     cells = (height // 4, width // 4)
     return PolicyConfig(
         encoder=EncoderConfig(config.encoder, (height, width), config.width, config.depth),
@@ -131,7 +135,8 @@ def pretrain(run: Run, config: PretrainConfig, report: Callable[[str], Report]) 
             policy = train_from_pixels(run, env, policy, config.teacher_config, report("pretrain from pixels"))
         finally:
             env.close()
-        recipe = {"method": "ppo", "teacher": dataclasses.asdict(config.teacher_config)}
+        recipe = {"method": "ppo", "ppo": dataclasses.asdict(config.teacher_config)}
+        trained = {"steps": config.teacher_config.steps}
     else:
         teacher = load_teacher(teacher_folder(run, config, report), config.task)
         camera = policy.config.preprocessing.key
@@ -141,8 +146,9 @@ def pretrain(run: Run, config: PretrainConfig, report: Callable[[str], Report]) 
         finally:
             env.close()
         recipe = {"method": "dagger", "distillation": dataclasses.asdict(config.distillation)}
+        trained = {"updates": config.distillation.updates, "frames": config.distillation.frames}
     recipe |= {"task": config.task, "randomization": config.randomization, "run": dataclasses.asdict(config)}
-    metrics = _judge(policy, config, report("evaluate"))
+    metrics = trained | _judge(policy, config, report("evaluate"))
     save_policy(run.folder / "policy", policy, recipe, _card(config, policy, metrics))
     run.write_metrics({"finished": True, **metrics})
     return metrics
@@ -221,7 +227,7 @@ def _card(config: PretrainConfig, policy: Policy, metrics: dict[str, Any]) -> st
         f"{', '.join(policy.config.action_names)}; method `{config.method}`, randomization `{config.randomization}`.",
         "Trained on simulated frames alone: what it does on a real camera is not known from these figures.",
     ]
-    if metrics:
+    if "success" in metrics:
         rate = metrics["success"]
         lines += [
             "",

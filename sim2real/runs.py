@@ -55,9 +55,7 @@ class Run:
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Replace `metrics.json`; readers see the old content or the new."""
-        temporary = self.folder / ".metrics.json"
-        write_json(temporary, {"format_version": FORMAT_VERSION, **metrics})
-        temporary.replace(self.folder / "metrics.json")
+        _replace_json(self.folder / "metrics.json", metrics)
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -95,13 +93,31 @@ def start_run(command: str, config: Config, out: Path | None, resume: bool) -> t
     if resume:
         if not path.is_file():
             raise ValueError(f"nothing to resume: {folder} has no config.json")
-        return Run(folder, True), load_config(folder, command, type(config))
+        found = load_config(folder, command, type(config))
+        if str(getattr(found, "task", "run")) != task:
+            raise ValueError(f"{folder} is a run of {getattr(found, 'task', None)}, not of {task}")
+        return Run(folder, True), found
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} exists: add --resume to go on with it, or choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
-    written = {"command": command, "config": dataclasses.asdict(config), "versions": versions()}  # type: ignore[call-overload]
-    write_json(path, {"format_version": FORMAT_VERSION, **written, "git_revision": git_revision()})
+    settings = dataclasses.asdict(config, dict_factory=_plain)  # type: ignore[call-overload]
+    written = {"command": command, "config": settings, "versions": versions()}
+    _replace_json(path, {**written, "git_revision": git_revision()})
     return Run(folder, False), config
+
+
+def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in items}
+
+
+def _replace_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON such that whoever reads sees the old content or the new, also after a kill or on a full disk."""
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        write_json(temporary, {"format_version": FORMAT_VERSION, **content})
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_config(folder: Path, command: str, kind: type[Config]) -> Config:

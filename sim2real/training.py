@@ -12,7 +12,15 @@ from stable_baselines3.common.callbacks import EvalCallback
 
 from envs import BatchEnv, Randomization, make_task
 from policies.sb3_env import SB3Env
-from policies.teacher import Progress, Teacher, TeacherConfig, make_teacher, restore_teacher, save_teacher
+from policies.teacher import (
+    Progress,
+    Teacher,
+    TeacherConfig,
+    make_teacher,
+    restore_teacher,
+    save_teacher,
+    write_teacher,
+)
 from sim2real.evaluation import TEST_SEED, evaluate_in_simulation
 from sim2real.runs import Run, load_config
 
@@ -46,6 +54,8 @@ class TrainConfig:
         for name in ("worlds", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.evaluate < 0:
+            raise ValueError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
 
     def check(self) -> None:
         """Raise ValueError for what would stop the run at its start, before anything is written."""
@@ -122,9 +132,12 @@ def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, An
     finally:
         eval_env.close()
         env.close()
-    save_teacher(run.checkpoints, model, {"width": env.env.randomizer.width})
-    model.save(run.folder / "teacher.zip")
-    metrics = {"steps": model.num_timesteps, "adr_width": env.env.randomizer.width, **_judge(model, config)}
+    state = {"width": env.env.randomizer.width}
+    save_teacher(run.checkpoints, model, state)
+    write_teacher(run.folder / "teacher.zip", model, state)
+    metrics = {"steps": model.num_timesteps, **_judge(model, config)}
+    if config.adr:
+        metrics["adr_width"] = state["width"]
     run.write_metrics({"finished": True, **metrics})
     return metrics
 

@@ -9,6 +9,12 @@ import cv2
 import numpy as np
 
 
+def check_video(path: Path) -> None:
+    """Raise ValueError for a name that `write_video` would not film to."""
+    if path.suffix not in (".mp4", ".mkv", ".mov"):
+        raise ValueError(f"cannot film to {path}: the name must end in .mp4, .mkv or .mov")
+
+
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
     """Encode RGB frames (H, W, 3) uint8 as H.264; returns how many there were.
 
@@ -18,8 +24,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
         ValueError: the name does not end in .mp4, .mkv or .mov.
         OSError: the file cannot be written.
     """
-    if path.suffix not in (".mp4", ".mkv", ".mov"):
-        raise ValueError(f"cannot film to {path}: the name must end in .mp4, .mkv or .mov")
+    check_video(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.part{path.suffix}")
     count = 0

@@ -50,6 +50,7 @@ SCENE = """
   <visual><headlight ambient="0.4 0.4 0.4" diffuse="0 0 0" specular="0 0 0"/></visual>
   <worldbody>
     <light name="sun" type="directional" dir="0.3 0.5 -1" diffuse="0.6 0.6 0.6"/>
+    <light name="lamp" pos="0.5 1 2" type="point" diffuse="0.2 0.2 0.2"/>
     <camera name="eye" pos="0 0 0.5" xyaxes="1 0 0 0 0 1" fovy="70"/>
     <camera name="other" pos="0 -1 3" xyaxes="1 0 0 0 0.7 0.7"/>
     <geom name="floor" type="plane" size="0 0 1" rgba="0.5 0.5 0.5 1"/>

@@ -55,10 +55,13 @@ def checked(model: mujoco.MjModel) -> mujoco.MjModel:
 LOOKS = {
     "geom_rgba": ("ball", (0.0, 0.0, 1.0, 1.0)),
     "mat_rgba": ("cloth", (1.0, 0.2, 0.2, 1.0)),
+    "mat_emission": ("cloth", 0.4),
     "mat_texid": ("cloth", None),
     "mat_texrepeat": ("cloth", (1.0, 1.0)),
     "light_diffuse": ("sun", (0.1, 0.2, 0.3)),
     "light_active": ("sun", False),
+    "light_ambient": ("sun", (0.3, 0.0, 0.0)),
+    "light_attenuation": ("lamp", (1.0, 1.0, 0.0)),
     "geom_size": ("ball", (0.5, 0.5, 0.5)),
     "geom_dataid": ("thing", None),
 }

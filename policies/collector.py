@@ -1,0 +1,117 @@
+"""The thread that drives worlds with student and teacher and fills a buffer with what they show."""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+
+from policies.frame_buffer import FrameBuffer
+from policies.policy import Policy
+
+if TYPE_CHECKING:
+    from policies.distillation import DistillationConfig
+
+
+class Worlds(Protocol):
+    """What the collector needs of an environment: a gymnasium VectorEnv with privileged state and labels."""
+
+    num_envs: int
+
+    def reset(self, *, seed: int | None = None) -> tuple[dict, dict]: ...
+
+    def step(self, actions: np.ndarray) -> tuple[dict, np.ndarray, np.ndarray, np.ndarray, dict]: ...
+
+    def labels(self) -> dict[str, np.ndarray]: ...
+
+    def maps(self, camera: str) -> dict[str, np.ndarray]: ...
+
+
+class Collector(threading.Thread):
+    """Fills a buffer with what the worlds show, driving them with student and teacher.
+
+    Args:
+        teacher: privileged (n, P) -> actions (n, A).
+        student: drives its share; the learner averages new weights into it while it does, which is harmless: any
+            mixture of two successive averages is as good as either.
+    """
+
+    def __init__(
+        self,
+        env: Worlds,
+        teacher: Callable[[np.ndarray], np.ndarray],
+        student: Policy,
+        buffer: FrameBuffer,
+        config: "DistillationConfig",
+        first_frame: int,
+    ) -> None:
+        super().__init__(name="collector", daemon=True)
+        self._env, self._teacher, self._student, self._buffer = env, teacher, student, buffer
+        self._config = config
+        self.frames = first_frame
+        self.error: Exception | None = None
+        self._allowed, self._stopped = first_frame + config.buffer, False
+        self._changed = threading.Condition()
+
+    def allow(self, frames: int) -> None:
+        """Let the collector go on up to this number of frames."""
+        with self._changed:
+            self._allowed = frames
+            self._changed.notify_all()
+
+    def wait_for(self, frames: int) -> None:
+        """Wait until so many frames were collected; raises what stopped the collector, if anything did."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.frames >= frames or self.error is not None)
+        if self.error is not None:
+            raise self.error
+
+    def stop(self) -> None:
+        """End after the present step."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        if self.is_alive():
+            self.join()
+
+    def run(self) -> None:
+        torch.set_num_threads(1)
+        try:
+            self._collect()
+        except Exception as error:  # handed to the learner, which is the one to tell
+            self.error = error
+        with self._changed:
+            self._changed.notify_all()
+
+    def _share(self) -> float:
+        return self._config.share * min(2 * self.frames / self._config.frames, 1.0)
+
+    def _collect(self) -> None:
+        n, camera = self._env.num_envs, self._student.config.preprocessing.camera
+        random = np.random.default_rng([self._config.seed, self.frames])
+        # Every world has a fixed rank: those below the share are the student's, so that it drives whole episodes.
+        rank = (np.arange(n) + 0.5) / n
+        observation, _ = self._env.reset(seed=int(random.integers(2**40)))
+        drift = np.zeros((n, len(self._student.config.action_names)))
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self.frames + n <= self._allowed or self._stopped)
+                if self._stopped:
+                    return
+            wanted = self._teacher(observation["privileged"])
+            labels = {"action": wanted} | {name: value[:, None] for name, value in self._env.labels().items()}
+            if self._student.config.heads.masks or self._student.config.heads.maps:
+                labels |= self._env.maps(camera)
+            labels = {f"label.{name}": value.astype(np.float32) for name, value in labels.items()}
+            self._buffer.add({"image": observation[f"images.{camera}"], "state": observation["state"], **labels})
+            # Disturbances that last, as a gust or a slope would: a first-order drift of about half a second.
+            drift = 0.9 * drift + np.sqrt(1 - 0.9**2) * self._config.jolt * random.standard_normal(drift.shape)
+            action = wanted + drift
+            driven = rank < self._share()
+            if driven.any():
+                action[driven] = self._student.act({k: v[driven] for k, v in observation.items() if k != "privileged"})
+            observation, *_ = self._env.step(np.clip(action, -1, 1))
+            with self._changed:
+                self.frames += n
+                self._changed.notify_all()

@@ -54,9 +54,15 @@ def reporting() -> Iterator[Callable[[str], Report]]:
         yield stage
 
 
+def say(line: str) -> None:
+    """Print a line as it is: a path must be neither wrapped nor read as markup."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def print_rates(title: str, metrics: Mapping[str, Any]) -> None:
     """A table of an evaluation: rates with their intervals, and means."""
-    table = Table("", "value", "95 % interval", "episodes", title=title, title_justify="left")
+    say(title)
+    table = Table("", "value", "95 % interval", "episodes")
     for name, value in metrics.items():
         if isinstance(value, Mapping) and "low" in value:
             interval = f"{100 * value['low']:.1f} … {100 * value['high']:.1f} %"
@@ -72,7 +78,7 @@ def resumable(command: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print(f"\ninterrupted; what was done is saved. Go on with:\n  {command}", flush=True)
+        say(f"\ninterrupted; what was done is saved. Go on with:\n  {command}")
         sys.exit(INTERRUPTED)
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from launch.console import console, print_rates, reporting, resumable, typed_command
+from launch.console import print_rates, reporting, resumable, say, typed_command
 from policies import load_policy
 from policies.distillation import DistillationConfig
 from policies.teacher import TeacherConfig
@@ -39,12 +39,15 @@ def demo(out: Path = Path("demo"), frames: int = 60_000, steps: int = 500_000, e
         policy = run.metrics if run.finished else pretrain(run, policy_config, lambda name: stage(f"2/3 {name}"))
     print_rates("teacher, privileged state, unseen worlds", teacher)
     print_rates("vision policy, camera alone, unseen worlds", policy)
-    film(load_policy(run.folder / "policy"), out / "drive.mp4")
-    contact_sheet(TASK, out / "frames.png")
-    console.print(
-        f"video: {out / 'drive.mp4'}\ncontact sheet: {out / 'frames.png'}\npolicy: {out / 'policy' / 'policy'}"
-    )
+    say("3/3 film")
+    with resumable(typed_command()):
+        film(load_policy(run.folder / "policy"), out / "drive.mp4")
+        contact_sheet(TASK, out / "frames.png")
+    say(f"video: {out / 'drive.mp4'}\ncontact sheet: {out / 'frames.png'}\npolicy: {out / 'policy' / 'policy'}")
 
 
 def _start(command: str, config: object, folder: Path) -> tuple[Run, object]:
-    return start_run(command, config, folder, resume=(folder / "config.json").is_file())
+    started = (folder / "config.json").is_file()
+    if started:
+        say(f"going on with {folder} and its settings")
+    return start_run(command, config, folder, resume=started)

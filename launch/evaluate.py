@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from envs.renderer import available_device
-from launch.console import console, print_rates, reporting
+from launch.console import print_rates, reporting, say
 from policies import load_policy
 from sim2real.evaluation import TEST_SEED, evaluate_in_simulation
 from sim2real.film import film
@@ -30,7 +30,7 @@ class EvaluateConfig:
         seconds: of the film.
     """
 
-    checkpoint: Path
+    checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
     on: Literal["sim"] = "sim"
     episodes: int = 100
     randomization: str = "default"
@@ -87,8 +87,8 @@ def evaluate(
     print_rates(f"{policy.config.task}: {folder} on unseen simulated worlds ({config.randomization})", metrics)
     if config.video is not None:
         film(policy, config.video, seconds=config.seconds, randomization=randomization, first_seed=config.seed)
-        console.print(f"video: {config.video}")
-    console.print(f"run: {run.folder}")
+        say(f"video: {config.video}")
+    say(f"run: {run.folder}")
 
 
 def _policy_folder(path: Path) -> Path:

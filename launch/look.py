@@ -1,16 +1,17 @@
 """`sim2real look`: what a task's camera sees, before anything is trained."""
 
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-from launch.console import console
+from launch.console import say
 from sim2real.film import contact_sheet
 from sim2real.training import load_randomization
 
 
 def look(
-    task: tyro.conf.Positional[str],
+    task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")],
     out: Path = Path("runs/look.png"),
     beside: Path | None = None,
     randomization: str = "default",
@@ -26,4 +27,4 @@ def look(
         randomization: a preset of the task, or a TOML file.
     """
     contact_sheet(task, out, beside, load_randomization(task, randomization))
-    console.print(f"contact sheet: {out}")
+    say(f"contact sheet: {out}")

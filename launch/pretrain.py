@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from launch.console import console, print_rates, reporting, resumable, resume_command
+from launch.console import print_rates, reporting, resumable, resume_command, say
 from sim2real.pretraining import PretrainConfig, pretrain
 from sim2real.runs import start_run
 
@@ -25,8 +25,8 @@ def pretrain_command(
     if not resume:
         config.check()
     run, config = start_run("pretrain", config, out, resume)
-    console.print(f"run: {run.folder}")
+    say(f"run: {run.folder}")
     with resumable(resume_command(run.folder)), reporting() as stage:
         metrics = pretrain(run, config, stage)
     print_rates(f"{config.task}: vision policy on unseen worlds ({config.randomization})", metrics)
-    console.print(f"policy: {run.folder / 'policy'}   curves: tensorboard --logdir {run.tensorboard}")
+    say(f"policy: {run.folder / 'policy'}\ncurves: tensorboard --logdir {run.tensorboard}")

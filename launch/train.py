@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from launch.console import console, print_rates, reporting, resumable, resume_command
+from launch.console import print_rates, reporting, resumable, resume_command, say
 from sim2real.runs import start_run
 from sim2real.training import TrainConfig, train_teacher
 
@@ -25,8 +25,8 @@ def train(
     if not resume:
         config.check()
     run, config = start_run("train", config, out, resume)
-    console.print(f"run: {run.folder}")
+    say(f"run: {run.folder}")
     with resumable(resume_command(run.folder)), reporting() as stage:
         metrics = train_teacher(run, config, stage("train"))
     print_rates(f"{config.task}: teacher on unseen worlds ({config.randomization})", metrics)
-    console.print(f"teacher: {run.folder / 'teacher.zip'}   curves: tensorboard --logdir {run.tensorboard}")
+    say(f"teacher: {run.folder / 'teacher.zip'}\ncurves: tensorboard --logdir {run.tensorboard}")

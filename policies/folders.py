@@ -76,11 +76,14 @@ def existing_folder(folder: Path, marker: str) -> Path:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write and wait until it is on the disk; raises OSError (say, a full disk)."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write and wait until it is on the disk; raises OSError that names the file (say, on a full disk)."""
+    try:
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

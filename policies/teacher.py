@@ -145,7 +145,9 @@ def _read(path: Path, model: BaseAlgorithm) -> tuple[dict[str, Any], dict[str, A
         with zipfile.ZipFile(path) as archive:
             parameters = {name: tensors(f"{name}.pth") for name in modules}
             return parameters, tensors("pytorch_variables.pth") if variables else {}, json.loads(archive.read(STATE))
-    except (zipfile.BadZipFile, KeyError, RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
+    except pickle.UnpicklingError:
+        raise ValueError(f"{path} is damaged or not to be trusted: it holds other things than tensors") from None
+    except (zipfile.BadZipFile, KeyError, RuntimeError, EOFError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:100]
         raise ValueError(f"{path} is damaged or no checkpoint of this teacher ({reason})") from None
 

@@ -47,7 +47,7 @@ class PretrainConfig:
         evaluate: episodes on the test split at the end.
     """
 
-    task: str
+    task: Annotated[str, tyro.conf.arg(metavar="TASK")]
     method: str = "dagger"
     teacher: str | None = None
     worlds: int = 64

@@ -42,7 +42,7 @@ class TrainConfig:
         evaluate: episodes on the test split at the end.
     """
 
-    task: str
+    task: Annotated[str, tyro.conf.arg(metavar="TASK")]
     teacher: Annotated[TeacherConfig, tyro.conf.arg(name="")] = field(default_factory=TeacherConfig)
     worlds: int = 256
     randomization: str = "default"
@@ -116,7 +116,7 @@ def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, An
     watch = EvalCallback(
         eval_env,
         n_eval_episodes=32,
-        eval_freq=max(config.teacher.steps // config.worlds // 4, 1),
+        eval_freq=max(config.teacher.steps // config.worlds // 4, 32),
         log_path=str(run.folder),
         best_model_save_path=str(run.folder),
         verbose=0,

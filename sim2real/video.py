@@ -21,7 +21,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
     The file appears when it is complete: an interrupted film leaves no broken one behind.
 
     Raises:
-        ValueError: the name does not end in .mp4, .mkv or .mov.
+        ValueError: the name does not end in .mp4, .mkv or .mov, or there is no frame.
         OSError: the file cannot be written.
     """
     check_video(path)
@@ -38,6 +38,8 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
                     stream.height, stream.width = even.shape[:2]
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
                 count += 1
+            if not count:
+                raise ValueError(f"cannot film to {path}: not a single frame")
             container.mux(stream.encode(None))
         temporary.replace(path)
     finally:

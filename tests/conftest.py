@@ -4,7 +4,7 @@ import pytest
 import warp as wp
 from hypothesis import settings
 
-from envs import LaneFollow
+from envs import LaneFollow, registry
 from envs.lane_follow.task import LaneFollowConfig
 
 # On top of hypothesis' own profile for CI, which repeats the same examples in every run.
@@ -16,6 +16,17 @@ settings.load_profile("sim2real")
 def lane() -> LaneFollow:
     """LaneFollow with few layouts, which is quick to build; a task object serves one environment at a time."""
     return LaneFollow(LaneFollowConfig(layouts=3))
+
+
+@pytest.fixture
+def short_lane(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name `LaneFollow` then stands for few layouts and episodes of two seconds, for what is built on tasks."""
+
+    def factory(split: str) -> LaneFollow:
+        return LaneFollow(LaneFollowConfig(layouts=3, layout_seed=100 * (split == "test"), episode_seconds=2.0))
+
+    monkeypatch.setitem(registry._FACTORIES, "LaneFollow", factory)
+    return "LaneFollow"
 
 
 @pytest.fixture(

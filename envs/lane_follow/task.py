@@ -32,7 +32,7 @@ class LaneFollowConfig:
     track: TrackConfig = TrackConfig()
     camera: CameraMount = NOMINAL_CAMERA
     episode_seconds: float = 30.0
-    target_speed: float = 1.5
+    target_speed: float = 1.3
 
 
 class LaneFollow(Task):

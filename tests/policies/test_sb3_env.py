@@ -85,8 +85,8 @@ def test_a_key_picks_one_observation_and_none_gives_all_under_names_that_torch_t
         "images_front": (3, 4, 5, 3),
         "state": (3, 2),
     }
-    for _ in range(2):
-        *_, infos = every.step(np.zeros((3, 1), np.float32))
+    every.step(np.zeros((3, 1), np.float32))
+    *_, infos = every.step(np.zeros((3, 1), np.float32))
     np.testing.assert_array_equal(infos[0]["terminal_observation"]["state"], [2, 0])
     assert infos[0]["terminal_observation"]["images_front"].shape == (4, 5, 3)
 
@@ -123,8 +123,8 @@ def test_lane_follow_through_the_adapter_is_lane_follow(lane: LaneFollow):
     np.testing.assert_array_equal(env.reset(), plain.reset(seed=7)[0]["privileged"])
     random, ends = np.random.default_rng(0), 0
     returns, lengths = np.zeros(4), np.zeros(4, int)
-    for _ in range(250):
-        action = random.uniform(-1, 1, (4, 2)).astype(np.float32)
+    for _ in range(100):
+        action = random.uniform((-1, 0), 1, (4, 2)).astype(np.float32)
         observation, reward, done, infos = env.step(action)
         wanted, same_reward, terminated, truncated, info = plain.step(action)
         np.testing.assert_array_equal(observation, wanted["privileged"])

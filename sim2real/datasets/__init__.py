@@ -1,0 +1,23 @@
+"""Recordings: LeRobot v3.0 datasets on disk, read and written without LeRobot, and importers."""
+
+from sim2real.datasets.account import Rules
+from sim2real.datasets.dataset import EpisodeDataset
+from sim2real.datasets.donkeycar import TubImport, import_tub
+from sim2real.datasets.episode import Episode
+from sim2real.datasets.features import Feature, camera_feature
+from sim2real.datasets.files import DatasetError
+from sim2real.datasets.rows import EncodedImage
+from sim2real.datasets.writer import EpisodeWriter
+
+__all__ = [
+    "DatasetError",
+    "EncodedImage",
+    "Episode",
+    "EpisodeDataset",
+    "EpisodeWriter",
+    "Feature",
+    "Rules",
+    "TubImport",
+    "camera_feature",
+    "import_tub",
+]

@@ -1,0 +1,123 @@
+"""Is a dataset what it says: figures of every feature, the rate, and whether frames are true to their rows."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sim2real.datasets import images
+from sim2real.datasets.dataset import EpisodeDataset
+from sim2real.datasets.episode import Episode
+from sim2real.datasets.features import INDICES
+from sim2real.datasets.files import DatasetError
+
+CLOCK = "recorded_at"
+
+
+def inspect(dataset: EpisodeDataset, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+    """Read everything once.
+
+    Returns:
+        "episodes", "frames", "seconds", "fps", "tasks", "cameras"; "lengths" (min, median, max); "features": per column
+        and element min, max, mean, std and the share of zeros; "rate" (see `rate`); "truth": per check how many frames
+        break it, 0 for a sound dataset; "repeated_images": frames equal to the one before, which a stuck camera gives.
+    """
+    broken: Counter[str] = Counter()
+    steps, columns, repeated = [], {}, 0
+    for k, episode in enumerate(dataset):
+        broken.update(_rows(episode, dataset))
+        for camera in dataset.cameras:
+            wrong, same = _images(episode, dataset, camera)
+            broken[f"{camera} readable and of its size"] += wrong
+            repeated += same
+        clock = episode.columns.get(CLOCK, episode["timestamp"])
+        steps.append(np.diff(clock.astype(np.float64).reshape(-1)))
+        for name, values in episode.columns.items():
+            if name not in INDICES and name != CLOCK and values.dtype != object:
+                columns.setdefault(name, []).append(values.reshape(len(values), -1))
+        if progress:
+            progress(k + 1, len(dataset))
+    lengths = dataset.lengths
+    return {
+        "episodes": len(dataset),
+        "frames": dataset.frames,
+        "seconds": round(dataset.frames / dataset.fps, 1),
+        "fps": dataset.fps,
+        "tasks": dict(Counter(dataset.tasks)),
+        "cameras": list(dataset.cameras),
+        "lengths": {"min": int(lengths.min()), "median": float(np.median(lengths)), "max": int(lengths.max())},
+        "features": {name: _figures(np.concatenate(parts)) for name, parts in columns.items()},
+        "rate": rate(np.concatenate(steps), dataset.fps),
+        "truth": dict(broken),
+        "repeated_images": repeated,
+    }
+
+
+def rate(steps: np.ndarray, fps: float) -> dict[str, float | None]:
+    """Of times [s] between consecutive frames: "median_hz", "jitter_ms" (standard deviation), "p99_ms", "longest_ms",
+    "late": share of steps longer than one and a half periods, where the recorder lost a frame."""
+    if not len(steps):
+        return {"median_hz": None, "jitter_ms": None, "p99_ms": None, "longest_ms": None, "late": None}
+    return {
+        "median_hz": round(1 / max(float(np.median(steps)), 1e-9), 2),
+        "jitter_ms": round(1000 * float(steps.std()), 2),
+        "p99_ms": round(1000 * float(np.quantile(steps, 0.99)), 1),
+        "longest_ms": round(1000 * float(steps.max()), 1),
+        "late": round(float((steps > 1.5 / fps).mean()), 4),
+    }
+
+
+def _figures(values: np.ndarray) -> dict[str, list[float]]:
+    values = values.astype(np.float64)
+    figures = {"min": values.min(0), "max": values.max(0), "mean": values.mean(0), "std": values.std(0)}
+    figures["zeros"] = (values == 0).mean(0)
+    return {name: [round(float(value), 5) for value in figure] for name, figure in figures.items()}
+
+
+def _rows(episode: Episode, dataset: EpisodeDataset) -> dict[str, int]:
+    """Frames of an episode that break each rule."""
+    length = len(episode)
+    rows = np.arange(length)
+    found = {
+        "frames counted from 0": int((episode["frame_index"] != rows).sum()),
+        "rows of their episode": int((episode["episode_index"] != episode.index).sum()),
+        "index runs on": int((np.diff(episode["index"]) != 1).sum()),
+        "timestamp is frame / fps": int((np.abs(episode["timestamp"] - rows / dataset.fps) > 0.5 / dataset.fps).sum()),
+        "numbers are finite": sum(
+            int((~np.isfinite(v.reshape(length, -1))).any(1).sum())
+            for v in episode.columns.values()
+            if v.dtype.kind == "f"
+        ),
+    }
+    if CLOCK in episode.columns:
+        found["clock does not go back"] = int((np.diff(episode[CLOCK]) < 0).sum())
+    state, action = dataset.features.get("observation.state"), dataset.features.get("action")
+    if CLOCK in episode.columns and state is not None and action is not None and state.names == action.names:
+        last = np.concatenate([np.zeros_like(episode["action"][:1]), episode["action"][:-1]])
+        found["state is the last command"] = int((episode["observation.state"] != last).any(1).sum())
+    return found
+
+
+def _images(episode: Episode, dataset: EpisodeDataset, camera: str) -> tuple[int, int]:
+    """How many frames are unreadable or of another size, and how many equal the one before."""
+    shape, before = dataset.features[camera].shape, None
+    wrong = same = 0
+    if dataset.features[camera].dtype == "video":
+        try:
+            frames = episode.images(camera)
+        except (DatasetError, FileNotFoundError):
+            return len(episode), 0
+        size = 0 if frames.shape[1:] == shape else len(frames)
+        return size, int((frames[1:] == frames[:-1]).all((1, 2, 3)).sum())
+    for row in range(len(episode)):
+        content = episode.encoded(camera, row)
+        same += content == before
+        before = content
+        try:
+            wrong += (
+                images.resize(images.check(content), *shape[:2]).shape != shape or images.decode(content).shape != shape
+            )
+        except ValueError:
+            wrong += 1
+    return wrong, same

@@ -1,0 +1,64 @@
+"""One record of a tub, and what may become of it."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """What became of a record; each has exactly one."""
+
+    KEPT = "kept"
+    MALFORMED = "malformed"
+    UNLISTED = "unlisted"
+    DUPLICATE = "duplicate"
+    STALE = "stale"
+    DELETED = "owner_deleted"
+    CLOCK = "clock"
+    AUTOPILOT = "autopilot"
+    ACTION = "bad_action"
+    MISSING = "missing_image"
+    UNREADABLE = "unreadable_image"
+    SHORT = "too_short"
+
+
+MEANING = {
+    Verdict.KEPT: "consistent, in the dataset",
+    Verdict.MALFORMED: "not a complete JSON record",
+    Verdict.UNLISTED: "in a catalog that the manifest does not name: an earlier recording",
+    Verdict.DUPLICATE: "the same record again",
+    Verdict.STALE: "of an earlier recording: a later one overwrote the image",
+    Verdict.DELETED: "deleted by the owner (--include-deleted keeps them)",
+    Verdict.CLOCK: "its time contradicts the records around it",
+    Verdict.AUTOPILOT: "driven by an autopilot: the user's values were not what the car did",
+    Verdict.ACTION: "steering or throttle absent, not a number, or outside [-1, 1]",
+    Verdict.MISSING: "no image file",
+    Verdict.UNREADABLE: "the image is truncated or damaged",
+    Verdict.SHORT: "in a piece shorter than --min-frames",
+}
+
+
+@dataclass(slots=True)
+class Record:
+    """A line of a catalog.
+
+    Attributes:
+        catalog: name of its file.
+        line: counted from 0, in the file.
+        index: of the record and its image; -1 where the line does not say.
+        session: name of the recording session.
+        time: [s] since 1970.
+        image: name of the file.
+        action: steering (positive is right) and throttle, as the user commanded; NaN where absent.
+        mode: who drove: "user", "local_angle", "local".
+    """
+
+    catalog: str
+    line: int
+    index: int = -1
+    session: str = ""
+    time: float = math.nan
+    image: str = ""
+    action: tuple[float, float] = (math.nan, math.nan)
+    mode: str = "user"
+    verdict: Verdict = Verdict.KEPT

@@ -1,0 +1,66 @@
+"""Frames in mp4 files, found by their time stamps."""
+
+import io
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from sim2real.datasets.files import DatasetError, write_file
+
+
+def write_frames(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
+    """Encode RGB frames (H, W, 3) uint8 as H.264, frame k at time k / fps; returns how many there were.
+
+    No B-frames and a key frame every second one, as LeRobot does it: any frame is found with little decoding.
+    """
+    buffer, count = io.BytesIO(), 0
+    rate = Fraction(fps).limit_denominator(1000)
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.time_base = 1 / rate
+        stream.options = {"crf": "18", "g": "2", "bf": "0"}
+        for k, frame in enumerate(frames):
+            if k == 0:
+                stream.height, stream.width = frame.shape[:2]
+                even = stream.height % 2 == 0 and stream.width % 2 == 0
+                stream.pix_fmt = "yuv420p" if even else "yuv444p"  # halved colour needs even sides
+            picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+            picture.pts, picture.time_base = k, 1 / rate
+            container.mux(stream.encode(picture))
+            count += 1
+        container.mux(stream.encode(None))
+    write_file(path, buffer.getbuffer())
+    return count
+
+
+def read_frames(path: Path, times: np.ndarray, fps: float) -> np.ndarray:
+    """The frames (n, H, W, 3) uint8 RGB shown at the given times [s], in their order.
+
+    Raises:
+        FileNotFoundError: no such video.
+        DatasetError: it is damaged, or has no frame within half a frame of one of the times.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"the dataset's video {path} is missing")
+    wanted = np.unique(times)
+    found: dict[float, np.ndarray] = {}
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            if wanted[0] > 1 / fps:
+                container.seek(int((wanted[0] - 0.5 / fps) / stream.time_base), stream=stream)
+            for frame in container.decode(stream):
+                for time in wanted[np.abs(wanted - float(frame.time)) < 0.5 / fps]:
+                    found[float(time)] = frame.to_ndarray(format="rgb24")
+                if len(found) == len(wanted) or float(frame.time) > wanted[-1] + 1 / fps:
+                    break
+    except (av.error.FFmpegError, IndexError) as error:
+        raise DatasetError(f"{path} is damaged: {error}") from None
+    missing = [float(time) for time in wanted if float(time) not in found]
+    if missing:
+        raise DatasetError(f"{path} has no frame at {missing[0]:.3f} s ({len(missing)} of {len(wanted)} are missing)")
+    return np.stack([found[float(time)] for time in times])

@@ -1,11 +1,13 @@
 """The `sim2real` command."""
 
+import importlib
 import logging
 import os
 import signal
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 
 import tyro
 from rich.markup import escape
@@ -15,25 +17,34 @@ from launch.console import INTERRUPTED, console, say
 USAGE = 2
 
 
-def _verbs() -> dict:
-    # Imported here: `sim2real --help` must not wait for torch and MuJoCo more than it has to.
-    from launch.demo import demo
-    from launch.evaluate import evaluate
-    from launch.import_ import import_command
-    from launch.inspect_ import inspect_command
-    from launch.look import look
-    from launch.pretrain import pretrain_command
-    from launch.train import train
+VERBS = {
+    "demo": "launch.demo:demo",
+    "train": "launch.train:train",
+    "pretrain": "launch.pretrain:pretrain_command",
+    "evaluate": "launch.evaluate:evaluate",
+    "look": "launch.look:look",
+    "import": "launch.import_:import_command",
+    "inspect": "launch.inspect_:inspect_command",
+}
 
-    return {
-        "demo": demo,
-        "train": train,
-        "pretrain": pretrain_command,
-        "evaluate": evaluate,
-        "look": look,
-        "import": import_command,
-        "inspect": inspect_command,
-    }
+
+def _load(verb: str) -> Callable[..., None]:
+    """The function behind a verb; only the one that was asked for is imported, as torch and MuJoCo take seconds."""
+    module, _, function = VERBS[verb].partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _run() -> None:
+    verb, options = (sys.argv[1] if len(sys.argv) > 1 else ""), (tyro.conf.PositionalRequiredArgs,)
+    if verb in VERBS:
+        tyro.cli(_load(verb), prog=f"sim2real {verb}", args=sys.argv[2:], config=options)
+        return
+    tyro.extras.subcommand_cli_from_dict(
+        {name: _load(name) for name in VERBS},
+        prog="sim2real",
+        description="Pretrain vision policies in MuJoCo and take them to a real camera.",
+        config=options,
+    )
 
 
 def _interrupt(signum: int, frame: object) -> None:
@@ -64,12 +75,7 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("envs").setLevel(logging.INFO)
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            _verbs(),
-            prog="sim2real",
-            description="Pretrain vision policies in MuJoCo and take them to a real camera.",
-            config=(tyro.conf.PositionalRequiredArgs,),
-        )
+        _run()
     except KeyboardInterrupt:
         say("\ninterrupted")
         sys.exit(INTERRUPTED)

@@ -1,6 +1,7 @@
 """Commands run as their user runs them: in this process where that is quicker, or in one of their own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,6 +56,26 @@ def command(
 
     yield run
     signal.signal(signal.SIGTERM, before)
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else b"" for p in folder.rglob("*")}
+
+
+@pytest.fixture
+def complains(workplace: Path, command: Callable[..., Done]) -> Callable[[tuple, str], None]:
+    """Check that a command says on one line of stderr what a pattern matches, ends with 2 and leaves nothing behind."""
+
+    def check(words: tuple, pattern: str) -> None:
+        before = everything(workplace)
+        done = command(*words)
+        assert done.code == 2, done
+        lines = done.err.splitlines()
+        assert len(lines) == 1 and lines[0].startswith("error: ") and "Traceback" not in done.out
+        assert re.search(pattern, lines[0]), lines[0]
+        assert everything(workplace) == before
+
+    return check
 
 
 @pytest.fixture

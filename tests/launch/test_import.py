@@ -14,31 +14,17 @@ from tub_maker import line, make_tub
 from sim2real.datasets import EpisodeDataset
 
 ROOT = Path(__file__).parents[2]
-# The other verbs bring torch and MuJoCo along, which takes seconds in each process.
-TWO_VERBS = """
-import launch.main as program
-from launch.import_ import import_command
-from launch.inspect_ import inspect_command
-program._verbs = lambda: {"import": import_command, "inspect": inspect_command}
-program.main()
-"""
-COMMAND = [sys.executable, "-c", TWO_VERBS]
+COMMAND = [sys.executable, "-m", "launch.main"]
 
 
 def sim2real(folder: Path, *words: object, limit: int | None = None) -> subprocess.CompletedProcess[str]:
     """Run a command; `limit`: bytes after which no file can grow, as on a full disk."""
     command = [*COMMAND, *map(str, words)]
     if limit is not None:
-        limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n{TWO_VERBS}"
-        command[2] = limited
+        limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        command[1:3] = ["-c", f"{limited}from launch.main import main; main()"]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=env, check=False, timeout=60)
-
-
-def test_the_program_has_both_verbs():
-    from launch.main import _verbs
-
-    assert {"import", "inspect"} <= set(_verbs())
 
 
 def test_a_tub_is_imported_and_inspected(tmp_path):

@@ -29,6 +29,12 @@ def read(path: Path) -> tuple[list[np.ndarray], float]:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)], float(rate or 0)
 
 
+def read_image(path: Path) -> np.ndarray:
+    image = cv2.imread(str(path))
+    assert image is not None
+    return image
+
+
 @pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "deep/down/film.mov"])
 def test_every_frame_is_in_the_film(tmp_path: Path, name: str):
     assert write_video(tmp_path / name, coloured(10), fps=20) == 10
@@ -80,7 +86,7 @@ def test_what_cannot_be_filmed_or_drawn_is_said(tmp_path: Path):
 def test_a_picture_comes_back_as_it_was(tmp_path: Path):
     image = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
     write_image(tmp_path / "deep" / "picture.png", image)
-    np.testing.assert_array_equal(cv2.imread(str(tmp_path / "deep" / "picture.png"))[..., ::-1], image)
+    np.testing.assert_array_equal(read_image(tmp_path / "deep" / "picture.png")[..., ::-1], image)
 
 
 def test_a_grid_goes_row_by_row_and_is_white_where_nothing_is():
@@ -113,12 +119,12 @@ def test_a_policy_is_filmed_from_outside_with_its_own_view(short_lane: str, tmp_
 
 def test_a_contact_sheet_shows_nominal_randomized_and_real_frames(short_lane: str, tmp_path: Path):
     contact_sheet(short_lane, tmp_path / "sheet.png")
-    alone = cv2.imread(str(tmp_path / "sheet.png"))
+    alone = read_image(tmp_path / "sheet.png")
     (tmp_path / "real").mkdir()
     for i in range(3):
         cv2.imwrite(str(tmp_path / "real" / f"{i}.jpg"), np.full((120, 160, 3), (0, 0, 200), np.uint8))
     contact_sheet(short_lane, tmp_path / "beside.png", tmp_path / "real", "wide")
-    beside = cv2.imread(str(tmp_path / "beside.png"))
+    beside = read_image(tmp_path / "beside.png")
     assert beside.shape[0] > alone.shape[0] and beside.shape[1] == alone.shape[1]
     np.testing.assert_array_equal(beside[:200], alone[:200])  # the nominal ones are the same
     np.testing.assert_allclose(beside[-50:, -50:].mean((0, 1)), (0, 0, 200), atol=4)

@@ -52,7 +52,7 @@ def _interrupt(signum: int, frame: object) -> None:
 
 
 def _one_line(message: str, category: type[Warning], *_: object, **__: object) -> None:
-    console.print(f"[yellow]note:[/] {escape(str(message))}", highlight=False, soft_wrap=True)
+    console.print(f"[yellow]note:[/] {escape(' '.join(str(message).split()))}", highlight=False, soft_wrap=True)
 
 
 def _thread_failed(args: threading.ExceptHookArgs) -> None:

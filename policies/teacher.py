@@ -21,6 +21,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 from policies.folders import write_file
 
 ALGORITHMS = ("ppo", "sac")
+ROLLOUT = 32  # steps of every world between PPO's updates
 STATE = "sim2real.json"  # member of our zips that SB3 passes over
 
 
@@ -88,8 +89,8 @@ def make_teacher(
         env,
         # SB3's own class: a function of ours in the zip could not be loaded without this package.
         learning_rate=LinearSchedule(config.learning_rate, 0.02 * config.learning_rate, 0.98),
-        n_steps=32,
-        batch_size=max(min(2048, 32 * env.num_envs // 4), 2),
+        n_steps=ROLLOUT,
+        batch_size=_batch_size(env.num_envs),
         n_epochs=5,
         policy_kwargs={
             "net_arch": hidden,
@@ -100,6 +101,12 @@ def make_teacher(
         device="cpu",
         **common,
     )
+
+
+def _batch_size(worlds: int) -> int:
+    """A quarter of a rollout or less, so as to be at most 2048; an equal part, as SB3 complains of a remainder."""
+    sizes = [ROLLOUT * worlds // parts for parts in (4, 8, 16, 32)]
+    return next((size for size in sizes if size <= 2048), sizes[-1])
 
 
 def write_teacher(path: Path, model: BaseAlgorithm, state: dict[str, Any]) -> None:
@@ -176,7 +183,7 @@ def restore_teacher(model: BaseAlgorithm, folder: Path) -> dict[str, Any]:
             # Its replay buffer is not kept: it is filled anew before learning goes on, as at the first start.
             model.learning_starts += model.num_timesteps
         return state
-    raise FileNotFoundError(f"no whole checkpoint in {folder}")
+    raise FileNotFoundError(f"no whole checkpoint in {folder}: remove the folder to begin anew")
 
 
 class Teacher:

@@ -1,11 +1,14 @@
 """Training a teacher on privileged state: many worlds, SB3, checkpoints, evaluation, automatic randomization."""
 
 import os
+import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import tyro
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import EvalCallback
@@ -113,15 +116,7 @@ def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, An
         return True
 
     eval_env = privileged_env(config, "test", 32)
-    watch = EvalCallback(
-        eval_env,
-        n_eval_episodes=32,
-        eval_freq=max(config.teacher.steps // config.worlds // 4, 32),
-        log_path=str(run.folder),
-        best_model_save_path=str(run.folder),
-        verbose=0,
-        warn=False,
-    )
+    watch = _watch(run, config, eval_env, model.num_timesteps)
     try:
         left = config.teacher.steps - model.num_timesteps
         if left > 0:
@@ -140,6 +135,32 @@ def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, An
         metrics["adr_width"] = state["width"]
     run.write_metrics({"finished": True, **metrics})
     return metrics
+
+
+def _watch(run: Run, config: TrainConfig, env: SB3Env, step: int) -> EvalCallback:
+    """SB3's evaluations beside the training; a resumed run keeps those up to its step, and the best model with them."""
+    watch = EvalCallback(
+        env,
+        n_eval_episodes=32,
+        eval_freq=max(config.teacher.steps // config.worlds // 4, 32),
+        log_path=str(run.folder),
+        best_model_save_path=str(run.folder),
+        verbose=0,
+        warn=False,
+    )
+    path = run.folder / "evaluations.npz"
+    if run.resumed and path.is_file():
+        try:
+            with np.load(path) as archive:
+                kept = {name: archive[name][archive["timesteps"] <= step] for name in archive.files}
+        except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError):
+            warnings.warn(f"{path} is damaged: evaluations begin anew", stacklevel=2)
+            return watch
+        watch.evaluations_timesteps = kept["timesteps"].tolist()
+        watch.evaluations_results, watch.evaluations_length = kept["results"].tolist(), kept["ep_lengths"].tolist()
+        watch.evaluations_successes = kept["successes"].tolist()
+        watch.best_mean_reward = float(kept["results"].mean(1).max(initial=-np.inf))
+    return watch
 
 
 def _judge(model: BaseAlgorithm, config: TrainConfig) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 LOCK = ".writer.lock"
 
-# Arrow imports modules of its own at the first conversion of a list, and loses a Ctrl-C that comes meanwhile: do so now.
+# Arrow imports modules of its own at the first conversion of a list, and loses a Ctrl-C during that: do so now.
 pa.array([0])
 
 

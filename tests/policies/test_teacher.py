@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.envs import IdentityEnvBox
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from policies.teacher import Progress, Teacher, TeacherConfig, make_teacher, save_teacher
+from policies.teacher import Progress, Teacher, TeacherConfig, _batch_size, make_teacher, save_teacher
 
 torch.set_num_threads(1)
 SB3 = {"ppo": PPO, "sac": SAC}
@@ -100,6 +102,13 @@ def test_progress_reports_and_stops_when_told_to():
     figures = said[-1][1]
     assert (figures["episodes"], figures["success"], figures["length"]) == (100, 1, 5)
     assert figures["return"] == pytest.approx(np.mean([e["r"] for e in model.ep_info_buffer or ()]))
+
+
+@given(st.integers(1, 3000))
+def test_a_rollout_is_cut_into_equal_batches(worlds: int):
+    size = _batch_size(worlds)
+    assert 32 * worlds % size == 0 and 2 <= size <= min(max(2048, worlds), 8 * worlds)
+    assert size > 1000 or size == 8 * worlds  # and not into crumbs
 
 
 @pytest.mark.parametrize(

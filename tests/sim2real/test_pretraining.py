@@ -111,6 +111,7 @@ def test_ppo_from_pixels_trains_the_policy_that_is_saved(short_lane: str, tmp_pa
     assert {name.split(".")[2] for name in moved if name.startswith("encoder")} == set(policy.encoder.stage_names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["dagger", "ppo"])
 def test_interrupted_and_resumed_it_goes_on_from_where_it_was(
     short_lane: str, tmp_path: Path, request: pytest.FixtureRequest, method: str

@@ -36,12 +36,13 @@ def demo(out: Path = Path("demo"), frames: int = 60_000, steps: int = 500_000, e
         run, teacher_config = _start("train", teacher_config, out / "teacher")
         teacher = run.metrics if run.finished else train_teacher(run, teacher_config, stage("1/3 train teacher"))
         run, policy_config = _start("pretrain", policy_config, out / "policy")
-        policy = run.metrics if run.finished else pretrain(run, policy_config, lambda name: stage(f"2/3 {name}"))
+        vision = run.metrics if run.finished else pretrain(run, policy_config, lambda name: stage(f"2/3 {name}"))
     print_rates("teacher, privileged state, unseen worlds", teacher)
-    print_rates("vision policy, camera alone, unseen worlds", policy)
-    say("3/3 film")
-    with resumable(typed_command()):
-        film(load_policy(run.folder / "policy"), out / "drive.mp4")
+    print_rates("vision policy, camera alone, unseen worlds", vision)
+    with resumable(typed_command()), reporting() as stage:
+        report = stage("3/3 film")
+        policy = load_policy(run.folder / "policy")
+        film(policy, out / "drive.mp4", progress=lambda done, total: report(done, total, {}))
         contact_sheet(TASK, out / "frames.png")
     say(f"video: {out / 'drive.mp4'}\ncontact sheet: {out / 'frames.png'}\npolicy: {out / 'policy' / 'policy'}")
 

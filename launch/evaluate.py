@@ -86,7 +86,15 @@ def evaluate(
     run.write_metrics({"finished": True, **metrics})
     print_rates(f"{policy.config.task}: {folder} on unseen simulated worlds ({config.randomization})", metrics)
     if config.video is not None:
-        film(policy, config.video, seconds=config.seconds, randomization=randomization, first_seed=config.seed)
+        with reporting() as stage:
+            report = stage("film")
+            film(
+                *(policy, config.video),
+                seconds=config.seconds,
+                randomization=randomization,
+                first_seed=config.seed,
+                progress=lambda done, total: report(done, total, {}),
+            )
         say(f"video: {config.video}")
     say(f"run: {run.folder}")
 

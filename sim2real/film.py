@@ -1,6 +1,6 @@
 """Films of a policy driving in simulation, and contact sheets of what its camera sees."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -23,8 +23,12 @@ def film(
     seconds: float = 15.0,
     randomization: Randomization | str = "default",
     first_seed: int = TEST_SEED,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Film a policy in the first worlds of its test episodes, from outside and through its own eye.
+
+    Args:
+        progress: called with (frames done, frames in all).
 
     Returns:
         The number of frames.
@@ -41,22 +45,25 @@ def film(
         image_size=config.preprocessing.size,
     )
     try:
-        frames = _frames(env, policy, first_seed, round(seconds / env.task.spec.control_dt))
-        return write_video(path, frames, 1 / env.task.spec.control_dt)
+        total = round(seconds / env.task.spec.control_dt)
+        return write_video(path, _frames(env, policy, first_seed, total, progress), 1 / env.task.spec.control_dt)
     finally:
         env.close()
 
 
-def _frames(env: BatchEnv, policy: Policy, first_seed: int, steps: int) -> Iterator[np.ndarray]:
+def _frames(
+    env: BatchEnv, policy: Policy, first_seed: int, steps: int, progress: Callable[[int, int], None]
+) -> Iterator[np.ndarray]:
     outside = env.task.spec.film_camera
     lens = Camera.from_fov(*FILM_SIZE, np.deg2rad(60))
     observation, _ = env.reset(seed=first_seed)
-    for _ in range(steps):
+    for step in range(steps):
         action = policy.act(observation)
         eyes = observation[policy.config.preprocessing.key]
         scenes = env.vision.render_from(outside, lens) if outside and env.vision else [None] * len(eyes)
         pictures = [_picture(*one, policy.config.action_names) for one in zip(scenes, eyes, action, strict=True)]
         yield grid(pictures, columns=2 if len(pictures) > 1 else 1)
+        progress(step + 1, steps)
         observation, *_ = env.step(action)
 
 

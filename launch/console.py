@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from rich.table import Table
 console = Console()
 INTERRUPTED = 130  # exit code, as shells have it
 QUIET_SECONDS = 15.0  # between lines where there is no terminal to draw a bar on
+
+interrupted = threading.Event()
 
 Report = Callable[[int, int, Mapping[str, float]], None]
 
@@ -43,6 +46,8 @@ def reporting() -> Iterator[Callable[[str], Report]]:
 
         def report(done: int, total: int, metrics: Mapping[str, float]) -> None:
             nonlocal said
+            if interrupted.is_set():  # and yet still here: Arrow loses exceptions while it looks for modules
+                raise KeyboardInterrupt
             bars.update(row, completed=done, total=total, figures=_figures(metrics))
             if not console.is_terminal and (time.monotonic() - said > QUIET_SECONDS or done == total):
                 said = time.monotonic()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import tyro
 from rich.markup import escape
 
-from launch.console import INTERRUPTED, console, say
+from launch.console import INTERRUPTED, console, interrupted, say
 
 USAGE = 2
 
@@ -48,6 +48,7 @@ def _run() -> None:
 
 
 def _interrupt(signum: int, frame: object) -> None:
+    interrupted.set()
     raise KeyboardInterrupt
 
 
@@ -69,7 +70,9 @@ def _explained(error: ValueError | OSError) -> str:
 
 def main() -> None:
     """Parse, run, and turn what went wrong into one line and an exit code: 2 for bad input, 130 when interrupted."""
+    interrupted.clear()
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
     threading.excepthook = _thread_failed
     warnings.showwarning = _one_line  # type: ignore[assignment]
     logging.basicConfig(level=logging.WARNING, format="%(message)s")

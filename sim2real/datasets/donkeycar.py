@@ -72,10 +72,14 @@ def import_tub(
         settings = {"robot_type": "donkeycar", "video": options.video, "flush_every": BATCH}
         resized = 0
         with EpisodeWriter(folder, features, rules.fps, **settings) as writer:
+            written, total = 0, sum(len(piece) for piece in pieces)
             for piece in pieces:
                 frames = [_frame(tub, record, size) for record in piece]
                 resized += sum(frame.name != record.image for frame, record in zip(frames, piece, strict=True))
                 writer.save_columns(_columns(piece, frames), options.task)
+                written += len(piece)
+                if progress:
+                    progress(total + written, 2 * total)
         report = tub_report(tub, pieces, rules, size)
         report |= {"video": options.video, "task": options.task, "resized_images": resized}
         write_json(folder / REPORT, report)
@@ -94,8 +98,8 @@ def _load_images(tub: Tub, progress: Progress | None) -> tuple[int, int]:
             record.verdict = Verdict.MISSING
         except (ValueError, OSError):
             record.verdict = Verdict.UNREADABLE
-        if progress and (done % 200 == 0 or done == len(kept)):
-            progress(done, len(kept))
+        if progress and done % 200 == 0:
+            progress(done, 2 * len(kept))  # reading is one half of the work, writing the other
     return max(sizes, key=lambda size: (sizes[size], size), default=(0, 0))
 
 

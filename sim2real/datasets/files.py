@@ -14,9 +14,6 @@ import pyarrow.parquet as pq
 
 LOCK = ".writer.lock"
 
-# Arrow imports modules of its own at the first conversion of a list, and loses a Ctrl-C during that: do so now.
-pa.array([0])
-
 
 class DatasetError(ValueError):
     """A folder that cannot be read, or must not be written, as the dataset it is said to be; one line."""

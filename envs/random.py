@@ -49,3 +49,25 @@ class WorldRandom:
     def integers(self, ids: np.ndarray, k: int, high: int) -> np.ndarray:
         """(m, k) int64, uniform in [0, high)."""
         return np.minimum((self.uniform(ids, k) * high).astype(np.int64), high - 1)
+
+    def ahead(self, ids: np.ndarray, k: int) -> "Ahead":
+        """The next k numbers of worlds ids (m,), drawn at once, to be handed out piece by piece."""
+        return Ahead(self.bits(ids, k))
+
+
+class Ahead(WorldRandom):
+    """The numbers that a WorldRandom would have given, in as many pieces, at the cost of drawing one.
+
+    Args:
+        bits: (m, k) uint64; the ids that the methods are called with stand for these m worlds.
+    """
+
+    def __init__(self, bits: np.ndarray) -> None:
+        self._bits, self._next = bits, 0
+
+    def bits(self, ids: np.ndarray, k: int) -> np.ndarray:
+        """(m, k) uint64, the next ones; raises ValueError when fewer are left."""
+        first, self._next = self._next, self._next + k
+        if self._next > self._bits.shape[1]:
+            raise ValueError(f"{self._next} numbers asked for, {self._bits.shape[1]} were drawn ahead")
+        return self._bits[:, first : self._next]

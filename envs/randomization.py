@@ -222,6 +222,8 @@ class Randomizer:
             }[vary.each]
             self._bound.append((vary, target, rows[:, None], columns, slice(first, len(self.labels))))
         self.labels = _unique(self.labels)
+        # A normal number is made of two uniform ones.
+        self._numbers = sum((1 + (vary.distribution == "normal")) * (w.stop - w.start) for vary, *_, w in self._bound)
         self.drawn = np.full((num_worlds, len(self.labels)), np.nan)
 
     @property
@@ -234,6 +236,7 @@ class Randomizer:
         worlds = np.asarray(ids)[:, None, None]  # with rows (r, 1) and columns (c,) an index of (m, r, c) entries
         for _, target, rows, columns, _ in self._bound:
             target.values[worlds, rows, columns] = target.nominal[rows, columns]
+        random = random.ahead(ids, self._numbers)
         for vary, target, rows, columns, where in self._bound:
             drawn = vary.draw(random, ids, where.stop - where.start, self.width)
             self.drawn[ids, where] = drawn

@@ -1,6 +1,7 @@
 """Random numbers per world: of good quality, and the same whatever the batch around the world."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,17 @@ def test_drawing_in_parts_is_drawing_at_once(seed, parts):
     random = WorldRandom(np.array([seed]))
     pieces = [random.uniform(np.array([0]), k)[0] for k in parts]
     np.testing.assert_array_equal(np.concatenate(pieces), stream(seed, sum(parts)))
+
+
+@given(seed=SEEDS, parts=st.lists(st.tuples(st.integers(1, 5), st.booleans()), min_size=1, max_size=6))
+def test_numbers_drawn_ahead_are_those_that_would_have_come(seed, parts):
+    one, random = np.array([0]), WorldRandom(np.array([seed]))
+    ahead = WorldRandom(np.array([seed])).ahead(one, sum(k * (1 + normal) for k, normal in parts))
+    for k, normal in parts:
+        kind = "normal" if normal else "uniform"
+        np.testing.assert_array_equal(getattr(ahead, kind)(one, k), getattr(random, kind)(one, k))
+    with pytest.raises(ValueError, match="drawn ahead"):
+        ahead.uniform(one, 1)
 
 
 @given(seed=SEEDS)

@@ -14,6 +14,7 @@ from envs.task import Task, TaskSpec
 WHEEL_RADIUS = 0.033  # m, as in car.xml
 PREVIEW = (0.0, 0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0)  # m ahead along the centre line
 MAX_GAIN = 0.3  # m along the centre line in a control step: a little over 5 m/s
+WHEELBASE = 0.26  # m, as in car.xml
 NOMINAL = {"steer_max": 0.48, "steer_trim": 0.0, "slack": 0.01, "top_speed": 4.0}  # rad, rad, rad, m/s at throttle 1
 
 
@@ -25,6 +26,12 @@ class LaneFollowConfig:
         layouts: number of track layouts in the model; worlds differ in layout too.
         layout_seed: of the first; disjoint seeds give unseen layouts.
         target_speed: m/s that earns most; people in the recordings drove 3.9 road widths a second.
+        look_ahead: m along the centre line to the point that steering which earns most aims for (pure pursuit, Coulter
+            1992). It decides whose style is learned: at 0.4 m a policy's steering correlates 0.60 with that of the
+            people in a recording it never saw, at 1.2 m 0.93; beyond 1.1 m the car cuts corners and leaves the road.
+        start_offset: episodes start up to so many road widths from the centre line.
+        start_heading: and up to so far [rad] from its direction.
+        off_road: road widths from the centre line at which an episode fails.
     """
 
     layouts: int = 48
@@ -33,13 +40,18 @@ class LaneFollowConfig:
     camera: CameraMount = NOMINAL_CAMERA
     episode_seconds: float = 30.0
     target_speed: float = 1.3
+    look_ahead: float = 1.1
+    start_offset: float = 0.25
+    start_heading: float = 0.25
+    off_road: float = 0.5
 
 
 class LaneFollow(Task):
     """Drive along the dashed centre line, as the people in the recordings do; positive steering is right.
 
-    The episode fails when the car's middle crosses a white edge line. It succeeds with a lap completed and the road
-    never left.
+    The episode fails when the car's middle crosses a white edge line (for training: when it is far off the road, so
+    that the way back is learned too). It succeeds with a lap completed, or as much of it as there was time for, on the
+    road.
     """
 
     def __init__(self, config: LaneFollowConfig = LaneFollowConfig()) -> None:
@@ -95,8 +107,8 @@ class LaneFollow(Task):
         self.layout[ids] = layout = self._random.integers(ids, 1, len(self.tracks))[:, 0]
         self._at[ids] = at = (draw[:, 0] * self.config.track.points).astype(int)
         heading = self._heading[layout, at]
-        offset = (2 * draw[:, 1] - 1) * 0.25 * self.config.track.road_width
-        yaw = heading + (2 * draw[:, 2] - 1) * 0.25
+        offset = (2 * draw[:, 1] - 1) * self.config.start_offset * self.config.track.road_width
+        yaw = heading + (2 * draw[:, 2] - 1) * self.config.start_heading
         left = np.stack([-np.sin(heading), np.cos(heading)], 1)
         self._qpos[ids, :2] = self._points[layout, at] + offset[:, None] * left
         self._qpos[ids, 3:7] = np.stack([np.cos(yaw / 2), np.zeros(m), np.zeros(m), np.sin(yaw / 2)], 1)
@@ -218,21 +230,40 @@ class LaneFollow(Task):
         values = (2 * self.offset / self.config.track.road_width, self._heading_error, self._ahead()[:, 2:5].mean(1))
         return {name: value.astype(np.float32) for name, value in zip(self.spec.label_names, values, strict=True)}
 
+    def _pursuit(self) -> np.ndarray:
+        """(n,) rad, wheel angle of the arc through the point `look_ahead` along the centre line; positive is left."""
+        ahead = np.round(self.config.look_ahead / self._step[self.layout]).astype(int)
+        point = self._points[self.layout, (self._at + ahead) % self.config.track.points]
+        to_point = point - self._qpos[:, :2]
+        yaw = 2 * np.arctan2(self._qpos[:, 6], self._qpos[:, 3])
+        left = np.cos(yaw) * to_point[:, 1] - np.sin(yaw) * to_point[:, 0]
+        return np.arctan(2 * WHEELBASE * left / (to_point**2).sum(1))
+
     def reward(self) -> np.ndarray:
         progress = self._gained / (self.config.target_speed * self.spec.control_dt)
         progress = 1 - np.abs(1 - progress)
-        off = 2 * self.offset / self.config.track.road_width
+        off = np.minimum(2 * np.abs(self.offset) / self.config.track.road_width, 2)
+        p = {name: value[:, 0] for name, value in self.parameters.items()}
+        wheels = -(self._action[:, 0] * p["steer_max"] + p["steer_trim"])
+        wanted = np.clip(self._pursuit(), -p["steer_max"], p["steer_max"])
         jerk = self._action - self._last_action
-        reward = progress - 0.5 * off**2 - 1.0 * jerk[:, 0] ** 2 - 0.3 * jerk[:, 1] ** 2 - 10.0 * self.terminated()
-        return reward.astype(np.float32)
+        reward = progress - 0.2 * off**2 - 20.0 * (wheels - wanted) ** 2 - 0.3 * (jerk**2).sum(1)
+        return (reward - 10.0 * self.terminated()).astype(np.float32)
 
     def terminated(self) -> np.ndarray:
-        return np.abs(self.offset) > self.config.track.road_width / 2
+        return np.abs(self.offset) > self.config.off_road * self.config.track.road_width
 
     def success(self) -> np.ndarray:
-        return ~self.terminated() & (self.progress >= self._length[self.layout])
+        on_road = np.abs(self.offset) <= self.config.track.road_width / 2
+        reach = 0.8 * self.config.target_speed * self.config.episode_seconds
+        return on_road & (self.progress >= np.minimum(self._length[self.layout], reach))
+
+
+TEST = LaneFollowConfig(layouts=100, layout_seed=100_000)
+# Short episodes that start anywhere: people's recordings show the road from all sides, and so must the frames.
+TRAIN = LaneFollowConfig(episode_seconds=8.0, start_offset=0.5, start_heading=1.1, off_road=1.5)
 
 
 def lane_follow(split: str) -> LaneFollow:
     """LaneFollow with the layouts of a split; those of `test` are never trained on."""
-    return LaneFollow(LaneFollowConfig() if split == "train" else LaneFollowConfig(layouts=100, layout_seed=100_000))
+    return LaneFollow(TRAIN if split == "train" else TEST)

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from envs.randomization import suggest
 from envs.task import Task
 
-SPLITS = ("train", "test")
+SPLITS = ("train", "test", "recording", "rehearsal")
+"""To learn from; to test on in simulation; and of the stand-in for a real robot, whose cameras give whole frames: to
+record, and to test on."""
 _FACTORIES: dict[str, Callable[[str], Task]] = {}
 
 
@@ -13,7 +15,7 @@ def register_task(name: str, factory: Callable[[str], Task]) -> None:
     """Make a task known by name.
 
     Args:
-        factory: builds it for a split, `train` or `test`; what the test split shows was never trained on.
+        factory: builds it for a split, one of SPLITS; no split shows what another one has shown.
     """
     _FACTORIES[name] = factory
 

@@ -47,6 +47,7 @@ class TaskSpec:
         mask_geoms: geoms that make up the task's mask label (the drivable road, the object to grasp).
         scene_fields: model fields beyond poses that reset() writes per world and the renderer must follow.
         presets: randomizations by name.
+        mirrored: actions and labels that change their sign when the picture is mirrored.
     """
 
     name: str
@@ -61,6 +62,7 @@ class TaskSpec:
     scene_fields: tuple[str, ...] = ()
     presets: Mapping[str, Randomization] = field(default_factory=dict)
     film_camera: str | None = None
+    mirrored: tuple[str, ...] = ()
 
 
 class Task(abc.ABC):

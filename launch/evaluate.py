@@ -1,19 +1,27 @@
 """`sim2real evaluate`: how a policy fares."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from envs.renderer import available_device
+from launch.checkpoints import policy_folder
 from launch.console import print_rates, reporting, say
-from policies import load_policy
-from sim2real.evaluation import TEST_SEED, evaluate_in_simulation
+from launch.tables import print_table
+from policies import Policy, load_policy
+from sim2real.evaluation import TEST_SEED, Episodes, evaluate_in_simulation
 from sim2real.film import film
+from sim2real.frames import SMOOTHING
+from sim2real.rehearsal import Progress, evaluate_on_rehearsal
 from sim2real.runs import start_run
+from sim2real.statistics import Rate, RateDifference
 from sim2real.training import TrainConfig, load_randomization
 from sim2real.video import check_video
+
+WHERE = {"sim": "unseen simulated worlds", "rehearsal": "the rehearsal car"}
 
 
 @dataclass(frozen=True)
@@ -21,17 +29,24 @@ class EvaluateConfig:
     """What `sim2real evaluate` does.
 
     Attributes:
-        checkpoint: a policy's folder, or the run that pretrained it.
-        on: where to drive it.
+        checkpoint: a policy's folder, or the run that pretrained or adapted it.
+        against: a second one, driven in the same episodes; the difference is that of the second to the first.
+        on: where to drive: in simulation, or the rehearsal car, a stand-in for a real one that was never trained on.
+        dataset: compare with these recordings instead of driving: a dataset, or some of its episodes (path[0:17]).
+        smooth: seconds to either side over which the actions in recordings are averaged.
         episodes: one per world, all side by side.
-        randomization: a preset of the task, or a TOML file.
+        randomization: a preset of the task, or a TOML file; of `--on sim`.
         seed: of the first episode.
-        video: film the first four worlds to this file.
+        video: film the first four worlds to this file; of one checkpoint with `--on sim`.
         seconds: of the film.
+        device: where frames are rendered.
     """
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
-    on: Literal["sim"] = "sim"
+    against: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[CHECKPOINT2]")] = None
+    on: Literal["sim", "rehearsal"] = "sim"
+    dataset: str | None = None
+    smooth: float = SMOOTHING
     episodes: int = 100
     randomization: str = "default"
     seed: int = TEST_SEED
@@ -46,8 +61,16 @@ class EvaluateConfig:
             raise ValueError(f"seconds must be positive, not {self.seconds}")
         if self.seed < 0:
             raise ValueError(f"seed must be at least 0, not {self.seed}")
+        if self.against is not None and self.dataset is not None:
+            raise ValueError("--dataset takes one checkpoint: evaluate the second in a run of its own")
         if self.video is not None:
             check_video(self.video)
+            if self.against is not None or self.on != "sim" or self.dataset is not None:
+                raise ValueError("--video films one checkpoint with --on sim")
+        if self.on == "rehearsal" and self.randomization != "default":
+            raise ValueError("--randomization is for --on sim: the rehearsal car has a look of its own")
+        if self.on == "rehearsal" and self.dataset is not None:
+            raise ValueError("--dataset drives nowhere: leave out --on rehearsal")
 
     @property
     def task(self) -> str:
@@ -59,50 +82,100 @@ def evaluate(
     config: Annotated[EvaluateConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
 ) -> None:
-    """Drive a policy in unseen worlds; print its success with the 95 % Wilson interval.
+    """Drive a policy in unseen worlds, or on the rehearsal car; print its success with the 95 % Wilson interval.
+
+    With two checkpoints both meet the same episodes, and the paired difference is printed. With --dataset nothing is
+    driven: the policy is compared with what people did.
 
     Example: sim2real evaluate runs/policy --on sim --episodes 100 --video runs/drive.mp4
+
+    Example: sim2real evaluate runs/policy runs/adapted --on rehearsal
+
+    Example: sim2real evaluate runs/adapted --dataset datasets/track_2
     """
-    folder = _policy_folder(config.checkpoint)
-    policy = load_policy(folder)
+    if config.dataset is not None:
+        from launch.evaluate_dataset import evaluate_dataset
+
+        evaluate_dataset(config, out)
+        return
+    folders = [policy_folder(path) for path in (config.checkpoint, config.against) if path is not None]
+    policies = [load_policy(folder) for folder in folders]
     available_device(config.device)
-    TrainConfig(policy.config.task, randomization=config.randomization).check()
-    randomization = load_randomization(policy.config.task, config.randomization)
+    for policy in policies:
+        TrainConfig(policy.config.task, randomization=config.randomization).check()
+    if len({policy.config.task for policy in policies}) > 1:
+        raise ValueError(f"{folders[1]} was made for {policies[1].config.task}, not for {policies[0].config.task}")
     run, config = start_run("evaluate", config, out, resume=False)
     with reporting() as stage:
         report = stage("evaluate")
-        episodes = evaluate_in_simulation(
-            policy.act,
-            policy.config.task,
-            config.episodes,
-            observations=("state", policy.config.preprocessing.key),
-            randomization=randomization,
-            first_seed=config.seed,
-            image_size=policy.config.preprocessing.size,
-            device=config.device,
-            progress=lambda done, total: report(done, total, {}),
-        )
-    metrics = episodes.summary()
-    run.write_metrics({"finished": True, **metrics})
-    print_rates(f"{policy.config.task}: {folder} on unseen simulated worlds ({config.randomization})", metrics)
+        found = _drive(config, policies, lambda done, total: report(done, total, {}))
+    where = WHERE[config.on] + (f" ({config.randomization})" if config.on == "sim" else "")
+    metrics = found[0].summary()
+    if config.against is None:
+        print_rates(f"{policies[0].config.task}: {folders[0]} on {where}", metrics)
+    else:
+        difference = RateDifference.of(found[0].success, found[1].success)
+        metrics |= {"against": found[1].summary(), "difference": difference.to_dict()}
+        _print_both(f"{policies[0].config.task} on {where}, the same {config.episodes} episodes", folders, found)
+        _print_difference(difference)
+    run.write_metrics({"finished": True, "on": config.on, **metrics})
     if config.video is not None:
-        with reporting() as stage:
-            report = stage("film")
-            film(
-                *(policy, config.video),
-                seconds=config.seconds,
-                randomization=randomization,
-                first_seed=config.seed,
-                progress=lambda done, total: report(done, total, {}),
-            )
-        say(f"video: {config.video}")
+        _film(config, policies[0], config.video)
     say(f"run: {run.folder}")
 
 
-def _policy_folder(path: Path) -> Path:
-    """Of a run's policy, or path itself; raises ValueError for a run that has none yet."""
-    if (path / "policy").is_dir():
-        return path / "policy"
-    if (path / "tensorboard").is_dir():
-        raise ValueError(f"{path} has no policy: either `sim2real pretrain` did not finish (--resume), or it never ran")
-    return path
+def _drive(config: EvaluateConfig, policies: Sequence[Policy], progress: Progress) -> list[Episodes]:
+    """Episodes of each policy, of the same seeds."""
+    if config.on == "rehearsal":
+        return evaluate_on_rehearsal(policies, config.episodes, config.seed, progress, device=config.device)
+    found = []
+    for k, policy in enumerate(policies):
+
+        def report(done: int, total: int, before: int = k) -> None:
+            progress(before * total + done, len(policies) * total)
+
+        preprocessing = policy.config.preprocessing
+        found.append(
+            evaluate_in_simulation(
+                policy.act,
+                policy.config.task,
+                config.episodes,
+                observations=("state", preprocessing.key),
+                randomization=load_randomization(policy.config.task, config.randomization),
+                first_seed=config.seed,
+                image_size=preprocessing.size,
+                device=config.device,
+                progress=report,
+            )
+        )
+    return found
+
+
+def _print_both(title: str, folders: Sequence[Path], found: Sequence[Episodes]) -> None:
+    """A row per checkpoint."""
+    rows: list[list[Any]] = []
+    for folder, episodes in zip(folders, found, strict=True):
+        rate, n = Rate.of(int(episodes.success.sum()), len(episodes.success)), len(episodes.success)
+        interval = f"{100 * rate.low:.1f} … {100 * rate.high:.1f} %"
+        rows.append([str(folder), f"{100 * rate.value:.1f} %", interval, f"{episodes.success.sum()} of {n}"])
+    print_table(("checkpoint", "success", "95 % interval", "episodes"), rows, title=title)
+
+
+def _print_difference(difference: RateDifference) -> None:
+    low, high = 100 * difference.low, 100 * difference.high
+    say(f"difference, second less first: {100 * difference.value:+.1f} points, 95 % interval {low:+.1f} … {high:+.1f}")
+    say(f"episodes that only the second drove: {difference.won}, only the first: {difference.lost}")
+    say(f"exact McNemar test: p = {difference.p_value:.2g}")
+
+
+def _film(config: EvaluateConfig, policy: Policy, path: Path) -> None:
+    with reporting() as stage:
+        report = stage("film")
+        film(
+            *(policy, path),
+            seconds=config.seconds,
+            randomization=load_randomization(policy.config.task, config.randomization),
+            first_seed=config.seed,
+            progress=lambda done, total: report(done, total, {}),
+        )
+    say(f"video: {path}")

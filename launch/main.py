@@ -25,6 +25,10 @@ VERBS = {
     "look": "launch.look:look",
     "import": "launch.import_:import_command",
     "inspect": "launch.inspect_:inspect_command",
+    "record": "launch.record:record_command",
+    "adapt": "launch.adapt:adapt_command",
+    "probe": "launch.probe:probe_command",
+    "replay": "launch.replay:replay",
 }
 
 

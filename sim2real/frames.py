@@ -20,10 +20,11 @@ class Frames:
 
     Attributes:
         images: (n, h, w, 3) uint8 RGB, cropped and reduced to the network's size.
-        actions: (n, A) float32 in the order of the policy's actions, smoothed; NaN where the dataset has no such action.
+        actions: (n, A) float32 in the order of the policy's actions, smoothed; NaN where there is no such action.
         episode: (n,) index of each frame's episode on the disk.
         row: (n,) place of each frame in its episode.
         smoothing: s to either side over which the actions are averaged; 0: as they were given.
+        fps: frames per second [Hz].
         skipped: frames left out, counted by reason.
     """
 
@@ -32,10 +33,16 @@ class Frames:
     episode: np.ndarray
     row: np.ndarray
     smoothing: float
+    fps: float
     skipped: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def independent(self) -> float:
+        """Share of the frames that count as independent: those that were averaged together are alike."""
+        return 1 / _window(self.smoothing, self.fps)
 
     @property
     def episodes(self) -> np.ndarray:
@@ -107,13 +114,16 @@ def read_frames(
     if not sum(len(part[3]) for part in parts):
         raise DatasetError(f"{dataset.root} has no frame that can be read")
     images, actions, index, rows = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return Frames(images, actions, index, rows, smoothing, dict(skipped))
+    return Frames(images, actions, index, rows, smoothing, dataset.fps, dict(skipped))
 
 
 def smooth(actions: np.ndarray, seconds: float, fps: float) -> np.ndarray:
     """Mean of actions (n, A) over `seconds` to either side; the first and the last frame stand in beyond the ends."""
-    window = 2 * round(seconds * fps) + 1
-    return uniform_filter1d(actions, window, axis=0, mode="nearest") if window > 1 else actions
+    return uniform_filter1d(actions, _window(seconds, fps), axis=0, mode="nearest")
+
+
+def _window(seconds: float, fps: float) -> int:
+    return 2 * round(seconds * fps) + 1
 
 
 def _columns(dataset: EpisodeDataset, wanted: tuple[str, ...]) -> dict[int, int]:

@@ -1,7 +1,9 @@
-"""Rates with the interval that belongs to them."""
+"""Rates, and differences of rates, with the interval that belongs to them."""
 
+import math
 from dataclasses import asdict, dataclass
 
+import numpy as np
 from scipy.stats import binomtest
 
 
@@ -33,3 +35,64 @@ class Rate:
 
     def __str__(self) -> str:
         return f"{100 * self.value:.1f} % [{100 * self.low:.1f}, {100 * self.high:.1f}] of {self.count}"
+
+
+@dataclass(frozen=True)
+class RateDifference:
+    """How much oftener a second policy succeeds than a first one in the same episodes.
+
+    Attributes:
+        value: share of successes of the second less that of the first.
+        low, high: 95 % interval of it for paired proportions, by Newcombe (1998, Statistics in Medicine 17:2635-2650,
+            method 10): Wilson intervals of both, combined with their correlation.
+        p_value: exact two-sided McNemar test: that so uneven a count of episodes won and lost, or a more uneven one,
+            comes from equally good policies.
+        won: episodes in which the second alone succeeded.
+        lost: in which the first alone did.
+        count: all episodes.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+    won: int
+    lost: int
+    count: int
+
+    @staticmethod
+    def of(first: np.ndarray, second: np.ndarray) -> "RateDifference":
+        """From successes (n,) bool of both, in the same order; raises ValueError without an episode, or unequal n."""
+        first, second = np.asarray(first, bool), np.asarray(second, bool)
+        if first.shape != second.shape or first.ndim != 1 or not len(first):
+            shapes = f"{first.shape} and {second.shape}"
+            raise ValueError(f"a paired difference needs the same episodes of both, at least one; there are {shapes}")
+        both, won = int((first & second).sum()), int((second & ~first).sum())
+        lost, neither = int((first & ~second).sum()), int((~first & ~second).sum())
+        one, two = Rate.of(both + lost, len(first)), Rate.of(both + won, len(first))
+        phi = _correlation(both, won, lost, neither)
+        difference = two.value - one.value
+        below = _hypotenuse(two.value - two.low, one.high - one.value, phi)
+        above = _hypotenuse(two.high - two.value, one.value - one.low, phi)
+        p_value = float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
+        return RateDifference(difference, difference - below, difference + above, p_value, won, lost, len(first))
+
+    def to_dict(self) -> dict[str, float]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        points = f"{100 * self.value:+.1f} points [{100 * self.low:+.1f}, {100 * self.high:+.1f}]"
+        return f"{points}, won {self.won}, lost {self.lost} of {self.count}, p = {self.p_value:.2g}"
+
+
+def _correlation(both: int, won: int, lost: int, neither: int) -> float:
+    """Of two policies' successes; a positive one with Newcombe's correction for continuity."""
+    product = (both + lost) * (won + neither) * (both + won) * (lost + neither)
+    if product == 0:  # one of them always succeeds, or never
+        return 0.0
+    excess, half = both * neither - won * lost, (both + won + lost + neither) / 2
+    return (excess if excess < 0 else max(excess - half, 0.0)) / math.sqrt(product)
+
+
+def _hypotenuse(a: float, b: float, correlation: float) -> float:
+    return math.sqrt(max(a * a - 2 * correlation * a * b + b * b, 0.0))

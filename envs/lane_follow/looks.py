@@ -7,5 +7,6 @@ from envs.randomization import Randomization
 _HERE = Path(__file__).parent
 
 PRESETS = {"none": Randomization()} | {
-    name: Randomization(Randomization.load(_HERE / f"{name}.toml").varied, name) for name in ("default", "wide")
+    name: Randomization(Randomization.load(_HERE / f"{name}.toml").varied, name)
+    for name in ("default", "wide", "rehearsal")
 }

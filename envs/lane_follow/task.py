@@ -1,6 +1,6 @@
 """LaneFollow: a small car with a wide-angle camera keeps to the road of a printed track."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from mujoco.batch import Batch
@@ -75,6 +75,7 @@ class LaneFollow(Task):
             label_names=("offset", "heading", "curvature"),
             mask_geoms=(*TRACK_GEOMS,),
             film_camera="chase",
+            mirrored=("steering", "offset", "heading", "curvature"),
             scene_fields=("geom_dataid", "geom_size"),
             presets=PRESETS,
         )
@@ -230,11 +231,17 @@ class LaneFollow(Task):
         values = (2 * self.offset / self.config.track.road_width, self._heading_error, self._ahead()[:, 2:5].mean(1))
         return {name: value.astype(np.float32) for name, value in zip(self.spec.label_names, values, strict=True)}
 
-    def _pursuit(self) -> np.ndarray:
-        """(n,) rad, wheel angle of the arc through the point `look_ahead` along the centre line; positive is left."""
+    def pursuit(self, aside: np.ndarray | float = 0.0) -> np.ndarray:
+        """(n,) rad, wheel angle of the arc through the point `look_ahead` along the centre line; positive is left.
+
+        Args:
+            aside: m, (n,) or one for all, to the left of the centre line at which that point lies.
+        """
         ahead = np.round(self.config.look_ahead / self._step[self.layout]).astype(int)
-        point = self._points[self.layout, (self._at + ahead) % self.config.track.points]
-        to_point = point - self._qpos[:, :2]
+        at = (self._at + ahead) % self.config.track.points
+        heading = self._heading[self.layout, at]
+        left = np.stack([-np.sin(heading), np.cos(heading)], 1)
+        to_point = self._points[self.layout, at] + np.reshape(aside, (-1, 1)) * left - self._qpos[:, :2]
         yaw = 2 * np.arctan2(self._qpos[:, 6], self._qpos[:, 3])
         left = np.cos(yaw) * to_point[:, 1] - np.sin(yaw) * to_point[:, 0]
         return np.arctan(2 * WHEELBASE * left / (to_point**2).sum(1))
@@ -245,7 +252,7 @@ class LaneFollow(Task):
         off = np.minimum(2 * np.abs(self.offset) / self.config.track.road_width, 2)
         p = {name: value[:, 0] for name, value in self.parameters.items()}
         wheels = -(self._action[:, 0] * p["steer_max"] + p["steer_trim"])
-        wanted = np.clip(self._pursuit(), -p["steer_max"], p["steer_max"])
+        wanted = np.clip(self.pursuit(), -p["steer_max"], p["steer_max"])
         jerk = self._action - self._last_action
         reward = progress - 0.2 * off**2 - 20.0 * (wheels - wanted) ** 2 - 0.3 * (jerk**2).sum(1)
         return (reward - 10.0 * self.terminated()).astype(np.float32)
@@ -261,9 +268,15 @@ class LaneFollow(Task):
 
 TEST = LaneFollowConfig(layouts=100, layout_seed=100_000)
 # Short episodes that start anywhere: people's recordings show the road from all sides, and so must the frames.
-TRAIN = LaneFollowConfig(episode_seconds=8.0, start_offset=0.5, start_heading=1.1, off_road=1.5)
+TRAIN = LaneFollowConfig(episode_seconds=5.0, start_offset=0.5, start_heading=1.1, off_road=1.5)
+# A car that stands in for a real one gives the whole frames of its camera; what is to be cut off, policies know.
+RAW = replace(NOMINAL_CAMERA, view=replace(NOMINAL_CAMERA.view, crop=(0, 0, 160, 120), size=(160, 120)))
+REHEARSAL = LaneFollowConfig(layouts=100, layout_seed=210_000, camera=RAW)
+# Recorded on other layouts than it is tested on. People find back to the road, and a recording goes on meanwhile.
+RECORDING = LaneFollowConfig(layouts=50, layout_seed=200_000, camera=RAW, episode_seconds=600.0, off_road=1.5)
+_SPLITS = {"train": TRAIN, "test": TEST, "recording": RECORDING, "rehearsal": REHEARSAL}
 
 
 def lane_follow(split: str) -> LaneFollow:
-    """LaneFollow with the layouts of a split; those of `test` are never trained on."""
-    return LaneFollow(TRAIN if split == "train" else TEST)
+    """LaneFollow with the layouts of a split (see `envs.registry.SPLITS`); no two splits share one."""
+    return LaneFollow(_SPLITS[split])

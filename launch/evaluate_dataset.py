@@ -1,0 +1,117 @@
+"""`sim2real evaluate CHECKPOINT --dataset DATASET`: how a policy agrees with recordings."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from launch.checkpoints import policy_folder
+from launch.console import reporting, say, typed_command
+from launch.tables import print_table
+from policies import load_policy
+from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.datasets.files import write_tables
+from sim2real.frames import Frames, read_frames
+from sim2real.offline import Findings, judge, plain, predict
+from sim2real.pages import (
+    SHOWN,
+    episode_table,
+    evaluation_page,
+    gain_line,
+    interval_line,
+    skipped_line,
+    smoothing_line,
+)
+from sim2real.plots import METRIC_NAMES
+from sim2real.runs import start_run
+
+if TYPE_CHECKING:
+    from launch.evaluate import EvaluateConfig
+
+
+def evaluate_dataset(config: "EvaluateConfig", out: Path | None) -> None:
+    """Compare a policy with what was done in recordings; print it, and write metrics, predictions and a page.
+
+    Raises:
+        ValueError: no checkpoint, no dataset, or a recording that does not fit the policy.
+    """
+    if not 0 <= config.smooth < float("inf"):
+        raise ValueError(f"smooth must be 0 or more seconds, not {config.smooth}")
+    folder = policy_folder(config.checkpoint)
+    policy = load_policy(folder)
+    dataset = EpisodeDataset.open(str(config.dataset))
+    if not len(dataset):
+        raise DatasetError(f"{config.dataset} has no episodes yet")
+    with reporting() as stage:
+        report = stage("read")
+        frames = read_frames(dataset, policy.config, config.smooth, lambda done, total: report(done, total, {}))
+        judge(frames, np.zeros_like(frames.actions), policy.config.action_names)  # complains before anything is written
+        run, config = start_run("evaluate", config, out, resume=False)
+        report_predicted = stage("predict")
+        predicted = predict(policy, frames.images, progress=lambda done, total: report_predicted(done, total, {}))
+    findings = judge(frames, predicted, policy.config.action_names)
+    _print(f"{folder} on {config.dataset}", frames, findings)
+    name = dataset.root.resolve().name
+    write_tables(run.folder / "predictions.parquet", [_table(frames, predicted, findings, policy.config.action_names)])
+    title = f"{config.checkpoint.resolve().name} on {Path(str(config.dataset)).name}"
+    page = evaluation_page(title, frames, predicted, findings)
+    page.provenance(typed_command(), checkpoint=folder, frames_left_out=skipped_line(frames.skipped))
+    page.write(run.folder / "report.html")
+    run.write_metrics({"finished": True, "dataset": str(config.dataset), **_metrics(name, frames, findings)})
+    say(f"report: {run.folder / 'report.html'}")
+    say(f"run: {run.folder}")
+
+
+def _print(title: str, frames: Frames, findings: list[Findings]) -> None:
+    main, episodes = findings[0], len(frames.episodes)
+    say(title)
+    say(f"{len(frames)} frames of {episodes} episode{'s' * (episodes > 1)}; left out: {skipped_line(frames.skipped)}")
+    say(f"{smoothing_line(frames.smoothing, frames.fps)}; --smooth sets the seconds to either side")
+    for found in findings:
+        _print_metrics(found)
+        say(gain_line(found.gain, found.offset))
+    say(interval_line(episodes))
+    which = f"longest {SHOWN} of {episodes} episodes" if episodes > SHOWN else "episodes"
+    print_table(*episode_table(main.per_episode), title=f"\n{main.action}: {which}")
+
+
+def _print_metrics(found: Findings) -> None:
+    """A row per metric, so that it fits a narrow terminal."""
+    rows = []
+    for name, label in METRIC_NAMES.items():
+        policy, zero, mean = (found.metrics[arm][name] for arm in ("policy", "zero", "mean"))
+        interval = None if policy.low is None else f"{policy.low:.3f} … {policy.high:.3f}"
+        rows.append([label, policy.value, interval, zero.value, mean.value])
+    print_table([found.action, "policy", "95 % interval", "always 0", "always the mean"], rows, title="")
+
+
+def _metrics(name: str, frames: Frames, findings: list[Findings]) -> dict[str, Any]:
+    main = findings[0]
+    return {
+        "arms": {arm: {name: plain(values)} for arm, values in main.metrics.items()},
+        "action": main.action,
+        "frames": len(frames),
+        "episodes": len(frames.episodes),
+        "skipped": frames.skipped,
+        "smoothing": frames.smoothing,
+        "gain": {"gain": main.gain, "offset": main.offset},
+        "further_actions": {
+            other.action: {
+                "arms": {arm: {name: plain(values)} for arm, values in other.metrics.items()},
+                "gain": {"gain": other.gain, "offset": other.offset},
+            }
+            for other in findings[1:]
+        },
+        "per_episode": main.per_episode,
+    }
+
+
+def _table(frames: Frames, predicted: np.ndarray, findings: list[Findings], names: tuple[str, ...]) -> pa.Table:
+    """Predictions frame by frame: `actual` and `predicted` of the first action, then of the others with their names."""
+    columns: dict[str, Any] = {"episode": frames.episode, "frame": frames.row}
+    for found in findings:
+        k = names.index(found.action)
+        end = f"_{found.action}" if k else ""
+        columns |= {f"actual{end}": frames.actions[:, k], f"predicted{end}": predicted[:, k]}
+    return pa.table(columns)

@@ -1,0 +1,69 @@
+"""`sim2real probe`: what recordings look like to a pretrained policy, and which plan that speaks for."""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from launch.checkpoints import policy_folder
+from launch.console import reporting, say
+from launch.tables import print_table
+from launch.transfer import described, read
+from policies import load_policy
+from sim2real.agreement import METRICS
+from sim2real.frames import SMOOTHING
+from sim2real.runs import start_run
+from sim2real.transfer.plans import PARTS
+from sim2real.transfer.probe import probe
+from sim2real.transfer.simulated import simulated_frames
+
+
+@dataclasses.dataclass(frozen=True)
+class ProbeConfig:
+    """What `sim2real probe` does.
+
+    Attributes:
+        checkpoint: a policy's folder, or the run that pretrained it.
+        dataset: recordings, LeRobot v3.0; episodes in brackets: path[0:17].
+        smooth: s to either side over which people's actions are averaged.
+        simulated: frames to compare with.
+    """
+
+    checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
+    dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
+    smooth: float = SMOOTHING
+    simulated: int = 960
+
+    @property
+    def task(self) -> str:
+        """Names the run's folder."""
+        return self.checkpoint.resolve().name
+
+
+def probe_command(
+    config: Annotated[ProbeConfig, tyro.conf.arg(name="")],
+    out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
+) -> None:
+    """Compare recordings with simulated frames through a policy's eyes, without training; recommend a plan.
+
+    Example: sim2real probe runs/policy datasets/track_1
+    """
+    folder = policy_folder(config.checkpoint)
+    policy = load_policy(folder)
+    with reporting() as stage:
+        frames = read(config.dataset, policy, config.smooth, stage("read recordings"))
+        report = stage("look into the simulator")
+        simulated = simulated_frames(
+            policy, config.simulated, folder, progress=lambda done, total: report(done, total, {})
+        )
+        found = probe(policy, frames, simulated.images)
+    run, _ = start_run("probe", config, out, resume=False)
+    run.write_metrics({"finished": True, **dataclasses.asdict(found)})
+    say(described(config.dataset, frames))
+    rows: list[list[Any]] = [[name, found.zero_shot[name]] for name in METRICS]
+    print_table(["zero-shot", "value [95 % interval]"], rows)
+    rows = [[part, found.shift.get(part), found.usual.get(part), found.gradients[part]] for part in PARTS]
+    print_table(["part", "shift", "among simulated", "relative gradient"], rows)
+    say("Shift: distance of a channel's mean between simulated and recorded frames, in its standard deviations.")
+    say(f"recommended: {found.recommended} ({found.reason})\nrun: {run.folder}")

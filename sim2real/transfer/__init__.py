@@ -1,0 +1,1 @@
+"""Taking a policy that was pretrained in simulation to a real camera."""

@@ -1,0 +1,240 @@
+"""Adapting a pretrained policy to recordings: the plan beside its control arms, and the gate."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from policies.policy import Policy
+from sim2real.agreement import METRICS, Agreement, Estimate
+from sim2real.frames import SMOOTHING, Frames
+from sim2real.offline import predict
+from sim2real.transfer.folds import held_out
+from sim2real.transfer.gate import Verdict, judge
+from sim2real.transfer.jobs import Job, run_jobs
+from sim2real.transfer.learn import Material
+from sim2real.transfer.plans import TransferPlan, find_plan
+
+CONTROLS = ("zero-shot", "gain", "scratch")
+SPLIT = "test"
+Stage = Callable[[str], Callable[[float, int, Mapping[str, float]], None]]
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """Settings that replace the plan's own.
+
+    Attributes:
+        learning_rate: of parts with rate 1.
+        updates: gradient steps at least.
+        l2sp: pull towards the pretrained weights.
+        ema: decay of the averaged weights.
+        augment: strength of the photometric augmentation, 0 … 1.
+        mirror: train on mirrored frames too.
+        cotrain: share of simulated frames in a batch.
+    """
+
+    learning_rate: float | None = None
+    updates: int | None = None
+    l2sp: float | None = None
+    ema: float | None = None
+    augment: float | None = None
+    mirror: bool | None = None
+    cotrain: float | None = None
+
+    def on(self, plan: TransferPlan) -> TransferPlan:
+        """The plan with these settings; raises ValueError for a number out of range."""
+        given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        return dataclasses.replace(plan, **given)
+
+
+@dataclass(frozen=True)
+class AdaptConfig:
+    """What `sim2real adapt` does.
+
+    Attributes:
+        checkpoint: a policy's folder, or the run that pretrained it.
+        dataset: recordings to learn from, LeRobot v3.0; episodes in brackets: path[0:17].
+        plan: a named plan, `auto`, or one of your own: plans.toml:name.
+        test: recordings to judge by, which nothing is learned from; without, a part of the dataset's episodes.
+        frames: learn from so many: whole episodes, then consecutive frames; None: all.
+        curve: numbers of frames at which all arms are compared, comma-separated: 50,100,300.
+        arms: further plans to report beside the plan, comma-separated.
+        seeds: times that every fit is repeated, each with its own choice of frames.
+        smooth: s to either side over which people's actions are averaged.
+        hold_out: share of the dataset's frames to judge by when there is no --test.
+    """
+
+    checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
+    dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
+    plan: str = "sensor-shift"
+    test: str | None = None
+    frames: int | None = None
+    curve: str | None = None
+    arms: str | None = None
+    seeds: int = 3
+    smooth: float = SMOOTHING
+    hold_out: float = 0.25
+    overrides: Annotated[Overrides, tyro.conf.arg(name="")] = field(default_factory=Overrides)
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "seeds"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        if not 0 <= self.smooth <= 5:
+            raise ValueError(f"smooth must be in 0…5 s, not {self.smooth}")
+        if not 0 < self.hold_out < 1:
+            raise ValueError(f"hold_out must be between 0 and 1, not {self.hold_out}")
+        self.sizes(1)
+        for plan in self.plans("gain"):
+            self.overrides.on(plan)
+
+    @property
+    def task(self) -> str:
+        """Names the run's folder."""
+        return self.checkpoint.resolve().name
+
+    def sizes(self, there: int) -> tuple[int, ...]:
+        """Numbers of frames at which arms are compared, the last being the one that the result is for."""
+        try:
+            curve = sorted({int(part) for part in self.curve.split(",")}) if self.curve else []
+        except ValueError:
+            raise ValueError(f"curve must be numbers with commas between, 50,100,300, not {self.curve!r}") from None
+        if curve and curve[0] < 1:
+            raise ValueError(f"curve needs at least 1 frame, not {curve[0]}")
+        main = self.frames or (curve[-1] if curve else there)
+        return (*(n for n in curve if n != main), main)
+
+    def plans(self, auto: str) -> list[TransferPlan]:
+        """The plan first, `auto` standing for what it chose, then further arms; raises ValueError for unknown ones."""
+        names = [auto if self.plan == "auto" else self.plan, *(self.arms.split(",") if self.arms else [])]
+        plans = {plan.name: plan for plan in (find_plan(name.strip()) for name in names)}
+        if "zero-shot" in plans:
+            raise ValueError("zero-shot is always reported: it is no plan")
+        return list(plans.values())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Arms at one number of frames.
+
+    Attributes:
+        frames, episodes: learned from, on average over the seeds.
+        estimates: arm -> metric -> figure with interval.
+        predictions: arm -> (S, n) of the first action on the test frames.
+        updates: arm -> update kept, per seed.
+    """
+
+    frames: int
+    episodes: float
+    estimates: dict[str, dict[str, Estimate]]
+    predictions: dict[str, np.ndarray]
+    updates: dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What came of it.
+
+    Attributes:
+        policy: the one to use, which is the plan's only if the gate promoted it.
+        plan: name of the plan.
+        verdict: of the gate; None where nothing could be held out.
+        comparisons: by number of frames, the last is the main one.
+        agreement: of the test frames.
+    """
+
+    policy: Policy
+    plan: str
+    verdict: Verdict | None
+    comparisons: list[Comparison]
+    agreement: Agreement | None
+
+    def metrics(self) -> dict[str, Any]:
+        """For `metrics.json`."""
+        main = self.comparisons[-1]
+        return {
+            "plan": self.plan,
+            "promoted": bool(self.verdict and self.verdict.promoted),
+            "output": self.verdict.arm if self.verdict else "gain",
+            "reason": self.verdict.reason if self.verdict else UNVALIDATED,
+            "frames": main.frames,
+            "episodes": main.episodes,
+            "test_frames": len(self.agreement) if self.agreement else 0,
+            "test_episodes": len(self.agreement.episodes) if self.agreement else 0,
+            "arms": _arms(main),
+            "updates": main.updates,
+            "against": {arm: d.to_dict() for arm, d in self.verdict.against.items()} if self.verdict else {},
+            "curve": {str(c.frames): _arms(c) for c in self.comparisons} if len(self.comparisons) > 1 else {},
+        }
+
+
+UNVALIDATED = "one episode and no --test: nothing could be held out, so no adaptation is promoted"
+
+
+def split(frames: Frames, test: Frames | None, share: float) -> tuple[Frames, Frames | None]:
+    """(to learn from, to judge by); the latter None where there is a single episode and no test set."""
+    if test is not None:
+        return frames, test
+    return held_out(frames, share) if len(frames.episodes) > 1 else (frames, None)
+
+
+def adapt(
+    config: AdaptConfig, material: Material, test: Frames | None, plans: list[TransferPlan], folder: Path, stage: Stage
+) -> Adapted:
+    """Fit every arm at every number of frames and with every seed; compare them on the test frames; let the gate judge.
+
+    Args:
+        material: of which `frames` are all that may be learned from.
+        test: to judge by; None: nothing is judged.
+        plans: the plan first, then further arms.
+        folder: where fits are kept.
+    """
+    plans = [config.overrides.on(plan) for plan in plans]
+    arms = {plan.name: plan for plan in (*plans, find_plan("gain"), find_plan("scratch"))}
+    sizes = config.sizes(len(material.frames))
+    materials, jobs = {}, []
+    for size in dict.fromkeys(min(size, len(material.frames)) for size in sizes):
+        for seed in range(config.seeds):
+            frames = material.frames.limited(size, np.random.default_rng(seed))
+            materials[size, seed] = part = dataclasses.replace(material, frames=frames)
+            jobs += [Job(f"{arm}-{size}-{seed}", part, plan, seed) for arm, plan in arms.items()]
+    report = stage("fit")
+    fitted = run_jobs(jobs, folder, lambda done, total: report(round(done, 2), total, {}))
+    agreement = None if test is None else Agreement(test.actions[:, 0], test.episode)
+    report, comparisons = stage("compare"), []
+    for k, size in enumerate(dict.fromkeys(size for size, _ in materials)):
+        parts = [materials[size, seed] for seed in range(config.seeds)]
+        policies = {arm: [fitted[f"{arm}-{size}-{seed}"] for seed in range(config.seeds)] for arm in arms}
+        predictions = {}
+        if test is not None:
+            predictions["zero-shot"] = predict(material.policy, test.images)[None, :, 0]
+            for arm, fits in policies.items():
+                predictions[arm] = np.stack([predict(f.policy, test.images)[:, 0] for f in fits])
+        comparisons.append(
+            Comparison(
+                frames=round(np.mean([len(part.frames) for part in parts])),
+                episodes=float(np.mean([len(part.frames.episodes) for part in parts])),
+                estimates={arm: agreement.measure(p) for arm, p in predictions.items()} if agreement else {},
+                predictions=predictions,
+                updates={arm: [f.update for f in fits] for arm, fits in policies.items()},
+            )
+        )
+        report(k + 1, len(set(size for size, _ in materials)), {})
+    main = min(sizes[-1], len(material.frames))
+    verdict = judge(agreement, comparisons[-1].predictions, plans[0].name) if agreement else None
+    arm = verdict.arm if verdict else "gain"
+    policy = material.policy if arm == "zero-shot" else fitted[f"{arm}-{main}-0"].policy
+    return Adapted(policy, plans[0].name, verdict, comparisons, agreement)
+
+
+def _arms(comparison: Comparison) -> dict[str, Any]:
+    return {
+        arm: {SPLIT: {metric: estimates[metric].to_dict() for metric in METRICS}}
+        for arm, estimates in comparison.estimates.items()
+    }

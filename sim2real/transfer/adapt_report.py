@@ -1,0 +1,107 @@
+"""The page that an adaptation leaves."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sim2real.agreement import METRICS
+from sim2real.frames import Frames
+from sim2real.plots import bars_plot, curve_plot, intervals_plot, scatter_plot
+from sim2real.report import INTERVAL_NOTE, METRIC_NOTE, Report
+from sim2real.transfer.adapt import AdaptConfig, Adapted
+from sim2real.transfer.choose import Choice
+from sim2real.transfer.fit import Simulated
+from sim2real.transfer.gate import METRIC
+from sim2real.transfer.probe import Probe
+from sim2real.video import enlarge, grid, label
+
+SHOWN = 8  # pictures in a row
+
+
+def write_report(
+    path: Path,
+    config: AdaptConfig,
+    result: Adapted,
+    test: Frames | None,
+    simulated: Simulated | None,
+    found: Probe | None,
+    choice: Choice | None,
+    command: str,
+) -> None:
+    """Write `report.html`."""
+    metrics, main = result.metrics(), result.comparisons[-1]
+    report = Report(f"Adaptation to {Path(config.dataset).name}", f"plan {result.plan}, {main.frames} frames")
+    verdict = "was promoted" if metrics["promoted"] else "was not promoted"
+    report.text(
+        f"The plan {result.plan} {verdict}: {metrics['reason']}. The output is the arm {metrics['output']}.", lead=True
+    )
+    if choice:
+        report.text(f"The plan was chosen automatically: {choice.reason}.")
+    if test is not None and result.agreement is not None and result.verdict is not None:
+        report.heading("The arms")
+        report.text(
+            "Zero-shot is the policy as it came from simulation; gain is the same with one scale and offset fitted; "
+            "scratch has the same network, trained on the recordings alone. An adaptation counts only beside these."
+        )
+        arms = list(main.estimates)
+        rows = [[arm, *(main.estimates[arm][m] for m in METRICS)] for arm in arms]
+        report.table(["arm", *METRICS], rows, f"{INTERVAL_NOTE} {METRIC_NOTE}", {arms.index(metrics["output"])})
+        best = {arm: each[METRIC] for arm, each in main.estimates.items()}
+        report.figure(intervals_plot(best, METRIC, "gain"), "Gain-free MAE; smaller is better.")
+        rows = [[arm, difference] for arm, difference in result.verdict.against.items()]
+        report.table(
+            [f"{result.plan} minus", "gain-free MAE"], rows, "Paired over episodes; below 0: the plan is better."
+        )
+        if len(result.comparisons) > 1:
+            report.heading("Error against the number of frames")
+            curves = {arm: {c.frames: c.estimates[arm][METRIC] for c in result.comparisons} for arm in arms}
+            report.figure(curve_plot(curves, METRIC), "Every arm learned from the same frames.")
+        _pictures(report, result, test)
+    if found is not None:
+        _probe(report, found)
+    if simulated is not None and test is not None:
+        report.heading("What the camera sees")
+        report.picture(_row(simulated.images), "Simulated frames, as the network sees them.")
+        report.picture(_row(test.images), "Recorded frames.")
+    report.heading("How this was made")
+    settings = {"seeds of every fit": config.seeds, "actions averaged over": f"± {config.smooth:g} s"}
+    settings |= {"learned from": config.dataset, "judged on": config.test or "held-out episodes of the same"}
+    report.provenance(command, 0, **settings).write(path)
+
+
+def _pictures(report: Report, result: Adapted, test: Frames) -> None:
+    output = result.metrics()["output"]
+    predicted, actual = result.comparisons[-1].predictions[output][0], test.actions[:, 0]
+    report.heading(f"The output, arm {output}")
+    report.figure(scatter_plot(actual, predicted), "What people did against what the policy would have done.")
+    error = np.abs(predicted - actual)
+    worst = _apart(np.argsort(-np.nan_to_num(error)), test)
+    typical = _apart(np.argsort(np.abs(error - np.nanmedian(error))), test)
+    for rows, caption in ((worst, "Worst frames"), (typical, "Typical frames")):
+        pictures = [label(enlarge(test.images[k], 2), f"{actual[k]:+.2f} {predicted[k]:+.2f}") for k in rows]
+        report.picture(grid(pictures, SHOWN), f"{caption}: what people did, what the policy would have done.")
+
+
+def _apart(order: np.ndarray, test: Frames, count: int = 2 * SHOWN) -> list[int]:
+    """The first of the order that are not neighbours."""
+    chosen: list[int] = []
+    for k in order:
+        if all(test.episode[k] != test.episode[j] or abs(test.row[k] - test.row[j]) > 20 for j in chosen):
+            chosen.append(int(k))
+        if len(chosen) == count:
+            break
+    return chosen
+
+
+def _probe(report: Report, found: Probe) -> None:
+    report.heading("How far the recordings are from simulation")
+    report.figure(bars_plot(found.shift, "shift [standard deviations of a channel]"), "Per stage, without labels.")
+    rows = [[name, found.shift.get(name), found.usual.get(name), value] for name, value in found.gradients.items()]
+    report.table(["part", "shift", "between simulated frames", "relative gradient"], rows, "")
+    report.text(f"On these grounds: {found.recommended}, as {found.reason}.")
+
+
+def _row(images: np.ndarray) -> np.ndarray:
+    chosen: Sequence[int] = np.linspace(0, len(images) - 1, 2 * SHOWN).astype(int).tolist()
+    return grid([enlarge(images[k], 2) for k in chosen], SHOWN)

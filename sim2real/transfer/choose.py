@@ -1,0 +1,69 @@
+"""`auto`: which plan, by cross-validation over episodes among those that the amount of data makes plausible."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sim2real.agreement import Agreement
+from sim2real.frames import Frames
+from sim2real.offline import predict
+from sim2real.transfer.folds import folds
+from sim2real.transfer.gate import METRIC
+from sim2real.transfer.jobs import Job, run_jobs
+from sim2real.transfer.learn import FOLDS, Material
+from sim2real.transfer.plans import find_plan
+from sim2real.transfer.probe import Probe, plausible
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The plan chosen, why, and the gain-free MAE of each candidate on episodes that it had not seen."""
+
+    plan: str
+    reason: str
+    errors: dict[str, float]
+
+
+def choose(
+    material: Material,
+    found: Probe,
+    folder: Path,
+    seed: int = 0,
+    progress: Callable[[float, int], None] = lambda done, total: None,
+) -> Choice:
+    """Try each plausible plan on all episodes but some, in turn, and take the one that errs least on those left out.
+
+    With a single episode nothing can be left out: the probe's recommendation stands.
+
+    Args:
+        folder: where fits are kept.
+    """
+    frames = material.frames
+    if len(frames.episodes) < 2:
+        return Choice(found.recommended, f"one episode, no cross-validation: {found.reason}", {})
+    groups = folds(frames, FOLDS, seed)
+    names = plausible(len(frames), found.zero_shot["correlation"].value)
+    jobs = [
+        Job(f"auto-{name}-{k}", _without(material, frames, group), find_plan(name), seed)
+        for name in names
+        for k, group in enumerate(groups)
+    ]
+    fitted = run_jobs(jobs, folder, progress)
+    agreement = Agreement(frames.actions[:, 0], frames.episode)
+    errors = {}
+    for name in names:
+        predicted = np.zeros(len(frames), np.float32)
+        for k, group in enumerate(groups):
+            out = np.isin(frames.episode, group)
+            predicted[out] = predict(fitted[f"auto-{name}-{k}"].policy, frames.images[out])[:, 0]
+        errors[name] = agreement.measure(predicted)[METRIC].value
+    best = min(errors, key=lambda name: errors[name])
+    tried = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
+    return Choice(best, f"least error on episodes left out ({len(groups)}-fold, gain-free MAE: {tried})", errors)
+
+
+def _without(material: Material, frames: Frames, group: np.ndarray) -> Material:
+    return dataclasses.replace(material, frames=frames.select(~np.isin(frames.episode, group)))

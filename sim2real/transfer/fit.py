@@ -1,0 +1,228 @@
+"""Training a policy by a transfer plan on recorded frames."""
+
+import copy
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from policies.encoder import reset_parameters
+from policies.losses import multi_task_loss
+from policies.policy import Policy
+from sim2real.frames import Frames
+from sim2real.transfer.augment import mirrored, mirrored_actions, photometric
+from sim2real.transfer.gain import with_gain
+from sim2real.transfer.plans import TransferPlan
+
+CHECKS = 10  # validations in a fit
+_DRAWING = threading.Lock()  # torch draws initial weights from one generator that all threads share
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Simulated frames for co-training: images (m, h, w, 3) uint8 and what the pretrained policy answers, (m, A)."""
+
+    images: np.ndarray
+    actions: np.ndarray
+
+
+@dataclass
+class Fitted:
+    """A policy that was trained, and how that went.
+
+    Attributes:
+        policy: ready to act.
+        update: that it is from; 0: no change was better than any.
+        errors: update -> mean absolute error on the validation frames; empty without any.
+    """
+
+    policy: Policy
+    update: int
+    errors: dict[int, float] = field(default_factory=dict)
+
+
+def prepare(policy: Policy, plan: TransferPlan, frames: Frames, seed: int) -> Policy:
+    """A copy to be trained: the gain that fits folded in, then the plan's parts drawn anew and the rest frozen."""
+    with _DRAWING, torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = copy.deepcopy(policy) if "head" in plan.reset else with_gain(policy, frames)
+        model.encoder.reset_stages(*(part for part in plan.reset if part != "head"))
+        if "head" in plan.reset:
+            reset_parameters(model.heads)
+    model.requires_grad_(False)
+    for part in plan.trained:
+        for parameter in _parameters(model, part):
+            parameter.requires_grad_(True)
+    return model
+
+
+def fit(
+    policy: Policy,
+    plan: TransferPlan,
+    frames: Frames,
+    validation: Frames | None = None,
+    *,
+    signs: np.ndarray | None = None,
+    simulated: Simulated | None = None,
+    schedule: int | None = None,
+    updates: int | None = None,
+    seed: int = 0,
+    cache: bool = True,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Fitted:
+    """Train a copy of the policy by the plan; the weights that did best on the validation frames are kept.
+
+    No change (after the gain) is among the candidates. Without validation frames the last weights are kept.
+
+    Args:
+        signs: (A,) -1 for actions that change their sign in a mirror; None: frames are not mirrored.
+        schedule: gradient steps over which the learning rate falls; None: as the plan has it for so many frames.
+        updates: stop after so many of these; None: all.
+        cache: compute what frozen stages give once; it changes nothing but the time.
+
+    Raises:
+        ValueError: the plan mixes in simulated frames and there are none, or the policy looks at the state, too.
+    """
+    if policy.config.heads.state:
+        raise ValueError(
+            "a policy that looks at its state cannot be adapted on frames: its state is not in the recordings"
+        )
+    if plan.cotrain and simulated is None:
+        raise ValueError(f"plan {plan.name!r} mixes in simulated frames, and there are none")
+    model = prepare(policy, plan, frames, seed)
+    if not plan.trained:
+        return Fitted(model.eval(), 0)
+    batches = _Batches(model, plan, frames, signs, simulated, cache, np.random.default_rng([seed, 1]))
+    learner = _Learner(model, plan)
+    checked = None if validation is None else batches.outputs(validation.images)
+    total = plan.steps(len(frames)) if schedule is None else schedule
+    result, last = Fitted(model, 0), total if updates is None else min(updates, total)
+    best = copy.deepcopy(model.state_dict())
+
+    def check(update: int) -> None:
+        nonlocal best
+        if validation is None or checked is None:
+            return
+        error = _error(learner.average, checked, batches.after, validation.actions)
+        if error < min(result.errors.values(), default=np.inf):
+            best, result.update = copy.deepcopy(learner.average.state_dict()), update
+        result.errors[update] = error
+
+    if not plan.reset:
+        check(0)
+    every = max(total // CHECKS, 1)
+    for update in range(1, last + 1):
+        learner.learn(*batches.draw(), batches.after, (update - 1) / total)
+        if update % every == 0 or update == last:
+            check(update)
+        progress(update, last)
+    if validation is None:
+        best, result.update = learner.average.state_dict(), last
+    model.load_state_dict(best)
+    model.requires_grad_(True)
+    result.policy = model.eval()
+    return result
+
+
+class _Batches:
+    """Batches of images, or of what the frozen stages made of them, with labels."""
+
+    def __init__(self, model, plan, frames, signs, simulated, cache, random) -> None:
+        self._model, self._plan, self._random = model, plan, random
+        images, actions = frames.images, frames.actions
+        if plan.mirror and signs is not None:
+            # The car pulls the same way in the mirror: labels are reflected about the fitted offset.
+            offset = model.heads.action.offset.cpu().numpy()
+            images = np.concatenate([images, mirrored(images)])
+            actions = np.concatenate([actions, mirrored_actions(actions, signs, offset)])
+        self._real = len(images)
+        if simulated is not None and plan.cotrain:
+            images = np.concatenate([images, simulated.images])
+            gain, offset = (value.cpu().numpy() for value in (model.heads.action.gain, model.heads.action.offset))
+            actions = np.concatenate([actions, simulated.actions * gain + offset])
+        self._actions = torch.from_numpy(actions)
+        self.after = plan.frozen_until if cache and not plan.augment else None
+        self._inputs = self.outputs(images)
+
+    def outputs(self, images: np.ndarray) -> Tensor:
+        """Images as they are, or as the frozen stages see them."""
+        tensor = torch.from_numpy(images)
+        if self.after is None:
+            return tensor
+        with torch.inference_mode():
+            parts = [self._model.features(part, until=self.after) for part in tensor.split(256)]
+        return torch.cat(parts).clone()
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """(inputs, actions) of a batch."""
+        size = self._plan.batch_size
+        simulated = round(size * self._plan.cotrain) if len(self._inputs) > self._real else 0
+        rows = self._random.integers(0, self._real, size - simulated)
+        rows = (
+            np.concatenate([rows, self._random.integers(self._real, len(self._inputs), simulated)])
+            if simulated
+            else rows
+        )
+        inputs = self._inputs[torch.from_numpy(rows)]
+        if self.after is None:
+            inputs = photometric(inputs, self._plan.augment, self._random)
+        return inputs, self._actions[torch.from_numpy(rows)]
+
+
+class _Learner:
+    """Gradient steps with a rate per part, pulled towards where it began, and an average of the weights."""
+
+    def __init__(self, model: Policy, plan: TransferPlan) -> None:
+        self.model, self.plan = model, plan
+        self.average = copy.deepcopy(model).eval()
+        groups = [
+            {"params": list(_parameters(model, part)), "rate": plan.learning_rate * plan.rates[part]}
+            for part in plan.trained
+        ]
+        self._optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay)
+        kept = [part for part in plan.trained if part not in plan.reset]
+        self._pulled = [(p, p.detach().clone()) for part in kept for p in _parameters(model, part)]
+        self._trained = [p for p in model.parameters() if p.requires_grad]
+        self._means = [p for p in self.average.parameters() if p.requires_grad]
+        self._count = 0
+
+    def learn(self, inputs: Tensor, actions: Tensor, after: str | None, progress: float) -> float:
+        """One step; the rate rises for a twentieth of the time and falls as a cosine."""
+        plan = self.plan
+        rate = min(progress / 0.05 + 0.02, 1.0) * 0.5 * (1 + np.cos(np.pi * progress))
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate * group["rate"]
+        # Heads for labels that recordings do not have are not run: they could not learn.
+        given = {"action": _forward(self.model, inputs, after)}
+        loss, _ = multi_task_loss(given, {"action": actions}, {"action": 1.0})
+        if plan.l2sp:
+            loss = loss + plan.l2sp * sum(((p - start) ** 2).sum() for p, start in self._pulled)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self._trained, 1.0)
+        self._optimizer.step()
+        self._count += 1
+        decay = min(plan.ema, self._count / (self._count + 10))
+        with torch.no_grad():
+            for mean, value in zip(self._means, self._trained, strict=True):
+                mean.lerp_(value, 1 - decay)
+        return float(loss.detach())
+
+
+def _forward(model: Policy, inputs: Tensor, after: str | None) -> Tensor:
+    """(n, A) actions."""
+    features = model.features(inputs) if after is None else model.encoder.forward_stages(inputs, after=after)
+    return model.heads.action(model.heads.trunk(features), None)
+
+
+def _error(model: Policy, inputs: Tensor, after: str | None, actions: np.ndarray) -> float:
+    with torch.inference_mode():
+        outputs = torch.cat([_forward(model, part, after) for part in inputs.split(512)])
+    return float(np.nanmean(np.abs(outputs.clamp(-1, 1).cpu().numpy() - actions)))
+
+
+def _parameters(model: Policy, part: str) -> Iterator[nn.Parameter]:
+    return model.heads.parameters() if part == "head" else model.encoder.stage_parameters(part)

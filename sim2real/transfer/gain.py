@@ -1,0 +1,46 @@
+"""Scale and offset of the action: what differs between drivers and cars when the eyes are right."""
+
+import copy
+
+import numpy as np
+import torch
+
+from policies.policy import Policy
+from sim2real.agreement import fitted_gain
+from sim2real.frames import Frames
+from sim2real.offline import predict
+
+PRIOR_GAIN, PRIOR_OFFSET = 0.5, 0.1  # std about 1 and 0
+
+
+def estimate_gain(predicted: np.ndarray, actual: np.ndarray, independent: float = 1.0) -> tuple[float, float]:
+    """The most probable gain and offset from predicted (n,) to actual (n,), which is NaN where unknown.
+
+    Bayesian linear regression with a prior of 1 ± 0.5 and 0 ± 0.1, so that a few frames, or frames of a straight,
+    do not turn the scale (Bishop 2006, eq. 3.53).
+
+    Args:
+        independent: share of the frames that count as independent; smoothed and neighbouring frames are alike.
+    """
+    known = np.isfinite(actual)
+    p, y = predicted[known].astype(np.float64), actual[known].astype(np.float64)
+    if not len(y):
+        return 1.0, 0.0
+    gain, offset = fitted_gain(p, y)
+    noise = max(float(np.mean((gain * p + offset - y) ** 2)), 1e-6)
+    inputs = np.stack([p, np.ones_like(p)], 1)
+    prior = np.diag([PRIOR_GAIN**-2, PRIOR_OFFSET**-2])
+    precision = prior + independent / noise * inputs.T @ inputs
+    solved = np.linalg.solve(precision, prior @ [1.0, 0.0] + independent / noise * inputs.T @ y)
+    return float(solved[0]), float(solved[1])
+
+
+def with_gain(policy: Policy, frames: Frames) -> Policy:
+    """A copy of the policy whose head has the gain and offset that fit the frames folded in, action by action."""
+    predicted = predict(policy, frames.images)
+    pairs = [estimate_gain(p, y, frames.independent) for p, y in zip(predicted.T, frames.actions.T, strict=True)]
+    gain, offset = torch.tensor(pairs, dtype=torch.float32).T
+    result = copy.deepcopy(policy)
+    device = result.heads.action.gain.device
+    result.heads.action.fold(gain.to(device), offset.to(device))
+    return result

@@ -1,0 +1,72 @@
+"""An arm of a comparison: a plan carried out on recordings, stopped early where episodes can be held out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from policies.policy import Policy
+from sim2real.frames import Frames
+from sim2real.transfer.fit import Fitted, Simulated, fit
+from sim2real.transfer.folds import FEW, folds, held_out
+from sim2real.transfer.plans import TransferPlan
+
+VALIDATION = 0.15  # share of the frames that decide when to stop
+FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Material:
+    """What every arm learns from.
+
+    Attributes:
+        policy: pretrained.
+        frames: recorded.
+        signs: (A,) of the actions in a mirror; None: frames are not mirrored.
+        simulated: for plans that mix them in.
+    """
+
+    policy: Policy
+    frames: Frames
+    signs: np.ndarray | None = None
+    simulated: Simulated | None = None
+
+
+def learn(
+    material: Material, plan: TransferPlan, seed: int, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Fitted:
+    """Carry out the plan; when to stop, held-out episodes say.
+
+    With many episodes some are held out for good. With few, each is held out in turn, the number of updates is taken
+    that was best on average, and the policy is trained so long on all of them. With a single one the plan runs to
+    its end: nothing can be validated.
+    """
+    frames, count = material.frames, len(material.frames.episodes)
+    shared = {"signs": material.signs, "simulated": material.simulated, "seed": seed}
+    if not plan.trained or count < 2:
+        return fit(material.policy, plan, frames, **shared, progress=progress)
+    if count >= FEW:
+        kept, out = held_out(frames, VALIDATION, seed)
+        return fit(material.policy, plan, kept, out, **shared, progress=progress)
+    groups, steps = folds(frames, FOLDS, seed), plan.steps(len(frames))
+    shared["schedule"], total = steps, (len(groups) + 1) * steps
+    errors: dict[int, list[float]] = {}
+    for k, group in enumerate(groups):
+        rest = frames.select(~np.isin(frames.episode, group))
+        found = fit(
+            *(material.policy, plan, rest, frames.of(group)),
+            **shared,
+            progress=lambda done, _, k=k: progress(k * steps + done, total),
+        )
+        for update, error in found.errors.items():
+            errors.setdefault(update, []).append(error * np.isin(frames.episode, group).sum())
+    mean = {update: float(np.sum(each)) / len(frames) for update, each in errors.items()}
+    best = min(mean, key=lambda update: mean[update])
+    result = fit(
+        *(material.policy, plan, frames),
+        **shared,
+        updates=best,
+        progress=lambda done, _: progress(len(groups) * steps + done, total),
+    )
+    progress(total, total)
+    return Fitted(result.policy, best, mean)

@@ -1,0 +1,130 @@
+"""Transfer plans as data: per part of the policy, frozen, fine-tuned, or drawn anew."""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from envs.randomization import suggest
+from policies.encoder import STAGE_NAMES
+
+PARTS = (*STAGE_NAMES, "head")
+PLANS_FILE = Path(__file__).with_name("plans.toml")
+
+
+@dataclass(frozen=True)
+class TransferPlan:
+    """What becomes of each part of a pretrained policy, and how it is trained.
+
+    Attributes:
+        name: of the plan.
+        about: in words, and when to use it.
+        rates: part (stem, stage1 … stage4, head) -> factor on the learning rate; 0 or absent: frozen.
+        reset: parts drawn anew.
+        updates: gradient steps, or more where `passes` over the frames take more; the best are kept.
+        l2sp: pull of trained parts towards their pretrained weights, factor of the squared distance (Li et al. 2018).
+        ema: decay of the averaged weights, which are what is kept.
+        augment: strength of the photometric augmentation, 0 … 1.
+        mirror: train on mirrored frames with mirrored actions too.
+        cotrain: share of simulated frames in a batch, with the pretrained policy's own answers as labels (learning
+            without forgetting, Li & Hoiem 2016).
+
+    Raises:
+        ValueError: an unknown part, a part that is reset but frozen, or a number out of range.
+    """
+
+    name: str
+    about: str
+    rates: dict[str, float] = field(default_factory=dict)
+    reset: tuple[str, ...] = ()
+    learning_rate: float = 5e-4
+    updates: int = 400
+    passes: float = 4.0
+    batch_size: int = 32
+    weight_decay: float = 1e-3
+    l2sp: float = 0.01
+    ema: float = 0.98
+    augment: float = 0.5
+    mirror: bool = True
+    cotrain: float = 0.0
+
+    def __post_init__(self) -> None:
+        unknown = [part for part in (*self.rates, *self.reset) if part not in PARTS]
+        if unknown:
+            raise ValueError(f"plan {self.name!r}: no part {unknown[0]!r}; valid: {', '.join(PARTS)}")
+        stuck = [part for part in self.reset if not self.rates.get(part)]
+        if stuck:
+            raise ValueError(f"plan {self.name!r} draws {stuck[0]} anew but never trains it: give it a rate")
+        for name in ("learning_rate", "updates", "passes", "batch_size"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"plan {self.name!r}: {name} must be positive, not {getattr(self, name)}")
+        for name, value in [*self.rates.items(), *((n, getattr(self, n)) for n in ("weight_decay", "l2sp"))]:
+            if not 0 <= value < float("inf"):
+                raise ValueError(f"plan {self.name!r}: {name} must be at least 0, not {value}")
+        for name in ("ema", "augment", "cotrain"):
+            if not 0 <= getattr(self, name) <= (0.95 if name == "cotrain" else 1):
+                raise ValueError(f"plan {self.name!r}: {name} must be in 0…1, not {getattr(self, name)}")
+
+    def steps(self, frames: int) -> int:
+        """Gradient steps for so many frames."""
+        return max(self.updates, round(self.passes * frames / self.batch_size))
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """Parts that are trained, from the image upwards."""
+        return tuple(part for part in PARTS if self.rates.get(part))
+
+    @property
+    def frozen_until(self) -> str | None:
+        """The last stage of the frozen ones at the bottom, whose output can be computed once; None: none is."""
+        below = PARTS[: PARTS.index(self.trained[0])] if self.trained else STAGE_NAMES
+        return below[-1] if below else None
+
+    @property
+    def starts_over(self) -> bool:
+        """Whether nothing of the pretrained policy is left."""
+        return set(self.reset) == set(PARTS)
+
+
+def read_plans(path: Path = PLANS_FILE) -> dict[str, TransferPlan]:
+    """The plans of a TOML file, by name; raises ValueError for what is wrong in it, with the plan and the key."""
+    try:
+        content = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read plans from {path}: {error}") from None
+    return {name: _plan(path, name, settings) for name, settings in content.items()}
+
+
+def find_plan(name: str) -> TransferPlan:
+    """A named plan, or one of the user's own: `file.toml:name`, or `file.toml` with a single plan in it.
+
+    Raises:
+        ValueError: no such plan or file; the plans there are, are listed.
+    """
+    file, _, wanted = (
+        name.rpartition(":") if ".toml:" in name else (name, "", "") if name.endswith(".toml") else ("", "", name)
+    )
+    plans = read_plans(Path(file)) if file else read_plans()
+    if file and not wanted and len(plans) == 1:
+        return next(iter(plans.values()))
+    if wanted not in plans:
+        where = f"{file} has no plan" if file else "no plan"
+        raise ValueError(f"{where} {wanted!r}; {suggest(wanted, plans)}")
+    return plans[wanted]
+
+
+def _plan(path: Path, name: str, settings: Any) -> TransferPlan:
+    fields = {f.name: f for f in dataclasses.fields(TransferPlan)}
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path}: {name!r} is not a plan: write a table, [{name}]")
+    for key, value in settings.items():
+        if key not in fields or key == "name":
+            raise ValueError(f"{path}, plan {name!r}: no setting {key!r}; {suggest(key, fields)}")
+        wanted = {"rates": dict, "reset": list, "about": str, "mirror": bool}.get(key, (int, float))
+        if not isinstance(value, wanted) or (isinstance(value, bool) and key != "mirror"):
+            raise ValueError(f"{path}, plan {name!r}: {key} = {value!r} is not of the right kind")
+    try:
+        return TransferPlan(name, **{"about": "", **settings, "reset": tuple(settings.get("reset", ()))})
+    except TypeError as error:
+        raise ValueError(f"{path}, plan {name!r}: {error}") from None

@@ -1,0 +1,73 @@
+"""Simulated frames of a pretrained policy's own driving: to compare recordings with, and to mix with them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs import BatchEnv, make_task
+from envs.task import TaskSpec
+from policies.checkpoint import read_config
+from policies.policy import Policy
+from sim2real.offline import predict
+from sim2real.training import load_randomization
+from sim2real.transfer.fit import Simulated
+
+WORLDS = 48
+EVERY = 10  # steps between frames that are kept: neighbours are alike
+
+
+def task_spec(name: str) -> TaskSpec | None:
+    """Of a registered task; None for a policy of somebody's own."""
+    try:
+        return make_task(name, "train").spec
+    except ValueError:
+        return None
+
+
+def mirror_signs(spec: TaskSpec | None, action_names: tuple[str, ...]) -> np.ndarray | None:
+    """(A,) -1 for actions that change sign in a mirror, 1 for others; None where nobody has said which those are."""
+    if spec is None or not spec.mirrored:
+        return None
+    return np.array([-1.0 if name in spec.mirrored else 1.0 for name in action_names])
+
+
+def simulated_frames(
+    policy: Policy,
+    count: int,
+    checkpoint: Path | None = None,
+    split: str = "train",
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Simulated:
+    """Frames of the worlds that the policy was pretrained in, while it drives, with its own answers.
+
+    Args:
+        checkpoint: the policy's folder, whose recipe says how its worlds were randomized; None: by default.
+
+    Raises:
+        ValueError: its task is unknown, or the randomization that its recipe names is gone.
+    """
+    recipe: dict[str, Any] = read_config(checkpoint).get("recipe", {}) if checkpoint else {}
+    preprocessing = policy.config.preprocessing
+    env = BatchEnv(
+        make_task(policy.config.task, split),
+        WORLDS,
+        randomization=load_randomization(policy.config.task, recipe.get("randomization", "default")),
+        observations=("state", preprocessing.key),
+        image_size=preprocessing.size,
+    )
+    kept: list[np.ndarray] = []
+    try:
+        observation, _ = env.reset(seed=seed)
+        steps = EVERY * -(-count // WORLDS)
+        for step in range(steps):
+            if step % EVERY == 0:
+                kept.append(observation[preprocessing.key].copy())
+            observation, *_ = env.step(policy.act(observation))
+            progress(step + 1, steps)
+    finally:
+        env.close()
+    images = np.concatenate(kept)[:count]
+    return Simulated(images, predict(policy, images))

@@ -1,0 +1,122 @@
+"""Recorded episodes as Rerun recordings (.rrd): images, actions and predictions on a timeline."""
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from sim2real.datasets import Episode, EpisodeDataset
+from sim2real.datasets.files import write_file
+from sim2real.replay import Replay
+
+DRIVER, AS_GIVEN, POLICY = (11, 106, 168), (154, 161, 171), (213, 94, 0)
+
+
+def rerun() -> Any:
+    """Rerun's SDK; raises ValueError that says how to install it.
+
+    It is an extra, as it weighs more than all else but torch.
+    """
+    try:
+        return importlib.import_module("rerun")
+    except ImportError:
+        raise ValueError("the viewer needs Rerun, which is not installed: pip install 'sim2real[viewer]'") from None
+
+
+def write_recording(
+    path: Path,
+    dataset: EpisodeDataset,
+    k: int,
+    replay: Replay | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Write the k-th episode shown of a dataset for Rerun's viewer; returns its frames.
+
+    Timelines are `frame` (place in the episode) and `time` [s]. All cameras, actions and states are in it, as
+    recorded; with a replay also the driver's averaged command and the policy's. The file appears when it is complete.
+
+    Raises:
+        ValueError: Rerun is not installed.
+        DatasetError: the episode is damaged.
+        OSError: the file cannot be written.
+    """
+    rr = rerun()
+    episode = dataset.episode(k)
+    stream = rr.RecordingStream("sim2real", recording_id=f"{dataset.root.resolve().name}-{episode.index}")
+    # Through memory: writing to a full disk, Rerun waits for ever.
+    memory = stream.memory_recording()
+    stream.send_blueprint(_blueprint(rr, dataset))
+    _log_columns(rr, stream, dataset, episode, replay)
+    for row in range(len(episode)):
+        stream.set_time("frame", sequence=row)
+        stream.set_time("time", duration=float(episode["timestamp"].reshape(-1)[row]))
+        for camera in dataset.cameras:
+            image = _image(rr, episode, camera, row)
+            if image is not None:
+                stream.log(f"cameras/{camera.rpartition('.')[2]}", image)
+        progress(row + 1, len(episode))
+    write_file(path, memory.drain_as_bytes())
+    return len(episode)
+
+
+def open_viewer(paths: Sequence[Path]) -> None:
+    """Start Rerun's viewer on some recordings and leave it running; raises ValueError if Rerun is not installed."""
+    rerun()
+    command = [sys.executable, "-m", "rerun", *map(str, paths)]
+    subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def _log_columns(rr: Any, stream: Any, dataset: EpisodeDataset, episode: Episode, replay: Replay | None) -> None:
+    rows, seconds = np.arange(len(episode)), episode["timestamp"].reshape(-1).astype(np.float64)
+    for feature, folder in (("action", "actions"), ("observation.state", "state")):
+        if feature not in episode.columns:
+            continue
+        values = episode[feature].reshape(len(episode), -1)
+        names = dataset.features[feature].names or [str(j) for j in range(values.shape[1])]
+        for name, column in zip(names, values.T, strict=True):
+            _series(rr, stream, f"{folder}/{name}/recorded", AS_GIVEN, rows, seconds, column)
+    if replay is not None:
+        where = f"actions/{replay.action}"
+        _series(rr, stream, f"{where}/driver averaged", DRIVER, replay.row, replay.time, replay.driver)
+        _series(rr, stream, f"{where}/policy", POLICY, replay.row, replay.time, replay.policy)
+
+
+def _series(
+    rr: Any,
+    stream: Any,
+    entity: str,
+    colour: tuple[int, int, int],
+    rows: np.ndarray,
+    seconds: np.ndarray,
+    values: np.ndarray,
+) -> None:
+    path = rr.new_entity_path(entity.split("/"))  # names may hold spaces, which a path wants escaped
+    stream.log(path, rr.SeriesLines(colors=[colour], names=[entity.rpartition("/")[2]]), static=True)
+    times = [rr.TimeColumn("frame", sequence=rows), rr.TimeColumn("time", duration=seconds)]
+    stream.send_columns(path, times, rr.Scalars.columns(scalars=values.astype(np.float64)))
+
+
+def _image(rr: Any, episode: Episode, camera: str, row: int) -> Any:
+    """As it was recorded where that is a file; None where it is damaged."""
+    try:
+        data = episode.encoded(camera, row)
+    except ValueError:  # a video
+        frame = episode.images(camera, np.array([row]))[0]
+        data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    if not data:
+        return None
+    return rr.EncodedImage(contents=data, media_type="image/png" if data[:4] == b"\x89PNG" else "image/jpeg")
+
+
+def _blueprint(rr: Any, dataset: EpisodeDataset) -> Any:
+    """Cameras on the left, a plot per action on the right."""
+    views = importlib.import_module("rerun.blueprint")
+    cameras = [views.Spatial2DView(origin=f"cameras/{c.rpartition('.')[2]}") for c in dataset.cameras]
+    names = dataset.features["action"].names or () if "action" in dataset.features else ()
+    plots = [views.TimeSeriesView(origin=f"actions/{name}", name=name) for name in names]
+    return views.Blueprint(views.Horizontal(views.Vertical(*cameras), views.Vertical(*plots)), collapse_panels=True)

@@ -20,6 +20,7 @@ from sim2real.statistics import Rate
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+INTERVAL_NOTE = "In brackets: 95 % interval, by bootstrap over whole episodes."
 METRIC_NOTE = (
     "Correlation: 1 is perfect agreement, whatever the "
     "driver's scale. MAE and RMSE: mean absolute and root mean square error, on a scale where 1 is full lock. "

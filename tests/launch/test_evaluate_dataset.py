@@ -2,8 +2,9 @@
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,24 +12,11 @@ import pytest
 import torch
 from drives import actions_of, image_of, new_policy, record_drives, spoil
 
-from launch.evaluate_dataset import evaluate_dataset
 from policies import save_policy
-from policies.folders import CheckpointError
 from sim2real.agreement import METRICS, Agreement
-from sim2real.datasets import DatasetError
 from sim2real.frames import smooth
 
 torch.set_num_threads(1)
-
-
-@dataclass(frozen=True)
-class Config:
-    """As much of the command's settings as an evaluation on recordings looks at."""
-
-    checkpoint: Path = Path("policy")
-    dataset: str = "set"
-    smooth: float = 0.25
-    task: str = "policy"
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +27,24 @@ def made(workplace: Path) -> Path:
     return workplace
 
 
+@pytest.fixture
+def evaluate(command: Callable[..., Any]) -> Callable[..., str]:
+    """Run `sim2real evaluate policy --dataset DATASET --out run …`; what it prints."""
+
+    def run(dataset: str = "set", *words: str) -> str:
+        done = command("evaluate", "policy", "--dataset", dataset, "--out", "run", *words)
+        assert done.code == 0 and done.err == "", done
+        return done.out
+
+    return run
+
+
 def left(folder: Path) -> dict:
     return json.loads((folder / "metrics.json").read_text())
 
 
-def test_the_metrics_are_those_of_what_the_policy_would_have_done(workplace: Path):
-    evaluate_dataset(Config(), workplace / "run")
+def test_the_metrics_are_those_of_what_the_policy_would_have_done(workplace: Path, evaluate):
+    evaluate()
     found, policy = left(workplace / "run"), new_policy()
     lengths = (12, 30, 20)
     episode = np.repeat([0, 1, 2], lengths)
@@ -69,10 +69,9 @@ def test_the_metrics_are_those_of_what_the_policy_would_have_done(workplace: Pat
     }
 
 
-def test_what_is_printed(workplace: Path, capsys: pytest.CaptureFixture[str]):
+def test_what_is_printed(workplace: Path, evaluate):
     spoil(workplace / "set", 1, 5, "observation.images.front", {"bytes": b"no image", "path": "x.png"})
-    evaluate_dataset(Config(), workplace / "run")
-    said, found = capsys.readouterr().out, left(workplace / "run")
+    said, found = evaluate(), left(workplace / "run")
     assert "61 frames of 3 episodes; left out: 1 (damaged image)" in said and found["skipped"] == {"damaged image": 1}
     assert "averaged over ±0.25 s (11 frames)" in said and "With 3 episodes only they are too narrow" in said
     mae = found["arms"]["policy"]["set"]["mae"]
@@ -83,49 +82,49 @@ def test_what_is_printed(workplace: Path, capsys: pytest.CaptureFixture[str]):
     assert not re.search(r"https?:", page)
 
 
-def test_only_the_chosen_episodes_count_and_the_longest_are_listed(workplace: Path, capsys):
+def test_only_the_chosen_episodes_count_and_the_longest_are_listed(workplace: Path, evaluate):
     record_drives(workplace / "many", [3 + k % 5 for k in range(20)])
-    evaluate_dataset(Config(dataset="many[2:]", smooth=0.0), workplace / "run")
-    said, found = capsys.readouterr().out, left(workplace / "run")
+    said, found = evaluate("many[2:]", "--smooth", "0"), left(workplace / "run")
     assert "longest 15 of 18 episodes" in said and "too narrow" not in said and "taken as they were given" in said
     assert found["episodes"] == 18 and len(found["per_episode"]) == 18 and list(found["arms"]["policy"]) == ["many"]
     assert min(row["episode"] for row in found["per_episode"]) == 2 and found["dataset"] == "many[2:]"
 
 
-def test_one_episode_has_no_interval_and_that_is_said(workplace: Path, capsys):
-    evaluate_dataset(Config(dataset="set[1]"), workplace / "run")
-    said, found = capsys.readouterr().out, left(workplace / "run")
+def test_one_episode_has_no_interval_and_that_is_said(workplace: Path, evaluate):
+    said, found = evaluate("set[1]"), left(workplace / "run")
     assert "There is one episode only: no interval can be given" in said
     metrics = found["arms"]["policy"]["set"].values()
     assert all(metric["low"] is None and metric["value"] is not None for metric in metrics)
     assert "one episode only" in (workplace / "run/report.html").read_text()
 
 
-def test_a_recording_of_steering_alone_is_enough(workplace: Path):
+def test_a_recording_of_steering_alone_is_enough(workplace: Path, evaluate):
     record_drives(workplace / "steering", [9, 9], names=("steering",))
-    evaluate_dataset(Config(dataset="steering"), workplace / "run")
+    evaluate("steering")
     assert left(workplace / "run")["further_actions"] == {}
     names = pq.read_table(workplace / "run/predictions.parquet").column_names
     assert names == ["episode", "frame", "actual", "predicted"]
 
 
 @pytest.mark.parametrize(
-    ("config", "kind", "message"),
+    ("words", "message"),
     [
-        (Config(dataset="nowhere"), DatasetError, "no such folder: nowhere"),
-        (Config(dataset="policy"), DatasetError, "policy is not a LeRobot dataset"),
-        (Config(dataset="set[7:9]"), DatasetError, "selects none of the 3 episodes"),
-        (Config(dataset="left"), DatasetError, "no camera 'front'; its cameras: observation.images.left"),
-        (Config(dataset="throttle"), DatasetError, "no action named steering, only throttle"),
-        (Config(dataset="broken"), DatasetError, "steering is not a number in frame 2 of episode 0"),
-        (Config(checkpoint=Path("nowhere")), CheckpointError, "no checkpoint folder .*nowhere"),
-        (Config(smooth=-1.0), ValueError, "smooth must be 0 or more seconds, not -1.0"),
+        (("--dataset", "nowhere"), "no such folder: nowhere"),
+        (("--dataset", "policy"), "policy is not a LeRobot dataset"),
+        (("--dataset", "set[7:9]"), "selects none of the 3 episodes"),
+        (("--dataset", "left"), "no camera 'front'; its cameras: observation.images.left"),
+        (("--dataset", "throttle"), "no action named steering, only throttle"),
+        (("--dataset", "broken"), "steering is not a number in frame 2 of episode 0"),
+        (("--dataset", "set", "--smooth", "-1"), "smooth must be 0 or more seconds, not -1.0"),
+        (("--dataset", "set", "--out", "policy"), "policy exists: .* choose another --out"),
     ],
 )
-def test_what_cannot_be_evaluated_leaves_nothing_behind(workplace: Path, config: Config, kind: type, message: str):
+def test_what_cannot_be_evaluated(complains: Callable[[tuple, str], None], workplace: Path, words: tuple, message: str):
     record_drives(workplace / "left", [4], cameras=("observation.images.left",))
     record_drives(workplace / "throttle", [4], names=("throttle",))
     spoil(record_drives(workplace / "broken", [4]), 0, 2, "action", [float("nan"), 0.4])
-    with pytest.raises(kind, match=message) as raised:
-        evaluate_dataset(config, workplace / "run")  # type: ignore[arg-type]
-    assert "\n" not in str(raised.value) and not (workplace / "run").exists()
+    complains(("evaluate", "policy", *words), message)
+
+
+def test_a_checkpoint_that_is_not_there(complains: Callable[[tuple, str], None]):
+    complains(("evaluate", "nowhere", "--dataset", "set"), "no checkpoint folder .*nowhere")

@@ -1,0 +1,105 @@
+"""A plan does what it says: frozen parts stay, the cache changes nothing, no change is a candidate."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from bars import bars
+
+from sim2real.agreement import Agreement
+from sim2real.offline import predict
+from sim2real.transfer.fit import Simulated, fit, prepare
+from sim2real.transfer.learn import Material, learn
+from sim2real.transfer.plans import PARTS, find_plan, read_plans
+
+SIGNS = np.array([-1.0])
+
+
+def short(name: str, **changes):
+    return dataclasses.replace(find_plan(name), **{"updates": 20, "passes": 0.1, **changes})
+
+
+def weights(policy, part):
+    parameters = policy.heads.parameters() if part == "head" else policy.encoder.stage_parameters(part)
+    return torch.cat([p.detach().flatten() for p in parameters])
+
+
+@pytest.mark.parametrize("name", read_plans())
+def test_only_what_the_plan_names_changes(knows_bars, name):
+    plan = short(name)
+    fitted = fit(knows_bars, plan, bars(3, 30, seed=2), signs=SIGNS)
+    for part in PARTS:
+        changed = not torch.equal(weights(fitted.policy, part), weights(knows_bars, part))
+        assert changed == (part in plan.trained), part
+
+
+def test_parts_are_drawn_anew_by_the_seed(knows_bars):
+    frames, plan = bars(2, 20, seed=2), short("generic-features")
+    a, b, c = (prepare(knows_bars, plan, frames, seed) for seed in (0, 0, 1))
+    assert torch.equal(weights(a, "stage3"), weights(b, "stage3"))
+    assert not torch.equal(weights(a, "stage3"), weights(c, "stage3"))
+    assert torch.equal(weights(a, "stem"), weights(knows_bars, "stem"))
+
+
+@pytest.mark.parametrize("name", ["feature-extraction", "top-layers"])
+def test_the_cache_changes_nothing_but_the_time(knows_bars, name):
+    frames, plan = bars(4, 30, seed=3, gain=0.6), short(name, augment=0.0)
+    with_cache, without = (fit(knows_bars, plan, frames, signs=SIGNS, cache=c).policy for c in (True, False))
+    np.testing.assert_allclose(predict(with_cache, frames.images), predict(without, frames.images), atol=1e-5)
+
+
+def test_no_change_is_kept_when_training_does_harm(knows_bars):
+    shuffled, honest = bars(4, 40, seed=4, shuffled=True), bars(4, 40, seed=5)
+    frames = dataclasses.replace(honest, actions=honest.actions)
+    plan = short("full", learning_rate=3e-3, updates=60)
+    start = prepare(knows_bars, plan, shuffled, 0)
+    fitted = fit(knows_bars, plan, shuffled, frames)
+    assert fitted.update == 0 and fitted.errors[0] < fitted.errors[60]
+    np.testing.assert_allclose(predict(fitted.policy, frames.images), predict(start, frames.images), atol=1e-6)
+
+
+def test_the_low_stages_learn_another_sensor(knows_bars):
+    there, test = bars(6, 50, seed=6, negative=True), bars(6, 50, seed=7, negative=True)
+    fitted = learn(Material(knows_bars, there, SIGNS), short("sensor-shift", updates=300), seed=0)
+    agreement = Agreement(test.actions[:, 0], test.episode)
+    before, after = (agreement.measure(predict(p, test.images)[:, 0]) for p in (knows_bars, fitted.policy))
+    assert before["correlation"].value < 0.7
+    assert after["correlation"].value > 0.9
+    assert fitted.update > 0
+
+
+def test_a_fit_is_repeatable(knows_bars):
+    frames = bars(3, 30, seed=2)
+    a, b = (fit(knows_bars, short("full"), frames, signs=SIGNS, seed=3).policy for _ in range(2))
+    np.testing.assert_array_equal(predict(a, frames.images), predict(b, frames.images))
+
+
+def test_weights_are_pulled_to_where_they_were(knows_bars):
+    frames = bars(3, 30, seed=2, gain=0.5)
+    far = {}
+    for l2sp in (0.0, 10.0):
+        fitted = fit(knows_bars, short("full", l2sp=l2sp, updates=60, learning_rate=2e-3), frames)
+        far[l2sp] = float((weights(fitted.policy, "stage2") - weights(knows_bars, "stage2")).norm())
+    assert far[10.0] < 0.5 * far[0.0]
+
+
+def test_simulated_frames_keep_what_was_known(knows_bars):
+    simulated = bars(10, 30, seed=8)
+    known = Simulated(simulated.images, predict(knows_bars, simulated.images))
+    frames, errors = bars(2, 20, seed=9, negative=True), {}
+    for cotrain in (0.0, 0.5):
+        plan = short("full", cotrain=cotrain, updates=150, learning_rate=3e-3, l2sp=0.0)
+        policy = fit(knows_bars, plan, frames, simulated=known).policy
+        p = predict(policy, simulated.images)[:, 0]
+        errors[cotrain] = Agreement(simulated.actions[:, 0], simulated.episode).measure(p)["gain_free_mae"].value
+    assert errors[0.5] < 0.7 * errors[0.0]
+    with pytest.raises(ValueError, match="mixes in simulated frames"):
+        fit(knows_bars, short("full", cotrain=0.5), frames)
+
+
+def test_labels_that_are_missing_are_masked(knows_bars):
+    frames = bars(3, 30, seed=2)
+    frames.actions[::2] = np.nan
+    fitted = fit(knows_bars, short("full"), frames, signs=SIGNS)
+    assert np.isfinite(predict(fitted.policy, frames.images)).all()

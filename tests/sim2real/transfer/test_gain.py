@@ -1,0 +1,45 @@
+"""The gain: exact with much data, cautious with little, folded in exactly."""
+
+import numpy as np
+import pytest
+from bars import bars
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim2real.offline import predict
+from sim2real.transfer.gain import estimate_gain, with_gain
+
+
+@given(gain=st.floats(0.3, 2.0), offset=st.floats(-0.3, 0.3), seed=st.integers(0, 100))
+def test_much_data_gives_the_true_gain(gain, offset, seed):
+    random = np.random.default_rng(seed)
+    p = random.uniform(-1, 1, 4000)
+    found = estimate_gain(p, gain * p + offset + random.normal(0, 0.05, 4000))
+    np.testing.assert_allclose(found, (gain, offset), atol=0.03)
+
+
+def test_few_or_uninformative_frames_do_not_turn_the_scale():
+    random = np.random.default_rng(0)
+    straight = random.normal(0, 0.01, 30)
+    gain, offset = estimate_gain(straight, random.normal(0, 0.2, 30), independent=1 / 11)
+    assert abs(gain - 1) < 0.2 and abs(offset) < 0.1
+    assert estimate_gain(straight[:0], straight[:0]) == (1.0, 0.0)
+    assert estimate_gain(np.ones(5), np.full(5, np.nan)) == (1.0, 0.0)
+
+
+def test_the_gain_is_folded_in_and_the_original_left_alone(knows_bars):
+    frames = bars(4, 50, seed=5, gain=0.5)
+    before = predict(knows_bars, frames.images)
+    after = predict(with_gain(knows_bars, frames), frames.images)
+    np.testing.assert_array_equal(predict(knows_bars, frames.images), before)
+    gain, offset = estimate_gain(before[:, 0], frames.actions[:, 0])
+    np.testing.assert_allclose(after, gain * before + offset, atol=1e-5)
+    assert gain == pytest.approx(0.5, abs=0.05)
+
+
+def test_an_action_without_labels_keeps_its_scale(knows_bars):
+    frames = bars(2, 20, seed=5)
+    frames.actions[:] = np.nan
+    np.testing.assert_array_equal(
+        predict(with_gain(knows_bars, frames), frames.images), predict(knows_bars, frames.images)
+    )

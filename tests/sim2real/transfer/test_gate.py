@@ -1,0 +1,63 @@
+"""The gate refuses a harmful and a superfluous adaptation, and promotes a useful one."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from bars import bars
+
+from sim2real.agreement import Agreement
+from sim2real.offline import predict
+from sim2real.transfer.gate import Verdict, judge
+from sim2real.transfer.learn import Material, learn
+from sim2real.transfer.plans import find_plan
+
+SIGNS = np.array([-1.0])
+
+
+def verdict(policy, frames, test, plan="full", **changes) -> Verdict:
+    """Of a plan fitted on frames, judged on test, beside its control arms."""
+    arms = {name: find_plan(name) for name in ("gain", "scratch", plan)}
+    arms = {name: dataclasses.replace(p, updates=300, **changes if name == plan else {}) for name, p in arms.items()}
+    predictions = {"zero-shot": predict(policy, test.images)[None, :, 0]}
+    for name, each in arms.items():
+        fitted = learn(Material(policy, frames, SIGNS), each, seed=0)
+        predictions[name] = predict(fitted.policy, test.images)[None, :, 0]
+    return judge(Agreement(test.actions[:, 0], test.episode), predictions, plan)
+
+
+def test_a_harmful_adaptation_is_refused(knows_bars):
+    # One episode, so that nothing is held out that would stop the training; its labels are shuffled.
+    harmful = bars(1, 150, seed=10, shuffled=True)
+    found = verdict(knows_bars, harmful, bars(12, 30, seed=11), learning_rate=3e-3, l2sp=0.0)
+    assert not found.promoted and found.arm in ("zero-shot", "gain")
+    assert "worse than zero-shot + gain" in found.reason
+
+
+def test_a_superfluous_adaptation_is_refused(knows_bars):
+    found = verdict(knows_bars, bars(1, 20, seed=12), bars(12, 30, seed=13))
+    assert not found.promoted and found.arm in ("zero-shot", "gain")
+    assert "zero-shot + gain" in found.reason
+
+
+def test_a_useful_adaptation_is_promoted(knows_bars):
+    there, test = bars(8, 40, seed=14, negative=True), bars(12, 30, seed=15, negative=True)
+    found = verdict(knows_bars, there, test, "sensor-shift")
+    assert found.promoted and found.arm == "sensor-shift"
+    assert found.against["gain"].high < 0
+
+
+def test_one_held_out_episode_proves_nothing(knows_bars):
+    there, test = bars(8, 40, seed=14, negative=True), bars(1, 100, seed=15, negative=True)
+    found = verdict(knows_bars, there, test, "sensor-shift")
+    assert not found.promoted and "single held-out episode" in found.reason
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.4])
+def test_a_fallback_needs_evidence_too(gain):
+    """Zero-shot unless the gain is better beyond doubt."""
+    random = np.random.default_rng(0)
+    actual, episode = random.normal(0, 0.4, 600), np.arange(600) // 50
+    p = actual / gain + random.normal(0, 0.05, 600)
+    predictions = {"zero-shot": p[None], "gain": gain * p[None], "scratch": 0 * p[None], "full": p[None]}
+    assert judge(Agreement(actual, episode), predictions, "full").arm == ("zero-shot" if gain == 1.0 else "gain")

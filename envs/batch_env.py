@@ -1,7 +1,7 @@
 """Many worlds of one task as a gymnasium.vector.VectorEnv: physics on threads, frames from the batch renderer."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from gymnasium import spaces
@@ -9,6 +9,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from mujoco.batch import Batch
 
+from envs.camera import Camera
 from envs.frame_history import FrameHistory
 from envs.random import WorldRandom
 from envs.randomization import Randomization, Randomizer
@@ -52,6 +53,20 @@ def resolve_randomization(spec: TaskSpec, randomization: Randomization | str) ->
     return spec.presets[randomization]
 
 
+def with_cameras(spec: TaskSpec, cameras: Mapping[str, Camera]) -> TaskSpec:
+    """The spec with other lenses; raises ValueError for a camera that it does not have, or a frame of another size."""
+    views = dict(spec.cameras)
+    for name, camera in cameras.items():
+        if name not in views:
+            raise ValueError(f"{spec.name} has no camera {name!r}; it has: {', '.join(views)}")
+        before = views[name].camera
+        if (camera.width, camera.height) != (before.width, before.height):
+            size = f"{camera.width}x{camera.height}"
+            raise ValueError(f"camera {name!r} gives {size} px, {spec.name} needs {before.width}x{before.height}")
+        views[name] = dataclasses.replace(views[name], camera=camera)
+    return dataclasses.replace(spec, cameras=views)
+
+
 class BatchEnv(VectorEnv):
     """num_envs worlds of a task, stepped together; a world that ends starts its next episode in the same step.
 
@@ -70,6 +85,7 @@ class BatchEnv(VectorEnv):
         shadows, samples: as in BatchRenderer.
         maps: size (h, w) of what `maps` returns; it is rendered only then.
         image_size: (width, height) px of all images instead of the task's own.
+        cameras: other lenses than the task's, by the camera's name; of the whole frame, whose size stays.
 
     Raises:
         ValueError: no world, an unknown preset, observation, field or device.
@@ -89,10 +105,11 @@ class BatchEnv(VectorEnv):
         samples: int = 1,
         maps: tuple[int, int] | None = None,
         image_size: tuple[int, int] | None = None,
+        cameras: Mapping[str, Camera] | None = None,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, not {num_envs}")
-        spec = task.spec
+        spec = with_cameras(task.spec, cameras or {})
         if image_size is not None:
             views = {name: dataclasses.replace(view, size=image_size) for name, view in spec.cameras.items()}
             spec = dataclasses.replace(spec, cameras=views)

@@ -23,7 +23,7 @@ from sim2real.transfer.learn import Material
 from sim2real.transfer.probe import Probe, probe
 from sim2real.transfer.simulated import Simulated, mirror_signs, simulated_frames, task_spec
 
-SIMULATED = 960  # frames, to compare the recordings with
+SIMULATED = 480  # frames, to compare the recordings with
 
 
 def adapt_command(

@@ -87,11 +87,7 @@ def evaluate(
     With two checkpoints both meet the same episodes, and the paired difference is printed. With --dataset nothing is
     driven: the policy is compared with what people did.
 
-    Example: sim2real evaluate runs/policy --on sim --episodes 100 --video runs/drive.mp4
-
-    Example: sim2real evaluate runs/policy runs/adapted --on rehearsal
-
-    Example: sim2real evaluate runs/adapted --dataset datasets/track_2
+    Example: sim2real evaluate runs/policy runs/adapted --on rehearsal --episodes 40
     """
     if config.dataset is not None:
         from launch.evaluate_dataset import evaluate_dataset

@@ -28,6 +28,7 @@ VERBS = {
     "record": "launch.record:record_command",
     "adapt": "launch.adapt:adapt_command",
     "probe": "launch.probe:probe_command",
+    "ladder": "launch.ladder:ladder_command",
     "replay": "launch.replay:replay",
 }
 

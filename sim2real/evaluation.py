@@ -1,12 +1,12 @@
 """How a policy fares in worlds that it was never trained in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from envs import BatchEnv, Randomization, make_task
+from envs import BatchEnv, Camera, Randomization, make_task
 from sim2real.statistics import Rate
 
 TEST_SEED = 10_000_000  # first seed of test episodes: training draws from the seeds below
@@ -84,6 +84,7 @@ def evaluate_in_simulation(
     randomization: Randomization | str = "default",
     first_seed: int = TEST_SEED,
     image_size: tuple[int, int] | None = None,
+    cameras: Mapping[str, Camera] | None = None,
     device: str = "cpu",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Episodes:
@@ -100,6 +101,7 @@ def evaluate_in_simulation(
         randomization=randomization,
         observations=observations,
         image_size=image_size,
+        cameras=cameras,
         device=device,
     )
     try:

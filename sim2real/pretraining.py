@@ -1,6 +1,7 @@
 """Pretraining a vision policy in simulation: DAgger from a teacher, or PPO from pixels."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from envs import BatchEnv, make_task
+from envs import BatchEnv, Camera, make_task
+from envs.batch_env import with_cameras
 from envs.renderer import available_device
 from envs.task import TaskSpec
 from policies.checkpoint import save_policy
@@ -41,6 +43,8 @@ class PretrainConfig:
         encoder: conv or resnet18.
         width, depth: of the encoder; None: its own.
         image_size: (width, height) px that the network sees; None: the task's.
+        camera: JSON file with the calibration of your camera (width, height, fx, fy, cx, cy, distortion, model), to be
+            seen through in place of the task's.
         device: that renders and learns, cpu or cuda; physics stays on the CPU.
         threads: of physics and renderer; the learner has one of its own.
         checkpoint_every: updates between checkpoints.
@@ -56,6 +60,7 @@ class PretrainConfig:
     width: int | None = None
     depth: int | None = None
     image_size: tuple[int, int] | None = None
+    camera: str | None = None
     device: str = "cpu"
     threads: int = 1
     checkpoint_every: int = 500
@@ -77,6 +82,7 @@ class PretrainConfig:
     def check(self) -> None:
         """Raise ValueError for what would stop the run at its start, before anything is written."""
         available_device(self.device)
+        own_cameras(make_task(self.task).spec, self.camera)
         TrainConfig(self.task, self.teacher_config, randomization=self.randomization).check()
         policy_config(make_task(self.task).spec, self)
         if self.teacher is not None and self.method == "dagger":
@@ -103,11 +109,28 @@ def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
     )
 
 
+def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:
+    """The user's calibration in place of the task's first camera; raises ValueError for a file that holds none."""
+    if path is None:
+        return {}
+    try:
+        camera = Camera.from_dict(json.loads(Path(path).read_text()))
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read a camera from {path}: {error}") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    cameras = {next(iter(spec.cameras)): camera}
+    with_cameras(spec, cameras)
+    return cameras
+
+
 def make_worlds(config: PretrainConfig, observations: tuple[str, ...], maps: tuple[int, int] | None = None) -> BatchEnv:
     """The worlds that a policy is pretrained in."""
+    task = make_task(config.task, "train")
     return BatchEnv(
-        make_task(config.task, "train"),
+        task,
         config.worlds,
+        cameras=own_cameras(task.spec, config.camera),
         randomization=load_randomization(config.task, config.randomization),
         observations=observations,
         image_size=config.image_size,
@@ -148,6 +171,7 @@ def pretrain(run: Run, config: PretrainConfig, report: Callable[[str], Report]) 
         recipe = {"method": "dagger", "distillation": dataclasses.asdict(config.distillation)}
         trained = {"updates": config.distillation.updates, "frames": config.distillation.frames}
     recipe |= {"task": config.task, "randomization": config.randomization, "run": dataclasses.asdict(config)}
+    recipe["cameras"] = {name: camera.to_dict() for name, camera in own_cameras(spec, config.camera).items()}
     metrics = trained | _judge(policy, config, report("evaluate"))
     save_policy(run.folder / "policy", policy, recipe, _card(config, policy, metrics))
     run.write_metrics({"finished": True, **metrics})
@@ -212,6 +236,7 @@ def _judge(policy: Policy, config: PretrainConfig, report: Report) -> dict[str, 
         observations=("state", policy.config.preprocessing.key),
         randomization=load_randomization(config.task, config.randomization),
         image_size=config.image_size,
+        cameras=own_cameras(make_task(config.task).spec, config.camera),
         device=config.device,
         progress=lambda done, total: report(done, total, {}),
     )

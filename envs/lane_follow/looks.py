@@ -2,11 +2,26 @@
 
 from pathlib import Path
 
-from envs.randomization import Randomization
+from envs.randomization import Randomization, Vary
 
 _HERE = Path(__file__).parent
+_FILES = {name: Randomization.load(_HERE / f"{name}.toml").varied for name in ("default", "wide", "rehearsal")}
 
-PRESETS = {"none": Randomization()} | {
-    name: Randomization(Randomization.load(_HERE / f"{name}.toml").varied, name)
-    for name in ("default", "wide", "rehearsal")
+
+def _without(*beginnings: str) -> tuple[Vary, ...]:
+    """`default` but for fields that begin so."""
+    return tuple(vary for vary in _FILES["default"] if not vary.field.startswith(beginnings))
+
+
+_CAMERA, _LOOK = ("camera.", "cam_pos"), ("mat_", "light_", "sensor.white_balance")
+_GRAY = Vary("sensor.saturation", "uniform", (0.0, 0.0), "set")
+
+# The last three leave out on purpose what transfer needs: to see what adaptation can mend.
+_VARIED = {
+    "none": (),
+    **_FILES,
+    "fixed-camera": _without(*_CAMERA),
+    "fixed-camera-gray": (*_without(*_CAMERA), _GRAY),
+    "fixed-camera-one-look": _without(*_CAMERA, *_LOOK),
 }
+PRESETS = {name: Randomization(varied, name) for name, varied in _VARIED.items()}

@@ -273,7 +273,7 @@ TRAIN = LaneFollowConfig(episode_seconds=5.0, start_offset=0.5, start_heading=1.
 RAW = replace(NOMINAL_CAMERA, view=replace(NOMINAL_CAMERA.view, crop=(0, 0, 160, 120), size=(160, 120)))
 REHEARSAL = LaneFollowConfig(layouts=100, layout_seed=210_000, camera=RAW)
 # Recorded on other layouts than it is tested on. People find back to the road, and a recording goes on meanwhile.
-RECORDING = LaneFollowConfig(layouts=50, layout_seed=200_000, camera=RAW, episode_seconds=600.0, off_road=1.5)
+RECORDING = LaneFollowConfig(layouts=50, layout_seed=200_000, camera=RAW, episode_seconds=120.0, off_road=1.5)
 _SPLITS = {"train": TRAIN, "test": TEST, "recording": RECORDING, "rehearsal": REHEARSAL}
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ from sim2real.frames import SMOOTHING, Frames
 from sim2real.offline import predict
 from sim2real.transfer.folds import held_out
 from sim2real.transfer.gate import Verdict, judge
-from sim2real.transfer.jobs import Job, run_jobs
+from sim2real.transfer.jobs import WORKERS, Job, run_jobs
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import TransferPlan, find_plan
 
@@ -207,30 +208,53 @@ def adapt(
     report = stage("fit")
     fitted = run_jobs(jobs, folder, lambda done, total: report(round(done, 2), total, {}))
     agreement = None if test is None else Agreement(test.actions[:, 0], test.episode)
-    report, comparisons = stage("compare"), []
-    for k, size in enumerate(dict.fromkeys(size for size, _ in materials)):
-        parts = [materials[size, seed] for seed in range(config.seeds)]
-        policies = {arm: [fitted[f"{arm}-{size}-{seed}"] for seed in range(config.seeds)] for arm in arms}
-        predictions = {}
-        if test is not None:
-            predictions["zero-shot"] = predict(material.policy, test.images)[None, :, 0]
-            for arm, fits in policies.items():
-                predictions[arm] = np.stack([predict(f.policy, test.images)[:, 0] for f in fits])
-        comparisons.append(
-            Comparison(
-                frames=round(np.mean([len(part.frames) for part in parts])),
-                episodes=float(np.mean([len(part.frames.episodes) for part in parts])),
-                estimates={arm: agreement.measure(p) for arm, p in predictions.items()} if agreement else {},
-                predictions=predictions,
-                updates={arm: [f.update for f in fits] for arm, fits in policies.items()},
-            )
-        )
-        report(k + 1, len(set(size for size, _ in materials)), {})
+    comparisons = _compare(config, list(arms), materials, fitted, test, agreement, stage("compare"))
     main = min(sizes[-1], len(material.frames))
     verdict = judge(agreement, comparisons[-1].predictions, plans[0].name) if agreement else None
     arm = verdict.arm if verdict else "gain"
     policy = material.policy if arm == "zero-shot" else fitted[f"{arm}-{main}-0"].policy
     return Adapted(policy, plans[0].name, verdict, comparisons, agreement)
+
+
+def _compare(config, arms, materials, fitted, test, agreement, report) -> list[Comparison]:
+    """The arms at each number of frames, on the test frames."""
+    outputs: dict[str, np.ndarray] = {}
+    if test is not None:
+        policy = next(iter(materials.values())).policy
+        outputs["zero-shot"] = predict(policy, test.images)[:, 0]
+        others = [name for name in fitted if not name.startswith("gain-")]
+        with ThreadPoolExecutor(WORKERS) as pool:
+            found = pool.map(lambda name: predict(fitted[name].policy, test.images)[:, 0], others)
+            for k, (name, values) in enumerate(zip(others, found, strict=True)):
+                outputs[name] = values
+                report(k + 1, len(others), {})
+        for name in set(fitted) - set(others):
+            outputs[name] = _rescaled(outputs["zero-shot"], policy, fitted[name].policy)
+    comparisons = []
+    for size in dict.fromkeys(size for size, _ in materials):
+        parts = [materials[size, seed].frames for seed in range(config.seeds)]
+        names = {arm: [f"{arm}-{size}-{seed}" for seed in range(config.seeds)] for arm in arms}
+        predictions = {}
+        if test is not None:
+            predictions = {"zero-shot": outputs["zero-shot"][None]}
+            predictions |= {arm: np.stack([outputs[name] for name in each]) for arm, each in names.items()}
+        comparisons.append(
+            Comparison(
+                frames=round(np.mean([len(part) for part in parts])),
+                episodes=float(np.mean([len(part.episodes) for part in parts])),
+                estimates={arm: agreement.measure(p) for arm, p in predictions.items()} if agreement else {},
+                predictions=predictions,
+                updates={arm: [fitted[name].update for name in each] for arm, each in names.items()},
+            )
+        )
+    return comparisons
+
+
+def _rescaled(predicted: np.ndarray, policy: Policy, scaled: Policy) -> np.ndarray:
+    """What a policy with another gain folded in gives, from what it gave before: no image is looked at again."""
+    before, after = policy.heads.action, scaled.heads.action
+    gain = float(after.gain[0] / before.gain[0])
+    return np.clip(gain * (predicted - float(before.offset[0])) + float(after.offset[0]), -1, 1)
 
 
 def _arms(comparison: Comparison) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from policies.encoder import reset_parameters
 from policies.losses import multi_task_loss
 from policies.policy import Policy
+from policies.precision import bf16_autocast
 from sim2real.frames import Frames
 from sim2real.transfer.augment import mirrored, mirrored_actions, photometric
 from sim2real.transfer.gain import with_gain
@@ -196,7 +197,9 @@ class _Learner:
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["rate"]
         # Heads for labels that recordings do not have are not run: they could not learn.
-        given = {"action": _forward(self.model, inputs, after)}
+        # Half precision where everything is computed anew; where features are kept, the result must not depend on that.
+        with bf16_autocast(inputs.device, plan.frozen_until is None):
+            given = {"action": _forward(self.model, inputs, after)}
         loss, _ = multi_task_loss(given, {"action": actions}, {"action": 1.0})
         if plan.l2sp:
             loss = loss + plan.l2sp * sum(((p - start) ** 2).sum() for p, start in self._pulled)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from envs import BatchEnv, make_task
+from envs import BatchEnv, Camera, make_task
 from envs.task import TaskSpec
 from policies.checkpoint import read_config
 from policies.policy import Policy
@@ -50,6 +50,7 @@ def simulated_frames(
         ValueError: its task is unknown, or the randomization that its recipe names is gone.
     """
     recipe: dict[str, Any] = read_config(checkpoint).get("recipe", {}) if checkpoint else {}
+    cameras = {name: Camera.from_dict(values) for name, values in recipe.get("cameras", {}).items()}
     preprocessing = policy.config.preprocessing
     env = BatchEnv(
         make_task(policy.config.task, split),
@@ -57,6 +58,7 @@ def simulated_frames(
         randomization=load_randomization(policy.config.task, recipe.get("randomization", "default")),
         observations=("state", preprocessing.key),
         image_size=preprocessing.size,
+        cameras=cameras,
     )
     kept: list[np.ndarray] = []
     try:

@@ -1,18 +1,24 @@
-"""`sim2real evaluate`: rates with intervals, films, and one line for a checkpoint that cannot be read."""
+"""`sim2real evaluate`: rates with intervals, films, comparisons, and one line for a checkpoint that cannot be read."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import warp as wp
 
+import launch.evaluate
 from envs import make_task
-from policies import Policy, save_policy
+from launch.evaluate import EvaluateConfig
+from policies import Policy, load_policy, save_policy
+from sim2real.evaluation import Episodes
 from sim2real.pretraining import PretrainConfig, policy_config
 from sim2real.runs import start_run
+from sim2real.statistics import RateDifference
 
 torch.set_num_threads(1)
 Complains = Callable[[tuple, str], None]
@@ -63,10 +69,22 @@ def test_a_checkpoint_that_cannot_be_read(complains: Complains, policy: Path, da
         (("--video", "film.gif"), r"the name must end in \.mp4, \.mkv or \.mov"),
         (("--randomization", "wild"), "no randomization 'wild'; presets: none, default, wide"),
         (("--out", "policy"), "policy exists: .* choose another --out"),
+        (("policy", "--dataset", "set"), "--dataset takes one checkpoint"),
+        (("policy", "--video", "film.mp4"), "--video films one checkpoint with --on sim"),
+        (("--on", "rehearsal", "--video", "film.mp4"), "--video films one checkpoint with --on sim"),
+        (("--on", "rehearsal", "--randomization", "wide"), "the rehearsal car has a look of its own"),
+        (("--on", "rehearsal", "--dataset", "set"), "--dataset drives nowhere: leave out --on rehearsal"),
+        (("nowhere",), "nowhere"),
     ],
 )
 def test_an_evaluation_that_cannot_be(complains: Complains, words: tuple, message: str):
     complains(("evaluate", "policy", *words), message)
+
+
+def test_checkpoints_of_two_tasks_are_not_compared(complains: Complains, workplace: Path, policy: Path):
+    shutil.copytree(policy, workplace / "other")
+    set_task(workplace / "other" / "config.json")
+    complains(("evaluate", "policy", "other"), "no task 'Lift'; valid: LaneFollow")
 
 
 @pytest.mark.skipif(wp.is_cuda_available(), reason="there is a CUDA device here")
@@ -89,3 +107,47 @@ def test_evaluate_prints_the_rate_with_its_interval_and_films(command: Callable[
     assert f"{100 * rate['low']:.1f} … {100 * rate['high']:.1f} %" in done.out and rate["count"] == 3
     assert json.loads((workplace / "run" / "config.json").read_text())["config"]["checkpoint"] == "policy"
     assert (workplace / "film.mp4").stat().st_size > 1000 and "video: film.mp4" in done.out
+
+
+def test_evaluate_on_the_rehearsal_car(command: Callable[..., Any], workplace: Path):
+    done = command("evaluate", "policy", "--on", "rehearsal", "--episodes", "3", "--out", "run")
+    assert done.code == 0 and done.err == ""
+    assert "LaneFollow: policy on the rehearsal car\n" in done.out and "evaluate: " in done.out
+    metrics = json.loads((workplace / "run" / "metrics.json").read_text())
+    assert metrics["on"] == "rehearsal" and metrics["success"]["count"] == 3 and metrics["finished"]
+
+
+@pytest.mark.parametrize("on", ["sim", "rehearsal"])
+def test_two_checkpoints_meet_the_same_episodes(
+    command: Callable[..., Any], workplace: Path, short_lane: str, monkeypatch: pytest.MonkeyPatch, on: str
+):
+    torch.manual_seed(1)
+    other = Policy(policy_config(make_task(short_lane).spec, PretrainConfig(short_lane, width=4)))
+    save_policy(workplace / "other", other, {}, "# Another policy")
+    found = {name: Episodes(5 + np.arange(4), np.array(wins), ~np.array(wins), np.full(4, 9), np.zeros(4))
+             for name, wins in {"policy": [True, False, False, False], "other": [False, True, True, False]}.items()}  # fmt: skip
+    started = []
+
+    def driven(config: EvaluateConfig, policies: list[Policy], progress: Callable[[int, int], None]) -> list[Episodes]:
+        started.append([load(config.checkpoint, policies[0]), load(config.against, policies[1])])
+        return list(found.values())
+
+    def load(path: Path | None, policy: Policy) -> bool:
+        assert path is not None
+        return torch.equal(next(load_policy(path).parameters()), next(policy.parameters()))
+
+    real = launch.evaluate._drive
+    seeds = []
+    monkeypatch.setattr(launch.evaluate, "_drive", lambda *words: seeds.extend(real(*words)) or driven(*words))
+    done = command("evaluate", "policy", "other", "--on", on, "--episodes", "4", "--seed", "5", "--out", "run")
+    assert done.code == 0 and done.err == "" and started == [[True, True]]
+    assert len(seeds) == 2 and all(episodes.seeds.tolist() == [5, 6, 7, 8] for episodes in seeds)
+    assert "the same 4 episodes" in done.out and "1 of 4" in done.out and "2 of 4" in done.out
+    assert "difference, second less first: +25.0 points, 95 % interval -" in done.out
+    assert "episodes that only the second drove: 2, only the first: 1" in done.out
+    assert "exact McNemar test: p = 1" in done.out
+    metrics = json.loads((workplace / "run" / "metrics.json").read_text())
+    assert metrics["success"]["value"] == 0.25 and metrics["against"]["success"]["value"] == 0.5
+    assert metrics["difference"] == RateDifference.of(found["policy"].success, found["other"].success).to_dict()
+    config = json.loads((workplace / "run" / "config.json").read_text())["config"]
+    assert (config["checkpoint"], config["against"], config["on"]) == ("policy", "other", on)

@@ -1,0 +1,71 @@
+"""`sim2real ladder`: what adaptation mends when the simulated camera was wrong."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from launch.console import reporting, resumable, resume_command, say, typed_command
+from launch.tables import print_table
+from sim2real.agreement import METRICS
+from sim2real.datasets import EpisodeDataset
+from sim2real.plots import curve_plot
+from sim2real.report import INTERVAL_NOTE, METRIC_NOTE, Report
+from sim2real.runs import start_run
+from sim2real.transfer.gate import METRIC
+from sim2real.transfer.ladder import LadderConfig, Rung, climb, summary
+
+HEADER = ["camera in simulation", "frames", "arm", "correlation", "MAE", "gain-free MAE", ""]
+
+
+def ladder_command(
+    config: Annotated[LadderConfig, tyro.conf.arg(name="")],
+    out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
+    resume: Annotated[bool, tyro.conf.arg(help="go on with an interrupted run")] = False,
+) -> None:
+    """Pretrain with a matched and with ever worse cameras, adapt each by every plan, and put all in one table.
+
+    Example: sim2real ladder datasets/track_1 --test datasets/track_2 --out runs/ladder
+    """
+    for dataset in (config.dataset, config.test):
+        EpisodeDataset.open(dataset)
+    run, config = start_run("ladder", config, out, resume)
+    with resumable(resume_command(run.folder)), reporting() as stage:
+        rungs = climb(config, run.folder, stage)
+    run.write_metrics({"finished": True, **summary(rungs)})
+    rows = [row for rung in rungs for row in _rows(rung)]
+    print_table(HEADER, rows)
+    say(INTERVAL_NOTE)
+    _write(run.folder / "report.html", config, rungs, rows)
+    say(f"report: {run.folder / 'report.html'}")
+
+
+def _rows(rung: Rung) -> list[list[Any]]:
+    rows: list[list[Any]] = []
+    for comparison in rung.adapted.comparisons:
+        n = comparison.frames
+        for arm, each in comparison.estimates.items():
+            behind = rung.behind[n]
+            clear = behind.low is not None and behind.low > 0
+            mark = (
+                f"auto ({'worse than the best' if clear else 'as good as the best'})" if arm == rung.chosen[n] else ""
+            )
+            rows.append([rung.name, str(n), arm, *(each[m] for m in METRICS if m != "rmse"), mark])
+    return rows
+
+
+def _write(path: Path, config: LadderConfig, rungs: list[Rung], rows: list[list[Any]]) -> None:
+    report = Report(
+        "The sensor ladder", f"learned from {Path(config.dataset).name}, judged on {Path(config.test).name}"
+    )
+    report.text(
+        "A policy was pretrained in simulation with a camera like the real one, and with ever worse ones; each was then "
+        "adapted by several plans on a few recorded frames. Zero-shot, gain and scratch are the controls."
+    )
+    report.table(HEADER, rows, f"{INTERVAL_NOTE} {METRIC_NOTE}")
+    for rung in rungs:
+        report.heading(rung.name)
+        comparisons = rung.adapted.comparisons
+        curves = {arm: {c.frames: c.estimates[arm][METRIC] for c in comparisons} for arm in comparisons[0].estimates}
+        report.figure(curve_plot(curves, METRIC), "Gain-free MAE against frames; smaller is better.")
+    report.provenance(typed_command(), 0, seeds=config.seeds, smoothing=f"± {config.smooth:g} s").write(path)

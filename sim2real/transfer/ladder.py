@@ -1,0 +1,180 @@
+"""The sensor ladder: how far adaptation carries when the simulated camera was less and less like the real one."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+
+from envs import Camera, make_task
+from policies import load_policy
+from policies.distillation import DistillationConfig
+from policies.teacher import TeacherConfig
+from sim2real.agreement import Estimate
+from sim2real.datasets import EpisodeDataset
+from sim2real.frames import SMOOTHING, read_frames
+from sim2real.pretraining import PretrainConfig, pretrain
+from sim2real.runs import start_run
+from sim2real.training import TrainConfig, train_teacher
+from sim2real.transfer.adapt import AdaptConfig, Adapted, adapt
+from sim2real.transfer.choose import choose
+from sim2real.transfer.gate import METRIC
+from sim2real.transfer.learn import Material
+from sim2real.transfer.plans import find_plan
+from sim2real.transfer.probe import probe
+from sim2real.transfer.simulated import mirror_signs, simulated_frames
+
+PLANS = ("sensor-shift", "feature-extraction", "full")
+SIMULATED = 480  # frames
+# What the camera is in simulation -> (whether its lens is right, what is varied).
+RUNGS = {
+    "matched lens": (True, "default"),
+    "wrong lens": (False, "fixed-camera"),
+    "wrong lens, gray": (False, "fixed-camera-gray"),
+    "wrong lens, one look": (False, "fixed-camera-one-look"),
+}
+Stage = Callable[[str], Callable[[float, int, Mapping[str, float]], None]]
+
+
+@dataclass(frozen=True)
+class LadderConfig:
+    """What `sim2real ladder` does.
+
+    Attributes:
+        dataset: recordings to learn from.
+        test: recordings to judge by.
+        task: pretrained on, once per rung.
+        frames: numbers of frames to adapt on, comma-separated.
+        seeds: times that every fit is repeated.
+        smooth: s to either side over which people's actions are averaged.
+        pretrain: frames that each rung's policy is pretrained on.
+        teacher: folder of a `train` run; None: one is trained.
+    """
+
+    dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
+    test: str
+    task: str = "LaneFollow"
+    frames: str = "100,300"
+    seeds: int = 3
+    smooth: float = SMOOTHING
+    pretrain: int = 60_000
+    teacher: str | None = None
+    teacher_config: TeacherConfig = field(default_factory=TeacherConfig)
+
+    def __post_init__(self) -> None:
+        self.adaptation(Path())
+        PretrainConfig(self.task, distillation=DistillationConfig(frames=self.pretrain))
+
+    def adaptation(self, checkpoint: Path) -> AdaptConfig:
+        """Of one rung: all plans at all numbers of frames."""
+        return AdaptConfig(
+            *(checkpoint, self.dataset, PLANS[0], self.test),
+            curve=self.frames,
+            arms=",".join(PLANS[1:]),
+            seeds=self.seeds,
+            smooth=self.smooth,
+        )
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung: the arms at each number of frames, and what `auto` chose there.
+
+    Attributes:
+        chosen: frames -> plan.
+        behind: frames -> gain-free MAE of that plan minus the best plan's, paired.
+    """
+
+    name: str
+    adapted: Adapted
+    chosen: dict[int, str]
+    behind: dict[int, Estimate]
+
+
+def climb(config: LadderConfig, folder: Path, stage: Stage) -> list[Rung]:
+    """Pretrain a policy per rung and adapt each; what an earlier start finished is read.
+
+    Raises:
+        ValueError, DatasetError, CheckpointError: as pretraining and adapting.
+    """
+    teacher = _teacher(config, folder, stage)
+    wrong = _wrong_lens(config.task, folder)
+    return [_rung(config, name, folder, teacher, wrong, stage) for name in RUNGS]
+
+
+def summary(rungs: list[Rung]) -> dict[str, Any]:
+    """For `metrics.json`."""
+    return {
+        rung.name: rung.adapted.metrics()
+        | {
+            "auto": {str(n): plan for n, plan in rung.chosen.items()},
+            "auto_minus_best": {str(n): d.to_dict() for n, d in rung.behind.items()},
+        }
+        for rung in rungs
+    }
+
+
+def _teacher(config: LadderConfig, folder: Path, stage: Stage) -> Path:
+    if config.teacher is not None:
+        return Path(config.teacher)
+    path = folder / "teacher"
+    settings = TrainConfig(config.task, config.teacher_config, evaluate=0)
+    run, settings = start_run("train", settings, path, resume=(path / "config.json").is_file())
+    if not run.finished:
+        train_teacher(run, settings, stage("train teacher"))
+    return path
+
+
+def _wrong_lens(task: str, folder: Path) -> Path:
+    """A pinhole of the same field of view in the middle: what one takes from a data sheet."""
+    camera = next(iter(make_task(task).spec.cameras.values())).camera
+    centre = (camera.width - 1) / 2, (camera.height - 1) / 2
+    focal = camera.width / 2 / np.tan(camera.width / 2 / camera.fx)
+    path = folder / "wrong_lens.json"
+    path.write_text(json.dumps(Camera(camera.width, camera.height, focal, focal, *centre).to_dict(), indent=2))
+    return path
+
+
+def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: Path, stage: Stage) -> Rung:
+    matched, randomization = RUNGS[name]
+    place = folder / name.replace(", ", "-").replace(" ", "-")
+    settings = PretrainConfig(
+        config.task,
+        teacher=str(teacher),
+        camera=None if matched else str(wrong),
+        randomization=randomization,
+        distillation=DistillationConfig(frames=config.pretrain),
+        evaluate=0,
+    )
+    run, settings = start_run("pretrain", settings, place, resume=(place / "config.json").is_file())
+    if not run.finished:
+        pretrain(run, settings, lambda part: stage(f"{name}: {part}"))
+    policy = load_policy(place / "policy")
+    frames, test = (
+        read_frames(EpisodeDataset.open(path), policy.config, config.smooth) for path in (config.dataset, config.test)
+    )
+    spec = make_task(config.task).spec
+    simulated = simulated_frames(policy, SIMULATED, place / "policy")
+    material = Material(policy, frames, mirror_signs(spec, policy.config.action_names), simulated)
+    settings = config.adaptation(place / "policy")
+    plans = [find_plan(plan) for plan in PLANS]
+    adapted = adapt(settings, material, test, plans, place / "fits", lambda part: stage(f"{name}: {part}"))
+    chosen, behind = {}, {}
+    for comparison in adapted.comparisons:
+        part = frames.limited(comparison.frames, np.random.default_rng(0))
+        found = probe(policy, part, simulated.images)
+        report = stage(f"{name}: auto")
+        limited = Material(policy, part, material.signs, simulated)
+        choice = choose(
+            limited, found, place / f"auto-{comparison.frames}", progress=lambda a, b, r=report: r(a, b, {})
+        )
+        chosen[comparison.frames] = plan = choice.plan
+        arms = {arm: comparison.estimates[arm][METRIC].value for arm in ("gain", *PLANS)}
+        best = min(arms, key=lambda arm: arms[arm])
+        ours, theirs = comparison.predictions[plan], comparison.predictions[best]
+        assert adapted.agreement is not None
+        behind[comparison.frames] = adapted.agreement.difference(ours, theirs, METRIC)
+    return Rung(name, adapted, chosen, behind)

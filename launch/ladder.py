@@ -59,8 +59,8 @@ def _write(path: Path, config: LadderConfig, rungs: list[Rung], rows: list[list[
         "The sensor ladder", f"learned from {Path(config.dataset).name}, judged on {Path(config.test).name}"
     )
     report.text(
-        "A policy was pretrained in simulation with a camera like the real one, and with ever worse ones; each was then "
-        "adapted by several plans on a few recorded frames. Zero-shot, gain and scratch are the controls."
+        "A policy was pretrained in simulation with a camera like the real one, and with ever worse ones; each was "
+        "then adapted by several plans on a few recorded frames. Zero-shot, gain and scratch are the controls."
     )
     report.table(HEADER, rows, f"{INTERVAL_NOTE} {METRIC_NOTE}")
     for rung in rungs:

@@ -37,6 +37,7 @@ def bars(
 
     Args:
         negative: bars are dark on bright: another sensor.
+        dim: half the contrast and much noise: another sensor, less different.
         shuffled: actions have nothing to do with the pictures.
     """
     random = np.random.default_rng(seed)
@@ -47,6 +48,8 @@ def bars(
     bar = np.exp(-(((columns - centre[:, None]) / 3) ** 2))
     picture = 40 + 160 * bar[:, None, :].repeat(SIZE[0], 1) + random.normal(0, 6, (n, *SIZE))
     picture = 255 - picture if negative else picture
+    if dim:
+        picture = 64 + picture / 2 + random.normal(0, 40, picture.shape)
     images = np.clip(picture, 0, 255).astype(np.uint8)[..., None].repeat(3, -1)
     actions = (gain * where + random.normal(0, 0.05, n)).astype(np.float32)[:, None]
     if shuffled:

@@ -124,8 +124,9 @@ def test_two_checkpoints_meet_the_same_episodes(
     torch.manual_seed(1)
     other = Policy(policy_config(make_task(short_lane).spec, PretrainConfig(short_lane, width=4)))
     save_policy(workplace / "other", other, {}, "# Another policy")
-    found = {name: Episodes(5 + np.arange(4), np.array(wins), ~np.array(wins), np.full(4, 9), np.zeros(4))
-             for name, wins in {"policy": [True, False, False, False], "other": [False, True, True, False]}.items()}  # fmt: skip
+    found = {}
+    for name, wins in (("policy", [True, False, False, False]), ("other", [False, True, True, False])):
+        found[name] = Episodes(5 + np.arange(4), np.array(wins), ~np.array(wins), np.full(4, 9), np.zeros(4))
     started = []
 
     def driven(config: EvaluateConfig, policies: list[Policy], progress: Callable[[int, int], None]) -> list[Episodes]:

@@ -41,14 +41,14 @@ def test_a_superfluous_adaptation_is_refused(knows_bars):
 
 
 def test_a_useful_adaptation_is_promoted(knows_bars):
-    there, test = bars(10, 6, seed=14, negative=True), bars(12, 30, seed=15, negative=True)
+    there, test = bars(10, 8, seed=14, dim=True), bars(12, 30, seed=15, dim=True)
     found = verdict(knows_bars, there, test, "sensor-shift", learning_rate=2e-3)
     assert found.promoted and found.arm == "sensor-shift"
     assert found.against["gain"].high < 0
 
 
 def test_one_held_out_episode_proves_nothing(knows_bars):
-    there, test = bars(10, 6, seed=14, negative=True), bars(1, 100, seed=15, negative=True)
+    there, test = bars(10, 8, seed=14, dim=True), bars(1, 100, seed=15, dim=True)
     found = verdict(knows_bars, there, test, "sensor-shift")
     assert not found.promoted and "single held-out episode" in found.reason
 

@@ -14,7 +14,7 @@ install: .venv/installed
 	touch $@
 
 demo: install
-	$(BIN)/sim2real demo
+	$(BIN)/sim2real demo $(if $(DATA),--data '$(DATA)' --out demo-data)
 
 test: install
 	$(BIN)/python -m pytest

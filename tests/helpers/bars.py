@@ -31,7 +31,14 @@ def tiny_policy(seed: int = 0) -> Policy:
 
 
 def bars(
-    episodes: int, length: int, seed: int, *, gain: float = 1.0, negative: bool = False, shuffled: bool = False
+    episodes: int,
+    length: int,
+    seed: int,
+    *,
+    gain: float = 1.0,
+    negative: bool = False,
+    shuffled: bool = False,
+    dim: bool = False,
 ) -> Frames:
     """Frames in which the middle of a bright bar is at `steering` of the half width, times a gain.
 

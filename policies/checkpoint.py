@@ -91,6 +91,8 @@ def from_plain(kind: Any, value: Any) -> Any:
         return {name: from_plain(arguments[1], v) for name, v in value.items()}
     if kind is float and type(value) is int:
         return float(value)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
     if not isinstance(value, kind):
         raise TypeError(f"{value!r} is not of type {kind}")
     return value

@@ -20,7 +20,6 @@ from sim2real.transfer.jobs import WORKERS, Job, run_jobs
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import TransferPlan, find_plan
 
-CONTROLS = ("zero-shot", "gain", "scratch")
 SPLIT = "test"
 Stage = Callable[[str], Callable[[float, int, Mapping[str, float]], None]]
 
@@ -31,7 +30,7 @@ class Overrides:
 
     Attributes:
         learning_rate: of parts with rate 1.
-        updates: gradient steps at least.
+        updates: gradient steps at least; of the control trained from scratch, too.
         l2sp: pull towards the pretrained weights.
         ema: decay of the averaged weights.
         augment: strength of the photometric augmentation, 0 … 1.
@@ -196,8 +195,8 @@ def adapt(
         plans: the plan first, then further arms.
         folder: where fits are kept.
     """
-    plans = [config.overrides.on(plan) for plan in plans]
-    arms = {plan.name: plan for plan in (*plans, find_plan("gain"), find_plan("scratch"))}
+    controls = [Overrides(updates=config.overrides.updates).on(find_plan(name)) for name in ("gain", "scratch")]
+    arms = {plan.name: plan for plan in controls} | {plan.name: config.overrides.on(plan) for plan in plans}
     sizes = config.sizes(len(material.frames))
     materials, jobs = {}, []
     for size in dict.fromkeys(min(size, len(material.frames)) for size in sizes):

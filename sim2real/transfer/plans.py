@@ -22,7 +22,8 @@ class TransferPlan:
         about: in words, and when to use it.
         rates: part (stem, stage1 … stage4, head) -> factor on the learning rate; 0 or absent: frozen.
         reset: parts drawn anew.
-        updates: gradient steps, or more where `passes` over the frames take more; the best are kept.
+        updates: gradient steps, unless those are fewer passes over the frames than `passes`, or more than
+            `most_passes`; the best are kept.
         l2sp: pull of trained parts towards their pretrained weights, factor of the squared distance (Li et al. 2018).
         ema: decay of the averaged weights, which are what is kept.
         augment: strength of the photometric augmentation, 0 … 1.
@@ -41,6 +42,7 @@ class TransferPlan:
     learning_rate: float = 5e-4
     updates: int = 400
     passes: float = 4.0
+    most_passes: float = 30.0
     batch_size: int = 32
     weight_decay: float = 1e-3
     l2sp: float = 0.01
@@ -56,7 +58,7 @@ class TransferPlan:
         stuck = [part for part in self.reset if not self.rates.get(part)]
         if stuck:
             raise ValueError(f"plan {self.name!r} draws {stuck[0]} anew but never trains it: give it a rate")
-        for name in ("learning_rate", "updates", "passes", "batch_size"):
+        for name in ("learning_rate", "updates", "passes", "most_passes", "batch_size"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"plan {self.name!r}: {name} must be positive, not {getattr(self, name)}")
         for name, value in [*self.rates.items(), *((n, getattr(self, n)) for n in ("weight_decay", "l2sp"))]:
@@ -68,7 +70,8 @@ class TransferPlan:
 
     def steps(self, frames: int) -> int:
         """Gradient steps for so many frames."""
-        return max(self.updates, round(self.passes * frames / self.batch_size))
+        fewest, most = (round(passes * frames / self.batch_size) for passes in (self.passes, self.most_passes))
+        return max(min(self.updates, most), fewest, 1)
 
     @property
     def trained(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ SIGNS = np.array([-1.0])
 
 
 def short(name: str, **changes):
-    return dataclasses.replace(find_plan(name), **{"updates": 20, "passes": 0.1, **changes})
+    return dataclasses.replace(find_plan(name), **{"updates": 20, "passes": 0.1, "most_passes": 1e3, **changes})
 
 
 def weights(policy, part):

@@ -18,7 +18,10 @@ SIGNS = np.array([-1.0])
 def verdict(policy, frames, test, plan="full", **changes) -> Verdict:
     """Of a plan fitted on frames, judged on test, beside its control arms."""
     arms = {name: find_plan(name) for name in ("gain", "scratch", plan)}
-    arms = {name: dataclasses.replace(p, updates=120, **changes if name == plan else {}) for name, p in arms.items()}
+    arms = {
+        name: dataclasses.replace(p, updates=120, most_passes=1e3, **changes if name == plan else {})
+        for name, p in arms.items()
+    }
     predictions = {"zero-shot": predict(policy, test.images)[None, :, 0]}
     for name, each in arms.items():
         fitted = learn(Material(policy, frames, SIGNS), each, seed=0)
@@ -44,7 +47,7 @@ def test_a_useful_adaptation_is_promoted(knows_bars):
     there, test = bars(10, 8, seed=14, dim=True), bars(12, 30, seed=15, dim=True)
     found = verdict(knows_bars, there, test, "sensor-shift", learning_rate=2e-3)
     assert found.promoted and found.arm == "sensor-shift"
-    assert found.against["gain"].high < 0
+    assert found.against["gain"].high is not None and found.against["gain"].high < 0
 
 
 def test_one_held_out_episode_proves_nothing(knows_bars):

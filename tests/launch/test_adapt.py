@@ -1,0 +1,165 @@
+"""Adapting from the command line: what is printed and written, one line for what cannot be done, and going on."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from drives import CAMERA, SMALL, image_of, new_policy, record_drives, spoil
+
+from policies import load_policy, save_policy
+from sim2real.agreement import METRICS
+from sim2real.datasets import images
+
+torch.set_num_threads(1)
+QUICK = ("--updates", 10, "--seeds", 2)
+
+
+@pytest.fixture(autouse=True)
+def made(workplace: Path) -> Path:
+    """`learn` and `judge`, a few episodes each, and `policy`, which never learned anything."""
+    record_drives(workplace / "learn", [14, 20, 16])
+    record_drives(workplace / "judge", [12, 18, 15, 13])
+    save_policy(workplace / "policy", new_policy(), {}, "# A policy")
+    return workplace
+
+
+def left(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_the_arms_are_compared_and_all_is_written(command: Callable[..., Any], workplace: Path):
+    done = command("adapt", "policy", "learn", "--test", "judge", "--curve", "20,50", "--out", "run", *QUICK)
+    assert done.code == 0 and done.err == "", done
+    found = left(workplace / "run")
+    assert set(found["arms"]) == {"zero-shot", "gain", "scratch", "sensor-shift"}
+    for arm in found["arms"].values():
+        assert set(arm["test"]) == set(METRICS)
+        assert all(set(figure) == {"value", "low", "high"} for figure in arm["test"].values())
+    assert found["plan"] == "sensor-shift" and found["frames"] == 50 and found["episodes"] == 3
+    assert found["test_frames"] == 58 and found["test_episodes"] == 4 and found["smoothing"] == 0.25
+    assert set(found["curve"]) == {"20", "50"} and found["curve"]["50"] == found["arms"]
+    assert found["promoted"] == (found["output"] == "sensor-shift")
+    assert ("PROMOTED" if found["promoted"] else "not promoted") in done.out and "± 0.25 s" in done.out
+    page = (workplace / "run" / "report.html").read_text()
+    assert "scratch" in page and "sim2real adapt policy learn" in page and "<script" not in page
+    assert load_policy(workplace / "run" / "policy").config == SMALL
+
+
+@pytest.mark.parametrize("plan", ["gain", "feature-extraction", "top-layers", "full", "generic-features", "scratch"])
+def test_every_plan_runs(command: Callable[..., Any], workplace: Path, plan: str):
+    done = command("adapt", "policy", "learn", "--plan", plan, "--out", "run", "--updates", 3, "--seeds", 1)
+    assert done.code == 0 and done.err == "", done
+    assert plan in left(workplace / "run")["arms"]
+
+
+def test_of_one_episode_it_is_said_what_cannot_be_validated(command: Callable[..., Any], workplace: Path):
+    done = command("adapt", "policy", "learn[1]", "--out", "run", *QUICK)
+    assert done.code == 0 and "one episode and no --test: nothing could be held out" in done.out
+    found = left(workplace / "run")
+    assert not found["promoted"] and found["arms"] == {} and found["episodes"] == 1
+
+
+def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], workplace: Path):
+    jpeg = images.encode(image_of(0, 3), ".jpg")
+    spoil(workplace / "learn", 0, 3, CAMERA, {"bytes": b"\x89PNG nothing", "path": "x.png"})
+    done = command("adapt", "policy", "learn", "--test", "judge", "--out", "run", *QUICK)
+    assert len(jpeg) and done.code == 0 and "learn: 1 frames left out: damaged image" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("nowhere", "learn"), "no checkpoint folder"),
+        (("policy", "nowhere"), "nowhere"),
+        (("policy", "learn", "--test", "nowhere"), "nowhere"),
+        (("policy", "learn[7:9]"), "selects none of the 3 episodes"),
+        (("policy", "learn", "--plan", "sensor-shfit"), "no plan 'sensor-shfit'"),
+        (("policy", "learn", "--plan", "nowhere.toml:x"), "cannot read plans from nowhere.toml"),
+        (("policy", "learn", "--arms", "full,fulll"), "no plan 'fulll'"),
+        (("policy", "learn", "--curve", "50,many"), "curve must be numbers with commas between"),
+        (("policy", "learn", "--frames", 0), "frames must be at least 1"),
+        (("policy", "learn", "--seeds", 0), "seeds must be at least 1"),
+        (("policy", "learn", "--cotrain", 2), "cotrain must be in"),
+        (("policy", "learn", "--plan", "auto"), "auto needs simulated frames"),
+    ],
+)
+def test_what_cannot_be_adapted_is_said_in_one_line(command: Callable[..., Any], workplace: Path, words, message):
+    done = command("adapt", *words, "--out", "run", *(() if "--seeds" in words else QUICK))
+    assert done.code == 2 and message in done.err and len(done.err.strip().splitlines()) == 1, done
+    assert not (workplace / "run" / "policy").exists()
+
+
+def test_a_camera_that_is_not_there_is_answered_with_those_that_are(command: Callable[..., Any], workplace: Path):
+    record_drives(workplace / "side", [12, 12], cameras=("observation.images.side", "observation.images.back"))
+    done = command("adapt", "policy", "side", "--out", "run", *QUICK)
+    assert done.code == 2 and "'front'" in done.err and "observation.images.side, observation.images.back" in done.err
+
+
+def test_an_action_that_is_no_number_is_pointed_out(command: Callable[..., Any], workplace: Path):
+    spoil(workplace / "learn", 1, 5, "action", [float("nan"), 0.1])
+    done = command("adapt", "policy", "learn", "--out", "run", *QUICK)
+    assert done.code == 2 and "steering is not a number in frame 5 of episode 1" in done.err
+
+
+def test_images_of_another_size_are_resized_and_that_is_said_once(command: Callable[..., Any], workplace: Path):
+    record_drives(workplace / "wide", [14, 20], size=(120, 240))
+    done = command("adapt", "policy", "wide", "--out", "run", *QUICK)
+    assert done.code == 0 and done.out.count("stretched") == 1, done
+
+
+def test_a_finished_run_is_not_begun_anew(command: Callable[..., Any], workplace: Path):
+    words = ("adapt", "policy", "learn", "--out", "run", *QUICK)
+    assert command(*words).code == 0
+    before = left(workplace / "run")
+    assert "exists" in command(*words).err
+    again = command(*words, "--resume")
+    assert again.code == 0 and "nothing to resume" in again.out and left(workplace / "run") == before
+
+
+@pytest.mark.slow
+def test_a_killed_adaptation_goes_on_where_it_was(command: Callable[..., Any], workplace: Path):
+    words = ["adapt", "policy", "learn", "--test", "judge", "--out", "run", "--updates", "150", "--seeds", "2"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen([sys.executable, "-m", "launch.main", *words], env=environment)
+    kept = workplace / "run" / "checkpoints"
+    limit = time.monotonic() + 120
+    while len(list(kept.glob("s*-*-[0-9]"))) < 1:
+        assert process.poll() is None and time.monotonic() < limit
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL and not (workplace / "run" / "metrics.json").exists()
+    done_before = {path: path.stat().st_mtime_ns for path in kept.glob("*-[0-9]")}
+    done = command(*words, "--resume")
+    assert done.code == 0 and done.err == "", done
+    assert all(path.stat().st_mtime_ns == then for path, then in done_before.items())
+    resumed = left(workplace / "run")
+    whole = command(*["whole" if word == "run" else word for word in words])
+    assert whole.code == 0
+    for arm, each in left(workplace / "whole")["arms"].items():
+        assert each["test"]["mae"]["value"] == pytest.approx(resumed["arms"][arm]["test"]["mae"]["value"], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_a_policy_of_a_known_task_is_probed_and_its_plan_chosen(command: Callable[..., Any], workplace: Path):
+    policy = new_policy(config=dataclasses.replace(SMALL, task="LaneFollow"))
+    save_policy(workplace / "lane", policy, {}, "# A policy")
+    probed = command("probe", "lane", "learn", "--out", "probed", "--simulated", 96)
+    assert probed.code == 0 and probed.err == "" and "recommended: " in probed.out
+    found = left(workplace / "probed")
+    assert set(found["shift"]) == {"stem", "stage1", "stage2", "stage3", "stage4"}
+    assert all(found["shift"][stage] > found["usual"][stage] for stage in ("stem", "stage1"))
+    assert set(found["gradients"]) == {*found["shift"], "head"}
+    done = command("adapt", "lane", "learn", "--test", "judge", "--plan", "auto", "--out", "run", *QUICK)
+    assert done.code == 0 and done.err == "" and "auto: " in done.out
+    chosen = left(workplace / "run")["auto"]
+    assert chosen["plan"] == min(chosen["errors"], key=lambda name: chosen["errors"][name])
+    assert "How far the recordings are from simulation" in (workplace / "run" / "report.html").read_text()

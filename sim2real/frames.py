@@ -41,8 +41,8 @@ class Frames:
 
     @property
     def independent(self) -> float:
-        """Share of the frames that count as independent: those that were averaged together are alike."""
-        return 1 / _window(self.smoothing, self.fps)
+        """Share of the frames that count as independent: those of a second, or averaged together, are alike."""
+        return 1 / max(_window(self.smoothing, self.fps), round(self.fps))
 
     @property
     def episodes(self) -> np.ndarray:

@@ -4,6 +4,7 @@ import copy
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 import torch
@@ -183,12 +184,21 @@ class _Learner:
             {"params": list(_parameters(model, part)), "rate": plan.learning_rate * plan.rates[part]}
             for part in plan.trained
         ]
-        self._optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay)
+        self._optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
         kept = [part for part in plan.trained if part not in plan.reset]
-        self._pulled = [(p, p.detach().clone()) for part in kept for p in _parameters(model, part)]
-        self._trained = [p for p in model.parameters() if p.requires_grad]
-        self._means = [p for p in self.average.parameters() if p.requires_grad]
+        self._pulled = [p for part in kept for p in _parameters(model, part)]
+        self._start = [p.detach().clone() for p in self._pulled]
+        self._trained, self._means = (
+            [p for part in plan.trained for p in _parameters(each, part)] for each in (model, self.average)
+        )
         self._count = 0
+
+    @torch.no_grad()
+    def _pull(self) -> None:
+        """Add the gradient of l2sp * |p - start|^2; in the loss it would cost a graph of its own."""
+        for p, start in zip(self._pulled, self._start, strict=True):
+            if p.grad is not None:
+                p.grad.add_(p - start, alpha=2 * self.plan.l2sp)
 
     def learn(self, inputs: Tensor, actions: Tensor, after: str | None, progress: float) -> float:
         """One step; the rate rises for a twentieth of the time and falls as a cosine."""
@@ -197,14 +207,13 @@ class _Learner:
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["rate"]
         # Heads for labels that recordings do not have are not run: they could not learn.
-        # Half precision where everything is computed anew; where features are kept, the result must not depend on that.
-        with bf16_autocast(inputs.device, plan.frozen_until is None):
-            given = {"action": _forward(self.model, inputs, after)}
+        # Heads for labels that recordings do not have are not run: they could not learn.
+        given = {"action": _forward(self.model, inputs, after, plan.frozen_until)}
         loss, _ = multi_task_loss(given, {"action": actions}, {"action": 1.0})
-        if plan.l2sp:
-            loss = loss + plan.l2sp * sum(((p - start) ** 2).sum() for p, start in self._pulled)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if plan.l2sp and self._pulled:
+            self._pull()
         nn.utils.clip_grad_norm_(self._trained, 1.0)
         self._optimizer.step()
         self._count += 1
@@ -215,17 +224,25 @@ class _Learner:
         return float(loss.detach())
 
 
-def _forward(model: Policy, inputs: Tensor, after: str | None) -> Tensor:
-    """(n, A) actions."""
-    features = model.features(inputs) if after is None else model.encoder.forward_stages(inputs, after=after)
-    return model.heads.action(model.heads.trunk(features), None)
+def _forward(model: Policy, inputs: Tensor, after: str | None, frozen: str | None) -> Tensor:
+    """(n, A) actions; what is trained in half precision where the processor has it, frozen stages as they are."""
+    if after is None and frozen is not None:
+        with torch.no_grad():
+            inputs = model.features(inputs, until=frozen)
+        after = frozen
+    with bf16_autocast(inputs.device):
+        features = model.features(inputs) if after is None else model.encoder.forward_stages(inputs, after=after)
+        return model.heads.action(model.heads.trunk(features), None)
 
 
 def _error(model: Policy, inputs: Tensor, after: str | None, actions: np.ndarray) -> float:
     with torch.inference_mode():
-        outputs = torch.cat([_forward(model, part, after) for part in inputs.split(512)])
+        outputs = torch.cat([_forward(model, part, after, None) for part in inputs.split(512)])
     return float(np.nanmean(np.abs(outputs.clamp(-1, 1).cpu().numpy() - actions)))
 
 
 def _parameters(model: Policy, part: str) -> Iterator[nn.Parameter]:
-    return model.heads.parameters() if part == "head" else model.encoder.stage_parameters(part)
+    """Of a part; of the head, what leads to the action."""
+    if part != "head":
+        return model.encoder.stage_parameters(part)
+    return chain(model.heads.trunk.parameters(), model.heads.action.parameters())

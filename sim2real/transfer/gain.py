@@ -10,13 +10,13 @@ from sim2real.agreement import fitted_gain
 from sim2real.frames import Frames
 from sim2real.offline import predict
 
-PRIOR_GAIN, PRIOR_OFFSET = 0.5, 0.1  # std about 1 and 0
+PRIOR_GAIN, PRIOR_OFFSET = 0.35, 0.05  # std about 1 and 0
 
 
 def estimate_gain(predicted: np.ndarray, actual: np.ndarray, independent: float = 1.0) -> tuple[float, float]:
     """The most probable gain and offset from predicted (n,) to actual (n,), which is NaN where unknown.
 
-    Bayesian linear regression with a prior of 1 ± 0.5 and 0 ± 0.1, so that a few frames, or frames of a straight,
+    Bayesian linear regression with a prior of 1 ± 0.35 and 0 ± 0.05, so that a few frames, or frames of a straight,
     do not turn the scale (Bishop 2006, eq. 3.53).
 
     Args:

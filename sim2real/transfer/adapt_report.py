@@ -14,7 +14,7 @@ from sim2real.transfer.choose import Choice
 from sim2real.transfer.fit import Simulated
 from sim2real.transfer.gate import METRIC
 from sim2real.transfer.probe import Probe
-from sim2real.video import enlarge, grid, label
+from sim2real.video import enlarge, grid
 
 SHOWN = 8  # pictures in a row
 
@@ -79,11 +79,11 @@ def _pictures(report: Report, result: Adapted, test: Frames) -> None:
     worst = _apart(np.argsort(-np.nan_to_num(error)), test)
     typical = _apart(np.argsort(np.abs(error - np.nanmedian(error))), test)
     for rows, caption in ((worst, "Worst frames"), (typical, "Typical frames")):
-        pictures = [label(enlarge(test.images[k], 2), f"{actual[k]:+.2f} {predicted[k]:+.2f}") for k in rows]
-        report.picture(grid(pictures, SHOWN), f"{caption}: what people did, what the policy would have done.")
+        report.text(f"{caption}: what people did, and what the policy would have done.")
+        report.pictures((test.images[k], f"{actual[k]:+.2f}, policy {predicted[k]:+.2f}") for k in rows)
 
 
-def _apart(order: np.ndarray, test: Frames, count: int = 2 * SHOWN) -> list[int]:
+def _apart(order: np.ndarray, test: Frames, count: int = SHOWN) -> list[int]:
     """The first of the order that are not neighbours."""
     chosen: list[int] = []
     for k in order:

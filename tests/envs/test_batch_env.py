@@ -86,6 +86,19 @@ def test_image_size_and_sensor_are_as_asked(lane):
     np.testing.assert_allclose(twice["images.front"], plain["images.front"] / 2, atol=0.51)
 
 
+PINHOLE = Camera.from_fov(160, 120, 1.0)
+
+
+def test_frames_are_seen_through_the_camera_that_is_given(lane):
+    """A pinhole of another field of view shows something else, and a label map goes with it."""
+    ours, theirs, same = (
+        BatchEnv(lane, 2, observations=("images.front",), sensor=None, cameras=cameras).reset(seed=0)[0]["images.front"]
+        for cameras in (None, {"front": PINHOLE}, {"front": lane.spec.cameras["front"].camera})
+    )
+    np.testing.assert_array_equal(ours, same)
+    assert np.abs(ours.astype(float) - theirs).mean() > 10
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -95,6 +108,11 @@ def test_image_size_and_sensor_are_as_asked(lane):
         ({"observations": ("image",)}, "LaneFollow does not observe 'image'; it has: state, privileged, images.front"),
         ({"device": "gpu"}, "no device 'gpu' on this machine; available: cpu"),
         ({"image_size": (0, 48)}, "width is 0"),
+        ({"cameras": {"rear": PINHOLE}}, "LaneFollow has no camera 'rear'; it has: front"),
+        (
+            {"cameras": {"front": Camera.from_fov(80, 60, 1.0)}},
+            "camera 'front' gives 80x60 px, LaneFollow needs 160x120",
+        ),
         ({"maps": (7, 20)}, "maps of 7x20 do not divide frames of 48x80"),
         (
             {"randomization": Randomization((Vary("task.grip", "uniform", (0, 1)),))},

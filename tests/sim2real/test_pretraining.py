@@ -162,6 +162,7 @@ def test_the_same_seed_starts_from_the_same_weights_and_leaves_the_global_genera
         ({"device": "cuda:9"}, "no device 'cuda:9' on this machine; available: cpu"),
         ({"teacher": "nowhere"}, r"nowhere is not a run: it has no config\.json"),
         ({"method": "ppo", "teacher": "nowhere"}, "takes neither a teacher nor another algorithm"),
+        ({"camera": "nowhere.json"}, "cannot read a camera from nowhere.json"),
         ({"randomization": "wild"}, "no randomization 'wild'; presets: none, default, wide"),
     ],
 )

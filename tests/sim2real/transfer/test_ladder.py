@@ -1,0 +1,68 @@
+"""The sensor ladder at the smallest size: a policy per rung, all plans, one table; gone on with when interrupted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drives import record_drives
+
+from envs import Camera, make_task
+from envs.lane_follow.looks import PRESETS
+from policies import read_config
+from policies.teacher import TeacherConfig
+from sim2real.transfer import ladder
+from sim2real.transfer.ladder import RUNGS, LadderConfig, climb, summary
+from sim2real.transfer.plans import find_plan
+
+
+def test_each_rung_leaves_out_what_it_says():
+    fields = {name: {vary.field for vary in PRESETS[preset].varied} for name, (_, preset) in RUNGS.items()}
+    assert "camera.pitch" in fields["matched lens"] and "cam_pos" in fields["matched lens"]
+    for name in list(RUNGS)[1:]:
+        assert not any(field.startswith("camera.") or field == "cam_pos" for field in fields[name])
+    assert "sensor.saturation" in fields["wrong lens, gray"] and "mat_rgba" in fields["wrong lens"]
+    assert not any(field.startswith(("mat_", "light_")) for field in fields["wrong lens, one look"])
+
+
+def test_the_wrong_lens_has_the_right_field_of_view(tmp_path: Path):
+    right = make_task("LaneFollow").spec.cameras["front"].camera
+    wrong = Camera.from_dict(json.loads(ladder._wrong_lens("LaneFollow", tmp_path).read_text()))
+    assert wrong.model == "pinhole" and wrong.fx < right.fx
+    edge = wrong.unproject([[159.5, wrong.cy]])[0]
+    assert abs(edge[0] / edge[2]) == pytest.approx(abs(__import__("math").tan(80 / right.fx)), rel=0.02)
+
+
+@pytest.mark.slow
+def test_every_rung_is_climbed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import dataclasses
+
+    monkeypatch.setattr(ladder, "find_plan", lambda name: dataclasses.replace(find_plan(name), updates=2, passes=0.01))
+    record_drives(tmp_path / "learn", [30, 26, 24])
+    record_drives(tmp_path / "judge", [20, 22, 18])
+    config = LadderConfig(
+        *(str(tmp_path / "learn"), str(tmp_path / "judge")),
+        frames="30,60",
+        seeds=1,
+        pretrain=200,
+        teacher_config=TeacherConfig(steps=200, hidden=(8,)),
+    )
+    said: list[str] = []
+
+    def stage(name: str) -> Any:
+        said.append(name)
+        return lambda done, total, figures: None
+
+    rungs = climb(config, tmp_path, stage)
+    found = summary(rungs)
+    assert set(found) == set(RUNGS)
+    for name, each in found.items():
+        assert set(each["curve"]) == {"30", "60"} and set(each["auto"]) == {"30", "60"}
+        assert set(each["arms"]) == {"zero-shot", "gain", "scratch", *ladder.PLANS}
+        recipe = read_config(tmp_path / name.replace(", ", "-").replace(" ", "-") / "policy")["recipe"]
+        assert bool(recipe["cameras"]) == (name != "matched lens") and recipe["randomization"] == RUNGS[name][1]
+    pretrained = sum(": pretrain" in name for name in said)
+    assert pretrained == 4
+    again = climb(config, tmp_path, stage)
+    assert sum(": pretrain" in name for name in said) == pretrained  # nothing was pretrained again
+    assert summary(again) == found

@@ -25,7 +25,7 @@ def ladder_command(
 ) -> None:
     """Pretrain with a matched and with ever worse cameras, adapt each by every plan, and put all in one table.
 
-    Example: sim2real ladder datasets/track_1 --test datasets/track_2 --out runs/ladder
+    Example: sim2real ladder datasets/track_1 datasets/track_2 --out runs/ladder
     """
     for dataset in (config.dataset, config.test):
         EpisodeDataset.open(dataset)

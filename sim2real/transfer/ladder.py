@@ -55,7 +55,7 @@ class LadderConfig:
     """
 
     dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
-    test: str
+    test: Annotated[str, tyro.conf.arg(metavar="TEST")]
     task: str = "LaneFollow"
     frames: str = "100,300"
     seeds: int = 3

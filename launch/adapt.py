@@ -16,7 +16,8 @@ from sim2real.agreement import METRICS
 from sim2real.frames import Frames
 from sim2real.report import INTERVAL_NOTE
 from sim2real.runs import Run, start_run
-from sim2real.transfer.adapt import AdaptConfig, Adapted, adapt, split
+from sim2real.transfer.adapt import Adapted, adapt, split
+from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapt_report import write_report
 from sim2real.transfer.choose import Choice, choose
 from sim2real.transfer.learn import Material

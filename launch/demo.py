@@ -20,7 +20,7 @@ from sim2real.pretraining import PretrainConfig, pretrain
 from sim2real.rehearsal import Recording, record
 from sim2real.runs import Run, start_run
 from sim2real.training import TrainConfig, train_teacher
-from sim2real.transfer.adapt import AdaptConfig
+from sim2real.transfer.adapt_config import AdaptConfig
 
 TASK = "LaneFollow"
 

@@ -1,7 +1,6 @@
 """Pretraining a vision policy in simulation: DAgger from a teacher, or PPO from pixels."""
 
 import dataclasses
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Annotated, Any
 import torch
 import tyro
 
-from envs import BatchEnv, Camera, make_task
-from envs.batch_env import with_cameras
+from envs import BatchEnv, make_task
 from envs.renderer import available_device
 from envs.task import TaskSpec
 from policies.checkpoint import save_policy
@@ -22,6 +20,7 @@ from policies.policy import Policy, PolicyConfig
 from policies.preprocessing import Preprocessing
 from policies.teacher import TeacherConfig
 from policies.training_state import latest, load_state, save_step
+from sim2real.cameras import own_cameras
 from sim2real.evaluation import evaluate_in_simulation
 from sim2real.pixel_ppo import train_from_pixels
 from sim2real.runs import Run, start_run
@@ -107,21 +106,6 @@ def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
         action_names=spec.action_names,
         task=spec.name,
     )
-
-
-def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:
-    """The user's calibration in place of the task's first camera; raises ValueError for a file that holds none."""
-    if path is None:
-        return {}
-    try:
-        camera = Camera.from_dict(json.loads(Path(path).read_text()))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read a camera from {path}: {error}") from None
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: {error}") from None
-    cameras = {next(iter(spec.cameras)): camera}
-    with_cameras(spec, cameras)
-    return cameras
 
 
 def make_worlds(config: PretrainConfig, observations: tuple[str, ...], maps: tuple[int, int] | None = None) -> BatchEnv:

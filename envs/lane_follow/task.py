@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from mujoco.batch import Batch
 
+from envs.lane_follow.dressing import Dressing
 from envs.lane_follow.looks import PRESETS
-from envs.lane_follow.scene import CLUTTER, MARKINGS, NOMINAL_CAMERA, TRACK_GEOMS, WALLS, CameraMount, build_model
+from envs.lane_follow.scene import NOMINAL_CAMERA, TRACK_GEOMS, CameraMount, build_model
 from envs.lane_follow.track import TrackConfig, generate_track
 from envs.random import WorldRandom
 from envs.task import Task, TaskSpec
@@ -92,7 +93,7 @@ class LaneFollow(Task):
         n = batch.nsim
         self._random = random
         self._qpos, self._qvel, self._ctrl = batch.bind("qpos"), batch.bind("qvel"), batch.bind("ctrl")
-        self._scene = {name: batch.expand(name) for name in ("geom_dataid", "geom_size", "geom_pos", "geom_quat")}
+        self._dressing = Dressing(self.model, batch, self.tracks, self.config.track.road_width)
         self.parameters = {name: np.full((n, 1), value) for name, value in NOMINAL.items()}
         self.layout = np.zeros(n, int)
         self._at = np.zeros(n, int)  # nearest sample of the centre line
@@ -118,60 +119,12 @@ class LaneFollow(Task):
         self._qvel[np.ix_(ids, self._rolling)] = (speed / WHEEL_RADIUS)[:, None]
         for buffer in (self._action, self._last_action, self._linkage, self.progress, self._gained):
             buffer[ids] = 0
-        self._dress(ids, layout)
+        self._dressing.dress(ids, layout, self._random)
 
     @property
     def _rolling(self) -> np.ndarray:
         wheels = ("front_left", "front_right", "rear_left", "rear_right")
         return np.array([self.model.joint(f"roll_{wheel}").dofadr[0] for wheel in wheels])
-
-    def _dress(self, ids: np.ndarray, layout: np.ndarray) -> None:
-        """Lay out the track's meshes and strew markings, clutter and walls."""
-        model, scene = self.model, self._scene
-        for name in TRACK_GEOMS:
-            geom = model.geom(name).id
-            mesh = model.mesh(f"{name}0").id + layout * len(TRACK_GEOMS)
-            # The compiler moves every mesh into its own principal frame; the geom must move the other way.
-            scene["geom_dataid"][ids, geom] = mesh
-            scene["geom_pos"][ids, geom] = model.mesh_pos[mesh]
-            scene["geom_quat"][ids, geom] = model.mesh_quat[mesh]
-        first = {kind: model.geom(f"{kind}0").id for kind in ("marking", "clutter", "wall")}
-        u = self._random.uniform(ids, 6 * MARKINGS).reshape(-1, MARKINGS, 6)
-        self._place(ids, first["marking"], *self._beside(layout, u, 0.55, 1.6), (0.1, 0.9), (0.05, 0.5), None, u)
-        u = self._random.uniform(ids, 6 * CLUTTER).reshape(-1, CLUTTER, 6)
-        self._place(ids, first["clutter"], *self._beside(layout, u, 1.3, 4.0), (0.05, 0.4), (0.05, 0.4), (0.05, 0.8), u)
-        distance = self._points[layout].__abs__().max((1, 2))[:, None] + 0.6 + 3.0 * self._random.uniform(ids, WALLS)
-        for i, (x, y) in enumerate([(1, 0), (0, 1), (-1, 0), (0, -1)]):
-            scene["geom_pos"][ids, first["wall"] + i, :2] = distance[:, i, None] * [x, y]
-
-    def _beside(self, layout: np.ndarray, u: np.ndarray, near: float, far: float) -> tuple[np.ndarray, np.ndarray]:
-        """Places (m, k, 2) near to far road widths from the centre line, and whether each is clear of all road."""
-        width, points = self.config.track.road_width, self.config.track.points
-        at = (u[..., 0] * points).astype(int)
-        heading = self._heading[layout[:, None], at]
-        side = np.where(u[..., 1] < 0.5, -1, 1) * (near + (far - near) * (2 * u[..., 1] % 1)) * width
-        place = self._points[layout[:, None], at] + side[..., None] * np.stack([-np.sin(heading), np.cos(heading)], -1)
-        gap = np.linalg.norm(place[:, :, None] - self._points[layout][:, None, ::4], axis=-1).min(-1)
-        return place, gap > near * width * 0.95
-
-    def _place(self, ids, first, place, clear, length, width, height, u) -> None:
-        """Boxes at clear places, flat without a height; out of sight where the road is in the way."""
-        count = place.shape[1]
-        rows = np.ix_(ids, np.arange(first, first + count))
-        pos, size, quat = (self._scene[f"geom_{name}"] for name in ("pos", "size", "quat"))
-        tall = height is not None
-        half_height = (height[0] + (height[1] - height[0]) * u[..., 4]) if tall else np.full(u.shape[:2], 0.001)
-        size[rows] = np.stack(
-            [
-                length[0] + (length[1] - length[0]) * u[..., 2],
-                width[0] + (width[1] - width[0]) * u[..., 3],
-                half_height,
-            ],
-            -1,
-        )
-        pos[rows] = np.concatenate([place, np.where(clear, half_height if tall else 0.0, -5.0)[..., None]], -1)
-        angle = np.pi * u[..., 5]
-        quat[rows] = np.stack([np.cos(angle / 2), 0 * angle, 0 * angle, np.sin(angle / 2)], -1)
 
     def act(self, action: np.ndarray) -> None:
         self._last_action[:] = self._action

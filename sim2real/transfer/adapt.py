@@ -3,17 +3,17 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import tyro
 
 from policies.policy import Policy
 from sim2real.agreement import METRICS, Agreement, Estimate
-from sim2real.frames import SMOOTHING, Frames
+from sim2real.frames import Frames
 from sim2real.offline import predict
+from sim2real.transfer.adapt_config import AdaptConfig, Overrides
 from sim2real.transfer.folds import held_out
 from sim2real.transfer.gate import Verdict, judge
 from sim2real.transfer.jobs import WORKERS, Job, run_jobs
@@ -22,101 +22,6 @@ from sim2real.transfer.plans import TransferPlan, find_plan
 
 SPLIT = "test"
 Stage = Callable[[str], Callable[[float, int, Mapping[str, float]], None]]
-
-
-@dataclass(frozen=True)
-class Overrides:
-    """Settings that replace the plan's own.
-
-    Attributes:
-        learning_rate: of parts with rate 1.
-        updates: gradient steps at least; of the control trained from scratch, too.
-        l2sp: pull towards the pretrained weights.
-        ema: decay of the averaged weights.
-        augment: strength of the photometric augmentation, 0 … 1.
-        mirror: train on mirrored frames too.
-        cotrain: share of simulated frames in a batch.
-    """
-
-    learning_rate: float | None = None
-    updates: int | None = None
-    l2sp: float | None = None
-    ema: float | None = None
-    augment: float | None = None
-    mirror: bool | None = None
-    cotrain: float | None = None
-
-    def on(self, plan: TransferPlan) -> TransferPlan:
-        """The plan with these settings; raises ValueError for a number out of range."""
-        given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
-        return dataclasses.replace(plan, **given)
-
-
-@dataclass(frozen=True)
-class AdaptConfig:
-    """What `sim2real adapt` does.
-
-    Attributes:
-        checkpoint: a policy's folder, or the run that pretrained it.
-        dataset: recordings to learn from, LeRobot v3.0; episodes in brackets: path[0:17].
-        plan: a named plan, `auto`, or one of your own: plans.toml:name.
-        test: recordings to judge by, which nothing is learned from; without, a part of the dataset's episodes.
-        frames: learn from so many: whole episodes, then consecutive frames; None: all.
-        curve: numbers of frames at which all arms are compared, comma-separated: 50,100,300.
-        arms: further plans to report beside the plan, comma-separated.
-        seeds: times that every fit is repeated, each with its own choice of frames.
-        smooth: s to either side over which people's actions are averaged.
-        hold_out: share of the dataset's frames to judge by when there is no --test.
-    """
-
-    checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
-    dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
-    plan: str = "sensor-shift"
-    test: str | None = None
-    frames: int | None = None
-    curve: str | None = None
-    arms: str | None = None
-    seeds: int = 3
-    smooth: float = SMOOTHING
-    hold_out: float = 0.25
-    overrides: Annotated[Overrides, tyro.conf.arg(name="")] = field(default_factory=Overrides)
-
-    def __post_init__(self) -> None:
-        for name in ("frames", "seeds"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
-        if not 0 <= self.smooth <= 5:
-            raise ValueError(f"smooth must be in 0…5 s, not {self.smooth}")
-        if not 0 < self.hold_out < 1:
-            raise ValueError(f"hold_out must be between 0 and 1, not {self.hold_out}")
-        self.sizes(1)
-        for plan in self.plans("gain"):
-            self.overrides.on(plan)
-
-    @property
-    def task(self) -> str:
-        """Names the run's folder."""
-        return self.checkpoint.resolve().name
-
-    def sizes(self, there: int) -> tuple[int, ...]:
-        """Numbers of frames at which arms are compared, the last being the one that the result is for."""
-        try:
-            curve = sorted({int(part) for part in self.curve.split(",")}) if self.curve else []
-        except ValueError:
-            raise ValueError(f"curve must be numbers with commas between, 50,100,300, not {self.curve!r}") from None
-        if curve and curve[0] < 1:
-            raise ValueError(f"curve needs at least 1 frame, not {curve[0]}")
-        main = self.frames or (curve[-1] if curve else there)
-        return (*(n for n in curve if n != main), main)
-
-    def plans(self, auto: str) -> list[TransferPlan]:
-        """The plan first, `auto` standing for what it chose, then further arms; raises ValueError for unknown ones."""
-        names = [auto if self.plan == "auto" else self.plan, *(self.arms.split(",") if self.arms else [])]
-        plans = {plan.name: plan for plan in (find_plan(name.strip()) for name in names)}
-        if "zero-shot" in plans:
-            raise ValueError("zero-shot is always reported: it is no plan")
-        return list(plans.values())
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from sim2real.frames import SMOOTHING, read_frames
 from sim2real.pretraining import PretrainConfig, pretrain
 from sim2real.runs import start_run
 from sim2real.training import TrainConfig, train_teacher
-from sim2real.transfer.adapt import AdaptConfig, Adapted, adapt
+from sim2real.transfer.adapt import Adapted, adapt
+from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.choose import choose
 from sim2real.transfer.gate import METRIC
 from sim2real.transfer.learn import Material

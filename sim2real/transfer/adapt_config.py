@@ -17,6 +17,7 @@ class Overrides:
 
     Attributes:
         learning_rate: of parts with rate 1.
+        rates: factors on it by part, in place of the plan's: stem=1,stage1=0.5,head=0.1 (0 freezes).
         updates: gradient steps at least; of the control trained from scratch, too.
         l2sp: pull towards the pretrained weights.
         ema: decay of the averaged weights.
@@ -26,6 +27,7 @@ class Overrides:
     """
 
     learning_rate: float | None = None
+    rates: str | None = None
     updates: int | None = None
     l2sp: float | None = None
     ema: float | None = None
@@ -36,7 +38,17 @@ class Overrides:
     def on(self, plan: TransferPlan) -> TransferPlan:
         """The plan with these settings; raises ValueError for a number out of range."""
         given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        if self.rates is not None:
+            given["rates"] = {**plan.rates, **_rates(self.rates)}
         return dataclasses.replace(plan, **given)
+
+
+def _rates(text: str) -> dict[str, float]:
+    try:
+        pairs = (entry.split("=") for entry in text.split(","))
+        return {part.strip(): float(rate) for part, rate in pairs}
+    except ValueError:
+        raise ValueError(f"rates must be like stem=1,head=0.1, not {text!r}") from None
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,8 @@ class AdaptConfig:
     Attributes:
         checkpoint: a policy's folder, or the run that pretrained it.
         dataset: recordings to learn from, LeRobot v3.0; episodes in brackets: path[0:17].
-        plan: a named plan, `auto`, or one of your own: plans.toml:name.
+        plan: gain, feature-extraction, sensor-shift, top-layers, generic-features, full, scratch; auto; or one of your
+            own: plans.toml:name.
         test: recordings to judge by, which nothing is learned from; without, a part of the dataset's episodes.
         frames: learn from so many: whole episodes, then consecutive frames; None: all.
         curve: numbers of frames at which all arms are compared, comma-separated: 50,100,300.

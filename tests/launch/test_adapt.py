@@ -89,6 +89,8 @@ def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], wo
         (("policy", "learn", "--frames", 0), "frames must be at least 1"),
         (("policy", "learn", "--seeds", 0), "seeds must be at least 1"),
         (("policy", "learn", "--cotrain", 2), "cotrain must be in"),
+        (("policy", "learn", "--rates", "stem:1"), "rates must be like stem=1,head=0.1"),
+        (("policy", "learn", "--rates", "steam=1"), "no part 'steam'"),
         (("policy", "learn", "--plan", "auto"), "auto needs simulated frames"),
     ],
 )

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from policies.encoder import STAGE_NAMES
+from sim2real.transfer.adapt_config import Overrides
 from sim2real.transfer.plans import PARTS, TransferPlan, find_plan, read_plans
 
 NAMES = ("gain", "feature-extraction", "sensor-shift", "generic-features", "top-layers", "full", "scratch")
@@ -77,3 +78,9 @@ def test_what_is_wrong_in_a_plan_is_said(tmp_path, text, message):
 def test_a_misspelt_name_is_answered_with_the_right_one():
     with pytest.raises(ValueError, match="sensor-shift"):
         find_plan("sensor-shfit")
+
+
+def test_settings_of_the_command_replace_the_plans_own():
+    plan = Overrides(rates="stem=0.5,stage2=0.1", l2sp=0.2).on(find_plan("sensor-shift"))
+    assert plan.rates == {"stem": 0.5, "stage1": 1.0, "stage2": 0.1, "head": 0.3} and plan.l2sp == 0.2
+    assert Overrides().on(plan) == plan

@@ -1,17 +1,19 @@
 """`sim2real adapt`: take a pretrained policy to a real camera."""
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import tyro
 
 from launch.checkpoints import policy_folder
 from launch.console import reporting, resumable, resume_command, say, typed_command
 from launch.tables import print_table
-from launch.transfer import described, read
+from launch.transfer import check_apart, described, read, simulate
 from policies import load_policy
-from policies.checkpoint import save_policy
+from policies.checkpoint import read_config, save_policy
 from sim2real.agreement import METRICS
 from sim2real.frames import Frames
 from sim2real.report import INTERVAL_NOTE
@@ -21,10 +23,18 @@ from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapt_report import write_report
 from sim2real.transfer.choose import Choice, choose
 from sim2real.transfer.learn import Material
+from sim2real.transfer.plans import find_plan, read_plans
 from sim2real.transfer.probe import Probe, probe
-from sim2real.transfer.simulated import Simulated, mirror_signs, simulated_frames, task_spec
+from sim2real.transfer.simulated import mirror_signs, task_spec
 
-SIMULATED = 480  # frames, to compare the recordings with
+
+@dataclass(frozen=True)
+class Given:
+    """What there is to adapt: a policy's folder, what may be learned from, what is judged by (None: nothing can be)."""
+
+    folder: Path
+    material: Material
+    test: Frames | None
 
 
 def adapt_command(
@@ -34,102 +44,112 @@ def adapt_command(
 ) -> None:
     """Adapt a policy to recordings; compare it with the control arms; promote it only if it is better.
 
-    The output is in the run's folder: `policy/`, which is the adapted one only if the gate promoted it, `report.html`
-    and `metrics.json`.
+    The output is in the run's folder: `policy/`, which is the adapted one only if the gate promoted it (of several
+    seeds the first one's), `report.html` and `metrics.json`.
 
     Example: sim2real adapt runs/policy datasets/track_1 --test datasets/track_2 --frames 300
     """
-    folder = policy_folder(config.checkpoint)
-    load_policy(folder)
-    config = dataclasses.replace(config, checkpoint=config.checkpoint.resolve(), dataset=_absolute(config.dataset))
-    config = dataclasses.replace(config, test=config.test and _absolute(config.test))
-    _open(config)
-    run, config = start_run("adapt", config, out, resume)
-    if run.finished:
-        say(f"{run.folder} is finished: there is nothing to resume")
-        return
+    run: Run | None = None
+    if resume:
+        run, config = start_run("adapt", config, out, True)
+        if run.finished:
+            say(f"{run.folder} is finished: there is nothing to resume")
+            return
+    config = _located(config)
+    with reporting() as stage:
+        given = _read(config, stage)
+    if run is None:  # only now: what cannot be adapted leaves nothing behind
+        run, config = start_run("adapt", config, out, False)
     with resumable(resume_command(run.folder)), reporting() as stage:
-        policy = load_policy(folder)
-        frames = read(config.dataset, policy, config.smooth, stage("read recordings"))
-        test = None if config.test is None else read(config.test, policy, config.smooth, stage("read test recordings"))
-        learned, test = split(frames, test, config.hold_out)
-        spec = task_spec(policy.config.task)
-        simulated = _simulated(policy, folder, stage) if spec else None
-        material = Material(policy, learned, mirror_signs(spec, policy.config.action_names), simulated)
-        found = probe(policy, learned, simulated.images) if simulated else None
-        choice = _choice(config, material, found, run, stage)
+        found, choice = _probe(config, given, run, stage)
         plans = config.plans(choice.plan if choice else config.plan)
-        result = adapt(config, material, test, plans, run.checkpoints, stage)
-        stage("report")(0, 1, {})
-        save_policy(run.folder / "policy", result.policy, _recipe(config, result), _card(config, result))
+        result = adapt(config, given.material, given.test, plans, run.checkpoints, stage)
+        save_policy(run.folder / "policy", result.policy, _recipe(config, given, result), _card(config, result))
         metrics = result.metrics() | {"smoothing": config.smooth, "dataset": config.dataset, "test": config.test}
         if choice:
             metrics["auto"] = dataclasses.asdict(choice)
-        write_report(run.folder / "report.html", config, result, test, simulated, found, choice, typed_command())
+        simulated = given.material.simulated
+        write_report(run.folder / "report.html", config, result, given.test, simulated, found, choice, typed_command())
     run.write_metrics({"finished": True, **metrics})
-    _print(config, result, learned, test, choice)
+    _print(config, result, given, choice)
     say(f"policy: {run.folder / 'policy'}\nreport: {run.folder / 'report.html'}")
 
 
-def _absolute(dataset: str) -> str:
-    """The episodes behind a path are part of the last name, which no file system follows."""
-    return str(Path.cwd() / dataset)
+def _located(config: AdaptConfig) -> AdaptConfig:
+    """With absolute paths, so that the run can be resumed from anywhere."""
+    # The episodes behind a dataset's path are part of its last name, which no file system looks at.
+    dataset, test = (path and str(Path.cwd() / path) for path in (config.dataset, config.test))
+    file, colon, name = config.plan.rpartition(":") if ".toml:" in config.plan else (config.plan, "", "")
+    plan = f"{Path(file).resolve()}{colon}{name}" if ".toml" in config.plan else config.plan
+    checkpoint = config.checkpoint.resolve()
+    return dataclasses.replace(config, checkpoint=checkpoint, dataset=dataset, test=test, plan=plan)
 
 
-def _open(config: AdaptConfig) -> None:
-    """Complain about a missing dataset before a run is started."""
-    from sim2real.datasets import EpisodeDataset
+def _read(config: AdaptConfig, stage: Any) -> Given:
+    """Read everything; raises ValueError, DatasetError or CheckpointError for what cannot be adapted."""
+    folder = policy_folder(config.checkpoint)
+    policy = load_policy(folder)
+    if config.test is not None:
+        check_apart(config.dataset, config.test)
+    spec = task_spec(policy.config.task)
+    if spec is None and (config.plan == "auto" or config.overrides.cotrain):
+        what = "auto" if config.plan == "auto" else "cotrain"
+        raise ValueError(f"{what} needs simulated frames, and {policy.config.task!r} is no task here")
+    frames = read(config.dataset, policy, config.smooth, stage("read recordings"))
+    test = None if config.test is None else read(config.test, policy, config.smooth, stage("read test recordings"))
+    learned, test = split(frames, test, config.hold_out)
+    simulated = simulate(policy, folder, stage) if spec else None
+    signs = mirror_signs(spec, policy.config.action_names)
+    return Given(folder, Material(policy, learned, signs, simulated), test)
 
-    for dataset in filter(None, (config.dataset, config.test)):
-        EpisodeDataset.open(dataset)
 
-
-def _simulated(policy: Any, folder: Path, stage: Any) -> Simulated:
-    report = stage("look into the simulator")
-    return simulated_frames(policy, SIMULATED, folder, progress=lambda done, total: report(done, total, {}))
-
-
-def _choice(config: AdaptConfig, material: Material, found: Probe | None, run: Run, stage: Any) -> Choice | None:
-    if config.plan != "auto":
-        return None
-    if found is None:
-        raise ValueError(
-            f"auto needs simulated frames, and {material.policy.config.task!r} is no task here: name a plan"
-        )
+def _probe(config: AdaptConfig, given: Given, run: Run, stage: Any) -> tuple[Probe | None, Choice | None]:
+    """What the frames that are learned from look like, and for `auto` the plan that they speak for."""
+    material = given.material
+    if material.simulated is None:
+        return None, None
     size = min(config.sizes(len(material.frames))[-1], len(material.frames))
-    import numpy as np
-
     limited = dataclasses.replace(material, frames=material.frames.limited(size, np.random.default_rng(0)))
+    found = probe(material.policy, limited.frames, material.simulated)
+    if config.plan != "auto":
+        return found, None
+    plans = {name: plan if name == "gain" else config.overrides.on(plan) for name, plan in read_plans().items()}
     report = stage("choose a plan")
-    return choose(limited, found, run.checkpoints, progress=lambda done, total: report(int(done), total, {}))
+    choice = choose(limited, found, plans, run.checkpoints, progress=lambda done, total: report(done, total, {}))
+    return found, choice
 
 
-def _recipe(config: AdaptConfig, result: Adapted) -> dict[str, Any]:
+def _recipe(config: AdaptConfig, given: Given, result: Adapted) -> dict[str, Any]:
     settings = dataclasses.asdict(config) | {"checkpoint": str(config.checkpoint)}
-    return {"method": "adapt", "arm": result.metrics()["output"], "plan": result.plan, "run": settings}
+    before = read_config(given.folder).get("recipe", {})
+    kept = {name: before[name] for name in ("cameras", "randomization") if name in before}
+    plan = dataclasses.asdict(config.overrides.on(find_plan(config.plan))) if config.plan != "auto" else result.plan
+    return kept | {"method": "adapt", "arm": result.metrics()["output"], "plan": plan, "run": settings}
 
 
 def _card(config: AdaptConfig, result: Adapted) -> str:
     metrics = result.metrics()
+    judged = f"judged on {metrics['test_frames']} frames of {metrics['test_episodes']} episodes kept apart"
+    judged = judged if result.verdict else "not judged"
     lines = [
         f"# {result.policy.config.task}: arm `{metrics['output']}` of an adaptation by plan `{result.plan}`",
         "",
         f"{'Promoted' if metrics['promoted'] else 'The plan was not promoted'}: {metrics['reason']}.",
-        f"Learned from {metrics['frames']} frames of {Path(config.dataset).name}, judged on "
-        f"{metrics['test_frames']} frames of {metrics['test_episodes']} episodes that nothing was learned from.",
+        f"Learned from {metrics['frames']} frames of {Path(config.dataset).name}, {judged}.",
+        f"Figures are means over {config.seeds} seeds; these are the weights of the first.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _print(config: AdaptConfig, result: Adapted, learned: Frames, test: Frames | None, choice: Choice | None) -> None:
-    say(described("learned from", learned))
+def _print(config: AdaptConfig, result: Adapted, given: Given, choice: Choice | None) -> None:
+    say(described("to learn from", given.material.frames))
     if choice:
         say(f"auto: {choice.plan}, {choice.reason}")
-    if test is not None:
-        say(described("judged on", test))
+    if given.test is not None:
+        say(described("judged on", given.test))
     for comparison in result.comparisons:
         rows = [[arm, *(each[m] for m in METRICS)] for arm, each in comparison.estimates.items()]
-        title = f"\n{comparison.frames} frames ({comparison.episodes:g} episodes), {config.seeds} seeds"
+        title = f"\nlearned from {comparison.frames} frames ({comparison.episodes:g} episodes), {config.seeds} seeds"
         if rows:
             print_table(["arm", *METRICS], rows, title)
     metrics = result.metrics()

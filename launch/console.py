@@ -77,14 +77,26 @@ def print_rates(title: str, metrics: Mapping[str, Any]) -> None:
     console.print(table)
 
 
+_resumable = 0  # how deep
+
+
 @contextmanager
 def resumable(command: str) -> Iterator[None]:
-    """When interrupted inside, name the command that goes on, and leave with exit code 130."""
+    """When interrupted inside, name the command that goes on, and leave with exit code 130.
+
+    Of several, one inside the other, the outermost speaks: it is what the user typed.
+    """
+    global _resumable
+    _resumable += 1
     try:
         yield
     except KeyboardInterrupt:
+        if _resumable > 1:
+            raise
         say(f"\ninterrupted; what was done is saved. Go on with:\n  {command}")
         sys.exit(INTERRUPTED)
+    finally:
+        _resumable -= 1
 
 
 def typed_command() -> str:

@@ -1,9 +1,13 @@
 """`sim2real demo`: the whole mission at a small size."""
 
+import dataclasses
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from envs import make_task
 from launch.adapt import adapt_command
 from launch.console import print_rates, reporting, resumable, say, typed_command
 from launch.demo_report import write_page
@@ -15,6 +19,7 @@ from policies.distillation import DistillationConfig
 from policies.teacher import TeacherConfig
 from sim2real.datasets import EpisodeDataset
 from sim2real.datasets.tub import is_tub
+from sim2real.datasets.version2 import is_version2
 from sim2real.film import contact_sheet, film
 from sim2real.pretraining import PretrainConfig, pretrain
 from sim2real.rehearsal import Recording, record
@@ -64,12 +69,12 @@ def demo(
         seconds: length of each.
         seeds: times that every adaptation is fitted.
     """
-    if data is not None and not (data / "meta").is_dir() and not is_tub(data):
-        raise ValueError(f"{data} is neither a Donkeycar tub v2 (manifest.json) nor a LeRobot v3.0 dataset (meta/)")
     sizes = Sizes(frames, steps, episodes, recorded, seconds, seeds)
+    _claim(out, data, sizes)
     with resumable(typed_command()):
+        recordings = None if data is None else _own(out, data)  # first, so that an hour is not lost on a wrong path
         policy = _pretrain(out, sizes)
-        recordings = _recordings(out, data, sizes)
+        recordings = recordings or _record(out, sizes)
         _adapt(out, policy, recordings, sizes)
         if data is None:
             _drive(out, policy, sizes)
@@ -78,9 +83,23 @@ def demo(
     say(f"\neverything: {out}\nbegin with the page: {out / 'report.html'}")
 
 
+def _claim(out: Path, data: Path | None, sizes: Sizes) -> None:
+    """Refuse recordings that are none, and a folder in which a demo of something else was begun."""
+    if data is not None and not ((data / "meta").is_dir() or is_tub(data)):
+        what = "neither a Donkeycar tub v2 (manifest.json) nor a LeRobot v3.0 or v2.1 dataset (meta/)"
+        raise ValueError(f"{data} is {what}")
+    wanted = {"data": data and str(data.resolve()), **dataclasses.asdict(sizes)}
+    path = out / "demo.json"
+    if not path.is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(wanted, indent=2) + "\n")
+    elif json.loads(path.read_text()) != wanted:
+        raise ValueError(f"{out} has a demo of other recordings or sizes: remove it, or choose another --out")
+
+
 def _pretrain(out: Path, sizes: Sizes) -> Path:
     """1: a teacher on privileged state, and the vision policy that learns from it; its run's folder."""
-    say("1/5 pretrain in simulation")
+    say("1. pretrain in simulation")
     teacher_config = TrainConfig(TASK, TeacherConfig(steps=sizes.steps), evaluate=sizes.episodes)
     distillation = DistillationConfig(frames=sizes.frames)
     policy_config = PretrainConfig(
@@ -98,65 +117,67 @@ def _pretrain(out: Path, sizes: Sizes) -> Path:
     print_rates("vision policy, camera alone, unseen worlds", vision)
     with reporting() as stage:
         report = stage("film")
-        if not (out / "drive.mp4").is_file():
+        if not (out / "frames.png").is_file():
             policy = load_policy(run.folder / "policy")
             film(policy, out / "drive.mp4", progress=lambda done, total: report(done, total, {}))
             contact_sheet(TASK, out / "frames.png")
     return run.folder
 
 
-def _recordings(out: Path, data: Path | None, sizes: Sizes) -> Path:
+def _own(out: Path, data: Path) -> Path:
+    """The user's recordings, imported where they are not a LeRobot v3.0 dataset."""
+    say("your recordings")
+    place = out / "recordings" if is_tub(data) or is_version2(data) else data
+    if not place.is_dir():
+        import_command(data, place)
+    return _described(place)
+
+
+def _record(out: Path, sizes: Sizes) -> Path:
     """2: recordings of a camera that pretraining never saw."""
+    say("\n2. record the rehearsal car")
     place = out / "recordings"
-    if data is None:
-        say("\n2/5 record the rehearsal car")
-        if not place.is_dir():
-            with reporting() as stage:
-                report = stage("record")
-                settings = Recording(sizes.recorded, sizes.seconds)
-                record(place, settings, lambda done, total: report(done, total, {}))
-    elif (data / "meta").is_dir():
-        say("\n2/5 your recordings")
-        place = data
-    else:
-        say("\n2/5 import your recordings")
-        if not place.is_dir():
-            import_command(data, place)
+    if not place.is_dir():
+        with reporting() as stage:
+            report = stage("record")
+            settings = Recording(sizes.recorded, sizes.seconds)
+            record(place, settings, lambda done, total: report(done, total, {}))
+    return _described(place)
+
+
+def _described(place: Path) -> Path:
     opened = EpisodeDataset.open(place)
+    opened.camera(next(iter(make_task(TASK).spec.cameras)))
     say(f"{place}: {len(opened)} episodes, {opened.frames} frames")
     return place
 
 
 def _adapt(out: Path, policy: Path, recordings: Path, sizes: Sizes) -> None:
-    say("\n3/5 adapt, beside the control arms")
+    say("\n3. adapt, beside the control arms")
     settings = AdaptConfig(policy, str(recordings), seeds=sizes.seeds)
     adapt_command(settings, out / "adapted", resume=(out / "adapted" / "config.json").is_file())
 
 
 def _drive(out: Path, policy: Path, sizes: Sizes) -> None:
-    say("\n4/5 drive the rehearsal car, before and after")
+    say("\n4. drive the rehearsal car, before and after")
     if (out / "driven" / "metrics.json").is_file():
         say(f"{out / 'driven'} is finished")
         return
-    _discard(out / "driven")
+    shutil.rmtree(out / "driven", ignore_errors=True)  # quicker to do again than to resume
     evaluate(EvaluateConfig(policy, out / "adapted", on="rehearsal", episodes=sizes.episodes), out / "driven")
 
 
 def _replay(out: Path, recordings: Path) -> None:
-    say("\n5/5 replay a recorded episode through the policy")
-    lengths = EpisodeDataset.open(recordings).lengths
-    middle = int(lengths.argsort()[len(lengths) // 2])
+    say("\n5. replay a recorded episode through the policy")
+    opened = EpisodeDataset.open(recordings)
+    apart = json.loads((out / "adapted" / "metrics.json").read_text())["judged_on"] or [0]
+    # Of those that nothing was learned from, one of middle length.
+    middle = sorted(apart, key=lambda k: opened.lengths[k])[len(apart) // 2]
     if (out / "replay" / "metrics.json").is_file():
         say(f"{out / 'replay'} is finished")
         return
-    _discard(out / "replay")
+    shutil.rmtree(out / "replay", ignore_errors=True)
     replay(ReplayConfig(str(recordings), str(middle), checkpoint=out / "adapted"), out / "replay")
-
-
-def _discard(folder: Path) -> None:
-    """What an interrupted start left, of work that is quicker to do again than to resume."""
-    for path in sorted(folder.rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
 
 
 def _start(command: str, config: Any, folder: Path) -> tuple[Run, Any]:

@@ -23,8 +23,13 @@ def write_page(path: Path, out: Path, recordings: Path, command: str) -> None:
         report.table(["driving in unseen simulated worlds", "success"], rows=rates)
     _picture(report, out / "frames.png", "What the policy saw while it was pretrained.")
     report.heading("Adapted to the recordings")
-    rows = [[arm, *(Estimate(**each["test"][m]) for m in METRICS)] for arm, each in adapted["arms"].items()]
-    note = f"Judged on {adapted['test_episodes']} episodes that nothing was learned from. {INTERVAL_NOTE} {METRIC_NOTE}"
+    figures = {arm: each["test"] for arm, each in adapted["arms"].items()}
+    rows = [
+        [arm, *(Estimate(**f[m]) if f[m]["value"] is not None else None for m in METRICS)] for arm, f in figures.items()
+    ]
+    smoothing = f"People's actions averaged over ± {adapted['smoothing']:g} s."
+    judged = f"Judged on {adapted['test_episodes']} episodes that nothing was learned from."
+    note = " ".join((smoothing, judged, INTERVAL_NOTE, METRIC_NOTE))
     report.table(["arm", *METRICS], rows, note)
     if (out / "driven" / "metrics.json").is_file():
         _driven(report, _metrics(out / "driven"))

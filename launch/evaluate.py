@@ -1,17 +1,19 @@
 """`sim2real evaluate`: how a policy fares."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
+from envs import Camera
 from envs.renderer import available_device
 from launch.checkpoints import policy_folder
 from launch.console import print_rates, reporting, say
 from launch.tables import print_table
 from policies import Policy, load_policy
+from sim2real.cameras import recipe_cameras
 from sim2real.evaluation import TEST_SEED, Episodes, evaluate_in_simulation
 from sim2real.film import film
 from sim2real.frames import SMOOTHING
@@ -104,7 +106,7 @@ def evaluate(
     run, config = start_run("evaluate", config, out, resume=False)
     with reporting() as stage:
         report = stage("evaluate")
-        found = _drive(config, policies, lambda done, total: report(done, total, {}))
+        found = _drive(config, policies, folders, lambda done, total: report(done, total, {}))
     where = WHERE[config.on] + (f" ({config.randomization})" if config.on == "sim" else "")
     metrics = found[0].summary()
     if config.against is None:
@@ -116,11 +118,13 @@ def evaluate(
         _print_difference(difference)
     run.write_metrics({"finished": True, "on": config.on, **metrics})
     if config.video is not None:
-        _film(config, policies[0], config.video)
+        _film(config, policies[0], recipe_cameras(folders[0]), config.video)
     say(f"run: {run.folder}")
 
 
-def _drive(config: EvaluateConfig, policies: Sequence[Policy], progress: Progress) -> list[Episodes]:
+def _drive(
+    config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path], progress: Progress
+) -> list[Episodes]:
     """Episodes of each policy, of the same seeds."""
     if config.on == "rehearsal":
         return evaluate_on_rehearsal(policies, config.episodes, config.seed, progress, device=config.device)
@@ -140,6 +144,7 @@ def _drive(config: EvaluateConfig, policies: Sequence[Policy], progress: Progres
                 randomization=load_randomization(policy.config.task, config.randomization),
                 first_seed=config.seed,
                 image_size=preprocessing.size,
+                cameras=recipe_cameras(folders[k]),
                 device=config.device,
                 progress=report,
             )
@@ -164,7 +169,7 @@ def _print_difference(difference: RateDifference) -> None:
     say(f"exact McNemar test: p = {difference.p_value:.2g}")
 
 
-def _film(config: EvaluateConfig, policy: Policy, path: Path) -> None:
+def _film(config: EvaluateConfig, policy: Policy, cameras: Mapping[str, Camera], path: Path) -> None:
     with reporting() as stage:
         report = stage("film")
         film(
@@ -172,6 +177,7 @@ def _film(config: EvaluateConfig, policy: Policy, path: Path) -> None:
             seconds=config.seconds,
             randomization=load_randomization(policy.config.task, config.randomization),
             first_seed=config.seed,
+            cameras=cameras,
             progress=lambda done, total: report(done, total, {}),
         )
     say(f"video: {path}")

@@ -7,8 +7,8 @@ import tyro
 
 from launch.console import reporting, resumable, resume_command, say, typed_command
 from launch.tables import print_table
+from launch.transfer import check_apart
 from sim2real.agreement import METRICS
-from sim2real.datasets import EpisodeDataset
 from sim2real.plots import curve_plot
 from sim2real.report import INTERVAL_NOTE, METRIC_NOTE, Report
 from sim2real.runs import start_run
@@ -27,15 +27,15 @@ def ladder_command(
 
     Example: sim2real ladder datasets/track_1 datasets/track_2 --out runs/ladder
     """
-    for dataset in (config.dataset, config.test):
-        EpisodeDataset.open(dataset)
+    check_apart(config.dataset, config.test)
+    config.check()
     run, config = start_run("ladder", config, out, resume)
     with resumable(resume_command(run.folder)), reporting() as stage:
         rungs = climb(config, run.folder, stage)
-    run.write_metrics({"finished": True, **summary(rungs)})
+    run.write_metrics({"finished": True, "smoothing": config.smooth, "rungs": summary(rungs)})
     rows = [row for rung in rungs for row in _rows(rung)]
     print_table(HEADER, rows)
-    say(INTERVAL_NOTE)
+    say(f"People's actions averaged over ± {config.smooth:g} s. {INTERVAL_NOTE}")
     _write(run.folder / "report.html", config, rungs, rows)
     say(f"report: {run.folder / 'report.html'}")
 

@@ -7,16 +7,17 @@ from typing import Annotated, Any
 import tyro
 
 from launch.checkpoints import policy_folder
-from launch.console import reporting, say
+from launch.console import reporting, say, typed_command
 from launch.tables import print_table
-from launch.transfer import described, read
+from launch.transfer import described, read, simulate
 from policies import load_policy
 from sim2real.agreement import METRICS
 from sim2real.frames import SMOOTHING
+from sim2real.offline import plain
 from sim2real.runs import start_run
+from sim2real.transfer.adapt_report import write_probe_report
 from sim2real.transfer.plans import PARTS
 from sim2real.transfer.probe import probe
-from sim2real.transfer.simulated import simulated_frames
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +35,12 @@ class ProbeConfig:
     dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
     smooth: float = SMOOTHING
     simulated: int = 960
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.smooth <= 5:
+            raise ValueError(f"smooth must be in 0…5 s, not {self.smooth}")
+        if self.simulated < 100:
+            raise ValueError(f"simulated must be at least 100 frames, not {self.simulated}")
 
     @property
     def task(self) -> str:
@@ -53,17 +60,16 @@ def probe_command(
     policy = load_policy(folder)
     with reporting() as stage:
         frames = read(config.dataset, policy, config.smooth, stage("read recordings"))
-        report = stage("look into the simulator")
-        simulated = simulated_frames(
-            policy, config.simulated, folder, progress=lambda done, total: report(done, total, {})
-        )
-        found = probe(policy, frames, simulated.images)
+        simulated = simulate(policy, folder, stage, config.simulated)
+        found = probe(policy, frames, simulated)
     run, _ = start_run("probe", config, out, resume=False)
-    run.write_metrics({"finished": True, **dataclasses.asdict(found)})
+    figures = dataclasses.asdict(found) | {"zero_shot": plain(found.zero_shot), "smoothing": config.smooth}
+    run.write_metrics({"finished": True, **figures})
+    write_probe_report(run.folder / "report.html", config.dataset, found, frames, simulated, typed_command())
     say(described(config.dataset, frames))
     rows: list[list[Any]] = [[name, found.zero_shot[name]] for name in METRICS]
     print_table(["zero-shot", "value [95 % interval]"], rows)
     rows = [[part, found.shift.get(part), found.usual.get(part), found.gradients[part]] for part in PARTS]
     print_table(["part", "shift", "among simulated", "relative gradient"], rows)
     say("Shift: distance of a channel's mean between simulated and recorded frames, in its standard deviations.")
-    say(f"recommended: {found.recommended} ({found.reason})\nrun: {run.folder}")
+    say(f"recommended: {found.recommended} ({found.reason})\nreport: {run.folder / 'report.html'}")

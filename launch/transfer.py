@@ -1,11 +1,16 @@
-"""What `adapt` and `probe` share: reading a policy and recordings."""
+"""What `adapt`, `probe` and `ladder` share: reading a policy and recordings."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from launch.console import Report, say
 from policies.policy import Policy
-from sim2real.datasets import EpisodeDataset
+from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.frames import Frames, read_frames
+from sim2real.transfer.fit import Simulated
+from sim2real.transfer.simulated import simulated_frames
+
+SIMULATED = 480  # frames, to compare recordings with
 
 
 def read(dataset: str, policy: Policy, smooth: float, report: Report) -> Frames:
@@ -17,12 +22,22 @@ def read(dataset: str, policy: Policy, smooth: float, report: Report) -> Frames:
     return frames
 
 
+def check_apart(learned: str, judged: str) -> None:
+    """Raise DatasetError if episodes that are learned from would be judged by, too."""
+    ours, theirs = EpisodeDataset.open(learned), EpisodeDataset.open(judged)
+    both = sorted(set(ours.indices.tolist()) & set(theirs.indices.tolist()))
+    if ours.root.resolve() == theirs.root.resolve() and both:
+        which = ", ".join(map(str, both[:5])) + (", …" if len(both) > 5 else "")
+        raise DatasetError(f"episodes {which} of {ours.root} would be both learned from and judged by: choose others")
+
+
+def simulate(policy: Policy, folder: Path, stage: Callable[[str], Report], count: int = SIMULATED) -> Simulated:
+    """Frames of the worlds that a policy was pretrained in."""
+    report = stage("look into the simulator")
+    return simulated_frames(policy, count, folder, progress=lambda done, total: report(done, total, {}))
+
+
 def described(name: str, frames: Frames) -> str:
     """A dataset in one line."""
     smoothed = f"actions averaged ± {frames.smoothing:g} s" if frames.smoothing else "actions as they were given"
     return f"{name}: {len(frames)} frames, {len(frames.episodes)} episodes, {smoothed}"
-
-
-def short(dataset: str) -> str:
-    """A dataset's name without its folder."""
-    return Path(dataset).name

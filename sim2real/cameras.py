@@ -6,6 +6,7 @@ from pathlib import Path
 from envs import Camera
 from envs.batch_env import with_cameras
 from envs.task import TaskSpec
+from policies.checkpoint import read_config
 
 
 def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:
@@ -21,3 +22,9 @@ def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:
     cameras = {next(iter(spec.cameras)): camera}
     with_cameras(spec, cameras)
     return cameras
+
+
+def recipe_cameras(checkpoint: Path | None) -> dict[str, Camera]:
+    """The cameras that a policy was pretrained through, where they were not its task's own; raises CheckpointError."""
+    recipe = read_config(checkpoint).get("recipe", {}) if checkpoint else {}
+    return {name: Camera.from_dict(values) for name, values in recipe.get("cameras", {}).items()}

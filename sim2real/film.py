@@ -1,6 +1,6 @@
 """Films of a policy driving in simulation, and contact sheets of what its camera sees."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import cv2
@@ -23,11 +23,13 @@ def film(
     seconds: float = 15.0,
     randomization: Randomization | str = "default",
     first_seed: int = TEST_SEED,
+    cameras: Mapping[str, Camera] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
     """Film a policy in the first worlds of its test episodes, from outside and through its own eye.
 
     Args:
+        cameras: as in BatchEnv.
         progress: called with (frames done, frames in all).
 
     Returns:
@@ -43,6 +45,7 @@ def film(
         randomization=randomization,
         observations=("state", config.preprocessing.key),
         image_size=config.preprocessing.size,
+        cameras=cameras,
     )
     try:
         total = round(seconds / env.task.spec.control_dt)

@@ -90,8 +90,8 @@ def read_frames(
     A frame whose image is damaged is left out and counted.
 
     Raises:
-        DatasetError: no such camera (those there are, are listed), no action of the policy's, an action that is not
-            finite, or not one frame that can be read.
+        DatasetError: no such camera (those there are, are listed), no such action as the policy's first, an action that
+            is not finite, or not one frame that can be read.
     """
     camera = dataset.camera(config.preprocessing.camera)
     columns = _columns(dataset, config.action_names)
@@ -131,8 +131,8 @@ def _columns(dataset: EpisodeDataset, wanted: tuple[str, ...]) -> dict[int, int]
     feature = dataset.features.get("action")
     names = [] if feature is None else list(feature.names or [])
     found = {j: names.index(name) for j, name in enumerate(wanted) if name in names}
-    if not found:
-        what = f"has no action named {' or '.join(wanted)}; its actions: {', '.join(names) or 'without names'}"
+    if 0 not in found:  # the one by which everything is judged
+        what = f"has no action named {wanted[0]}; its actions: {', '.join(names) or 'without names'}"
         raise DatasetError(f"{dataset.root} {what}")
     return found
 

@@ -2,25 +2,25 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from policies.policy import Policy
-from sim2real.agreement import METRICS, Agreement, Estimate
+from sim2real.agreement import Agreement, Estimate
 from sim2real.frames import Frames
-from sim2real.offline import predict
+from sim2real.offline import plain, predict
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
 from sim2real.transfer.folds import held_out
 from sim2real.transfer.gate import Verdict, judge
-from sim2real.transfer.jobs import WORKERS, Job, run_jobs
+from sim2real.transfer.jobs import Job, run_jobs, side_by_side
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import TransferPlan, find_plan
 
-SPLIT = "test"
+CONTROLS, SPLIT = ("gain", "scratch"), "test"
 Stage = Callable[[str], Callable[[float, int, Mapping[str, float]], None]]
 
 
@@ -47,7 +47,7 @@ class Adapted:
     """What came of it.
 
     Attributes:
-        policy: the one to use, which is the plan's only if the gate promoted it.
+        policy: the one to use, which is the plan's only if the gate promoted it; of several seeds, the first one's.
         plan: name of the plan.
         verdict: of the gate; None where nothing could be held out.
         comparisons: by number of frames, the last is the main one.
@@ -72,6 +72,7 @@ class Adapted:
             "episodes": main.episodes,
             "test_frames": len(self.agreement) if self.agreement else 0,
             "test_episodes": len(self.agreement.episodes) if self.agreement else 0,
+            "judged_on": self.agreement.episodes.tolist() if self.agreement else [],
             "arms": _arms(main),
             "updates": main.updates,
             "against": {arm: d.to_dict() for arm, d in self.verdict.against.items()} if self.verdict else {},
@@ -100,8 +101,7 @@ def adapt(
         plans: the plan first, then further arms.
         folder: where fits are kept.
     """
-    controls = [Overrides(updates=config.overrides.updates).on(find_plan(name)) for name in ("gain", "scratch")]
-    arms = {plan.name: plan for plan in controls} | {plan.name: config.overrides.on(plan) for plan in plans}
+    arms = arms_of(config, plans)
     sizes = config.sizes(len(material.frames))
     materials, jobs = {}, []
     for size in dict.fromkeys(min(size, len(material.frames)) for size in sizes):
@@ -112,7 +112,7 @@ def adapt(
     report = stage("fit")
     fitted = run_jobs(jobs, folder, lambda done, total: report(round(done, 2), total, {}))
     agreement = None if test is None else Agreement(test.actions[:, 0], test.episode)
-    comparisons = _compare(config, list(arms), materials, fitted, test, agreement, stage("compare"))
+    comparisons = _compare(config, arms, materials, fitted, test, agreement, stage("compare"))
     main = min(sizes[-1], len(material.frames))
     verdict = judge(agreement, comparisons[-1].predictions, plans[0].name) if agreement else None
     arm = verdict.arm if verdict else "gain"
@@ -124,16 +124,7 @@ def _compare(config, arms, materials, fitted, test, agreement, report) -> list[C
     """The arms at each number of frames, on the test frames."""
     outputs: dict[str, np.ndarray] = {}
     if test is not None:
-        policy = next(iter(materials.values())).policy
-        outputs["zero-shot"] = predict(policy, test.images)[:, 0]
-        others = [name for name in fitted if not name.startswith("gain-")]
-        with ThreadPoolExecutor(WORKERS) as pool:
-            found = pool.map(lambda name: predict(fitted[name].policy, test.images)[:, 0], others)
-            for k, (name, values) in enumerate(zip(others, found, strict=True)):
-                outputs[name] = values
-                report(k + 1, len(others), {})
-        for name in set(fitted) - set(others):
-            outputs[name] = _rescaled(outputs["zero-shot"], policy, fitted[name].policy)
+        outputs = _outputs(arms, materials, fitted, test, report)
     comparisons = []
     for size in dict.fromkeys(size for size, _ in materials):
         parts = [materials[size, seed].frames for seed in range(config.seeds)]
@@ -154,6 +145,26 @@ def _compare(config, arms, materials, fitted, test, agreement, report) -> list[C
     return comparisons
 
 
+def _outputs(arms, materials, fitted, test, report) -> dict[str, np.ndarray]:
+    """Fit -> (n,) first action on the test frames, and "zero-shot"."""
+    policy = next(iter(materials.values())).policy
+    outputs = {"zero-shot": predict(policy, test.images)[:, 0]}
+    still = {f"{arm}-{size}-{seed}" for arm, plan in arms.items() if not plan.trained for size, seed in materials}
+    for name in still:
+        outputs[name] = _rescaled(outputs["zero-shot"], policy, fitted[name].policy)
+    others = [name for name in fitted if name not in still]
+    work = {name: partial(predict, fitted[name].policy, test.images) for name in others}
+    done = side_by_side(work, lambda: report(0, len(others), {}))
+    report(len(others), len(others), {})
+    return outputs | {name: values[:, 0] for name, values in done.items()}
+
+
+def arms_of(config: AdaptConfig, plans: list[TransferPlan]) -> dict[str, TransferPlan]:
+    """The arms that are fitted, by name: the plan and further ones with the run's settings, then the controls."""
+    controls = [Overrides(updates=config.overrides.updates).on(find_plan(name)) for name in CONTROLS]
+    return {plan.name: config.overrides.on(plan) for plan in plans} | {plan.name: plan for plan in controls}
+
+
 def _rescaled(predicted: np.ndarray, policy: Policy, scaled: Policy) -> np.ndarray:
     """What a policy with another gain folded in gives, from what it gave before: no image is looked at again."""
     before, after = policy.heads.action, scaled.heads.action
@@ -162,7 +173,4 @@ def _rescaled(predicted: np.ndarray, policy: Policy, scaled: Policy) -> np.ndarr
 
 
 def _arms(comparison: Comparison) -> dict[str, Any]:
-    return {
-        arm: {SPLIT: {metric: estimates[metric].to_dict() for metric in METRICS}}
-        for arm, estimates in comparison.estimates.items()
-    }
+    return {arm: {SPLIT: plain(estimates)} for arm, estimates in comparison.estimates.items()}

@@ -78,7 +78,7 @@ class AdaptConfig:
     arms: str | None = None
     seeds: int = 3
     smooth: float = SMOOTHING
-    hold_out: float = 0.25
+    hold_out: float = 0.3
     overrides: Annotated[Overrides, tyro.conf.arg(name="")] = field(default_factory=Overrides)
 
     def __post_init__(self) -> None:
@@ -113,7 +113,10 @@ class AdaptConfig:
     def plans(self, auto: str) -> list[TransferPlan]:
         """The plan first, `auto` standing for what it chose, then further arms; raises ValueError for unknown ones."""
         names = [auto if self.plan == "auto" else self.plan, *(self.arms.split(",") if self.arms else [])]
-        plans = {plan.name: plan for plan in (find_plan(name.strip()) for name in names)}
-        if "zero-shot" in plans:
-            raise ValueError("zero-shot is always reported: it is no plan")
-        return list(plans.values())
+        plans = [find_plan(name.strip()) for name in names]
+        twice = [plan.name for k, plan in enumerate(plans) if plan.name in [other.name for other in plans[:k]]]
+        if twice and self.plan != "auto":
+            raise ValueError(f"{twice[0]!r} is named twice among the plans")
+        if self.overrides.rates is not None and plans[0].name in ("gain", "scratch"):
+            raise ValueError(f"{plans[0].name} is a control, which trains what it always trains: --rates is for plans")
+        return list({plan.name: plan for plan in plans}.values())

@@ -7,6 +7,7 @@ import numpy as np
 
 from sim2real.agreement import METRICS
 from sim2real.frames import Frames
+from sim2real.offline import worst_rows
 from sim2real.plots import bars_plot, curve_plot, intervals_plot, scatter_plot
 from sim2real.report import INTERVAL_NOTE, METRIC_NOTE, Report
 from sim2real.transfer.adapt import Adapted
@@ -18,6 +19,7 @@ from sim2real.transfer.probe import Probe
 from sim2real.video import enlarge, grid
 
 SHOWN = 8  # pictures in a row
+APART = 20  # frames between pictures of one episode
 
 
 def write_report(
@@ -62,12 +64,11 @@ def write_report(
     if found is not None:
         _probe(report, found)
     if simulated is not None and test is not None:
-        report.heading("What the camera sees")
-        report.picture(_row(simulated.images), "Simulated frames, as the network sees them.")
-        report.picture(_row(test.images), "Recorded frames.")
+        _cameras(report, simulated, test)
     report.heading("How this was made")
+    judged = "nothing" if test is None else config.test or "held-out episodes of the same"
     settings = {"seeds of every fit": config.seeds, "actions averaged over": f"± {config.smooth:g} s"}
-    settings |= {"learned from": config.dataset, "judged on": config.test or "held-out episodes of the same"}
+    settings |= {"learned from": config.dataset, "judged on": judged}
     report.provenance(command, 0, **settings).write(path)
 
 
@@ -77,22 +78,34 @@ def _pictures(report: Report, result: Adapted, test: Frames) -> None:
     report.heading(f"The output, arm {output}")
     report.figure(scatter_plot(actual, predicted), "What people did against what the policy would have done.")
     error = np.abs(predicted - actual)
-    worst = _apart(np.argsort(-np.nan_to_num(error)), test)
-    typical = _apart(np.argsort(np.abs(error - np.nanmedian(error))), test)
+    worst, typical = (
+        worst_rows(np.nan_to_num(badness), test.episode, test.row, SHOWN, APART)
+        for badness in (error, -np.abs(error - np.nanmedian(error)))
+    )
     for rows, caption in ((worst, "Worst frames"), (typical, "Typical frames")):
         report.text(f"{caption}: what people did, and what the policy would have done.")
         report.pictures((test.images[k], f"{actual[k]:+.2f}, policy {predicted[k]:+.2f}") for k in rows)
 
 
-def _apart(order: np.ndarray, test: Frames, count: int = SHOWN) -> list[int]:
-    """The first of the order that are not neighbours."""
-    chosen: list[int] = []
-    for k in order:
-        if all(test.episode[k] != test.episode[j] or abs(test.row[k] - test.row[j]) > 20 for j in chosen):
-            chosen.append(int(k))
-        if len(chosen) == count:
-            break
-    return chosen
+def write_probe_report(
+    path: Path, dataset: str, found: Probe, frames: Frames, simulated: Simulated, command: str
+) -> None:
+    """Write `report.html` of a probe alone."""
+    report = Report(
+        f"How {Path(dataset).name} looks to the policy", f"{found.frames} frames, {found.episodes} episodes"
+    )
+    report.text(f"Recommended: {found.recommended}, as {found.reason}.", lead=True)
+    report.table(["zero-shot", "value"], [[m, found.zero_shot[m]] for m in METRICS], f"{INTERVAL_NOTE} {METRIC_NOTE}")
+    _probe(report, found)
+    _cameras(report, simulated, frames)
+    settings = {"actions averaged over": f"± {frames.smoothing:g} s", "recordings": dataset}
+    report.provenance(command, 0, **settings).write(path)
+
+
+def _cameras(report: Report, simulated: Simulated, frames: Frames) -> None:
+    report.heading("What the camera sees")
+    report.picture(_row(simulated.images), "Simulated frames, as the network sees them.")
+    report.picture(_row(frames.images), "Recorded frames.")
 
 
 def _probe(report: Report, found: Probe) -> None:

@@ -1,7 +1,7 @@
 """`auto`: which plan, by cross-validation over episodes among those that the amount of data makes plausible."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from sim2real.transfer.folds import folds
 from sim2real.transfer.gate import METRIC
 from sim2real.transfer.jobs import Job, run_jobs
 from sim2real.transfer.learn import FOLDS, Material
-from sim2real.transfer.plans import find_plan
+from sim2real.transfer.plans import TransferPlan
 from sim2real.transfer.probe import Probe, plausible
 
 
@@ -30,6 +30,7 @@ class Choice:
 def choose(
     material: Material,
     found: Probe,
+    plans: Mapping[str, TransferPlan],
     folder: Path,
     seed: int = 0,
     progress: Callable[[float, int], None] = lambda done, total: None,
@@ -39,18 +40,18 @@ def choose(
     With a single episode nothing can be left out: the probe's recommendation stands.
 
     Args:
+        plans: by name, those that may be tried.
         folder: where fits are kept.
     """
     frames = material.frames
     if len(frames.episodes) < 2:
         return Choice(found.recommended, f"one episode, no cross-validation: {found.reason}", {})
     groups = folds(frames, FOLDS, seed)
-    names = plausible(len(frames), found.zero_shot["correlation"].value)
-    jobs = [
-        Job(f"auto-{name}-{k}", _without(material, frames, group), find_plan(name), seed)
-        for name in names
-        for k, group in enumerate(groups)
+    names = [
+        name for name in plausible(len(frames), found.shift, found.zero_shot["correlation"].value) if name in plans
     ]
+    rest = [_without(material, frames, group) for group in groups]
+    jobs = [Job(f"auto-{name}-{k}", part, plans[name], seed) for name in names for k, part in enumerate(rest)]
     fitted = run_jobs(jobs, folder, progress)
     agreement = Agreement(frames.actions[:, 0], frames.episode)
     errors = {}

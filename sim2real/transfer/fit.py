@@ -25,10 +25,11 @@ _DRAWING = threading.Lock()  # torch draws initial weights from one generator th
 
 @dataclass(frozen=True)
 class Simulated:
-    """Simulated frames for co-training: images (m, h, w, 3) uint8 and what the pretrained policy answers, (m, A)."""
+    """Simulated frames: images (m, h, w, 3) uint8, what the pretrained policy answers (m, A), and their worlds (m,)."""
 
     images: np.ndarray
     actions: np.ndarray
+    world: np.ndarray
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Fitted:
     Attributes:
         policy: ready to act.
         update: that it is from; 0: no change was better than any.
-        errors: update -> mean absolute error on the validation frames; empty without any.
+        errors: update -> mean absolute error of the first action on the validation frames; empty without any.
     """
 
     policy: Policy
@@ -46,11 +47,15 @@ class Fitted:
     errors: dict[int, float] = field(default_factory=dict)
 
 
-def prepare(policy: Policy, plan: TransferPlan, frames: Frames, seed: int) -> Policy:
-    """A copy to be trained: the gain that fits folded in, then the plan's parts drawn anew and the rest frozen."""
+def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
+    """A copy to be trained: the plan's parts drawn anew, and all but the plan's frozen.
+
+    Args:
+        scaled: the policy with the gain that fits folded in.
+    """
+    model = copy.deepcopy(scaled)
     with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = copy.deepcopy(policy) if "head" in plan.reset else with_gain(policy, frames)
         model.encoder.reset_stages(*(part for part in plan.reset if part != "head"))
         if "head" in plan.reset:
             reset_parameters(model.heads)
@@ -94,10 +99,12 @@ def fit(
         )
     if plan.cotrain and simulated is None:
         raise ValueError(f"plan {plan.name!r} mixes in simulated frames, and there are none")
-    model = prepare(policy, plan, frames, seed)
+    scaled = with_gain(policy, frames)
+    model = prepare(scaled, plan, seed)
     if not plan.trained:
         return Fitted(model.eval(), 0)
-    batches = _Batches(model, plan, frames, signs, simulated, cache, np.random.default_rng([seed, 1]))
+    batches = _Batches(model, plan, cache, np.random.default_rng([seed, 1]))
+    batches.fill(*_labelled(frames, scaled, plan, signs), *_answered(simulated, policy, scaled, plan))
     learner = _Learner(model, plan)
     checked = None if validation is None else batches.outputs(validation.images)
     total = plan.steps(len(frames)) if schedule is None else schedule
@@ -108,7 +115,7 @@ def fit(
         nonlocal best
         if validation is None or checked is None:
             return
-        error = _error(learner.average, checked, batches.after, validation.actions)
+        error = _error(learner.average, checked, batches.after, plan.frozen_until, validation.actions[:, 0])
         if error < min(result.errors.values(), default=np.inf):
             best, result.update = copy.deepcopy(learner.average.state_dict()), update
         result.errors[update] = error
@@ -129,25 +136,40 @@ def fit(
     return result
 
 
+Labelled = tuple[np.ndarray, np.ndarray]  # images (n, h, w, 3), actions (n, A)
+
+
+def _labelled(frames: Frames, scaled: Policy, plan: TransferPlan, signs: np.ndarray | None) -> Labelled:
+    """The recorded frames, and their mirror images where the plan wants them."""
+    if not plan.mirror or signs is None:
+        return frames.images, frames.actions
+    # The car pulls the same way in the mirror: labels are reflected about the fitted offset.
+    turned = mirrored_actions(frames.actions, signs, scaled.heads.action.offset.cpu().numpy())
+    return np.concatenate([frames.images, mirrored(frames.images)]), np.concatenate([frames.actions, turned])
+
+
+def _answered(simulated: Simulated | None, policy: Policy, scaled: Policy, plan: TransferPlan) -> Labelled | tuple[()]:
+    """Simulated frames to mix in, with the policy's own answers in the scale of the recordings."""
+    if simulated is None or not plan.cotrain:
+        return ()
+    before, after = policy.heads.action, scaled.heads.action
+    gain, old, new = (value.cpu().numpy() for value in (after.gain / before.gain, before.offset, after.offset))
+    return simulated.images, (gain * (simulated.actions - old) + new).astype(np.float32)
+
+
 class _Batches:
     """Batches of images, or of what the frozen stages made of them, with labels."""
 
-    def __init__(self, model, plan, frames, signs, simulated, cache, random) -> None:
+    def __init__(self, model: Policy, plan: TransferPlan, cache: bool, random: np.random.Generator) -> None:
         self._model, self._plan, self._random = model, plan, random
-        images, actions = frames.images, frames.actions
-        if plan.mirror and signs is not None:
-            # The car pulls the same way in the mirror: labels are reflected about the fitted offset.
-            offset = model.heads.action.offset.cpu().numpy()
-            images = np.concatenate([images, mirrored(images)])
-            actions = np.concatenate([actions, mirrored_actions(actions, signs, offset)])
-        self._real = len(images)
-        if simulated is not None and plan.cotrain:
-            images = np.concatenate([images, simulated.images])
-            gain, offset = (value.cpu().numpy() for value in (model.heads.action.gain, model.heads.action.offset))
-            actions = np.concatenate([actions, simulated.actions * gain + offset])
-        self._actions = torch.from_numpy(actions)
         self.after = plan.frozen_until if cache and not plan.augment else None
-        self._inputs = self.outputs(images)
+
+    def fill(self, images: np.ndarray, actions: np.ndarray, *simulated: np.ndarray) -> None:
+        """Recorded images and actions, and maybe simulated ones to draw from beside them."""
+        self._real = len(images)
+        if simulated:
+            images, actions = np.concatenate([images, simulated[0]]), np.concatenate([actions, simulated[1]])
+        self._inputs, self._actions = self.outputs(images), torch.from_numpy(actions)
 
     def outputs(self, images: np.ndarray) -> Tensor:
         """Images as they are, or as the frozen stages see them."""
@@ -207,7 +229,6 @@ class _Learner:
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["rate"]
         # Heads for labels that recordings do not have are not run: they could not learn.
-        # Heads for labels that recordings do not have are not run: they could not learn.
         given = {"action": _forward(self.model, inputs, after, plan.frozen_until)}
         loss, _ = multi_task_loss(given, {"action": actions}, {"action": 1.0})
         self._optimizer.zero_grad(set_to_none=True)
@@ -235,10 +256,11 @@ def _forward(model: Policy, inputs: Tensor, after: str | None, frozen: str | Non
         return model.heads.action(model.heads.trunk(features), None)
 
 
-def _error(model: Policy, inputs: Tensor, after: str | None, actions: np.ndarray) -> float:
+def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None, actual: np.ndarray) -> float:
+    """Of the first action (n,), by which everything is judged."""
     with torch.inference_mode():
-        outputs = torch.cat([_forward(model, part, after, None) for part in inputs.split(512)])
-    return float(np.nanmean(np.abs(outputs.clamp(-1, 1).cpu().numpy() - actions)))
+        outputs = torch.cat([_forward(model, part, after, frozen)[:, 0] for part in inputs.split(512)])
+    return float(np.nanmean(np.abs(outputs.clamp(-1, 1).cpu().numpy() - actual)))
 
 
 def _parameters(model: Policy, part: str) -> Iterator[nn.Parameter]:

@@ -33,7 +33,7 @@ def held_out(frames: Frames, share: float, seed: int = 0) -> tuple[Frames, Frame
     taken, left = [], share * len(frames)
     for k in np.random.default_rng(seed).permutation(len(names)):
         # An episode that overshoots by more than it lacks is left where it is.
-        if sizes[k] <= 1.5 * left:
+        if sizes[k] <= 1.5 * left and len(taken) < len(names) - 1:
             taken.append(names[k])
             left -= sizes[k]
     taken = taken or [names[np.argmin(sizes)]]

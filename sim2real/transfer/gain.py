@@ -17,7 +17,7 @@ def estimate_gain(predicted: np.ndarray, actual: np.ndarray, independent: float 
     """The most probable gain and offset from predicted (n,) to actual (n,), which is NaN where unknown.
 
     Bayesian linear regression with a prior of 1 ± 0.35 and 0 ± 0.05, so that a few frames, or frames of a straight,
-    do not turn the scale (Bishop 2006, eq. 3.53).
+    do not turn the scale (Bishop 2006, eq. 3.50).
 
     Args:
         independent: share of the frames that count as independent; smoothed and neighbouring frames are alike.

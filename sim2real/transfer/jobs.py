@@ -2,10 +2,12 @@
 
 import shutil
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -15,6 +17,7 @@ from sim2real.transfer.fit import Fitted
 from sim2real.transfer.learn import Material, learn
 from sim2real.transfer.plans import TransferPlan
 
+Result = TypeVar("Result")
 WORKERS = 2  # as torch's threads wait for each other, two fits on one thread each beat one on two
 
 
@@ -44,7 +47,10 @@ def run_jobs(
     Raises:
         KeyboardInterrupt: after the fits under way have stopped; those that are done are kept.
     """
-    jobs, share, stopped = list(jobs), {}, threading.Event()
+    jobs, stopped = list(jobs), threading.Event()
+    # Read here and not by the workers: building a policy draws from the generator that a fit beside it may have seeded.
+    results = {job.name: kept for job in jobs if (kept := _kept(folder / job.name))}
+    share: dict[str, float] = dict.fromkeys(results, 1.0)
 
     def work(job: Job) -> Fitted:
         def on_update(done: int, total: int) -> None:
@@ -52,32 +58,41 @@ def run_jobs(
             if stopped.is_set():
                 raise _Stopped
 
-        fitted = _kept(folder / job.name) or _keep(
-            folder / job.name, learn(job.material, job.plan, job.seed, on_update)
-        )
+        fitted = _keep(folder / job.name, learn(job.material, job.plan, job.seed, on_update))
         share[job.name] = 1.0
         return fitted
 
+    left = {job.name: partial(work, job) for job in jobs if job.name not in results}
+    try:
+        results |= side_by_side(left, lambda: progress(sum(share.values()), len(jobs)))
+    except BaseException:
+        stopped.set()
+        raise
+    progress(len(jobs), len(jobs))
+    return {job.name: results[job.name] for job in jobs}
+
+
+def side_by_side(work: Mapping[str, Callable[[], Result]], watch: Callable[[], None]) -> dict[str, Result]:
+    """Results of pieces of work by name, on WORKERS threads with one thread of torch each.
+
+    Args:
+        watch: called twice a second and may raise, upon which what has not begun is left.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    pool = ThreadPoolExecutor(WORKERS)
     try:
-        with ThreadPoolExecutor(WORKERS) as pool:
-            futures: dict[str, Future[Fitted]] = {job.name: pool.submit(work, job) for job in jobs}
-            try:
-                pending = set(futures.values())
-                while pending:
-                    done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        future.result()  # raises what went wrong there
-                    progress(sum(share.values()), len(jobs))
-            except BaseException:
-                stopped.set()
-                for future in futures.values():
-                    future.cancel()
-                raise
+        futures: dict[str, Future[Result]] = {name: pool.submit(piece) for name, piece in work.items()}
+        pending = set(futures.values())
+        while pending:
+            done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()  # raises what went wrong there
+            watch()
+        return {name: future.result() for name, future in futures.items()}
     finally:
+        pool.shutdown(wait=False, cancel_futures=True)
         torch.set_num_threads(threads)
-    return {name: future.result() for name, future in futures.items()}
 
 
 class _Stopped(Exception):

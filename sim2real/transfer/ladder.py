@@ -1,5 +1,6 @@
 """The sensor ladder: how far adaptation carries when the simulated camera was less and less like the real one."""
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +15,12 @@ from policies import load_policy
 from policies.distillation import DistillationConfig
 from policies.teacher import TeacherConfig
 from sim2real.agreement import Estimate
-from sim2real.datasets import EpisodeDataset
+from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.frames import SMOOTHING, read_frames
 from sim2real.pretraining import PretrainConfig, pretrain
 from sim2real.runs import start_run
 from sim2real.training import TrainConfig, train_teacher
-from sim2real.transfer.adapt import Adapted, adapt
+from sim2real.transfer.adapt import Adapted, Comparison, Stage, adapt
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.choose import choose
 from sim2real.transfer.gate import METRIC
@@ -37,7 +38,6 @@ RUNGS = {
     "wrong lens, gray": (False, "fixed-camera-gray"),
     "wrong lens, one look": (False, "fixed-camera-one-look"),
 }
-Stage = Callable[[str], Callable[[float, int, Mapping[str, float]], None]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,19 @@ class LadderConfig:
 
     def __post_init__(self) -> None:
         self.adaptation(Path())
-        PretrainConfig(self.task, distillation=DistillationConfig(frames=self.pretrain))
+        DistillationConfig(frames=self.pretrain)
+
+    def check(self) -> None:
+        """Raise ValueError for what would stop the ladder at its start or hours later."""
+        distillation = DistillationConfig(frames=self.pretrain)
+        PretrainConfig(self.task, teacher=self.teacher, distillation=distillation).check()
+        spec = make_task(self.task).spec
+        for path in (self.dataset, self.test):
+            opened = EpisodeDataset.open(path)
+            opened.camera(next(iter(spec.cameras)))
+            action = opened.features.get("action")
+            if action is None or spec.action_names[0] not in (action.names or ()):
+                raise DatasetError(f"{path} has no action named {spec.action_names[0]}")
 
     def adaptation(self, checkpoint: Path) -> AdaptConfig:
         """Of one rung: all plans at all numbers of frames."""
@@ -163,19 +175,23 @@ def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: P
     settings = config.adaptation(place / "policy")
     plans = [find_plan(plan) for plan in PLANS]
     adapted = adapt(settings, material, test, plans, place / "fits", lambda part: stage(f"{name}: {part}"))
-    chosen, behind = {}, {}
-    for comparison in adapted.comparisons:
-        part = frames.limited(comparison.frames, np.random.default_rng(0))
-        found = probe(policy, part, simulated.images)
-        report = stage(f"{name}: auto")
-        limited = Material(policy, part, material.signs, simulated)
-        choice = choose(
-            limited, found, place / f"auto-{comparison.frames}", progress=lambda a, b, r=report: r(a, b, {})
-        )
-        chosen[comparison.frames] = plan = choice.plan
-        arms = {arm: comparison.estimates[arm][METRIC].value for arm in ("gain", *PLANS)}
-        best = min(arms, key=lambda arm: arms[arm])
-        ours, theirs = comparison.predictions[plan], comparison.predictions[best]
-        assert adapted.agreement is not None
-        behind[comparison.frames] = adapted.agreement.difference(ours, theirs, METRIC)
-    return Rung(name, adapted, chosen, behind)
+    chosen = {c.frames: _auto(material, c.frames, place, stage(f"{name}: auto")) for c in adapted.comparisons}
+    return Rung(name, adapted, chosen, {c.frames: _behind(adapted, c, chosen[c.frames]) for c in adapted.comparisons})
+
+
+def _auto(material: Material, size: int, place: Path, report: Callable[[float, int, Mapping[str, float]], None]) -> str:
+    """The plan that `auto` takes on so many frames."""
+    limited = dataclasses.replace(material, frames=material.frames.limited(size, np.random.default_rng(0)))
+    assert material.simulated is not None
+    found = probe(material.policy, limited.frames, material.simulated)
+    plans = {name: find_plan(name) for name in ("gain", *PLANS)}
+    folder = place / f"auto-{size}"
+    choice = choose(limited, found, plans, folder, progress=lambda done, total: report(done, total, {}))
+    return choice.plan if choice.plan in plans else PLANS[0]
+
+
+def _behind(adapted: Adapted, comparison: Comparison, plan: str) -> Estimate:
+    """Gain-free MAE of a plan minus that of the best, paired."""
+    best = min(("gain", *PLANS), key=lambda arm: comparison.estimates[arm][METRIC].value)
+    assert adapted.agreement is not None
+    return adapted.agreement.difference(comparison.predictions[plan], comparison.predictions[best], METRIC)

@@ -1,6 +1,7 @@
 """Transfer plans as data: per part of the policy, frozen, fine-tuned, or drawn anew."""
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from envs.randomization import suggest
 from policies.encoder import STAGE_NAMES
 
 PARTS = (*STAGE_NAMES, "head")
+RESERVED = ("zero-shot", "auto")
 PLANS_FILE = Path(__file__).with_name("plans.toml")
 
 
@@ -52,6 +54,10 @@ class TransferPlan:
     cotrain: float = 0.0
 
     def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w.-]+", self.name) or self.name in RESERVED:
+            raise ValueError(
+                f"a plan cannot be named {self.name!r}: letters, digits, . _ - and not {', '.join(RESERVED)}"
+            )
         unknown = [part for part in (*self.rates, *self.reset) if part not in PARTS]
         if unknown:
             raise ValueError(f"plan {self.name!r}: no part {unknown[0]!r}; valid: {', '.join(PARTS)}")
@@ -84,11 +90,6 @@ class TransferPlan:
         below = PARTS[: PARTS.index(self.trained[0])] if self.trained else STAGE_NAMES
         return below[-1] if below else None
 
-    @property
-    def starts_over(self) -> bool:
-        """Whether nothing of the pretrained policy is left."""
-        return set(self.reset) == set(PARTS)
-
 
 def read_plans(path: Path = PLANS_FILE) -> dict[str, TransferPlan]:
     """The plans of a TOML file, by name; raises ValueError for what is wrong in it, with the plan and the key."""
@@ -110,10 +111,12 @@ def find_plan(name: str) -> TransferPlan:
     )
     plans = read_plans(Path(file)) if file else read_plans()
     if file and not wanted and len(plans) == 1:
-        return next(iter(plans.values()))
+        wanted = next(iter(plans))
     if wanted not in plans:
         where = f"{file} has no plan" if file else "no plan"
         raise ValueError(f"{where} {wanted!r}; {suggest(wanted, plans)}")
+    if file and wanted in read_plans():
+        raise ValueError(f"{file}: {wanted!r} is the name of a plan that is there already: choose another")
     return plans[wanted]
 
 
@@ -124,10 +127,21 @@ def _plan(path: Path, name: str, settings: Any) -> TransferPlan:
     for key, value in settings.items():
         if key not in fields or key == "name":
             raise ValueError(f"{path}, plan {name!r}: no setting {key!r}; {suggest(key, fields)}")
-        wanted = {"rates": dict, "reset": list, "about": str, "mirror": bool}.get(key, (int, float))
-        if not isinstance(value, wanted) or (isinstance(value, bool) and key != "mirror"):
+        values = list(value.values()) if key == "rates" and isinstance(value, dict) else [value]
+        if not all(_is(_KINDS.get(key, float), each) for each in values):
             raise ValueError(f"{path}, plan {name!r}: {key} = {value!r} is not of the right kind")
     try:
         return TransferPlan(name, **{"about": "", **settings, "reset": tuple(settings.get("reset", ()))})
     except TypeError as error:
         raise ValueError(f"{path}, plan {name!r}: {error}") from None
+
+
+_KINDS: dict[str, type] = {
+    **{"reset": list, "about": str, "mirror": bool},
+    **{"updates": int, "batch_size": int},
+}
+
+
+def _is(kind: type, value: Any) -> bool:
+    """Whether a value of a TOML file is of this kind; a whole number is a number, True is none."""
+    return isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))

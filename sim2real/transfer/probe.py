@@ -11,12 +11,13 @@ from policies.policy import Policy
 from sim2real.agreement import Agreement, Estimate
 from sim2real.frames import Frames
 from sim2real.offline import predict
+from sim2real.transfer.fit import Simulated
 from sim2real.transfer.gain import with_gain
 from sim2real.transfer.plans import PARTS
 
 MOST = 1000  # frames looked at
 LITTLE, MUCH = 1000, 5000  # frames
-NEAR, FAR = 0.4, 0.7  # shift of the low stages, in standard deviations
+NEAR = 0.3  # shift of the low stages, in standard deviations: a familiar sensor
 BLIND = 0.3  # zero-shot correlation below which what was learned does not apply
 
 
@@ -45,16 +46,18 @@ class Probe:
     reason: str
 
 
-def probe(policy: Policy, frames: Frames, simulated: np.ndarray, seed: int = 0) -> Probe:
+def probe(policy: Policy, frames: Frames, simulated: Simulated, seed: int = 0) -> Probe:
     """Look at frames with the policy's eyes.
 
     Args:
-        simulated: (m, h, w, 3) uint8 of the worlds that it was pretrained in.
+        simulated: of the worlds that it was pretrained in.
     """
     random = np.random.default_rng(seed)
     some = frames.select(np.sort(random.permutation(len(frames))[:MOST]))
-    halves = np.array_split(random.permutation(len(simulated)), 2)
-    recorded, ours, others = (_channels(policy, x) for x in (some.images, *(simulated[half] for half in halves)))
+    # By world: frames of one world look alike.
+    half = simulated.world % 2 == 0
+    parts = (some.images, simulated.images[half], simulated.images[~half])
+    recorded, ours, others = (_channels(policy, images) for images in parts)
     shift = {name: _distance(recorded[name], np.concatenate([ours[name], others[name]])) for name in STAGE_NAMES}
     usual = {name: _distance(ours[name], others[name]) for name in STAGE_NAMES}
     zero_shot = Agreement(frames.actions[:, 0], frames.episode).measure(predict(policy, frames.images)[:, 0])
@@ -68,21 +71,24 @@ def recommend(frames: int, shift: dict[str, float], correlation: float) -> tuple
     """A plan, and why: retrain little with little data, the low stages where the sensor differs."""
     low = (shift["stem"] + shift["stage1"]) / 2
     seen = f"low stages shifted by {low:.2f} standard deviations"
-    if correlation < BLIND and frames >= LITTLE:
+    if not correlation >= BLIND and frames >= LITTLE:
         return "generic-features", f"zero-shot correlation {correlation:.2f}: what was learned high up does not apply"
     if frames >= MUCH:
         return "full", f"{frames} frames are enough to fine-tune everything"
-    if low >= FAR or frames >= LITTLE:
+    if low >= NEAR:
         return "sensor-shift", f"{seen}, {frames} frames: the sensor differs, the task does not"
-    if low < NEAR:
+    if frames < LITTLE:
         return "gain", f"{seen}, {frames} frames: the sensor is familiar, and there is little to learn more from"
-    return "feature-extraction", f"{seen}, {frames} frames: little data and a nearly familiar sensor"
+    return "feature-extraction", f"{seen}, {frames} frames: the sensor is familiar"
 
 
-def plausible(frames: int, correlation: float) -> tuple[str, ...]:
-    """Plans worth trying on so many frames; which is best, held-out episodes say."""
-    names = ["gain", "feature-extraction", "sensor-shift", "full"]
-    if correlation < BLIND and frames >= LITTLE:
+def plausible(frames: int, shift: dict[str, float], correlation: float) -> tuple[str, ...]:
+    """Plans worth trying; which is best, held-out episodes say. The low stages of a familiar sensor are left alone."""
+    names = ["gain", "feature-extraction"]
+    if (shift["stem"] + shift["stage1"]) / 2 >= NEAR or frames >= LITTLE:
+        names.append("sensor-shift")
+    names.append("full")
+    if not correlation >= BLIND and frames >= LITTLE:
         names.append("generic-features")
     return tuple(names)
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from envs import BatchEnv, Camera, make_task
+from envs import BatchEnv, make_task
 from envs.task import TaskSpec
 from policies.checkpoint import read_config
 from policies.policy import Policy
+from sim2real.cameras import recipe_cameras
 from sim2real.offline import predict
 from sim2real.training import load_randomization
 from sim2real.transfer.fit import Simulated
@@ -50,7 +51,6 @@ def simulated_frames(
         ValueError: its task is unknown, or the randomization that its recipe names is gone.
     """
     recipe: dict[str, Any] = read_config(checkpoint).get("recipe", {}) if checkpoint else {}
-    cameras = {name: Camera.from_dict(values) for name, values in recipe.get("cameras", {}).items()}
     preprocessing = policy.config.preprocessing
     env = BatchEnv(
         make_task(policy.config.task, split),
@@ -58,7 +58,7 @@ def simulated_frames(
         randomization=load_randomization(policy.config.task, recipe.get("randomization", "default")),
         observations=("state", preprocessing.key),
         image_size=preprocessing.size,
-        cameras=cameras,
+        cameras=recipe_cameras(checkpoint),
     )
     kept: list[np.ndarray] = []
     try:
@@ -72,4 +72,4 @@ def simulated_frames(
     finally:
         env.close()
     images = np.concatenate(kept)[:count]
-    return Simulated(images, predict(policy, images))
+    return Simulated(images, predict(policy, images), np.arange(len(images)) % WORLDS)

@@ -34,8 +34,9 @@ def cache() -> list[Result]:
 
 def _epoch(policy: Policy, frames: Frames, cached: bool) -> Callable[[], int]:
     plan = find_plan("feature-extraction")
-    model = prepare(policy, plan, frames, 0)
-    batches = _Batches(model, plan, frames, None, None, cached, np.random.default_rng(0))
+    model = prepare(policy, plan, 0)
+    batches = _Batches(model, plan, cached, np.random.default_rng(0))
+    batches.fill(frames.images, frames.actions)
     learner = _Learner(model, plan)
 
     def work() -> int:

@@ -81,6 +81,10 @@ def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], wo
         (("nowhere", "learn"), "no checkpoint folder"),
         (("policy", "nowhere"), "nowhere"),
         (("policy", "learn", "--test", "nowhere"), "nowhere"),
+        (("policy", "learn", "--test", "learn[1:]"), "episodes 1, 2 of"),
+        (("policy", "learn", "--arms", "sensor-shift"), "'sensor-shift' is named twice"),
+        (("policy", "learn", "--plan", "gain", "--rates", "head=1"), "gain is a control"),
+        (("policy", "learn", "--cotrain", 0.5), "cotrain needs simulated frames"),
         (("policy", "learn[7:9]"), "selects none of the 3 episodes"),
         (("policy", "learn", "--plan", "sensor-shfit"), "no plan 'sensor-shfit'"),
         (("policy", "learn", "--plan", "nowhere.toml:x"), "cannot read plans from nowhere.toml"),
@@ -97,7 +101,7 @@ def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], wo
 def test_what_cannot_be_adapted_is_said_in_one_line(command: Callable[..., Any], workplace: Path, words, message):
     done = command("adapt", *words, "--out", "run", *(() if "--seeds" in words else QUICK))
     assert done.code == 2 and message in done.err and len(done.err.strip().splitlines()) == 1, done
-    assert not (workplace / "run" / "policy").exists()
+    assert not (workplace / "run").exists()
 
 
 def test_a_camera_that_is_not_there_is_answered_with_those_that_are(command: Callable[..., Any], workplace: Path):
@@ -110,6 +114,7 @@ def test_an_action_that_is_no_number_is_pointed_out(command: Callable[..., Any],
     spoil(workplace / "learn", 1, 5, "action", [float("nan"), 0.1])
     done = command("adapt", "policy", "learn", "--out", "run", *QUICK)
     assert done.code == 2 and "steering is not a number in frame 5 of episode 1" in done.err
+    assert not (workplace / "run").exists()
 
 
 def test_images_of_another_size_are_resized_and_that_is_said_once(command: Callable[..., Any], workplace: Path):

@@ -66,6 +66,7 @@ def test_the_demo_goes_on_where_it_was_interrupted(
     assert list((place / "replay").glob("episode-*.mp4"))
     page = (place / "report.html").read_text()
     assert "Driving the rehearsal car" in page and adapted["reason"] in page
+    assert "a demo of other recordings or sizes" in command("demo", "--out", "my demo").err
     before = files(place / "adapted")
     assert command(*go_on[1:]).code == 0 and files(place / "adapted") == before  # a third time: nothing is left to do
 

@@ -9,7 +9,8 @@ from bars import bars
 
 from sim2real.agreement import Agreement
 from sim2real.offline import predict
-from sim2real.transfer.fit import Simulated, fit, prepare
+from sim2real.transfer.fit import Simulated, _answered, _labelled, fit, prepare
+from sim2real.transfer.gain import with_gain
 from sim2real.transfer.learn import Material, learn
 from sim2real.transfer.plans import PARTS, find_plan, read_plans
 
@@ -35,8 +36,8 @@ def test_only_what_the_plan_names_changes(knows_bars, name):
 
 
 def test_parts_are_drawn_anew_by_the_seed(knows_bars):
-    frames, plan = bars(2, 20, seed=2), short("generic-features")
-    a, b, c = (prepare(knows_bars, plan, frames, seed) for seed in (0, 0, 1))
+    plan = short("generic-features")
+    a, b, c = (prepare(knows_bars, plan, seed) for seed in (0, 0, 1))
     assert torch.equal(weights(a, "stage3"), weights(b, "stage3"))
     assert not torch.equal(weights(a, "stage3"), weights(c, "stage3"))
     assert torch.equal(weights(a, "stem"), weights(knows_bars, "stem"))
@@ -54,8 +55,8 @@ def test_no_change_is_kept_when_training_does_harm(knows_bars):
     plan = short("full", learning_rate=1.0, updates=30)  # far too large a step
     fitted = fit(knows_bars, plan, frames, validation)
     assert fitted.update == 0 and fitted.errors[0] < 0.5 * fitted.errors[30]
-    start = prepare(knows_bars, plan, frames, 0)
-    np.testing.assert_allclose(predict(fitted.policy, frames.images), predict(start, frames.images), atol=1e-6)
+    scaled = with_gain(knows_bars, frames)
+    np.testing.assert_allclose(predict(fitted.policy, frames.images), predict(scaled, frames.images), atol=1e-6)
 
 
 def test_the_low_stages_learn_another_sensor(knows_bars):
@@ -85,7 +86,7 @@ def test_weights_are_pulled_to_where_they_were(knows_bars):
 
 def test_simulated_frames_keep_what_was_known(knows_bars):
     simulated = bars(10, 30, seed=8)
-    known = Simulated(simulated.images, predict(knows_bars, simulated.images))
+    known = Simulated(simulated.images, predict(knows_bars, simulated.images), simulated.episode)
     frames, errors = bars(2, 20, seed=9, negative=True), {}
     for cotrain in (0.0, 0.5):
         plan = short("full", cotrain=cotrain, updates=150, learning_rate=3e-3, l2sp=0.0)
@@ -102,3 +103,24 @@ def test_labels_that_are_missing_are_masked(knows_bars):
     frames.actions[::2] = np.nan
     fitted = fit(knows_bars, short("full"), frames, signs=SIGNS)
     assert np.isfinite(predict(fitted.policy, frames.images)).all()
+
+
+def test_answers_to_simulated_frames_are_in_the_scale_of_the_recordings(knows_bars):
+    """A policy that was adapted before is adapted again: its answers already have a gain."""
+    simulated, frames = bars(2, 30, seed=8), bars(4, 50, seed=9, gain=0.5)
+    once = with_gain(knows_bars, frames)
+    known = Simulated(simulated.images, predict(once, simulated.images), simulated.episode)
+    labelled = _answered(known, once, with_gain(once, frames), short("full", cotrain=0.5))
+    assert labelled
+    labels = labelled[1]
+    np.testing.assert_allclose(labels, predict(with_gain(once, frames), simulated.images), atol=1e-4)
+
+
+def test_scratch_may_pull_to_one_side_too(knows_bars):
+    """Labels are mirrored about the car's own offset, for a head that is drawn anew as well."""
+    frames = bars(4, 50, seed=9)
+    frames.actions[:] += 0.3
+    scaled = with_gain(knows_bars, frames)
+    _, labels = _labelled(frames, scaled, short("scratch"), SIGNS)
+    assert abs(float(labels.mean()) - float(scaled.heads.action.offset[0])) < 0.01
+    assert float(scaled.heads.action.offset[0]) > 0.2

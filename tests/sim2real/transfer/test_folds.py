@@ -27,7 +27,7 @@ def test_every_episode_is_in_one_fold(lengths, count, seed):
 
 @given(
     lengths=st.lists(st.integers(1, 200), min_size=2, max_size=30),
-    share=st.floats(0.05, 0.6),
+    share=st.floats(0.05, 0.95),
     seed=st.integers(0, 9),
 )
 def test_no_episode_is_on_both_sides(lengths, share, seed):

@@ -50,17 +50,44 @@ def test_a_useful_adaptation_is_promoted(knows_bars):
     assert found.against["gain"].high is not None and found.against["gain"].high < 0
 
 
-def test_one_held_out_episode_proves_nothing(knows_bars):
-    there, test = bars(10, 8, seed=14, dim=True), bars(1, 100, seed=15, dim=True)
+@pytest.mark.parametrize("episodes", [1, 5])
+def test_few_held_out_episodes_prove_nothing(knows_bars, episodes):
+    there, test = bars(10, 8, seed=14, dim=True), bars(episodes, 100, seed=15, dim=True)
     found = verdict(knows_bars, there, test, "sensor-shift")
-    assert not found.promoted and "single held-out episode" in found.reason
+    assert not found.promoted and f"{episodes} held-out episode" in found.reason and "6 are needed" in found.reason
+
+
+def recorded(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Actions, episodes, and what is left unseen by a policy of mediocre sight."""
+    random = np.random.default_rng(seed)
+    return random.normal(0, 0.4, 600), np.arange(600) // 50, random.normal(0, 0.1, 600)
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.4])
 def test_a_fallback_needs_evidence_too(gain):
     """Zero-shot unless the gain is better beyond doubt."""
-    random = np.random.default_rng(0)
-    actual, episode = random.normal(0, 0.4, 600), np.arange(600) // 50
-    p = actual / gain + random.normal(0, 0.05, 600)
+    actual, episode, unseen = recorded()
+    p = actual / gain + unseen
     predictions = {"zero-shot": p[None], "gain": gain * p[None], "scratch": 0 * p[None], "full": p[None]}
-    assert judge(Agreement(actual, episode), predictions, "full").arm == ("zero-shot" if gain == 1.0 else "gain")
+    found = judge(Agreement(actual, episode), predictions, "full")
+    assert found.arm == ("zero-shot" if gain == 1.0 else "gain")
+    itself = judge(Agreement(actual, episode), predictions, "gain")
+    assert itself.promoted == (gain != 1.0) and itself.arm == found.arm
+
+
+@pytest.mark.parametrize("factor", [0.2, -1.0])
+def test_who_sees_better_but_steers_on_a_wrong_scale_is_refused(factor):
+    actual, episode, unseen = recorded()
+    mediocre = actual + unseen
+    predictions = {"zero-shot": mediocre[None], "gain": mediocre[None], "scratch": 0 * mediocre[None]}
+    agreement = Agreement(actual, episode)
+    assert judge(agreement, {**predictions, "full": (actual + unseen / 4)[None]}, "full").promoted
+    found = judge(agreement, {**predictions, "full": factor * (actual + unseen / 4)[None]}, "full")
+    assert not found.promoted and "its scale is worse" in found.reason
+
+
+def test_who_is_worse_than_scratch_is_refused():
+    actual, episode, unseen = recorded()
+    arms = {"zero-shot": 4.0, "gain": 4.0, "scratch": 0.5, "full": 2.0}
+    found = judge(Agreement(actual, episode), {arm: (actual + k * unseen)[None] for arm, k in arms.items()}, "full")
+    assert not found.promoted and found.arm == "scratch" and "worse than training from scratch" in found.reason

@@ -99,6 +99,8 @@ def _read(config: AdaptConfig, stage: Any) -> Given:
     test = None if config.test is None else read(config.test, policy, config.smooth, stage("read test recordings"))
     learned, test = split(frames, test, config.hold_out)
     simulated = simulate(policy, folder, stage) if spec else None
+    if spec is None:
+        say(f"{policy.config.task!r} is no task here: nothing to compare with, to mix in or to mirror by")
     signs = mirror_signs(spec, policy.config.action_names)
     return Given(folder, Material(policy, learned, signs, simulated), test)
 

@@ -10,7 +10,7 @@ from sim2real.frames import Frames, read_frames
 from sim2real.transfer.fit import Simulated
 from sim2real.transfer.simulated import simulated_frames
 
-SIMULATED = 480  # frames, to compare recordings with
+SIMULATED = 960  # frames, to compare recordings with and to mix with them
 
 
 def read(dataset: str, policy: Policy, smooth: float, report: Report) -> Frames:

@@ -96,12 +96,14 @@ def adapt(
     """Fit every arm at every number of frames and with every seed; compare them on the test frames; let the gate judge.
 
     Args:
-        material: of which `frames` are all that may be learned from.
+        material: of which `frames` are all that may be learned from; without simulated frames none are mixed in.
         test: to judge by; None: nothing is judged.
         plans: the plan first, then further arms.
         folder: where fits are kept.
     """
     arms = arms_of(config, plans)
+    if material.simulated is None:
+        arms = {name: dataclasses.replace(plan, cotrain=0.0) for name, plan in arms.items()}
     sizes = config.sizes(len(material.frames))
     materials, jobs = {}, []
     for size in dict.fromkeys(min(size, len(material.frames)) for size in sizes):

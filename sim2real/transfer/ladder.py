@@ -30,7 +30,7 @@ from sim2real.transfer.probe import probe
 from sim2real.transfer.simulated import mirror_signs, simulated_frames
 
 PLANS = ("sensor-shift", "feature-extraction", "full")
-SIMULATED = 480  # frames
+SIMULATED = 960  # frames
 # What the camera is in simulation -> (whether its lens is right, what is varied).
 RUNGS = {
     "matched lens": (True, "default"),

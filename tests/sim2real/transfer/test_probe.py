@@ -1,0 +1,77 @@
+"""What recordings look like without training, and the plan that this speaks for."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from bars import bars
+
+from policies.encoder import STAGE_NAMES
+from sim2real.offline import predict
+from sim2real.transfer.choose import choose
+from sim2real.transfer.fit import Simulated
+from sim2real.transfer.learn import Material
+from sim2real.transfer.plans import PARTS, find_plan
+from sim2real.transfer.probe import plausible, probe, recommend
+
+
+@pytest.fixture(scope="module")
+def simulated(knows_bars) -> Simulated:
+    frames = bars(20, 10, seed=30)
+    return Simulated(frames.images, predict(knows_bars, frames.images), frames.episode)
+
+
+def same_shift(value: float) -> dict[str, float]:
+    return dict.fromkeys(STAGE_NAMES, value)
+
+
+def test_another_sensor_is_seen_in_the_low_stages(knows_bars, simulated):
+    familiar = probe(knows_bars, bars(6, 20, seed=31), simulated)
+    other = probe(knows_bars, bars(6, 20, seed=31, dim=True), simulated)
+    for stage in ("stem", "stage1"):
+        assert familiar.shift[stage] < 2 * familiar.usual[stage] + 0.1
+        assert other.shift[stage] > 2 * familiar.shift[stage]
+    assert set(other.gradients) == set(PARTS) and min(other.gradients.values()) > 0
+    assert other.zero_shot["correlation"].value < familiar.zero_shot["correlation"].value
+    assert familiar.frames == 120 and familiar.episodes == 6
+    assert (familiar.recommended, other.recommended) == ("gain", "sensor-shift")
+
+
+def test_the_probe_leaves_the_policy_alone(knows_bars, simulated):
+    before = {name: value.clone() for name, value in knows_bars.state_dict().items()}
+    probe(knows_bars, bars(3, 20, seed=31), simulated)
+    assert all((before[name] == value).all() for name, value in knows_bars.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("frames", "shift", "correlation", "plan"),
+    [
+        (100, 0.1, 0.9, "gain"),
+        (100, 0.8, 0.8, "sensor-shift"),
+        (2000, 0.8, 0.8, "sensor-shift"),
+        (2000, 0.1, 0.9, "feature-extraction"),
+        (20_000, 0.8, 0.8, "full"),
+        (2000, 0.8, 0.1, "generic-features"),
+        (2000, 0.8, float("nan"), "generic-features"),
+    ],
+)
+def test_the_textbooks_rule(frames, shift, correlation, plan):
+    assert recommend(frames, same_shift(shift), correlation)[0] == plan
+
+
+def test_low_stages_of_a_familiar_sensor_are_left_alone():
+    assert "sensor-shift" not in plausible(100, same_shift(0.1), 0.9)
+    assert "sensor-shift" in plausible(100, same_shift(0.8), 0.9)
+
+
+def test_auto_takes_what_errs_least_on_episodes_left_out(knows_bars, simulated, tmp_path):
+    frames = bars(6, 40, seed=32, dim=True)
+    found = probe(knows_bars, frames, simulated)
+    quick = {"updates": 60, "most_passes": 1e3, "learning_rate": 2e-3}
+    plans = {name: dataclasses.replace(find_plan(name), **quick) for name in ("gain", "sensor-shift", "full")}
+    choice = choose(Material(knows_bars, frames, np.array([-1.0]), simulated), found, plans, tmp_path)
+    assert set(choice.errors) == set(plans) and choice.plan == min(choice.errors, key=lambda name: choice.errors[name])
+    assert choice.plan != "gain" and "3-fold" in choice.reason
+    one = dataclasses.replace(frames, episode=np.zeros(len(frames), int))
+    alone = choose(Material(knows_bars, one, None, simulated), found, plans, tmp_path / "one")
+    assert alone.plan == found.recommended and not alone.errors

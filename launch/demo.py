@@ -70,10 +70,11 @@ def demo(
         seeds: times that every adaptation is fitted.
     """
     sizes = Sizes(frames, steps, episodes, recorded, seconds, seeds)
+    teacher, policy = _settings(out, sizes)
     _claim(out, data, sizes)
     with resumable(typed_command()):
         recordings = None if data is None else _own(out, data)  # first, so that an hour is not lost on a wrong path
-        policy = _pretrain(out, sizes)
+        policy = _pretrain(out, teacher, policy)
         recordings = recordings or _record(out, sizes)
         _adapt(out, policy, recordings, sizes)
         if data is None:
@@ -97,17 +98,23 @@ def _claim(out: Path, data: Path | None, sizes: Sizes) -> None:
         raise ValueError(f"{out} has a demo of other recordings or sizes: remove it, or choose another --out")
 
 
-def _pretrain(out: Path, sizes: Sizes) -> Path:
-    """1: a teacher on privileged state, and the vision policy that learns from it; its run's folder."""
-    say("1. pretrain in simulation")
-    teacher_config = TrainConfig(TASK, TeacherConfig(steps=sizes.steps), evaluate=sizes.episodes)
-    distillation = DistillationConfig(frames=sizes.frames)
-    policy_config = PretrainConfig(
+def _settings(out: Path, sizes: Sizes) -> tuple[TrainConfig, PretrainConfig]:
+    """Of teacher and policy; raises ValueError for sizes that cannot be, before anything is written."""
+    Recording(sizes.recorded, sizes.seconds)
+    EvaluateConfig(out, out, on="rehearsal", episodes=sizes.episodes)
+    teacher = TrainConfig(TASK, TeacherConfig(steps=sizes.steps), evaluate=sizes.episodes)
+    policy = PretrainConfig(
         *(TASK, "dagger", str(out / "teacher")),
-        distillation=distillation,
+        distillation=DistillationConfig(frames=sizes.frames),
         evaluate=sizes.episodes,
         checkpoint_every=200,
     )
+    return teacher, policy
+
+
+def _pretrain(out: Path, teacher_config: TrainConfig, policy_config: PretrainConfig) -> Path:
+    """1: a teacher on privileged state, and the vision policy that learns from it; its run's folder."""
+    say("1. pretrain in simulation")
     with reporting() as stage:
         run, teacher_config = _start("train", teacher_config, out / "teacher")
         teacher = run.metrics if run.finished else train_teacher(run, teacher_config, stage("train teacher"))

@@ -21,7 +21,7 @@ def write_frames(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
     with av.open(buffer, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.time_base = 1 / rate
-        stream.options = {"crf": "18", "g": "2", "bf": "0"}
+        stream.options = {"crf": "18", "g": "2", "bf": "0", "threads": "1"}  # more, and busy machines give other bytes
         for k, frame in enumerate(frames):
             if k == 0:
                 stream.height, stream.width = frame.shape[:2]

@@ -102,8 +102,6 @@ def adapt(
         folder: where fits are kept.
     """
     arms = arms_of(config, plans)
-    if material.simulated is None:
-        arms = {name: dataclasses.replace(plan, cotrain=0.0) for name, plan in arms.items()}
     sizes = config.sizes(len(material.frames))
     materials, jobs = {}, []
     for size in dict.fromkeys(min(size, len(material.frames)) for size in sizes):

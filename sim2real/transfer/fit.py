@@ -86,19 +86,18 @@ def fit(
 
     Args:
         signs: (A,) -1 for actions that change their sign in a mirror; None: frames are not mirrored.
+        simulated: for plans that mix such frames in; None: none are.
         schedule: gradient steps over which the learning rate falls; None: as the plan has it for so many frames.
         updates: stop after so many of these; None: all.
         cache: compute what frozen stages give once; it changes nothing but the time.
 
     Raises:
-        ValueError: the plan mixes in simulated frames and there are none, or the policy looks at the state, too.
+        ValueError: the policy looks at the state, too.
     """
     if policy.config.heads.state:
         raise ValueError(
             "a policy that looks at its state cannot be adapted on frames: its state is not in the recordings"
         )
-    if plan.cotrain and simulated is None:
-        raise ValueError(f"plan {plan.name!r} mixes in simulated frames, and there are none")
     scaled = with_gain(policy, frames)
     model = prepare(scaled, plan, seed)
     if not plan.trained:

@@ -129,7 +129,9 @@ def test_two_checkpoints_meet_the_same_episodes(
         found[name] = Episodes(5 + np.arange(4), np.array(wins), ~np.array(wins), np.full(4, 9), np.zeros(4))
     started = []
 
-    def driven(config: EvaluateConfig, policies: list[Policy], progress: Callable[[int, int], None]) -> list[Episodes]:
+    def driven(
+        config: EvaluateConfig, policies: list[Policy], folders: list[Path], progress: Callable[[int, int], None]
+    ) -> list[Episodes]:
         started.append([load(config.checkpoint, policies[0]), load(config.against, policies[1])])
         return list(found.values())
 

@@ -113,7 +113,7 @@ def test_a_recording_of_steering_alone_is_enough(workplace: Path, evaluate):
         (("--dataset", "policy"), "policy is not a LeRobot dataset"),
         (("--dataset", "set[7:9]"), "selects none of the 3 episodes"),
         (("--dataset", "left"), "no camera 'front'; its cameras: observation.images.left"),
-        (("--dataset", "throttle"), "no action named steering, only throttle"),
+        (("--dataset", "throttle"), "no action named steering; its actions: throttle"),
         (("--dataset", "broken"), "steering is not a number in frame 2 of episode 0"),
         (("--dataset", "set", "--smooth", "-1"), "smooth must be 0 or more seconds, not -1.0"),
         (("--dataset", "set", "--out", "policy"), "policy exists: .* choose another --out"),

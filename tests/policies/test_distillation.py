@@ -188,7 +188,7 @@ def test_a_resumed_run_goes_on_at_its_update(tmp_path: Path):
     # So do the student's share of the worlds, and the seeds: no episode is seen a second time.
     first_seen, _ = Bar().reset(seed=env.seeds[0])
     by_student = (env.actions[0] != teacher(first_seen["privileged"])).any(1)
-    assert by_student.mean() == pytest.approx(0.9 * 2 * 25 * 32 / 2000, abs=0.07)
+    assert by_student.mean() == pytest.approx(settings.share * 2 * 25 * 32 / 2000, abs=0.07)
     assert env.seeds != begun._env.seeds
 
 

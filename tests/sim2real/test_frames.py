@@ -99,7 +99,7 @@ def test_what_is_missing_is_named_with_what_there_is(tmp_path):
     with pytest.raises(DatasetError, match=r"no camera 'front'; its cameras: .*left, .*right"):
         read(root)
     root = record_drives(tmp_path / "arm", [4], names=("shoulder", "elbow"))
-    with pytest.raises(DatasetError, match="no action named steering or throttle; its actions: shoulder, elbow"):
+    with pytest.raises(DatasetError, match="no action named steering; its actions: shoulder, elbow"):
         read(root)
 
 

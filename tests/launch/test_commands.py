@@ -102,7 +102,7 @@ BAD = [
     (("look", "LaneFollow", "--beside", "nowhere"), r"no \.jpg or \.png picture in nowhere"),
     (("demo", "--frames", "0"), "frames must be positive, not 0"),
     (("demo", "--steps", "-1"), "steps must be at least 1, not -1"),
-    (("demo", "--episodes", "-1"), "evaluate must be at least 0 episodes, not -1"),
+    (("demo", "--episodes", "-1"), "episodes must be at least 1, not -1"),
 ]
 
 

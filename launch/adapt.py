@@ -14,7 +14,7 @@ from launch.tables import print_table
 from launch.transfer import check_apart, described, read, simulate
 from policies import load_policy
 from policies.checkpoint import read_config, save_policy
-from sim2real.agreement import METRICS
+from sim2real.agreement import METRIC_NAMES, METRICS
 from sim2real.frames import Frames
 from sim2real.report import INTERVAL_NOTE
 from sim2real.runs import Run, start_run
@@ -153,7 +153,7 @@ def _print(config: AdaptConfig, result: Adapted, given: Given, choice: Choice | 
         rows = [[arm, *(each[m] for m in METRICS)] for arm, each in comparison.estimates.items()]
         title = f"\nlearned from {comparison.frames} frames ({comparison.episodes:g} episodes), {config.seeds} seeds"
         if rows:
-            print_table(["arm", *METRICS], rows, title)
+            print_table(["arm", *METRIC_NAMES.values()], rows, title)
     metrics = result.metrics()
     if result.verdict is not None:
         say(f"{INTERVAL_NOTE} Gain-free MAE: after the gain and offset that fit best in hindsight.")

@@ -10,6 +10,7 @@ from launch.checkpoints import policy_folder
 from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from policies import load_policy
+from sim2real.agreement import METRIC_NAMES
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.datasets.files import write_tables
 from sim2real.frames import Frames, read_frames
@@ -23,7 +24,6 @@ from sim2real.pages import (
     skipped_line,
     smoothing_line,
 )
-from sim2real.plots import METRIC_NAMES
 from sim2real.runs import start_run
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from launch.transfer import described, read, simulate
 from policies import load_policy
-from sim2real.agreement import METRICS
+from sim2real.agreement import METRIC_NAMES, METRICS
 from sim2real.frames import SMOOTHING
 from sim2real.offline import plain
 from sim2real.runs import start_run
@@ -67,7 +67,7 @@ def probe_command(
     run.write_metrics({"finished": True, **figures})
     write_probe_report(run.folder / "report.html", config.dataset, found, frames, simulated, typed_command())
     say(described(config.dataset, frames))
-    rows: list[list[Any]] = [[name, found.zero_shot[name]] for name in METRICS]
+    rows: list[list[Any]] = [[METRIC_NAMES[name], found.zero_shot[name]] for name in METRICS]
     print_table(["zero-shot", "value [95 % interval]"], rows)
     rows = [[part, found.shift.get(part), found.usual.get(part), found.gradients[part]] for part in PARTS]
     print_table(["part", "shift", "among simulated", "relative gradient"], rows)

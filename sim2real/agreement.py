@@ -6,7 +6,8 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-METRICS = ("correlation", "mae", "rmse", "gain_free_mae")
+METRIC_NAMES = {"correlation": "correlation", "mae": "MAE", "rmse": "RMSE", "gain_free_mae": "gain-free MAE"}
+METRICS = tuple(METRIC_NAMES)
 RESAMPLES = 2000
 SEED = 0
 

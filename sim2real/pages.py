@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from sim2real.agreement import METRICS, Estimate
+from sim2real.agreement import METRIC_NAMES, METRICS, Estimate
 from sim2real.frames import Frames
 from sim2real.offline import Findings, worst_rows
 from sim2real.overlay import draw_steering
-from sim2real.plots import METRIC_NAMES, scatter_plot, series_plot
+from sim2real.plots import scatter_plot, series_plot
 from sim2real.replay import APART, Replay
 from sim2real.report import METRIC_NOTE, Report
 

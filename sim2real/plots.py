@@ -8,9 +8,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from sim2real.agreement import Estimate
+from sim2real.agreement import METRIC_NAMES, Estimate
 
-METRIC_NAMES = {"correlation": "correlation", "mae": "MAE", "rmse": "RMSE", "gain_free_mae": "gain-free MAE"}
 # Told apart by people who do not see all colours, too (Okabe & Ito 2008, darkened for a white page).
 COLOURS = ("#0b6aa8", "#d55e00", "#00875f", "#a34f86", "#8a6d00", "#3f97c9", "#555555")
 INK, FAINT, LINES = "#2b2f36", "#9aa1ab", "#e4e7eb"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2real.agreement import METRICS
+from sim2real.agreement import METRIC_NAMES, METRICS
 from sim2real.frames import Frames
 from sim2real.offline import worst_rows
 from sim2real.plots import bars_plot, curve_plot, intervals_plot, scatter_plot
@@ -49,7 +49,9 @@ def write_report(
         )
         arms = list(main.estimates)
         rows = [[arm, *(main.estimates[arm][m] for m in METRICS)] for arm in arms]
-        report.table(["arm", *METRICS], rows, f"{INTERVAL_NOTE} {METRIC_NOTE}", {arms.index(metrics["output"])})
+        report.table(
+            ["arm", *METRIC_NAMES.values()], rows, f"{INTERVAL_NOTE} {METRIC_NOTE}", {arms.index(metrics["output"])}
+        )
         best = {arm: each[METRIC] for arm, each in main.estimates.items()}
         report.figure(intervals_plot(best, METRIC, "gain"), "Gain-free MAE; smaller is better.")
         rows = [[arm, difference] for arm, difference in result.verdict.against.items()]
@@ -95,7 +97,11 @@ def write_probe_report(
         f"How {Path(dataset).name} looks to the policy", f"{found.frames} frames, {found.episodes} episodes"
     )
     report.text(f"Recommended: {found.recommended}, as {found.reason}.", lead=True)
-    report.table(["zero-shot", "value"], [[m, found.zero_shot[m]] for m in METRICS], f"{INTERVAL_NOTE} {METRIC_NOTE}")
+    report.table(
+        ["zero-shot", "value"],
+        [[METRIC_NAMES[m], found.zero_shot[m]] for m in METRICS],
+        f"{INTERVAL_NOTE} {METRIC_NOTE}",
+    )
     _probe(report, found)
     _cameras(report, simulated, frames)
     settings = {"actions averaged over": f"± {frames.smoothing:g} s", "recordings": dataset}

@@ -52,14 +52,19 @@ def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -
     difference = against["gain"]
     if not _below(difference):
         worse = "worse than" if _above(difference) else "not shown to be better than"
-        return Verdict(False, fallback, f"{worse} zero-shot + gain (difference {difference})", against)
+        return Verdict(False, fallback, f"{worse} zero-shot + gain (gain-free MAE, difference {difference})", against)
     scale = agreement.difference(predictions[plan], predictions["gain"], "mae")
     if _above(scale):
         reason = f"it sees better than zero-shot + gain, but its scale is worse (MAE, difference {scale})"
         return Verdict(False, fallback, reason, against)
     if plan != "scratch" and _above(against["scratch"]):
-        return Verdict(False, "scratch", f"worse than training from scratch (difference {against['scratch']})", against)
-    return Verdict(True, plan, f"better than zero-shot + gain (difference {difference})", against)
+        return Verdict(
+            False,
+            "scratch",
+            f"worse than training from scratch (gain-free MAE, difference {against['scratch']})",
+            against,
+        )
+    return Verdict(True, plan, f"better than zero-shot + gain (gain-free MAE, difference {difference})", against)
 
 
 def _below(difference: Estimate) -> bool:

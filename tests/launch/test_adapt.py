@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -159,7 +160,7 @@ def test_a_killed_adaptation_goes_on_where_it_was(command: Callable[..., Any], w
 def test_a_policy_of_a_known_task_is_probed_and_its_plan_chosen(command: Callable[..., Any], workplace: Path):
     policy = new_policy(config=dataclasses.replace(SMALL, task="LaneFollow"))
     save_policy(workplace / "lane", policy, {}, "# A policy")
-    probed = command("probe", "lane", "learn", "--out", "probed", "--simulated", 96)
+    probed = command("probe", "lane", "learn", "--out", "probed", "--simulated", 100)
     assert probed.code == 0 and probed.err == "" and "recommended: " in probed.out
     found = left(workplace / "probed")
     assert set(found["shift"]) == {"stem", "stage1", "stage2", "stage3", "stage4"}
@@ -170,3 +171,19 @@ def test_a_policy_of_a_known_task_is_probed_and_its_plan_chosen(command: Callabl
     chosen = left(workplace / "run")["auto"]
     assert chosen["plan"] == min(chosen["errors"], key=lambda name: chosen["errors"][name])
     assert "How far the recordings are from simulation" in (workplace / "run" / "report.html").read_text()
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_said_in_one_line_and_what_was_done_is_kept(command: Callable[..., Any], workplace: Path):
+    words = ["adapt", "policy", "learn", "--test", "judge", "--out", "run", "--updates", "5", "--seeds", "1"]
+
+    def no_large_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))  # bytes; Python ignores the signal
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    run = [sys.executable, "-m", "launch.main", *words]
+    done = subprocess.run(run, env=environment, capture_output=True, text=True, preexec_fn=no_large_files, timeout=120)
+    assert done.returncode == 2 and "File too large" in done.stderr and len(done.stderr.splitlines()) == 1, done
+    assert not (workplace / "run" / "policy").exists() and not (workplace / "run" / "metrics.json").exists()
+    assert not list((workplace / "run" / "checkpoints").glob("*-[0-9]"))  # nothing half-written
+    assert command(*words, "--resume").code == 0  # once there is room again

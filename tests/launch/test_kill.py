@@ -32,7 +32,7 @@ SIZES = {
     ),
 }
 TOTAL, STRIDE = {"train": 40_000, "pretrain": 150}, {"train": 2048, "pretrain": 20}  # of updates, or steps of worlds
-CURVE = {"train": "rollout/ep_rew_mean", "pretrain": "pretrain/loss"}
+CURVE = {"train": "time/fps", "pretrain": "pretrain/loss"}
 VERBS = pytest.mark.parametrize("verb", SIZES)
 
 

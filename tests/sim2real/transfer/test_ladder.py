@@ -1,6 +1,8 @@
 """The sensor ladder at the smallest size: a policy per rung, all plans, one table; gone on with when interrupted."""
 
+import dataclasses
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ from envs import Camera, make_task
 from envs.lane_follow.looks import PRESETS
 from policies import read_config
 from policies.teacher import TeacherConfig
-from sim2real.transfer import ladder
+from sim2real.transfer import adapt, ladder
 from sim2real.transfer.ladder import RUNGS, LadderConfig, climb, summary
-from sim2real.transfer.plans import find_plan
+from sim2real.transfer.plans import TransferPlan, find_plan
 
 
 def test_each_rung_leaves_out_what_it_says():
@@ -30,14 +32,17 @@ def test_the_wrong_lens_has_the_right_field_of_view(tmp_path: Path):
     wrong = Camera.from_dict(json.loads(ladder._wrong_lens("LaneFollow", tmp_path).read_text()))
     assert wrong.model == "pinhole" and wrong.fx < right.fx
     edge = wrong.unproject([[159.5, wrong.cy]])[0]
-    assert abs(edge[0] / edge[2]) == pytest.approx(abs(__import__("math").tan(80 / right.fx)), rel=0.02)
+    assert abs(edge[0] / edge[2]) == pytest.approx(math.tan(80 / right.fx), rel=0.02)
 
 
 @pytest.mark.slow
 def test_every_rung_is_climbed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import dataclasses
+    def quick(name: str) -> TransferPlan:
+        return dataclasses.replace(find_plan(name), updates=2, passes=0.01)
 
-    monkeypatch.setattr(ladder, "find_plan", lambda name: dataclasses.replace(find_plan(name), updates=2, passes=0.01))
+    monkeypatch.setattr(ladder, "find_plan", quick)
+    monkeypatch.setattr(adapt, "find_plan", quick)
+    monkeypatch.setattr(ladder, "SIMULATED", 100)
     record_drives(tmp_path / "learn", [30, 26, 24])
     record_drives(tmp_path / "judge", [20, 22, 18])
     config = LadderConfig(

@@ -31,9 +31,10 @@ def held_out(frames: Frames, share: float, seed: int = 0) -> tuple[Frames, Frame
     if len(names) < 2:
         raise ValueError("one episode only: nothing can be held out")
     taken, left = [], share * len(frames)
+    largest = left * 2 / 3  # one long episode alone would prove nothing
     for k in np.random.default_rng(seed).permutation(len(names)):
         # An episode that overshoots by more than it lacks is left where it is.
-        if sizes[k] <= 1.5 * left and len(taken) < len(names) - 1:
+        if sizes[k] <= min(1.5 * left, largest) and len(taken) < len(names) - 1:
             taken.append(names[k])
             left -= sizes[k]
     taken = taken or [names[np.argmin(sizes)]]

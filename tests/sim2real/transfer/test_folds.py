@@ -41,6 +41,12 @@ def test_the_share_is_about_what_was_asked_for():
     assert 200 <= len(out) <= 300
 
 
+def test_one_long_episode_is_not_all_that_is_judged_by():
+    for seed in range(5):
+        _, out = held_out(recordings([4287, 2786, 1210, 1191, 987, 733, 85, 53, 45, 34, 33, 32, 32, 22]), 0.3, seed)
+        assert len(out.episodes) >= 6 and 0.15 < len(out) / 11_530 < 0.45
+
+
 def test_of_one_episode_nothing_can_be_held_out():
     with pytest.raises(ValueError, match="one episode only"):
         held_out(recordings([50]), 0.2)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from policies.policy import PolicyConfig
-from sim2real.datasets import EpisodeDataset
+from sim2real.datasets import Episode, EpisodeDataset
 from sim2real.datasets.files import DatasetError
 
 SMOOTHING = 0.25  # s to either side: people correct in jerks, and what they meant is the mean
@@ -137,20 +137,26 @@ def _columns(dataset: EpisodeDataset, wanted: tuple[str, ...]) -> dict[int, int]
     return found
 
 
-def _readable(episode, camera: str, config: PolicyConfig, skipped: Counter) -> tuple[np.ndarray, np.ndarray]:
-    """Images at the network's size, and their rows."""
+def _readable(
+    episode: Episode, camera: str, config: PolicyConfig, skipped: Counter[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images at the network's size, and their rows; damaged ones are counted in `skipped`."""
     rows = np.arange(len(episode))
     try:
         return config.preprocessing(episode.images(camera, rows)), rows
-    except (DatasetError, ValueError):
-        pass  # one by one, to find which
-    kept, images = [], []
-    for row in rows:
+    except (DatasetError, ValueError):  # a damaged image, or images of several sizes: which, shows one by one
+        return _one_by_one(episode, camera, config, skipped)
+
+
+def _one_by_one(
+    episode: Episode, camera: str, config: PolicyConfig, skipped: Counter[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    height, width = config.encoder.size
+    kept, images = [], [np.zeros((0, height, width, 3), np.uint8)]
+    for row in range(len(episode)):
         try:
-            images.append(config.preprocessing(episode.images(camera, rows[row : row + 1])))
+            images.append(config.preprocessing(episode.images(camera, np.array([row]))))
             kept.append(row)
         except DatasetError:
             skipped["damaged image"] += 1
-    height, width = config.encoder.size
-    blank = np.zeros((0, height, width, 3), np.uint8)
-    return np.concatenate([blank, *images]), np.array(kept, int)
+    return np.concatenate(images), np.array(kept, int)

@@ -12,8 +12,8 @@ from sim2real.plots import bars_plot, curve_plot, intervals_plot, scatter_plot
 from sim2real.report import INTERVAL_NOTE, METRIC_NOTE, Report
 from sim2real.transfer.adapt import Adapted
 from sim2real.transfer.adapt_config import AdaptConfig
+from sim2real.transfer.batches import Simulated
 from sim2real.transfer.choose import Choice
-from sim2real.transfer.fit import Simulated
 from sim2real.transfer.gate import METRIC
 from sim2real.transfer.probe import Probe
 from sim2real.video import enlarge, grid

@@ -15,21 +15,12 @@ from policies.losses import multi_task_loss
 from policies.policy import Policy
 from policies.precision import bf16_autocast
 from sim2real.frames import Frames
-from sim2real.transfer.augment import mirrored, mirrored_actions, photometric
+from sim2real.transfer.batches import Batches, Simulated, answered, labelled
 from sim2real.transfer.gain import with_gain
 from sim2real.transfer.plans import TransferPlan
 
 CHECKS = 10  # validations in a fit
 _DRAWING = threading.Lock()  # torch draws initial weights from one generator that all threads share
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """Simulated frames: images (m, h, w, 3) uint8, what the pretrained policy answers (m, A), and their worlds (m,)."""
-
-    images: np.ndarray
-    actions: np.ndarray
-    world: np.ndarray
 
 
 @dataclass
@@ -61,7 +52,7 @@ def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
             reset_parameters(model.heads)
     model.requires_grad_(False)
     for part in plan.trained:
-        for parameter in _parameters(model, part):
+        for parameter in part_parameters(model, part):
             parameter.requires_grad_(True)
     return model
 
@@ -102,9 +93,9 @@ def fit(
     model = prepare(scaled, plan, seed)
     if not plan.trained:
         return Fitted(model.eval(), 0)
-    batches = _Batches(model, plan, cache, np.random.default_rng([seed, 1]))
-    batches.fill(*_labelled(frames, scaled, plan, signs), *_answered(simulated, policy, scaled, plan))
-    learner = _Learner(model, plan)
+    batches = Batches(model, plan, cache, np.random.default_rng([seed, 1]))
+    batches.fill(*labelled(frames, scaled, plan, signs), *answered(simulated, policy, scaled, plan))
+    learner = Learner(model, plan)
     checked = None if validation is None else batches.outputs(validation.images)
     total = plan.steps(len(frames)) if schedule is None else schedule
     result, last = Fitted(model, 0), total if updates is None else min(updates, total)
@@ -135,82 +126,22 @@ def fit(
     return result
 
 
-Labelled = tuple[np.ndarray, np.ndarray]  # images (n, h, w, 3), actions (n, A)
-
-
-def _labelled(frames: Frames, scaled: Policy, plan: TransferPlan, signs: np.ndarray | None) -> Labelled:
-    """The recorded frames, and their mirror images where the plan wants them."""
-    if not plan.mirror or signs is None:
-        return frames.images, frames.actions
-    # The car pulls the same way in the mirror: labels are reflected about the fitted offset.
-    turned = mirrored_actions(frames.actions, signs, scaled.heads.action.offset.cpu().numpy())
-    return np.concatenate([frames.images, mirrored(frames.images)]), np.concatenate([frames.actions, turned])
-
-
-def _answered(simulated: Simulated | None, policy: Policy, scaled: Policy, plan: TransferPlan) -> Labelled | tuple[()]:
-    """Simulated frames to mix in, with the policy's own answers in the scale of the recordings."""
-    if simulated is None or not plan.cotrain:
-        return ()
-    before, after = policy.heads.action, scaled.heads.action
-    gain, old, new = (value.cpu().numpy() for value in (after.gain / before.gain, before.offset, after.offset))
-    return simulated.images, (gain * (simulated.actions - old) + new).astype(np.float32)
-
-
-class _Batches:
-    """Batches of images, or of what the frozen stages made of them, with labels."""
-
-    def __init__(self, model: Policy, plan: TransferPlan, cache: bool, random: np.random.Generator) -> None:
-        self._model, self._plan, self._random = model, plan, random
-        self.after = plan.frozen_until if cache and not plan.augment else None
-
-    def fill(self, images: np.ndarray, actions: np.ndarray, *simulated: np.ndarray) -> None:
-        """Recorded images and actions, and maybe simulated ones to draw from beside them."""
-        self._real = len(images)
-        if simulated:
-            images, actions = np.concatenate([images, simulated[0]]), np.concatenate([actions, simulated[1]])
-        self._inputs, self._actions = self.outputs(images), torch.from_numpy(actions)
-
-    def outputs(self, images: np.ndarray) -> Tensor:
-        """Images as they are, or as the frozen stages see them."""
-        tensor = torch.from_numpy(images)
-        if self.after is None:
-            return tensor
-        with torch.inference_mode():
-            parts = [self._model.features(part, until=self.after) for part in tensor.split(256)]
-        return torch.cat(parts).clone()
-
-    def draw(self) -> tuple[Tensor, Tensor]:
-        """(inputs, actions) of a batch."""
-        size = self._plan.batch_size
-        simulated = round(size * self._plan.cotrain) if len(self._inputs) > self._real else 0
-        rows = self._random.integers(0, self._real, size - simulated)
-        rows = (
-            np.concatenate([rows, self._random.integers(self._real, len(self._inputs), simulated)])
-            if simulated
-            else rows
-        )
-        inputs = self._inputs[torch.from_numpy(rows)]
-        if self.after is None:
-            inputs = photometric(inputs, self._plan.augment, self._random)
-        return inputs, self._actions[torch.from_numpy(rows)]
-
-
-class _Learner:
+class Learner:
     """Gradient steps with a rate per part, pulled towards where it began, and an average of the weights."""
 
     def __init__(self, model: Policy, plan: TransferPlan) -> None:
         self.model, self.plan = model, plan
         self.average = copy.deepcopy(model).eval()
         groups = [
-            {"params": list(_parameters(model, part)), "rate": plan.learning_rate * plan.rates[part]}
+            {"params": list(part_parameters(model, part)), "rate": plan.learning_rate * plan.rates[part]}
             for part in plan.trained
         ]
         self._optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True)
         kept = [part for part in plan.trained if part not in plan.reset]
-        self._pulled = [p for part in kept for p in _parameters(model, part)]
+        self._pulled = [p for part in kept for p in part_parameters(model, part)]
         self._start = [p.detach().clone() for p in self._pulled]
         self._trained, self._means = (
-            [p for part in plan.trained for p in _parameters(each, part)] for each in (model, self.average)
+            [p for part in plan.trained for p in part_parameters(each, part)] for each in (model, self.average)
         )
         self._count = 0
 
@@ -262,7 +193,7 @@ def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None,
     return float(np.nanmean(np.abs(outputs.clamp(-1, 1).cpu().numpy() - actual)))
 
 
-def _parameters(model: Policy, part: str) -> Iterator[nn.Parameter]:
+def part_parameters(model: Policy, part: str) -> Iterator[nn.Parameter]:
     """Of a part; of the head, what leads to the action."""
     if part != "head":
         return model.encoder.stage_parameters(part)

@@ -7,7 +7,8 @@ import numpy as np
 
 from policies.policy import Policy
 from sim2real.frames import Frames
-from sim2real.transfer.fit import Fitted, Simulated, fit
+from sim2real.transfer.batches import Simulated
+from sim2real.transfer.fit import Fitted, fit
 from sim2real.transfer.folds import FEW, folds, held_out
 from sim2real.transfer.plans import TransferPlan
 

@@ -11,7 +11,8 @@ from policies.policy import Policy
 from sim2real.agreement import Agreement, Estimate
 from sim2real.frames import Frames
 from sim2real.offline import predict
-from sim2real.transfer.fit import Simulated
+from sim2real.transfer.batches import Simulated
+from sim2real.transfer.fit import part_parameters
 from sim2real.transfer.gain import with_gain
 from sim2real.transfer.plans import PARTS
 
@@ -114,8 +115,7 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
 def _gradients(policy: Policy, frames: Frames) -> dict[str, float]:
     policy.requires_grad_(True)
     images, actions = torch.from_numpy(frames.images), torch.from_numpy(frames.actions)
-    parts = {name: list(policy.encoder.stage_parameters(name)) for name in STAGE_NAMES}
-    parts["head"] = [*policy.heads.trunk.parameters(), *policy.heads.action.parameters()]
+    parts = {name: list(part_parameters(policy, name)) for name in PARTS}
     policy.zero_grad()
     for x, y in zip(images.split(128), actions.split(128), strict=True):
         output = policy.heads.action(policy.heads.trunk(policy.features(x)), None)

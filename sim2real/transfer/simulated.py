@@ -13,7 +13,7 @@ from policies.policy import Policy
 from sim2real.cameras import recipe_cameras
 from sim2real.offline import predict
 from sim2real.training import load_randomization
-from sim2real.transfer.fit import Simulated
+from sim2real.transfer.batches import Simulated
 
 WORLDS = 48
 EVERY = 10  # steps between frames that are kept: neighbours are alike

@@ -10,7 +10,8 @@ from envs import make_task
 from policies.policy import Policy
 from sim2real.frames import Frames
 from sim2real.pretraining import PretrainConfig, policy_config
-from sim2real.transfer.fit import _Batches, _Learner, prepare
+from sim2real.transfer.batches import Batches
+from sim2real.transfer.fit import Learner, prepare
 from sim2real.transfer.plans import find_plan
 
 FRAMES, ROUNDS, SECONDS = 512, 3, 0.5
@@ -35,9 +36,9 @@ def cache() -> list[Result]:
 def _epoch(policy: Policy, frames: Frames, cached: bool) -> Callable[[], int]:
     plan = find_plan("feature-extraction")
     model = prepare(policy, plan, 0)
-    batches = _Batches(model, plan, cached, np.random.default_rng(0))
+    batches = Batches(model, plan, cached, np.random.default_rng(0))
     batches.fill(frames.images, frames.actions)
-    learner = _Learner(model, plan)
+    learner = Learner(model, plan)
 
     def work() -> int:
         for _ in range(len(frames) // plan.batch_size):

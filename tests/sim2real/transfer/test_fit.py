@@ -9,7 +9,8 @@ from bars import bars
 
 from sim2real.agreement import Agreement
 from sim2real.offline import predict
-from sim2real.transfer.fit import Simulated, _answered, _labelled, fit, prepare
+from sim2real.transfer.batches import Simulated, answered, labelled
+from sim2real.transfer.fit import fit, prepare
 from sim2real.transfer.gain import with_gain
 from sim2real.transfer.learn import Material, learn
 from sim2real.transfer.plans import PARTS, find_plan, read_plans
@@ -108,7 +109,7 @@ def test_answers_to_simulated_frames_are_in_the_scale_of_the_recordings(knows_ba
     simulated, frames = bars(2, 30, seed=8), bars(4, 50, seed=9, gain=0.5)
     once = with_gain(knows_bars, frames)
     known = Simulated(simulated.images, predict(once, simulated.images), simulated.episode)
-    labelled = _answered(known, once, with_gain(once, frames), short("full", cotrain=0.5))
+    labelled = answered(known, once, with_gain(once, frames), short("full", cotrain=0.5))
     assert labelled
     labels = labelled[1]
     np.testing.assert_allclose(labels, predict(with_gain(once, frames), simulated.images), atol=1e-4)
@@ -119,6 +120,6 @@ def test_scratch_may_pull_to_one_side_too(knows_bars):
     frames = bars(4, 50, seed=9)
     frames.actions[:] += 0.3
     scaled = with_gain(knows_bars, frames)
-    _, labels = _labelled(frames, scaled, short("scratch"), SIGNS)
+    _, labels = labelled(frames, scaled, short("scratch"), SIGNS)
     assert abs(float(labels.mean()) - float(scaled.heads.action.offset[0])) < 0.01
     assert float(scaled.heads.action.offset[0]) > 0.2

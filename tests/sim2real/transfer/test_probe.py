@@ -8,8 +8,8 @@ from bars import bars
 
 from policies.encoder import STAGE_NAMES
 from sim2real.offline import predict
+from sim2real.transfer.batches import Simulated
 from sim2real.transfer.choose import choose
-from sim2real.transfer.fit import Simulated
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import PARTS, find_plan
 from sim2real.transfer.probe import plausible, probe, recommend

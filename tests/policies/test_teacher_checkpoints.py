@@ -13,25 +13,11 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3 import PPO, SAC
-from stable_baselines3.common.envs import IdentityEnvBox
-from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import DummyVecEnv
+from teachers import ALGORITHMS, SETTINGS, trained, worlds
 
 from policies.teacher import Progress, Teacher, TeacherConfig, make_teacher, restore_teacher, save_teacher
 
 torch.set_num_threads(1)
-SETTINGS = {"ppo": TeacherConfig("ppo", steps=2000, hidden=(8,)), "sac": TeacherConfig("sac", steps=500, hidden=(8,))}
-ALGORITHMS = pytest.mark.parametrize("algorithm", ["ppo", "sac"])
-
-
-def worlds(kind: type = IdentityEnvBox) -> DummyVecEnv:
-    """Eight worlds that show a number and reward doing the same; episodes of five steps."""
-    return DummyVecEnv([lambda: Monitor(kind(ep_length=5))] * 8)
-
-
-def trained(algorithm: str, steps: int = 512) -> PPO | SAC:
-    model = make_teacher(SETTINGS[algorithm], worlds())
-    return model.learn(steps)
 
 
 def numbers(model: PPO | SAC) -> dict[str, torch.Tensor]:

@@ -3,17 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import mujoco
 import numpy as np
 
 from envs.camera import Camera
 from envs.lane_follow.track import Track, TrackConfig
 from envs.task import View
+from envs.textures import add_textures
 
 CLUTTER, MARKINGS, WALLS = 6, 5, 4
 TRACK_GEOMS = ("road", "edges", "dashes")
-TEXTURES = ("plain", "noise", "panels")
 
 # The printed mat lies in thin layers: the ray tracer needs distinct heights, the tyres feel only the plane.
 LAYER = {"marking": 0.001, "road": 0.002, "edges": 0.003, "dashes": 0.004}
@@ -88,18 +87,6 @@ def track_meshes(track: Track, config: TrackConfig) -> dict[str, tuple[np.ndarra
     return meshes
 
 
-def _texture(name: str) -> np.ndarray:
-    """(64, 64, 3) uint8: bright on average, since a texture multiplies its material's colour."""
-    random = np.random.default_rng(7)
-    image = np.full((64, 64), 255.0)
-    if name == "noise":
-        image = cv2.GaussianBlur(random.uniform(0, 255, (64, 64)), (0, 0), 2, borderType=cv2.BORDER_REFLECT)
-        image = 165 + 90 * (image - image.min()) / np.ptp(image)
-    if name == "panels":
-        image = np.repeat(random.choice([90.0, 160.0, 215.0, 255.0], (2, 8)), 8, 1).repeat(32, 0)
-    return np.repeat(image.astype(np.uint8)[..., None], 3, 2)
-
-
 def camera_quat(pitch: float, yaw: float = 0.0, roll: float = 0.0) -> np.ndarray:
     """Quaternion car_from_camera (w x y z) of a camera looking ahead, tilted down by pitch (rad).
 
@@ -116,9 +103,7 @@ def camera_quat(pitch: float, yaw: float = 0.0, roll: float = 0.0) -> np.ndarray
 def build_model(tracks: list[Track], config: TrackConfig, camera: CameraMount) -> mujoco.MjModel:
     """The lane world with every layout's meshes; which layout a world shows is its `geom_dataid`."""
     spec = mujoco.MjSpec.from_file(str(Path(__file__).with_name("car.xml")))
-    for name in TEXTURES:
-        spec.add_texture(name=name, type=mujoco.mjtTexture.mjTEXTURE_2D, width=64, height=64, nchannel=3,
-                         data=_texture(name).ravel().tolist())  # fmt: skip
+    add_textures(spec)
     _add_materials(spec)
     for i, track in enumerate(tracks):
         for name, (vertices, faces) in track_meshes(track, config).items():

@@ -1,0 +1,115 @@
+"""The world of an arm: a table, what lies about on it, walls, lamps and cameras."""
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from envs.arms import servo
+from envs.arms.arm import Arm
+from envs.camera import Camera
+from envs.task import View
+from envs.textures import TEXTURES, add_textures
+
+CLUTTER, WALLS = 4, 2
+TIME_STEP = 1 / 300  # s
+CUBE = 0.014  # m, half its edge
+RGB = {
+    "table": (0.55, 0.5, 0.45),
+    "wall": (0.6, 0.58, 0.55),
+    "clutter": (0.4, 0.4, 0.4),
+    "cube": (0.75, 0.12, 0.1),
+    "goal": (0.15, 0.65, 0.25),
+}
+_BOX = mujoco.mjtGeom.mjGEOM_BOX
+
+
+@dataclass(frozen=True)
+class FixedCamera:
+    """A camera beside the table: what it sees, where it stands [m], the point it looks at [m]."""
+
+    view: View
+    position: tuple[float, float, float]
+    target: tuple[float, float, float]
+
+
+# A webcam on a stand; of its frame the square middle is used.
+WEBCAM = View(Camera.from_fov(160, 120, 0.75), crop=(20, 0, 120, 120), size=(64, 64))
+FRONT = FixedCamera(WEBCAM, position=(0.58, -0.22, 0.42), target=(0.17, 0.0, 0.04))
+WRIST = View(Camera.from_fov(160, 120, 1.3), crop=(20, 0, 120, 120), size=(64, 64))
+
+
+def looking_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Quaternion world_from_camera (w x y z) in MuJoCo's camera frame, upright."""
+    back = np.asarray(position, float) - target
+    back /= np.linalg.norm(back)
+    right = np.cross([0.0, 0.0, 1.0], back)
+    right /= np.linalg.norm(right)
+    quat = np.zeros(4)
+    mujoco.mju_mat2Quat(quat, np.stack([right, np.cross(back, right), back], 1).ravel())
+    return quat
+
+
+def build_model(arm: Arm, *, front: FixedCamera = FRONT, cube: bool = False, goal: str | None = None) -> mujoco.MjModel:
+    """The arm on its table.
+
+    Args:
+        cube: with a cube that can be pushed and lifted, its body, joint and geom named `cube`.
+        goal: "ball" or "disc": a geom `goal` that touches nothing; its place is a world's own.
+    """
+    spec = arm.load()
+    spec.option.timestep = TIME_STEP
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
+    spec.option.impratio = 10  # or what is held slips slowly
+    servo.prepare(spec)
+    add_textures(spec)
+    _add_materials(spec)
+    _add_room(spec.worldbody)
+    if cube:
+        body = spec.worldbody.add_body(name="cube", pos=[0.25, 0, CUBE])
+        body.add_freejoint(name="cube")
+        body.add_geom(name="cube", type=_BOX, size=[CUBE] * 3, mass=0.03, material="cube", condim=4,
+                      friction=[1.0, 0.02, 0.001], solref=[0.01, 1])  # fmt: skip
+    if goal is not None:
+        shape = {"ball": mujoco.mjtGeom.mjGEOM_SPHERE, "disc": mujoco.mjtGeom.mjGEOM_CYLINDER}[goal]
+        spec.worldbody.add_geom(name="goal", type=shape, size=[0.03, 0.001, 0] if goal == "disc" else [0.015, 0, 0],
+                                material="goal", contype=0, conaffinity=0, pos=[0.25, 0, 0.1])  # fmt: skip
+    _add_cameras(spec, arm, front)
+    return spec.compile()
+
+
+def _add_materials(spec: mujoco.MjSpec) -> None:
+    names = ["table", "cube", "goal", *(f"clutter{i}" for i in range(CLUTTER)), *(f"wall{i}" for i in range(WALLS))]
+    for name in names:
+        material = spec.add_material(name=name, rgba=[*RGB[name.rstrip("0123456789")], 1], specular=0.1, shininess=0.3)
+        if name not in ("cube", "goal"):
+            material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = TEXTURES[1]
+
+
+def _add_room(world) -> None:
+    visual = {"contype": 0, "conaffinity": 0}
+    world.add_geom(name="table", type=_BOX, size=[0.6, 0.6, 0.02], pos=[0.2, 0, -0.02], material="table",
+                   friction=[0.8, 0.01, 0.001])  # fmt: skip
+    for i in range(CLUTTER):
+        # Spread out: the renderer's tree is built once from these places and only refitted later.
+        at = [0.2 + 0.5 * np.cos(i), 0.5 * np.sin(i), 0.02]
+        world.add_geom(name=f"clutter{i}", type=_BOX, size=[0.03, 0.03, 0.03], pos=at, material=f"clutter{i}", **visual)
+    world.add_geom(name="wall0", type=_BOX, size=[0.02, 2, 1.5], pos=[-0.9, 0, 0], material="wall0", **visual)
+    world.add_geom(name="wall1", type=_BOX, size=[2, 0.02, 1.5], pos=[0, 0.9, 0], material="wall1", **visual)
+    world.add_light(name="lamp", pos=[0.3, 0.3, 1.5], dir=[-0.1, -0.2, -1], diffuse=[0.7, 0.7, 0.7],
+                    ambient=[0.25, 0.25, 0.25], specular=[0.2, 0.2, 0.2])  # fmt: skip
+    world.add_light(name="window", pos=[1.0, -1.0, 1.2], dir=[-0.6, 0.6, -0.7], diffuse=[0.3, 0.3, 0.32],
+                    castshadow=False)  # fmt: skip
+
+
+def _add_cameras(spec: mujoco.MjSpec, arm: Arm, front: FixedCamera) -> None:
+    def fovy(view: View) -> float:
+        return float(np.rad2deg(2 * np.arctan(view.camera.height / 2 / view.camera.fy)))
+
+    quat = looking_at(np.array(front.position), np.array(front.target))
+    spec.worldbody.add_camera(name="front", pos=front.position, quat=quat, fovy=fovy(front.view))
+    far = np.array([0.75, 0.55, 0.5])
+    spec.worldbody.add_camera(name="spectator", pos=far, quat=looking_at(far, np.array([0.12, 0, 0.08])), fovy=40)
+    if arm.wrist is not None:
+        spec.body(arm.wrist.body).add_camera(name="wrist", pos=arm.wrist.position, quat=arm.wrist.quat, fovy=fovy(WRIST))

@@ -1,0 +1,115 @@
+"""A hobby servo as it acts in an arm: position gain, friction, backlash and delay per joint, different in every world.
+
+MuJoCo's position actuator, friction loss and actuator delay do the work; backlash is a play operator before them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch
+
+MAX_DELAY = 0.25  # s; how long commands are kept
+
+
+@dataclass(frozen=True)
+class Servo:
+    """Of one joint.
+
+    Attributes:
+        gain: N m/rad, torque per difference of commanded and measured position.
+        damping: N m s/rad, torque of gear and bearings against velocity.
+        friction: N m, Coulomb friction.
+        armature: kg m², rotor inertia seen at the joint.
+        torque: N m, the most that gain and braking give together.
+        braking: N m s/rad, torque of the servo's own loop against velocity; unlike damping it ends at `torque`.
+        delay: s, from command to torque.
+        backlash: rad, half the play between command and joint.
+    """
+
+    gain: float
+    damping: float
+    friction: float
+    armature: float
+    torque: float
+    braking: float = 0.0
+    delay: float = 0.0
+    backlash: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not (np.isfinite(value) and value >= 0):
+                raise ValueError(f"a servo's {name} must be a number from 0 on, not {value!r}")
+        if self.delay > MAX_DELAY:
+            raise ValueError(f"a servo's delay is at most {MAX_DELAY:g} s, not {self.delay:g}")
+
+
+PARAMETERS = tuple(field.name for field in fields(Servo))
+
+
+def prepare(spec: mujoco.MjSpec) -> None:
+    """Give all actuators a memory of MAX_DELAY for the delay; call before compiling."""
+    for actuator in spec.actuators:
+        actuator.nsample = int(np.ceil(MAX_DELAY / spec.option.timestep)) + 2
+
+
+class Servos:
+    """The servos of n worlds.
+
+    Args:
+        model: whose actuators, prepared by `prepare`, are position servos of joints, one per name.
+        batch: of n worlds of it.
+        joints: J names of actuators and of the joints that they move.
+    """
+
+    def __init__(self, model: mujoco.MjModel, batch: Batch, joints: tuple[str, ...]) -> None:
+        self._acts = np.array([model.actuator(name).id for name in joints])
+        joint = [model.joint(name) for name in joints]
+        self._dof, self.qpos = np.array([j.dofadr[0] for j in joint]), np.array([j.qposadr[0] for j in joint])
+        self._fields = {
+            name: batch.expand(name)
+            for name in ("actuator_gainprm", "actuator_biasprm", "actuator_forcerange", "actuator_delay")
+        } | {name: batch.expand(name) for name in ("dof_damping", "dof_frictionloss", "dof_armature")}
+        self._ctrl = batch.bind("ctrl")
+        self._history = batch.bind("history").reshape(batch.nsim, -1)
+        self._kept = _slots(model, self._acts)
+        self._backlash, self._play = np.zeros((batch.nsim, len(joints))), np.zeros((batch.nsim, len(joints)))
+
+    def set(self, ids: np.ndarray, parameters: Mapping[str, np.ndarray]) -> None:
+        """Parameters (m, J) by their name in `Servo` for worlds ids (m,); constants derived by MuJoCo are the caller's
+        matter (`Batch.set_const`)."""
+        at, dof, field = np.ix_(ids, self._acts), np.ix_(ids, self._dof), self._fields
+        field["actuator_gainprm"][(*at, 0)] = parameters["gain"]
+        field["actuator_biasprm"][(*at, 1)] = -parameters["gain"]
+        field["actuator_biasprm"][(*at, 2)] = -parameters["braking"]
+        field["actuator_forcerange"][(*at, 0)] = -parameters["torque"]
+        field["actuator_forcerange"][(*at, 1)] = parameters["torque"]
+        field["actuator_delay"][at] = np.clip(parameters["delay"], 0, MAX_DELAY)
+        damping = field["dof_damping"]
+        damping[dof] = parameters["damping"].reshape(damping[dof].shape)
+        field["dof_frictionloss"][dof] = parameters["friction"]
+        field["dof_armature"][dof] = parameters["armature"]
+        self._backlash[ids] = parameters["backlash"]
+
+    def hold(self, ids: np.ndarray, position: np.ndarray) -> None:
+        """Begin at rest: worlds ids (m,), just reset, were told positions (m, J) [rad] ever before."""
+        self._play[ids] = position
+        self._ctrl[np.ix_(ids, self._acts)] = position
+        self._history[np.ix_(ids, self._kept.ravel())] = np.repeat(position, self._kept.shape[1], 1)
+
+    def command(self, target: np.ndarray) -> None:
+        """Tell all worlds target positions (n, J) [rad]."""
+        self._play[:] = np.clip(self._play, target - self._backlash, target + self._backlash)
+        self._ctrl[:, self._acts] = self._play
+
+
+def _slots(model: mujoco.MjModel, acts: np.ndarray) -> np.ndarray:
+    """(J, N) places of each actuator's kept commands in `mjData.history`.
+
+    There an actuator has a number for the user, the cursor, N times and N values (mj_readCtrl).
+    """
+    count = model.actuator_history[acts, 0]
+    if len(set(count.tolist())) != 1 or count[0] < 1:
+        raise ValueError("the actuators have no memory of their commands: call servo.prepare(spec) before compiling")
+    return model.actuator_historyadr[acts][:, None] + 2 + count[0] + np.arange(count[0])

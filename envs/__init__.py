@@ -5,6 +5,10 @@ from typing import Any
 
 import gymnasium
 
+from envs.arms.lift import Lift
+from envs.arms.push import Push
+from envs.arms.reach import Reach
+from envs.arms.task import ArmConfig, ArmTask, Rule, arm_task
 from envs.batch_env import BatchEnv
 from envs.camera import Camera
 from envs.lane_follow.task import LaneFollow, lane_follow
@@ -15,16 +19,20 @@ from envs.single_env import SingleEnv
 from envs.task import Task, TaskSpec
 
 __all__ = [
+    "ArmConfig",
+    "ArmTask",
     "BatchEnv",
     "Camera",
     "LaneFollow",
     "Randomization",
+    "Rule",
     "Sensor",
     "SensorConfig",
     "SingleEnv",
     "Task",
     "TaskSpec",
     "Vary",
+    "arm_task",
     "make_task",
     "register_gymnasium",
     "register_task",
@@ -52,5 +60,7 @@ def register_gymnasium(name: str) -> None:
 
 
 register_task("LaneFollow", lane_follow)
+for _rule in (Reach, Push, Lift):
+    register_task(_rule.name, partial(arm_task, _rule))
 for _name in task_names():
     register_gymnasium(_name)

@@ -4,6 +4,7 @@ import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -48,6 +49,11 @@ class TaskSpec:
         scene_fields: model fields beyond poses that reset() writes per world and the renderer must follow.
         presets: randomizations by name.
         mirrored: actions and labels that change their sign when the picture is mirrored.
+        robot: whose recordings and hardware fit the task, a name in `sim2real.robots`.
+        policy_state: whether policies are told the state beside their images.
+        judged: the actions by which policies are compared with recordings; empty: all.
+        training: what learning this task needs in place of the usual, by names of `TeacherConfig` and
+            `DistillationConfig`.
     """
 
     name: str
@@ -63,6 +69,10 @@ class TaskSpec:
     presets: Mapping[str, Randomization] = field(default_factory=dict)
     film_camera: str | None = None
     mirrored: tuple[str, ...] = ()
+    robot: str = ""
+    policy_state: bool = False
+    judged: tuple[str, ...] = ()
+    training: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Task(abc.ABC):

@@ -26,7 +26,7 @@ class Arm:
         load: a new MjSpec of the arm alone, its base at the origin, z up, reaching along x; colliding geoms are those
             that may touch things.
         joints: J names, of joints and actuators alike, from the base on.
-        servos: of each joint, as its maker publishes them.
+        servos: of each joint, the nominal ones.
         home: (J,) rad, a posture above the table from which tasks begin.
         tool: site between the fingertips, or at the flange.
         gripper: the joint that closes the hand, None without one.

@@ -34,8 +34,8 @@ class FixedCamera:
 
 
 # A webcam on a stand; of its frame the square middle is used.
-WEBCAM = View(Camera.from_fov(160, 120, 0.75), crop=(20, 0, 120, 120), size=(64, 64))
-FRONT = FixedCamera(WEBCAM, position=(0.58, -0.22, 0.42), target=(0.17, 0.0, 0.04))
+WEBCAM = View(Camera.from_fov(160, 120, 0.66), crop=(20, 0, 120, 120), size=(64, 64))
+FRONT = FixedCamera(WEBCAM, position=(0.58, -0.22, 0.42), target=(0.175, 0.0, 0.085))
 WRIST = View(Camera.from_fov(160, 120, 1.3), crop=(20, 0, 120, 120), size=(64, 64))
 
 
@@ -112,4 +112,6 @@ def _add_cameras(spec: mujoco.MjSpec, arm: Arm, front: FixedCamera) -> None:
     far = np.array([0.75, 0.55, 0.5])
     spec.worldbody.add_camera(name="spectator", pos=far, quat=looking_at(far, np.array([0.12, 0, 0.08])), fovy=40)
     if arm.wrist is not None:
-        spec.body(arm.wrist.body).add_camera(name="wrist", pos=arm.wrist.position, quat=arm.wrist.quat, fovy=fovy(WRIST))
+        spec.body(arm.wrist.body).add_camera(
+            name="wrist", pos=arm.wrist.position, quat=arm.wrist.quat, fovy=fovy(WRIST)
+        )

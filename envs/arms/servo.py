@@ -66,7 +66,7 @@ class Servos:
     def __init__(self, model: mujoco.MjModel, batch: Batch, joints: tuple[str, ...]) -> None:
         self._acts = np.array([model.actuator(name).id for name in joints])
         joint = [model.joint(name) for name in joints]
-        self._dof, self.qpos = np.array([j.dofadr[0] for j in joint]), np.array([j.qposadr[0] for j in joint])
+        self.dof, self.qpos = np.array([j.dofadr[0] for j in joint]), np.array([j.qposadr[0] for j in joint])
         self._fields = {
             name: batch.expand(name)
             for name in ("actuator_gainprm", "actuator_biasprm", "actuator_forcerange", "actuator_delay")
@@ -79,7 +79,7 @@ class Servos:
     def set(self, ids: np.ndarray, parameters: Mapping[str, np.ndarray]) -> None:
         """Parameters (m, J) by their name in `Servo` for worlds ids (m,); constants derived by MuJoCo are the caller's
         matter (`Batch.set_const`)."""
-        at, dof, field = np.ix_(ids, self._acts), np.ix_(ids, self._dof), self._fields
+        at, dof, field = np.ix_(ids, self._acts), np.ix_(ids, self.dof), self._fields
         field["actuator_gainprm"][(*at, 0)] = parameters["gain"]
         field["actuator_biasprm"][(*at, 1)] = -parameters["gain"]
         field["actuator_biasprm"][(*at, 2)] = -parameters["braking"]

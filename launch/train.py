@@ -23,7 +23,7 @@ def train(
         resume: go on with the run in that folder, or with the newest, with the settings it was started with.
     """
     if not resume:
-        config.check()
+        config = config.check()
     run, config = start_run("train", config, out, resume)
     say(f"run: {run.folder}")
     with resumable(resume_command(run.folder)), reporting() as stage:

@@ -7,7 +7,7 @@ compute, so that two cores are busy.
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,15 @@ from policies.losses import multi_task_loss
 from policies.policy import Policy
 from policies.precision import bf16_autocast
 
+USUAL_FRAMES = 300_000
+
 
 @dataclass(frozen=True)
 class DistillationConfig:
     """How a student learns.
 
     Attributes:
-        frames: rendered in all.
+        frames: rendered in all; 0: as many as the task needs.
         reuse: times that a frame is trained on, on average.
         buffer: frames kept in memory to draw batches from.
         share: of the worlds that the student drives, from half of the run on; before, it grows from 0.
@@ -36,7 +38,7 @@ class DistillationConfig:
         bf16: compute in bfloat16 where the processor does that in hardware.
     """
 
-    frames: int = 300_000
+    frames: int = 0
     reuse: float = 2.0
     batch_size: int = 128
     buffer: int = 30_000
@@ -50,14 +52,18 @@ class DistillationConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("frames", "reuse", "batch_size", "buffer", "learning_rate"):
+        for name in ("reuse", "batch_size", "buffer", "learning_rate"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        for name in ("weight_decay", "jolt", "auxiliary", "seed"):
+        for name in ("frames", "weight_decay", "jolt", "auxiliary", "seed"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
         if not 0 <= self.share <= 1 or not 0 <= self.ema < 1:
             raise ValueError(f"share must be in 0…1 and ema below 1, not {self.share} and {self.ema}")
+
+    def filled(self, training: Mapping[str, Any]) -> "DistillationConfig":
+        """With the number of frames as the task has it (`TaskSpec.training`), or as usual, where it was left open."""
+        return self if self.frames else replace(self, frames=training.get("frames", USUAL_FRAMES))
 
     @property
     def updates(self) -> int:
@@ -84,6 +90,7 @@ class Distiller:
         env: Worlds,
         config: DistillationConfig,
     ) -> None:
+        config = config.filled({})
         self.policy, self.config, self._env, self._teacher = policy, config, env, teacher
         self.average = copy.deepcopy(policy).eval()
         self.average.requires_grad_(False)

@@ -5,8 +5,8 @@ import json
 import pickle
 import warnings
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 from policies.folders import write_file
 
 ALGORITHMS = ("ppo", "sac")
+USUAL = {"steps": 1_000_000, "gamma": 0.97, "hidden": (64, 64)}
 ROLLOUT = 32  # steps of every world between PPO's updates
 STATE = "sim2real.json"  # member of our zips that SB3 passes over
 
@@ -31,26 +32,26 @@ class TeacherConfig:
 
     Attributes:
         algorithm: ppo or sac.
-        steps: environment steps over all worlds.
+        steps: environment steps over all worlds; 0: as many as the task needs.
         learning_rate: of PPO at the start, from where it falls to nearly 0; of SAC throughout.
-        gamma: discount per step.
-        hidden: units per layer of policy and value network.
+        gamma: discount per step; 0: the task's own.
+        hidden: units per layer of policy and value network; (): the task's own.
         seed: of the networks, of exploration and of the worlds.
     """
 
     algorithm: str = "ppo"
-    steps: int = 1_000_000
+    steps: int = 0
     learning_rate: float = 1e-3
-    gamma: float = 0.97
-    hidden: tuple[int, ...] = (64, 64)
+    gamma: float = 0.0
+    hidden: tuple[int, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
         if self.algorithm not in ALGORITHMS:
             raise ValueError(f"no algorithm {self.algorithm!r}; valid: {', '.join(ALGORITHMS)}")
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1, not {self.steps}")
+        if self.steps < 0:
+            raise ValueError(f"steps must be at least 1, or 0 for the task's own number, not {self.steps}")
         if not 0 < self.learning_rate < float("inf"):
             raise ValueError(f"learning_rate must be positive, not {self.learning_rate}")
         if not 0 <= self.gamma <= 1:
@@ -59,6 +60,11 @@ class TeacherConfig:
             raise ValueError(f"hidden layers need at least one unit each, not {self.hidden}")
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be between 0 and {2**32 - 1}, not {self.seed}")
+
+    def filled(self, training: Mapping[str, Any]) -> "TeacherConfig":
+        """With what was left open as the task has it (`TaskSpec.training`), or as usual."""
+        left_open = {name: training.get(name, usual) for name, usual in USUAL.items() if not getattr(self, name)}
+        return replace(self, **left_open)
 
 
 def make_teacher(
@@ -69,6 +75,7 @@ def make_teacher(
     policy_kwargs: dict[str, Any] | None = None,
 ) -> PPO | SAC:
     """An untrained SB3 algorithm over env; policy and policy_kwargs as SB3 has them."""
+    config = config.filled({})
     common = {"gamma": config.gamma, "seed": config.seed, "tensorboard_log": str(tensorboard) if tensorboard else None}
     hidden = list(config.hidden)
     if config.algorithm == "sac":

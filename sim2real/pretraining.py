@@ -78,14 +78,17 @@ class PretrainConfig:
         if self.method == "ppo" and (self.teacher is not None or self.teacher_config.algorithm != "ppo"):
             raise ValueError("method ppo learns from reward alone: it takes neither a teacher nor another algorithm")
 
-    def check(self) -> None:
-        """Raise ValueError for what would stop the run at its start, before anything is written."""
+    def check(self) -> "PretrainConfig":
+        """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
         available_device(self.device)
         own_cameras(make_task(self.task).spec, self.camera)
         TrainConfig(self.task, self.teacher_config, randomization=self.randomization).check()
-        policy_config(make_task(self.task).spec, self)
+        spec = make_task(self.task).spec
+        policy_config(spec, self)
         if self.teacher is not None and self.method == "dagger":
             load_teacher(Path(self.teacher), self.task)
+        teacher, distillation = (c.filled(spec.training) for c in (self.teacher_config, self.distillation))
+        return dataclasses.replace(self, teacher_config=teacher, distillation=distillation)
 
 
 def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
@@ -101,6 +104,8 @@ def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
             scalars=dict.fromkeys(spec.label_names, 1),
             masks={"mask": cells} if config.method == "dagger" else {},
             maps={"depth": cells} if config.method == "dagger" else {},
+            # Reward alone is learned from images alone, as the head that it shares with SB3 has no state.
+            state=len(spec.state_names) if spec.policy_state and config.method == "dagger" else 0,
         ),
         preprocessing=Preprocessing(camera, (view.camera.width, view.camera.height), view.crop, (width, height)),
         action_names=spec.action_names,
@@ -134,6 +139,7 @@ def pretrain(run: Run, config: PretrainConfig, report: Callable[[str], Report]) 
         ValueError: an unknown task, preset, device or teacher.
         KeyboardInterrupt: after saving, when interrupted.
     """
+    config = config.check()
     spec = make_task(config.task, "train").spec
     policy = _initial_policy(spec, config)
     if config.method == "ppo":

@@ -4,7 +4,7 @@ import os
 import warnings
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,9 +60,11 @@ class TrainConfig:
         if self.evaluate < 0:
             raise ValueError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
 
-    def check(self) -> None:
-        """Raise ValueError for what would stop the run at its start, before anything is written."""
-        privileged_env(self, "train", 1).close()
+    def check(self) -> "TrainConfig":
+        """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
+        env = privileged_env(self, "train", 1)
+        env.close()
+        return replace(self, teacher=self.teacher.filled(env.env.task_spec.training))
 
 
 def load_randomization(task: str, name: str) -> Randomization | str:
@@ -90,6 +92,7 @@ def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, An
         ValueError: an unknown task, algorithm or preset.
         KeyboardInterrupt: after saving, when interrupted.
     """
+    config = config.check()
     env = privileged_env(config, "train", config.worlds)
     model = make_teacher(config.teacher, env, run.tensorboard)
     width = 0.1 if config.adr else 1.0

@@ -11,7 +11,7 @@ from envs.arms.servo import Servo
 
 @dataclass(frozen=True)
 class Mount:
-    """A camera on the arm: body, place [m] in it, and quaternion body_from_camera (w x y z) in MuJoCo's camera frame."""
+    """A camera on the arm: body, place in it [m], quaternion body_from_camera (w x y z) in MuJoCo's camera frame."""
 
     body: str
     position: tuple[float, float, float]

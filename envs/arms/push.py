@@ -1,5 +1,7 @@
 """Push: move a cube onto a disc on the table, without grasping it."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from envs.arms.scene import CUBE
@@ -23,6 +25,7 @@ class Push(Rule):
         *("to_cube_x", "to_cube_y", "to_cube_z", "cube_to_goal_x", "cube_to_goal_y", "behind_x", "behind_y"),
     )
     label_names = ("cube_x", "cube_y", "goal_x", "goal_y")
+    training: ClassVar = {"steps": 8000000, "gamma": 0.98, "hidden": (128, 128)}
     mask_geoms = ("cube",)
 
     def place(self, world: ArmWorld, ids: np.ndarray) -> None:

@@ -1,5 +1,7 @@
 """Reach: bring the fingertips to a ball in the air."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from envs.arms.task import Rule
@@ -16,6 +18,7 @@ class Reach(Rule):
     goal = "ball"
     privileged_names = ("goal_x", "goal_y", "goal_z", "to_goal_x", "to_goal_y", "to_goal_z")
     label_names = ("goal_x", "goal_y", "goal_z")
+    training: ClassVar = {"steps": 1000000}
     mask_geoms = ("goal",)
 
     def place(self, world: ArmWorld, ids: np.ndarray) -> None:

@@ -3,7 +3,7 @@
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from mujoco.batch import Batch
@@ -44,7 +44,7 @@ class Rule(abc.ABC):
     privileged_names: tuple[str, ...]
     label_names: tuple[str, ...]
     mask_geoms: tuple[str, ...]
-    training: Mapping[str, Any] = {}
+    training: ClassVar[Mapping[str, Any]] = {}
 
     @abc.abstractmethod
     def place(self, world: ArmWorld, ids: np.ndarray) -> None:

@@ -154,6 +154,11 @@ class BatchEnv(VectorEnv):
                 maps=maps,
             )
 
+    @property
+    def batch(self) -> Batch:
+        """The worlds' physics; its `state` (n, S) holds all that their future depends on beside the model."""
+        return self._batch
+
     def reset(self, *, seed: int | Sequence[int] | None = None, options: dict | None = None) -> tuple[dict, dict]:
         """Start an episode in every world; world i has seed + i (or seed[i]), or goes on with its stream.
 

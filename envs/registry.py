@@ -8,14 +8,15 @@ from envs.task import Task
 SPLITS = ("train", "test", "recording", "rehearsal")
 """To learn from; to test on in simulation; and of the stand-in for a real robot, whose cameras give whole frames: to
 record, and to test on."""
-_FACTORIES: dict[str, Callable[[str], Task]] = {}
+_FACTORIES: dict[str, Callable[..., Task]] = {}
 
 
-def register_task(name: str, factory: Callable[[str], Task]) -> None:
+def register_task(name: str, factory: Callable[..., Task]) -> None:
     """Make a task known by name.
 
     Args:
-        factory: builds it for a split, one of SPLITS; no split shows what another one has shown.
+        factory: builds it for a split, one of SPLITS; no split shows what another one has shown. Variants follow as
+            further arguments.
     """
     _FACTORIES[name] = factory
 
@@ -28,12 +29,20 @@ def task_names() -> tuple[str, ...]:
 def make_task(name: str, split: str = "train") -> Task:
     """A new task by name, with or without the prefix and suffix of its gymnasium id.
 
+    Args:
+        name: variants of the task follow after colons: `Reach:absolute`, `Reach:franka_emika_panda`.
+
     Raises:
-        ValueError: unknown task or split; the valid ones are listed.
+        ValueError: unknown task, variant or split; the valid ones are listed.
     """
-    short = name.removeprefix("sim2real/").removesuffix("-v0")
+    short, *variants = name.removeprefix("sim2real/").removesuffix("-v0").split(":")
     if short not in _FACTORIES:
         raise ValueError(f"no task {name!r}; {suggest(short, _FACTORIES)}")
     if split not in SPLITS:
         raise ValueError(f"no split {split!r}; valid: {', '.join(SPLITS)}")
-    return _FACTORIES[short](split)
+    try:
+        return _FACTORIES[short](split, *variants)
+    except TypeError:
+        if not variants:
+            raise
+        raise ValueError(f"{short} has no variants, so there is no {name!r}") from None

@@ -52,6 +52,10 @@ class TaskSpec:
         robot: whose recordings and hardware fit the task, a name in `sim2real.robots`.
         policy_state: whether policies are told the state beside their images.
         judged: the actions by which policies are compared with recordings; empty: all.
+        smoothing: s to either side over which recorded actions are averaged before policies learn from them or are
+            compared with them: people steer in jerks, and what they meant is the mean.
+        criterion: the metric by which policies are told apart on recordings, "gain_free_mae", or "gain_free_rmse" where
+            robots rest so often that to do nothing has the least MAE.
         training: what learning this task needs in place of the usual, by names of `TeacherConfig` and
             `DistillationConfig`.
     """
@@ -72,6 +76,8 @@ class TaskSpec:
     robot: str = ""
     policy_state: bool = False
     judged: tuple[str, ...] = ()
+    smoothing: float = 0.25
+    criterion: str = "gain_free_mae"
     training: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -83,8 +89,11 @@ class Task(abc.ABC):
 
     Attributes:
         parameters: (n, k) arrays that a randomization may vary as `task.NAME`; nominal at construction.
+        control: how actions move joint targets, an `envs.arms.control.JointControl`; None where actions are themselves
+            what robots are told and record.
     """
 
+    control: Any = None
     spec: TaskSpec
     model: mujoco.MjModel
     parameters: dict[str, np.ndarray]

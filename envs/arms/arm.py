@@ -33,7 +33,7 @@ class Arm:
         opened, closed: rad, of the gripper.
         fingers: names of the geoms that hold things.
         wrist: camera on the hand.
-        reach: m, how far from the base objects may lie: nearest and farthest.
+        size: of room, objects and distances relative to those of the SO-101.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Arm:
     closed: float = 0.0
     fingers: tuple[str, ...] = ()
     wrist: Mount | None = None
-    reach: tuple[float, float] = (0.18, 0.32)
+    size: float = 1.0
 
     @property
     def nominal(self) -> dict[str, np.ndarray]:

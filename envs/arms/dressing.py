@@ -14,9 +14,14 @@ WALL = (0.35, 1.2)  # m behind and beside the base
 
 
 class Dressing:
-    """Strews clutter about the table and moves the walls, per world."""
+    """Strews clutter about the table and moves the walls, per world.
 
-    def __init__(self, model: mujoco.MjModel, batch: Batch) -> None:
+    Args:
+        scale: of the room.
+    """
+
+    def __init__(self, model: mujoco.MjModel, batch: Batch, scale: float) -> None:
+        self._scale = scale
         self._size, self._pos, self._quat = (batch.expand(f"geom_{name}") for name in ("size", "pos", "quat"))
         self._clutter = np.array([model.geom(f"clutter{i}").id for i in range(CLUTTER)])
         self._walls = np.array([model.geom(f"wall{i}").id for i in range(WALLS)])
@@ -27,12 +32,12 @@ class Dressing:
         length, width = (SIZE[0] + np.ptp(SIZE) * u[..., i] for i in (0, 1))
         height = HEIGHT[0] + np.ptp(HEIGHT) * u[..., 2]
         rows = np.ix_(ids, self._clutter)
-        self._size[rows] = np.stack([length, width, height], -1)
+        self._size[rows] = self._scale * np.stack([length, width, height], -1)
         far, angle = NEAR + (FAR - NEAR) * u[..., 3], 2 * np.pi * u[..., 4]
         z = np.where(u[..., 6] < 0.6, height, HIDDEN)
-        self._pos[rows] = np.stack([far * np.cos(angle), far * np.sin(angle), z], -1)
+        self._pos[rows] = self._scale * np.stack([far * np.cos(angle), far * np.sin(angle), z], -1)
         turn = np.pi * u[..., 5]
         self._quat[rows] = np.stack([np.cos(turn / 2), 0 * turn, 0 * turn, np.sin(turn / 2)], -1)
-        away = WALL[0] + np.ptp(WALL) * random.uniform(ids, WALLS)
+        away = self._scale * (WALL[0] + np.ptp(WALL) * random.uniform(ids, WALLS))
         self._pos[ids, self._walls[0], 0] = -away[:, 0]
         self._pos[ids, self._walls[1], 1] = away[:, 1]

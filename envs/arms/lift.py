@@ -19,12 +19,12 @@ class Lift(Rule):
 
     name = "Lift"
     episode_seconds = 5.0
-    cube, jaw = True, 0.9
+    cube, jaw, grasps = True, 0.9, True
     privileged_names = (
         *("cube_x", "cube_y", "cube_z", "cube_sin", "cube_cos", "cube_vx", "cube_vy", "cube_vz"),
         *("to_cube_x", "to_cube_y", "to_cube_z", "jaw"),
     )
-    label_names = ("cube_x", "cube_y", "cube_z")
+    label_names = ("cube_x", "cube_y", "cube_z", "to_cube_x", "to_cube_y", "to_cube_z")
     training: ClassVar = {"steps": 16000000, "gamma": 0.98, "hidden": (128, 128)}
     mask_geoms = ("cube",)
 
@@ -39,7 +39,7 @@ class Lift(Rule):
         return np.concatenate([*columns, 10 * (world.cube - world.tool), world.position[:, -1:]], 1)
 
     def labels(self, world: ArmWorld) -> np.ndarray:
-        return 5 * (world.cube - [0.2, 0, 0.0])
+        return np.concatenate([5 * (world.cube - [0.2, 0, 0.0]), 10 * (world.cube - world.tool)], 1)
 
     def reward(self, world: ArmWorld) -> np.ndarray:
         distance = np.linalg.norm(world.cube - world.tool, axis=1)

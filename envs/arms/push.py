@@ -24,8 +24,8 @@ class Push(Rule):
         *("cube_x", "cube_y", "cube_z", "cube_sin", "cube_cos", "cube_vx", "cube_vy", "cube_vz"),
         *("to_cube_x", "to_cube_y", "to_cube_z", "cube_to_goal_x", "cube_to_goal_y", "behind_x", "behind_y"),
     )
-    label_names = ("cube_x", "cube_y", "goal_x", "goal_y")
-    training: ClassVar = {"steps": 8000000, "gamma": 0.98, "hidden": (128, 128)}
+    label_names = ("cube_x", "cube_y", "goal_x", "goal_y", "to_cube_x", "to_cube_y", "to_cube_z")
+    training: ClassVar = {"steps": 4_000_000, "gamma": 0.98, "hidden": (128, 128)}
     mask_geoms = ("cube",)
 
     def place(self, world: ArmWorld, ids: np.ndarray) -> None:
@@ -60,7 +60,8 @@ class Push(Rule):
         return np.concatenate(columns, 1)
 
     def labels(self, world: ArmWorld) -> np.ndarray:
-        return 5 * np.concatenate([world.cube[:, :2] - [0.2, 0], world.goal[:, :2] - [0.2, 0]], 1)
+        places = 5 * np.concatenate([world.cube[:, :2] - [0.2, 0], world.goal[:, :2] - [0.2, 0]], 1)
+        return np.concatenate([places, 10 * (world.cube - world.tool)], 1)
 
     def reward(self, world: ArmWorld) -> np.ndarray:
         _, length = self._way(world)

@@ -17,7 +17,7 @@ class Reach(Rule):
     episode_seconds = 3.0
     goal = "ball"
     privileged_names = ("goal_x", "goal_y", "goal_z", "to_goal_x", "to_goal_y", "to_goal_z")
-    label_names = ("goal_x", "goal_y", "goal_z")
+    label_names = ("goal_x", "goal_y", "goal_z", "to_goal_x", "to_goal_y", "to_goal_z")
     training: ClassVar = {"steps": 1000000}
     mask_geoms = ("goal",)
 
@@ -30,7 +30,7 @@ class Reach(Rule):
         return np.concatenate([5 * world.goal, 10 * (world.goal - world.tool)], 1)
 
     def labels(self, world: ArmWorld) -> np.ndarray:
-        return 5 * (world.goal - [0.2, 0, 0.1])
+        return np.concatenate([5 * (world.goal - [0.2, 0, 0.1]), 10 * (world.goal - world.tool)], 1)
 
     def _distance(self, world: ArmWorld) -> np.ndarray:
         return np.linalg.norm(world.goal - world.tool, axis=1)

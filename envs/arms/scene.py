@@ -14,6 +14,7 @@ from envs.textures import TEXTURES, add_textures
 CLUTTER, WALLS = 4, 2
 TIME_STEP = 1 / 300  # s
 CUBE = 0.014  # m, half its edge
+BALL, DISC = 0.02, 0.03  # m, radii
 RGB = {
     "table": (0.55, 0.5, 0.45),
     "wall": (0.6, 0.58, 0.55),
@@ -51,7 +52,7 @@ def looking_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def build_model(arm: Arm, *, front: FixedCamera = FRONT, cube: bool = False, goal: str | None = None) -> mujoco.MjModel:
-    """The arm on its table.
+    """The arm on its table; all is laid out for the SO-101 and scaled to the arm's size.
 
     Args:
         cube: with a cube that can be pushed and lifted, its body, joint and geom named `cube`.
@@ -65,16 +66,18 @@ def build_model(arm: Arm, *, front: FixedCamera = FRONT, cube: bool = False, goa
     servo.prepare(spec)
     add_textures(spec)
     _add_materials(spec)
-    _add_room(spec.worldbody)
+    size = arm.size
+    _add_room(spec.worldbody, size)
     if cube:
-        body = spec.worldbody.add_body(name="cube", pos=[0.25, 0, CUBE])
+        body = spec.worldbody.add_body(name="cube", pos=[0.25 * size, 0, CUBE * size])
         body.add_freejoint(name="cube")
-        body.add_geom(name="cube", type=_BOX, size=[CUBE] * 3, mass=0.03, material="cube", condim=4,
+        body.add_geom(name="cube", type=_BOX, size=[CUBE * size] * 3, mass=0.03 * size**3, material="cube", condim=4,
                       friction=[1.0, 0.02, 0.001], solref=[0.01, 1])  # fmt: skip
     if goal is not None:
         shape = {"ball": mujoco.mjtGeom.mjGEOM_SPHERE, "disc": mujoco.mjtGeom.mjGEOM_CYLINDER}[goal]
-        spec.worldbody.add_geom(name="goal", type=shape, size=[0.03, 0.001, 0] if goal == "disc" else [0.015, 0, 0],
-                                material="goal", contype=0, conaffinity=0, pos=[0.25, 0, 0.1])  # fmt: skip
+        extent = np.array([DISC, 0.001, 0] if goal == "disc" else [BALL, 0, 0]) * size
+        spec.worldbody.add_geom(name="goal", type=shape, size=extent, material="goal", contype=0, conaffinity=0,
+                                pos=[0.25 * size, 0, 0.1 * size])  # fmt: skip
     _add_cameras(spec, arm, front)
     return spec.compile()
 
@@ -87,30 +90,36 @@ def _add_materials(spec: mujoco.MjSpec) -> None:
             material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = TEXTURES[1]
 
 
-def _add_room(world) -> None:
+def _add_room(world, size: float) -> None:
     visual = {"contype": 0, "conaffinity": 0}
-    world.add_geom(name="table", type=_BOX, size=[0.6, 0.6, 0.02], pos=[0.2, 0, -0.02], material="table",
-                   friction=[0.8, 0.01, 0.001])  # fmt: skip
+
+    def box(name: str, half: tuple[float, ...], at: tuple[float, ...], material: str, **settings) -> None:
+        half, at = size * np.array(half), size * np.array(at)
+        world.add_geom(name=name, type=_BOX, size=half, pos=at, material=material, **settings)
+
+    box("table", (0.6, 0.6, 0.02), (0.2, 0, -0.02), "table", friction=[0.8, 0.01, 0.001])
     for i in range(CLUTTER):
         # Spread out: the renderer's tree is built once from these places and only refitted later.
-        at = [0.2 + 0.5 * np.cos(i), 0.5 * np.sin(i), 0.02]
-        world.add_geom(name=f"clutter{i}", type=_BOX, size=[0.03, 0.03, 0.03], pos=at, material=f"clutter{i}", **visual)
-    world.add_geom(name="wall0", type=_BOX, size=[0.02, 2, 1.5], pos=[-0.9, 0, 0], material="wall0", **visual)
-    world.add_geom(name="wall1", type=_BOX, size=[2, 0.02, 1.5], pos=[0, 0.9, 0], material="wall1", **visual)
-    world.add_light(name="lamp", pos=[0.3, 0.3, 1.5], dir=[-0.1, -0.2, -1], diffuse=[0.7, 0.7, 0.7],
+        at = (0.2 + 0.5 * np.cos(i), 0.5 * np.sin(i), 0.02)
+        box(f"clutter{i}", (0.03, 0.03, 0.03), at, f"clutter{i}", **visual)
+    box("wall0", (0.02, 2, 1.5), (-0.9, 0, 0), "wall0", **visual)
+    box("wall1", (2, 0.02, 1.5), (0, 0.9, 0), "wall1", **visual)
+    world.add_light(name="lamp", pos=size * np.array([0.3, 0.3, 1.5]), dir=[-0.1, -0.2, -1], diffuse=[0.7, 0.7, 0.7],
                     ambient=[0.25, 0.25, 0.25], specular=[0.2, 0.2, 0.2])  # fmt: skip
-    world.add_light(name="window", pos=[1.0, -1.0, 1.2], dir=[-0.6, 0.6, -0.7], diffuse=[0.3, 0.3, 0.32],
-                    castshadow=False)  # fmt: skip
+    world.add_light(name="window", pos=size * np.array([1.0, -1.0, 1.2]), dir=[-0.6, 0.6, -0.7],
+                    diffuse=[0.3, 0.3, 0.32], castshadow=False)  # fmt: skip
 
 
 def _add_cameras(spec: mujoco.MjSpec, arm: Arm, front: FixedCamera) -> None:
     def fovy(view: View) -> float:
         return float(np.rad2deg(2 * np.arctan(view.camera.height / 2 / view.camera.fy)))
 
-    quat = looking_at(np.array(front.position), np.array(front.target))
-    spec.worldbody.add_camera(name="front", pos=front.position, quat=quat, fovy=fovy(front.view))
-    far = np.array([0.75, 0.55, 0.5])
-    spec.worldbody.add_camera(name="spectator", pos=far, quat=looking_at(far, np.array([0.12, 0, 0.08])), fovy=40)
+    for name, at, target, angle in (
+        ("front", front.position, front.target, fovy(front.view)),
+        ("spectator", (0.75, 0.55, 0.5), (0.12, 0, 0.08), 40),
+    ):
+        at, quat = arm.size * np.array(at), looking_at(np.array(at), np.array(target))
+        spec.worldbody.add_camera(name=name, pos=at, quat=quat, fovy=angle)
     if arm.wrist is not None:
         spec.body(arm.wrist.body).add_camera(
             name="wrist", pos=arm.wrist.position, quat=arm.wrist.quat, fovy=fovy(WRIST)

@@ -11,6 +11,7 @@ import numpy as np
 from mujoco.batch import Batch
 
 MAX_DELAY = 0.25  # s; how long commands are kept
+UNLIMITED = 1e6  # N m
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,15 @@ PARAMETERS = tuple(field.name for field in fields(Servo))
 
 
 def prepare(spec: mujoco.MjSpec) -> None:
-    """Give all actuators a memory of MAX_DELAY for the delay; call before compiling."""
+    """Give all actuators a memory of MAX_DELAY for the delay, and a torque limit; call before compiling."""
     for actuator in spec.actuators:
         actuator.nsample = int(np.ceil(MAX_DELAY / spec.option.timestep)) + 2
+        actuator.forcelimited = mujoco.mjtLimited.mjLIMITED_TRUE
+        if not actuator.forcerange[1]:
+            actuator.forcerange = [-UNLIMITED, UNLIMITED]
+    for joint in spec.joints:
+        # As MuJoCo has it by default, a joint that friction should hold creeps on at 0.1 rad/s.
+        joint.solimp_friction = [0.9999, 0.9999, 0.001, 0.5, 2]
 
 
 class Servos:

@@ -9,8 +9,9 @@ import numpy as np
 from mujoco.batch import Batch
 
 from envs.arms.arm import Arm
-from envs.arms.control import JointControl
+from envs.arms.control import MODES, JointControl
 from envs.arms.looks import PRESETS
+from envs.arms.menagerie import find_arm
 from envs.arms.scene import FRONT, WRIST, FixedCamera, build_model
 from envs.arms.so101 import SO101
 from envs.arms.world import ArmWorld
@@ -29,6 +30,7 @@ class Rule(abc.ABC):
         cube: whether there is a cube.
         goal: "ball" or "disc" where there is a mark to go to.
         jaw: rad, of the gripper at the start.
+        grasps: whether it takes fingers.
         privileged_names: of what `privileged` adds to the arm's own.
         label_names: auxiliary labels.
         mask_geoms: geoms that the mask shows.
@@ -41,6 +43,7 @@ class Rule(abc.ABC):
     cube: bool = False
     goal: str | None = None
     jaw: float = 0.0
+    grasps: bool = False
     privileged_names: tuple[str, ...]
     label_names: tuple[str, ...]
     mask_geoms: tuple[str, ...]
@@ -93,12 +96,14 @@ class ArmTask(Task):
 
     def __init__(self, rule: Rule, config: ArmConfig = ArmConfig()) -> None:
         self.rule, self.config, arm = rule, config, config.arm
+        if rule.grasps and not arm.fingers:
+            raise ValueError(f"{rule.name} needs an arm with fingers that it knows: {arm.name} has none")
         self.model = build_model(arm, front=config.front, cube=rule.cube, goal=rule.goal)
         limits = np.array([self.model.joint(name).range for name in arm.joints])
         self.control = JointControl(limits[:, 0], limits[:, 1], config.actions)
         wrist = {} if arm.wrist is None else {"wrist": WRIST}
         self.spec = TaskSpec(
-            name=rule.name + ("Absolute" if config.actions == "absolute" else ""),
+            name=rule.name,
             control_dt=CONTROL_DT,
             episode_seconds=config.seconds or rule.episode_seconds,
             action_names=arm.joints,
@@ -116,6 +121,8 @@ class ArmTask(Task):
             presets=PRESETS,
             robot=arm.name,
             policy_state=True,
+            criterion="gain_free_rmse",
+            smoothing=0.1,  # a reach takes a second, and what joints are told is smooth
             training=rule.training,
         )
 
@@ -148,7 +155,7 @@ class ArmTask(Task):
 
     def reward(self) -> np.ndarray:
         world = self.world
-        effort = 0.01 * (world.action**2).mean(1) + 0.02 * ((world.action - world.last_action) ** 2).mean(1)
+        effort = 0.03 * (world.action**2).mean(1) + 0.05 * ((world.action - world.last_action) ** 2).mean(1)
         return (self.rule.reward(world) - effort).astype(np.float32)
 
     def terminated(self) -> np.ndarray:
@@ -158,11 +165,24 @@ class ArmTask(Task):
         return self.rule.success(self.world) & ~self.rule.failed(self.world)
 
 
-def arm_task(rule: type[Rule], split: str, config: ArmConfig = ArmConfig()) -> ArmTask:
+def arm_task(rule: type[Rule], split: str, *variants: str) -> ArmTask:
     """The task of a rule for a split (see `envs.registry.SPLITS`): all places and looks are drawn, by seeds that
-    training never uses; the arm that stands in for a real one gives whole frames."""
+    training never uses; the arm that stands in for a real one gives whole frames.
+
+    Args:
+        variants: "absolute" or "delta" actions, the name of an arm.
+
+    Raises:
+        ValueError: no such arm, or one that cannot do it.
+    """
+    config = ArmConfig()
+    for variant in variants:
+        change = {"actions": variant} if variant in MODES else {"arm": find_arm(variant)}
+        config = replace(config, **change)
     if split in ("recording", "rehearsal"):
         camera = config.front.view.camera
         whole = replace(config.front.view, crop=(0, 0, camera.width, camera.height), size=(camera.width, camera.height))
         config = replace(config, front=replace(config.front, view=whole))
-    return ArmTask(rule(), config)
+    task = ArmTask(rule(), config)
+    task.spec = replace(task.spec, name=":".join((rule.name, *variants)))
+    return task

@@ -22,12 +22,14 @@ class ArmWorld:
     Args:
         model: as `scene.build_model` makes it for the arm.
 
+    Lengths that tasks see are in units of the arm's size: metres for the SO-101, more for larger arms.
+
     Attributes:
         parameters: (n, J) of every servo parameter, that a randomization may vary.
         target: (n, J) rad, what the servos were told last.
-        tool: (n, 3) m, between the fingertips; `tool_axis` (n, 3): direction in which the hand points.
-        cube: (n, 3) m; `cube_turn` (n,) rad about the vertical, in [-pi/4, pi/4); `cube_velocity` (n, 3) m/s.
-        goal: (n, 3) m.
+        tool: (n, 3), between the fingertips; `tool_axis` (n, 3): direction in which the hand points.
+        cube: (n, 3); `cube_turn` (n,) rad about the vertical, in [-pi/4, pi/4); `cube_velocity` (n, 3) per second.
+        goal: (n, 3).
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class ArmWorld:
         self._cube_dof = int(model.joint("cube").dofadr[0]) if "cube" in names else 0
         self._goal = model.geom("goal").id if "goal" in names else None
         self._geom_pos = batch.expand("geom_pos")
-        self._dressing = Dressing(model, batch)
+        self._dressing = Dressing(model, batch, arm.size)
         self.target = np.zeros((n, len(arm.joints)))
         self.action, self.last_action = np.zeros_like(self.target), np.zeros_like(self.target)
         self.tool, self.tool_axis = np.zeros((n, 3)), np.zeros((n, 3))
@@ -69,16 +71,16 @@ class ArmWorld:
 
     @property
     def goal(self) -> np.ndarray:
-        return self._geom_pos[:, self._goal]
+        return self._geom_pos[:, self._goal] / self.arm.size
 
     @property
     def cube(self) -> np.ndarray:
         assert self._cube is not None
-        return self._qpos[:, self._cube : self._cube + 3]
+        return self._qpos[:, self._cube : self._cube + 3] / self.arm.size
 
     @property
     def cube_velocity(self) -> np.ndarray:
-        return self._qvel[:, self._cube_dof : self._cube_dof + 3]
+        return self._qvel[:, self._cube_dof : self._cube_dof + 3] / self.arm.size
 
     @property
     def cube_turn(self) -> np.ndarray:
@@ -105,21 +107,21 @@ class ArmWorld:
         self.action[ids] = self.last_action[ids] = 0
 
     def place_cube(self, ids: np.ndarray, place: np.ndarray, turn: np.ndarray) -> None:
-        """Of worlds ids (m,) at `place` (m, 3) [m], turned by `turn` (m,) [rad] about the vertical."""
+        """Of worlds ids (m,) at `place` (m, 3), turned by `turn` (m,) [rad] about the vertical."""
         assert self._cube is not None
         quat = np.stack([np.cos(turn / 2), 0 * turn, 0 * turn, np.sin(turn / 2)], 1)
-        self._qpos[ids, self._cube : self._cube + 7] = np.concatenate([place, quat], 1)
+        self._qpos[ids, self._cube : self._cube + 7] = np.concatenate([self.arm.size * place, quat], 1)
 
     def place_goal(self, ids: np.ndarray, place: np.ndarray) -> None:
-        """Of worlds ids (m,) at `place` (m, 3) [m]."""
-        self._geom_pos[ids, self._goal] = place
+        """Of worlds ids (m,) at `place` (m, 3)."""
+        self._geom_pos[ids, self._goal] = self.arm.size * place
 
     def uniform(self, ids: np.ndarray, k: int) -> np.ndarray:
         """(m, k) random numbers in [0, 1) of worlds ids (m,)."""
         return self._random.uniform(ids, k)
 
     def on_table(self, ids: np.ndarray, reach: tuple[float, float], spread: float) -> np.ndarray:
-        """(m, 2) m, places `reach` from the base [m], up to `spread` [rad] to either side."""
+        """(m, 2) places `reach` from the base, up to `spread` [rad] to either side."""
         u = self.uniform(ids, 2)
         far = np.sqrt(reach[0] ** 2 + (reach[1] ** 2 - reach[0] ** 2) * u[:, 0])
         angle = spread * (2 * u[:, 1] - 1)
@@ -137,5 +139,5 @@ class ArmWorld:
         if ids is not None:
             self._batch.forward(ids, stage=int(mujoco.mjtStage.mjSTAGE_POS))
         where = slice(None) if ids is None else ids
-        self.tool[where] = self._site_pos[where, self._tool]
+        self.tool[where] = self._site_pos[where, self._tool] / self.arm.size
         self.tool_axis[where] = self._site_mat.reshape(len(self.tool), -1, 3, 3)[where, self._tool, :, 0]

@@ -1,7 +1,7 @@
 """Rendered frames: the batch renderer against the bare ray tracer beneath it, and against MuJoCo's classic renderer."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +19,13 @@ from envs.vision import VISUAL_FIELDS
 import mujoco_warp as mjw  # isort: skip
 
 WORLDS, CAMERA = 64, "front"
-GEOM_GROUPS = (0, 1)  # the car itself is in group 2 and not seen
+GEOM_GROUPS = (0, 1)  # the car itself is in group 2 and not seen; the arm is
+ARM_SCENE, ARM_THREADS = "Push", 2  # threads of ours; the classic renderer has one core
 
 
 @dataclass(frozen=True)
 class Scene:
-    """LaneFollow's worlds under `default` randomization, each with looks and layout of its own.
+    """A task's worlds under `default` randomization, each with looks of its own.
 
     Attributes:
         camera: the task's lens at the resolution that the policy sees.
@@ -44,9 +45,9 @@ class Scene:
     qpos: np.ndarray
 
 
-def make_scene() -> Scene:
+def make_scene(task: str = "LaneFollow") -> Scene:
     """The same worlds at every call."""
-    env = BatchEnv(make_task("LaneFollow"), WORLDS, randomization="default", observations=("state",), threads=1)
+    env = BatchEnv(make_task(task), WORLDS, randomization="default", observations=("state",), threads=1)
     batch = env._batch
     poses = {name: batch.bind(name) for name in POSES}
     env.reset(seed=0)
@@ -63,11 +64,11 @@ def make_scene() -> Scene:
     )
 
 
-def _ours(scene: Scene, threads: int = 1, own_lens: bool = False) -> Work:
+def _ours(scene: Scene, threads: int = 1, own_lens: bool = False, shadows: bool = False) -> Work:
     """BatchRenderer, poses in and RGB frames out."""
     renderer = BatchRenderer(
         scene.model, WORLDS, scene.camera, CAMERA, per_world=tuple(scene.fields), threads=threads,
-        geom_groups=GEOM_GROUPS,
+        geom_groups=GEOM_GROUPS, shadows=shadows,
     )  # fmt: skip
     for name, values in scene.fields.items():
         renderer.set_field(name, np.arange(WORLDS), values)
@@ -76,7 +77,7 @@ def _ours(scene: Scene, threads: int = 1, own_lens: bool = False) -> Work:
     return lambda: len(renderer.render(scene.poses).rgb)
 
 
-def _bare(scene: Scene, first: int = 0, last: int = WORLDS) -> Work:
+def _bare(scene: Scene, first: int = 0, last: int = WORLDS, shadows: bool = False) -> Work:
     """Only mjw.refit_bvh and mjw.render, over and over, for worlds first…last-1; frames stay packed where they are."""
     n, data = last - first, mujoco.MjData(scene.model)
     mujoco.mj_forward(scene.model, data)
@@ -88,10 +89,10 @@ def _bare(scene: Scene, first: int = 0, last: int = WORLDS) -> Work:
         cam_res=(scene.camera.width, scene.camera.height),
         cam_active=[CAMERA],
         render_rgb=True,
-        use_shadows=False,
+        use_shadows=shadows,
         enabled_geom_groups=list(GEOM_GROUPS),
         enable_emission=False,
-        enable_per_light_ambient=False,
+        enable_per_light_ambient=bool(scene.model.light_ambient.any()),
     )
     context.ray.assign(scene.camera.rays().reshape(-1, 3).astype(np.float32))
     for target, arrays in ((model, scene.fields), (data, scene.poses)):
@@ -130,8 +131,10 @@ def rendering() -> list[Result]:
     return results + _against_classic(scene, contenders["ours"], subject)
 
 
-def _against_classic(scene: Scene, ours: Work, subject: str) -> list[Result]:
-    rivals = {kind: f"instead: mujoco.Renderer, {kind}" for kind in KINDS}
+def _against_classic(
+    scene: Scene, ours: Work, subject: str, kinds: Sequence[str] = KINDS, wanted: float | None = None
+) -> list[Result]:
+    rivals = {kind: f"instead: mujoco.Renderer, {kind}" for kind in kinds}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scene.mjb"
         mujoco.mj_saveModel(scene.first, str(path), None)
@@ -139,15 +142,36 @@ def _against_classic(scene: Scene, ours: Work, subject: str) -> list[Result]:
             classic = ClassicRenderer(path, scene.qpos, CAMERA, (scene.camera.width, scene.camera.height), GEOM_GROUPS)
         except OSError as error:
             value = float(np.median(alternate({"ours": ours}, 3, 0.4)["ours"]))
-            return [skipped("rendering", subject, value, "frames/s", rivals[kind], str(error)) for kind in KINDS]
+            return [skipped("rendering", subject, value, "frames/s", rivals[kind], str(error)) for kind in kinds]
         with classic:
-            works = {kind: lambda kind=kind: classic.frames(kind, 0.3) for kind in KINDS}
+            works = {kind: lambda kind=kind: classic.frames(kind, 0.3) for kind in kinds}
             rates = alternate({"ours": ours, **works}, 6, 0.4)
             remark = f"{classic.backend} on one core, pinhole"
     return [
-        compare("rendering", subject, rates["ours"], "frames/s", rivals[kind], rates[kind], remark=remark)
-        for kind in KINDS
+        compare("rendering", subject, rates["ours"], "frames/s", rivals[kind], rates[kind], wanted, remark=remark)
+        for kind in kinds
     ]
+
+
+def arm_rendering() -> list[Result]:
+    """The SO-101 with all its meshes, with shadows and without: against the bare loop and the classic renderer."""
+    scene, results = make_scene(ARM_SCENE), []
+    half, triangles = WORLDS // 2, int(scene.model.mesh_facenum[scene.model.geom_dataid[_meshes(scene.model)]].sum())
+    for kind, shadows, factor in zip(KINDS, (True, False), (100, 20), strict=True):
+        ours = _ours(scene, ARM_THREADS, shadows=shadows)
+        bare = _together([_bare(scene, 0, half, shadows), _bare(scene, half, WORLDS, shadows)])
+        rates = alternate({"ours": ours, "bare": bare}, 8, 0.4)
+        what = f"SO-101, {triangles:,} triangles, {'shadows' if shadows else 'no shadows'}, {ARM_THREADS} threads"
+        limit = f"limit: refit_bvh + render alone, {ARM_THREADS} threads"
+        results.append(compare("rendering", what, rates["ours"], "frames/s", limit, rates["bare"], 0.9))
+        results += _against_classic(scene, ours, what, (kind,), factor)
+    return results
+
+
+def _meshes(model: mujoco.MjModel) -> np.ndarray:
+    """Indices of the geoms that are drawn and meshes."""
+    mesh = model.geom_type == mujoco.mjtGeom.mjGEOM_MESH
+    return np.flatnonzero(mesh & np.isin(model.geom_group, GEOM_GROUPS))
 
 
 def scaling() -> list[Result]:

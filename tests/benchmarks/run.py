@@ -20,7 +20,7 @@ from rich.table import Table
 # Modules are imported when their turn comes: worker processes of a benchmark import this file too.
 BENCHMARKS = {
     "stepping": ("bench_stepping.stepping",),
-    "rendering": ("bench_rendering.rendering",),
+    "rendering": ("bench_rendering.rendering", "bench_rendering.arm_rendering"),
     "scaling": ("bench_stepping.scaling", "bench_rendering.scaling"),
     "pretraining": ("bench_learning.pretraining",),
     "act": ("bench_learning.act",),

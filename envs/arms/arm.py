@@ -29,6 +29,7 @@ class Arm:
         servos: of each joint, the nominal ones.
         home: (J,) rad, a posture above the table from which tasks begin.
         tool: site between the fingertips, or at the flange.
+        grasp: m, from the tool site, in its frame: the middle of what the fingers hold.
         gripper: the joint that closes the hand, None without one.
         opened, closed: rad, of the gripper.
         fingers: names of the geoms that hold things.
@@ -42,6 +43,7 @@ class Arm:
     servos: tuple[Servo, ...]
     home: tuple[float, ...]
     tool: str
+    grasp: tuple[float, float, float] = (0.0, 0.0, 0.0)
     gripper: str | None = None
     opened: float = 0.0
     closed: float = 0.0

@@ -11,6 +11,7 @@ from envs.arms.world import ArmWorld
 HIGH = 0.05  # m, that the cube is above the table
 UP = 0.09  # m, that earns most
 AREA = ((0.17, 0.28), 0.6)  # m from the base, rad to either side
+HELD, FIRM = 0.025, 0.05  # m from between the fingers; rad that the jaw is told to close further
 LOST = 0.45  # m from the base
 
 
@@ -36,17 +37,19 @@ class Lift(Rule):
     def privileged(self, world: ArmWorld) -> np.ndarray:
         turn = 4 * world.cube_turn
         columns = [5 * world.cube, np.sin(turn)[:, None], np.cos(turn)[:, None], 3 * world.cube_velocity]
-        return np.concatenate([*columns, 10 * (world.cube - world.tool), world.position[:, -1:]], 1)
+        return np.concatenate([*columns, 10 * (world.cube - world.grasp), world.position[:, -1:]], 1)
 
     def labels(self, world: ArmWorld) -> np.ndarray:
-        return np.concatenate([5 * (world.cube - [0.2, 0, 0.0]), 10 * (world.cube - world.tool)], 1)
+        return np.concatenate([5 * (world.cube - [0.2, 0, 0.0]), 10 * (world.cube - world.grasp)], 1)
 
     def reward(self, world: ArmWorld) -> np.ndarray:
-        distance = np.linalg.norm(world.cube - world.tool, axis=1)
+        distance = np.linalg.norm(world.cube - world.grasp, axis=1)
         height = np.clip((world.cube[:, 2] - CUBE) / UP, 0, 1)
         near = 1 - np.tanh(8 * distance)
         down = np.clip(-world.tool_axis[:, 2], 0, 1)
-        return 0.25 * near + 0.05 * down + 0.7 * height * (distance < 0.05) - 10.0 * self.failed(world)
+        held = (distance < HELD) & (world.squeeze > FIRM)
+        # A cube thrown into the air is worth nothing.
+        return 0.2 * near + 0.05 * down + 0.15 * held + 0.6 * height * (distance < HELD) - 10.0 * self.failed(world)
 
     def success(self, world: ArmWorld) -> np.ndarray:
         return world.cube[:, 2] - CUBE > HIGH

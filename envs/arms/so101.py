@@ -51,6 +51,8 @@ SO101 = Arm(
     servos=(MEASURED,) * len(JOINTS),
     home=(0.0, -0.6, 0.6, 1.3, 0.0, 0.3),
     tool="gripperframe",
+    # The site is at the tip of the finger that does not move.
+    grasp=(-0.01, 0.0, 0.014),
     gripper="gripper",
     opened=OPENED,
     closed=CLOSED,

@@ -27,7 +27,8 @@ class ArmWorld:
     Attributes:
         parameters: (n, J) of every servo parameter, that a randomization may vary.
         target: (n, J) rad, what the servos were told last.
-        tool: (n, 3), between the fingertips; `tool_axis` (n, 3): direction in which the hand points.
+        tool: (n, 3), the fingertip; `tool_axis` (n, 3): direction in which the hand points; `grasp` (n, 3): between the
+            fingers.
         cube: (n, 3); `cube_turn` (n,) rad about the vertical, in [-pi/4, pi/4); `cube_velocity` (n, 3) per second.
         goal: (n, 3).
     """
@@ -57,7 +58,7 @@ class ArmWorld:
         self._dressing = Dressing(model, batch, arm.size)
         self.target = np.zeros((n, len(arm.joints)))
         self.action, self.last_action = np.zeros_like(self.target), np.zeros_like(self.target)
-        self.tool, self.tool_axis = np.zeros((n, 3)), np.zeros((n, 3))
+        self.tool, self.tool_axis, self.grasp = np.zeros((n, 3)), np.zeros((n, 3)), np.zeros((n, 3))
 
     @property
     def position(self) -> np.ndarray:
@@ -68,6 +69,13 @@ class ArmWorld:
     def velocity(self) -> np.ndarray:
         """(n, J) rad/s."""
         return self._qvel[:, self._dofs]
+
+    @property
+    def squeeze(self) -> np.ndarray:
+        """(n,) rad, how much further the gripper is told to close than it is closed."""
+        assert self.arm.gripper is not None
+        jaw = self.arm.joints.index(self.arm.gripper)
+        return self.position[:, jaw] - self.target[:, jaw]
 
     @property
     def goal(self) -> np.ndarray:
@@ -140,4 +148,6 @@ class ArmWorld:
             self._batch.forward(ids, stage=int(mujoco.mjtStage.mjSTAGE_POS))
         where = slice(None) if ids is None else ids
         self.tool[where] = self._site_pos[where, self._tool] / self.arm.size
-        self.tool_axis[where] = self._site_mat.reshape(len(self.tool), -1, 3, 3)[where, self._tool, :, 0]
+        frame = self._site_mat.reshape(len(self.tool), -1, 3, 3)[where, self._tool]
+        self.tool_axis[where] = frame[..., 0]
+        self.grasp[where] = self.tool[where] + frame @ np.array(self.arm.grasp) / self.arm.size

@@ -116,7 +116,7 @@ def _add_cameras(spec: mujoco.MjSpec, arm: Arm, front: FixedCamera) -> None:
 
     for name, at, target, angle in (
         ("front", front.position, front.target, fovy(front.view)),
-        ("spectator", (0.75, 0.55, 0.5), (0.12, 0, 0.08), 40),
+        ("spectator", (0.75, -0.55, 0.5), (0.12, 0, 0.08), 40),
     ):
         at, quat = arm.size * np.array(at), looking_at(np.array(at), np.array(target))
         spec.worldbody.add_camera(name=name, pos=at, quat=quat, fovy=angle)

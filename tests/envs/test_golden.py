@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from envs import BatchEnv, Camera, LaneFollow
+from envs import BatchEnv, Camera, LaneFollow, make_task
 from envs.lane_follow.task import LaneFollowConfig
 from envs.renderer import POSES, BatchRenderer
 
@@ -92,3 +92,12 @@ def test_the_tolerance_sees_a_small_change(task):
     picture = tiled(first_frames(task, "default"))
     for changed in (np.roll(picture, 1, 0), picture * np.array([1, 1, 0.9]), tiled(first_frames(task, "none"))):
         assert difference("lane_default", changed) > GREY_LEVELS
+
+
+@pytest.mark.parametrize("name", ["Reach", "Push", "Lift"])
+def test_what_a_policy_sees_of_an_arm(name):
+    env = BatchEnv(make_task(name), 4, randomization="default")
+    frames, _ = env.reset(seed=7)
+    env.close()
+    picture = np.hstack([tiled(frames["images.front"]), tiled(frames["images.wrist"])])
+    assert difference(f"arm_{name.lower()}", picture) < GREY_LEVELS

@@ -1,0 +1,156 @@
+"""What identification leaves behind: the robot's file, a randomization around it, and figures."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs.randomization import Randomization
+from sim2real.agreement import Estimate
+from sim2real.datasets.files import write_file
+from sim2real.identification.found import Identified, Judgement, Parameter
+from sim2real.identification.judge import Errors
+from sim2real.identification.simulation import OBJECT, OFFSET
+from sim2real.identification.split import Split
+from sim2real.robots import RobotDescription
+from sim2real.robots.recording import Recording
+from sim2real.runs import versions
+
+FORMAT_VERSION = 1
+WIDEN = 0.1  # at least so much of a value to either side
+# Of what is measured as a difference from 0, at least: s, rad.
+LEAST = {"delay": 0.005, "backlash": 0.002}
+UNKNOWN = 0.3  # of the value to either side, where the log does not tell
+UNITS = {"gain": "N m/rad", "damping": "N m s/rad", "friction": "N m", "armature": "kg m²", "torque": "N m",
+         "delay": "s", "backlash": "rad", OFFSET: "rad", OBJECT: "rad"}  # fmt: skip
+SOURCES = {
+    "log": "from the log",
+    "published": "not identifiable here: as the model's publisher has it",
+    "house": "not identifiable here: as our own arm has it",
+    "bound": "not identifiable here: the log would have it at the end of what is searched, or beyond what is known",
+}
+
+
+def robot_file(robot: RobotDescription, recording: Recording, found: Identified, dataset: str) -> dict[str, Any]:
+    """Content of `robot.json`."""
+    units = recording.units
+    return {
+        "format_version": FORMAT_VERSION,
+        "robot": robot.name,
+        "dataset": dataset,
+        "fps": recording.fps,
+        "joints": list(found.joints),
+        "units": {
+            "mode": units.mode,
+            "radians_per_unit": list(units.scale),
+            "radians_at_zero": list(units.zero),
+            "assumed": list(units.assumed),
+        },
+        "servos": {
+            joint: {name: _plain(name, parameter) for name, parameter in servo.items()}
+            for joint, servo in found.parameters.items()
+        },
+        "versions": versions(),
+    }
+
+
+def _plain(name: str, parameter: Parameter) -> dict[str, Any]:
+    return {
+        "value": parameter.value,
+        "low": parameter.low,
+        "high": parameter.high,
+        "unit": UNITS[name],
+        "identifiable": parameter.identifiable,
+        "source": parameter.source,
+    }
+
+
+def ranges(found: Identified) -> dict[str, list[tuple[float, float]]]:
+    """Per servo parameter, of each joint: the interval, widened, in which training should vary it."""
+    result: dict[str, list[tuple[float, float]]] = {}
+    for name in UNITS:
+        if name in (OFFSET, OBJECT):
+            continue
+        result[name] = []
+        for servo in found.parameters.values():
+            parameter = servo[name]
+            share = WIDEN if parameter.identifiable else UNKNOWN
+            margin = max(share * parameter.value, LEAST.get(name, 0.0))
+            low = min(parameter.value - margin, np.inf if parameter.low is None else parameter.low)
+            high = max(parameter.value + margin, -np.inf if parameter.high is None else parameter.high)
+            result[name].append((max(0.0, low), high))
+    return result
+
+
+def randomization_text(found: Identified, robot: str, dataset: str) -> str:
+    """TOML that `train --randomization` takes: servos around the identified ones, and nothing else varied."""
+    lines = [
+        f"# Servos of {robot}, identified from {dataset}.",
+        "# `sim2real train Reach --randomization THIS-FILE` varies these alone. For a camera policy append",
+        "# what the task's own preset has on looks, light, camera and sensor, without its entries on task.*: entries",
+        "# act in order, and a later one on the same field acts on what the earlier ones left.",
+        "# Component k is joint k: " + ", ".join(f"{k} {joint}" for k, joint in enumerate(found.joints)) + ".",
+    ]
+    for name, intervals in ranges(found).items():
+        lines += ["", f"# --- {name} [{UNITS[name]}] ---"]
+        for k, (low, high) in enumerate(intervals):
+            parameter = found.parameters[found.joints[k]][name]
+            note = "" if parameter.identifiable else f"; {parameter.source}, not identifiable"
+            lines += ["", f"[[vary]] # {found.joints[k]}: {parameter.value:.4g}{note}"]
+            lines += _entry(f"task.{name}", low, high, k)
+    lines += ["", "# --- braking: part of damping, from which logs do not tell it apart ---", "", "[[vary]]"]
+    lines += _entry("task.braking", 0.0, 0.0, None)
+    return "\n".join(lines) + "\n"
+
+
+def _entry(field: str, low: float, high: float, component: int | None) -> list[str]:
+    of = [] if component is None else [f"components = [{component}]"]
+    span = f"range = [{float(f'{low:.6g}')!r}, {float(f'{high:.6g}')!r}]"
+    return [f'field = "{field}"', *of, 'distribution = "uniform"', span, 'operation = "set"', 'each = "value"']
+
+
+def write_randomization(path: Path, found: Identified, robot: str, dataset: str) -> None:
+    """Write the TOML file in one step; raises OSError."""
+    write_file(path, randomization_text(found, robot, dataset).encode())
+    Randomization.load(path)
+
+
+def figures(found: Identified, judged: Judgement, split: Split, recording: Recording, seed: int) -> dict[str, Any]:
+    """Content of `metrics.json`."""
+    body = without_gripper(found)
+    return {
+        "finished": True,
+        "seed": seed,
+        "episodes_fit": [log.index for log in split.fit],
+        "episodes_heldout": [log.index for log in split.held_out],
+        "episodes_too_short": list(recording.short),
+        "frames_fit": sum(map(len, split.fit)),
+        "frames_heldout": sum(map(len, split.held_out)),
+        "fit_rmse": found.fit_rmse,
+        "heldout_rmse_before": judged.before.rmse(),
+        "heldout_rmse_after": judged.after.rmse(),
+        "heldout_fall": judged.after.fall(judged.before).to_dict(),
+        "heldout_fall_without_gripper": judged.after.fall(judged.before, body).to_dict(),
+        "heldout_fall_without_object": judged.servos.fall(judged.before).to_dict(),
+        "open_loop": {name: _of(errors, found) for name, errors in _named(judged)[:3]},
+        "second_ahead": {name: _of(errors, found) for name, errors in _named(judged)[3:]},
+        "object": None if found.object_rmse is None else dict(zip(("with", "without"), found.object_rmse, strict=True)),
+        "identifiable": sum(p.identifiable for servo in found.parameters.values() for p in servo.values()),
+        "parameters": sum(len(servo) for servo in found.parameters.values()),
+    }
+
+
+def without_gripper(found: Identified) -> list[int]:
+    """Indices of the joints whose replay nothing in the hand can disturb."""
+    return [j for j, name in enumerate(found.joints) if name != found.gripper]
+
+
+def _named(judged: Judgement) -> list[tuple[str, Errors]]:
+    return [("before", judged.before), ("after", judged.after), ("after_without_object", judged.servos),
+            ("before", judged.second_before), ("after", judged.second_after)]  # fmt: skip
+
+
+def _of(errors: Errors, found: Identified) -> dict[str, Any]:
+    each = {joint: errors.rmse([j]) for j, joint in enumerate(found.joints)}
+    body: Estimate = errors.estimate(without_gripper(found))
+    return {"rmse": errors.estimate().to_dict(), "rmse_without_gripper": body.to_dict(), "rmse_per_joint": each}

@@ -1,0 +1,44 @@
+"""Which episodes are fitted and which are held out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim2real.robots.recording import Log
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which episodes are for what."""
+
+    fit: tuple[Log, ...]
+    held_out: tuple[Log, ...]
+
+
+def split_episodes(logs: tuple[Log, ...], share: float, seed: int) -> Split:
+    """By a seeded shuffle of whole episodes; raises ValueError if there is nothing to hold out."""
+    if len(logs) < 2:
+        raise ValueError(f"{len(logs)} episode of at least a second: there is nothing to hold out; record at least 2")
+    count = min(len(logs) - 1, max(2 if len(logs) > 3 else 1, round(share * len(logs))))
+    order = np.random.default_rng(seed).permutation(len(logs))
+    held, fit = sorted(order[:count].tolist()), sorted(order[count:].tolist())
+    return Split(tuple(logs[k] for k in fit), tuple(logs[k] for k in held))
+
+
+def some_rows(logs: tuple[Log, ...], limit: int, seed: int) -> tuple[Log, ...]:
+    """Of many logs some, drawn at random, and of long ones their beginnings, so that there are at most limit rows."""
+    chosen, left = [], limit
+    for k in np.random.default_rng(seed).permutation(len(logs)):
+        rows = min(len(logs[k]), max(limit // min(8, len(logs)), 30), left)
+        if rows < min(30, len(logs[k])):
+            break
+        chosen.append(Log(logs[k].index, logs[k].state[:rows], logs[k].command[:rows]))
+        left -= rows
+    return tuple(sorted(chosen, key=lambda log: log.index))
+
+
+def check_motion(logs: tuple[Log, ...], least: float = 0.05) -> None:
+    """Raise ValueError if the robot hardly moves: then nothing can be learned of it."""
+    travel = max(float(np.ptp(log.state, axis=0).max()) for log in logs)
+    if travel < least:
+        raise ValueError(f"no joint moves by more than {travel:.2g} rad in an episode: nothing can be identified")

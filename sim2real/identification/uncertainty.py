@@ -1,0 +1,81 @@
+"""How well a log determines parameters: intervals by a sandwich over episodes.
+
+Residuals of an episode hang together, and the model is never the truth, so the covariance is (DᵀD)⁻¹ (Σ sₑ sₑᵀ) (DᵀD)⁻¹
+with the Jacobian D and the score sₑ = Dₑᵀ rₑ of each episode e (White 1982; Liang & Zeger 1986).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import t as student_t
+
+from sim2real.identification.fit import COORDINATES, NAMES, Problem
+
+FEW = 8  # episodes; of fewer, stretches of five seconds stand in for them
+STRETCH = 5.0  # s
+# Half of an interval beyond which a parameter is not known: a factor of its value, or rad, s.
+TOLERANCE = {"delay": 0.03, "backlash": 0.015, "offset": 0.02, "object": 0.05}
+FACTOR = np.log(2.5)
+# Which to give up first where a log does not tell parameters apart: what the maker knows best.
+ORDER = ("armature", "torque", "friction", "offset", "delay", "backlash", "damping", "gain", "object")
+
+
+def clusters(lengths: Sequence[int], fps: float) -> np.ndarray:
+    """(N,) to which cluster each row belongs: its episode, or a stretch of it where there are few episodes."""
+    if len(lengths) >= FEW:
+        return np.repeat(np.arange(len(lengths)), lengths)
+    size, parts, first = max(1, round(STRETCH * fps)), [], 0
+    for length in lengths:
+        part = first + np.arange(length) // size
+        parts.append(part)
+        first = int(part[-1]) + 1
+    return np.concatenate(parts)
+
+
+def compensated(problem: Problem, x: np.ndarray, derivative: np.ndarray, j: int, k: int, change: float) -> np.ndarray:
+    """Coordinates (K,) of joint j after coordinate k changed and the free ones made up for it as well as they can."""
+    columns = np.flatnonzero(problem.free[j] & (np.arange(x.shape[1]) != k) & (derivative[:, j] != 0).any(0))
+    moved = x[j].copy()
+    moved[k] += change
+    if len(columns):
+        own = derivative[:, j, columns]
+        scale = np.sqrt((own**2).sum(0))
+        move = np.linalg.lstsq(own / scale, -derivative[:, j, k] * change, rcond=1e-3)[0] / scale
+        moved[columns] += np.clip(move, -abs(change) - 0.05, abs(change) + 0.05)
+    return np.clip(moved, problem.low, problem.high)
+
+
+def half_widths(problem: Problem, x: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(J, K) half of the 95 % interval of every free coordinate at x (J, K), inf where nothing depends on it; and the
+    Jacobian (N, J, K)."""
+    error, derivative = problem.jacobian(x, central=True)
+    count = int(cluster.max()) + 1
+    quantile = float(student_t.ppf(0.975, max(1, count - 1)))
+    result = np.full(x.shape, np.inf)
+    for j in range(len(x)):
+        columns = np.flatnonzero(problem.free[j] & (np.abs(derivative[:, j]) > 1e-12).any(0))
+        if not len(columns):
+            continue
+        jacobian = derivative[:, j, columns]
+        scale = np.sqrt((jacobian**2).sum(0))
+        unit = jacobian / scale
+        values, vectors = np.linalg.eigh(unit.T @ unit)
+        inverse = (vectors / np.maximum(values, 1e-9)) @ vectors.T
+        score = np.zeros((count, len(columns)))
+        np.add.at(score, cluster, unit * error[:, j, None])
+        covariance = inverse @ (score.T @ score) @ inverse * count / max(1, count - 1)
+        result[j, columns] = quantile * np.sqrt(np.diag(covariance)) / scale
+    return result, derivative
+
+
+def at_bound(problem: Problem, x: np.ndarray) -> np.ndarray:
+    """(J, K) which coordinates x (J, K) lie at an end of what is searched."""
+    return np.minimum(x - problem.low, problem.high - x) < 1e-6
+
+
+def not_identifiable(problem: Problem, x: np.ndarray, half: np.ndarray) -> list[list[str]]:
+    """Per joint, the free parameters whose interval says nothing or that lie at their bound, the first to give up
+    first."""
+    limit = np.array([FACTOR if c.log else TOLERANCE[c.name] for c in COORDINATES])
+    doubtful = problem.free & ((half > limit) | at_bound(problem, x))
+    return [[name for name in ORDER if doubtful[j, NAMES.index(name)]] for j in range(len(x))]

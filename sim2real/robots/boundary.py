@@ -1,0 +1,153 @@
+"""Between a policy, a robot and a dataset: what each of them calls the same state and the same command.
+
+A policy is told a state and answers with actions in [-1, 1]; a robot measures and is told physical values; a dataset
+keeps LeRobot's names and units. Needs NumPy alone, as it runs on the robot's computer.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from sim2real.robots.safety import Limits
+from sim2real.robots.units import Units
+
+JOINT_SPEED = 4.0  # rad/s, of what an arm's joints may be told
+OWN = "sim2real_"  # before the name of an arm: robot type of recordings that this program made of its simulation
+
+
+class Control(Protocol):
+    """How actions move joint targets: `envs.arms.control.JointControl` is one."""
+
+    lower: np.ndarray
+    upper: np.ndarray
+
+    def target(self, action: np.ndarray, previous: np.ndarray, position: np.ndarray) -> np.ndarray: ...
+
+    def action(self, target: np.ndarray, previous: np.ndarray) -> np.ndarray: ...
+
+    def state(self, position: np.ndarray, target: np.ndarray) -> np.ndarray: ...
+
+
+class Boundary(Protocol):
+    """Translates; arrays may have leading dimensions (..., S) and (..., A).
+
+    Attributes:
+        robot_type: of datasets.
+        state_names, action_names: of a dataset's `observation.state` and `action`.
+        limits: of commands.
+    """
+
+    @property
+    def robot_type(self) -> str: ...
+
+    @property
+    def state_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def action_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    def observed(self, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
+        """The policy's state, from what the robot measures and was told last (at the start: what it measures)."""
+        ...
+
+    def command(self, action: np.ndarray, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
+        """What the robot is to be told when the policy does `action`."""
+        ...
+
+    def action(self, command: np.ndarray, sent: np.ndarray) -> np.ndarray:
+        """The policy's action that comes closest to a command, after the one before."""
+        ...
+
+    def to_log(self, physical: np.ndarray) -> np.ndarray:
+        """A measured state or a command in a dataset's units, float32."""
+        ...
+
+    def from_log(self, logged: np.ndarray) -> np.ndarray:
+        """The inverse of `to_log`, float64."""
+        ...
+
+
+@dataclass(frozen=True)
+class DirectBoundary:
+    """Of a robot that is told the policy's actions as they are, and whose datasets keep them so (a car's pedals)."""
+
+    robot_type: str
+    state_names: tuple[str, ...]
+    action_names: tuple[str, ...]
+
+    @property
+    def limits(self) -> Limits:
+        one = np.ones(len(self.action_names))
+        return Limits(-one, one, 2 * one)
+
+    def observed(self, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
+        return np.asarray(measured, np.float32)
+
+    def command(self, action: np.ndarray, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
+        return np.clip(action, -1, 1)
+
+    def action(self, command: np.ndarray, sent: np.ndarray) -> np.ndarray:
+        return np.clip(command, -1, 1)
+
+    def to_log(self, physical: np.ndarray) -> np.ndarray:
+        return np.asarray(physical, np.float32)
+
+    def from_log(self, logged: np.ndarray) -> np.ndarray:
+        return np.asarray(logged, float)
+
+
+@dataclass(frozen=True)
+class JointBoundary:
+    """Of an arm: it measures joint positions and is told joint targets [rad]; datasets have LeRobot's units.
+
+    Attributes:
+        robot_type: of datasets.
+        joints: names, in order.
+        control: between actions and targets.
+        units: between radians and a dataset's values.
+        control_dt: s, by which the speed of targets is limited.
+    """
+
+    robot_type: str
+    joints: tuple[str, ...]
+    control: Control
+    units: Units
+    control_dt: float
+    state_names: tuple[str, ...] = field(init=False)
+    action_names: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("state_names", "action_names"):
+            object.__setattr__(self, name, tuple(f"{joint}.pos" for joint in self.joints))
+
+    @property
+    def limits(self) -> Limits:
+        step = np.full(len(self.joints), JOINT_SPEED * self.control_dt)
+        return Limits(self.control.lower, self.control.upper, step)
+
+    def observed(self, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
+        return self.control.state(np.asarray(measured), np.asarray(sent)).astype(np.float32)
+
+    def command(self, action: np.ndarray, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
+        return self.control.target(np.asarray(action, float), sent, measured)
+
+    def action(self, command: np.ndarray, sent: np.ndarray) -> np.ndarray:
+        return self.control.action(np.asarray(command), np.asarray(sent))
+
+    def to_log(self, physical: np.ndarray) -> np.ndarray:
+        return self.units.from_radians(physical).astype(np.float32)
+
+    def from_log(self, logged: np.ndarray) -> np.ndarray:
+        return self.units.to_radians(logged)
+
+
+def own_units(lower: np.ndarray, upper: np.ndarray, gripper: int | None) -> Units:
+    """Of recordings that this program makes: degrees from the model's zero, the gripper's range (J,) [rad] as 0…100."""
+    scale, zero = np.full(len(lower), np.pi / 180), np.zeros(len(lower))
+    if gripper is not None:
+        scale[gripper], zero[gripper] = (upper[gripper] - lower[gripper]) / 100, lower[gripper]
+    return Units("degrees", tuple(scale.tolist()), tuple(zero.tolist()))

@@ -1,0 +1,56 @@
+"""What must be known of a robot to read its recordings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim2real.robots.units import TICKS, Units, check_values, read_units
+
+if TYPE_CHECKING:
+    from envs.arms.arm import Arm
+    from envs.arms.servo import Servo
+
+
+@dataclass(frozen=True)
+class RobotDescription:
+    """A robot arm that LeRobot records.
+
+    Attributes:
+        types: its `robot_type` in datasets.
+        joints: J names; in a dataset they end in `.pos`.
+        gripper: the joint that LeRobot counts from 0 (closed) to 100.
+        limits: (J, 2) rad, of the model; the middle of a joint's range is its zero in LeRobot.
+        arm: its model for simulation; importing it takes MuJoCo.
+        published: its servo as the model's publisher has it, by the names of `envs.arms.servo.Servo`.
+        own: `robot_type` of recordings that this program makes of its simulation; they are in degrees.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    joints: tuple[str, ...]
+    gripper: str
+    limits: tuple[tuple[float, float], ...]
+    arm: "Callable[[], Arm]"
+    published: "Callable[[], Servo]"
+    own: str
+
+    def units(self, states: np.ndarray, what: str, kind: str = "unknown") -> Units:
+        """The units of measured values (n, J) of a recording, found from their spacing.
+
+        Args:
+            what: names the recording in an error.
+            kind: its `robot_type`.
+
+        Raises:
+            ValueError: they are not in one of LeRobot's units.
+        """
+        check_values(states, self.joints, self.gripper, what)
+        units = read_units(states, self.joints, self.gripper, np.array(self.limits), kind == self.own)
+        travel = np.ptp(units.to_radians(states), axis=0)
+        if travel.max() > 7:
+            j = int(np.argmax(travel))
+            raise ValueError(f"{what}: {self.joints[j]} would move over {travel[j]:.3g} rad, more than a turn of its"
+                             f" servo ({TICKS} ticks): these are not the units of a {self.name}")  # fmt: skip
+        return units

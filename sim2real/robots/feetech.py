@@ -1,0 +1,150 @@
+"""An arm of Feetech STS3215 servos (the SO-101) on a serial bus: reads ticks, writes goal positions.
+
+Needs the extra `so101`, which brings Feetech's own protocol library; NumPy and OpenCV beside it.
+"""
+
+import importlib
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from sim2real.robots.calibration import Calibration
+from sim2real.robots.robot import Ticker
+from sim2real.robots.webcam import Webcam
+
+BAUD = 1_000_000
+TORQUE_ENABLE, GOAL_POSITION, PRESENT_POSITION = 40, 42, 56  # addresses in the servo's control table
+
+
+class Bus(Protocol):
+    """The servos of one arm, in the order of its joints."""
+
+    def read(self) -> np.ndarray:
+        """(J,) present positions [ticks]; raises OSError if a servo does not answer."""
+        ...
+
+    def write(self, ticks: np.ndarray) -> None:
+        """Goal positions (J,) [ticks]."""
+        ...
+
+    def torque(self, on: bool) -> None:
+        """Whether the servos hold."""
+        ...
+
+    def close(self) -> None:
+        """Close the port."""
+        ...
+
+
+class FeetechBus:
+    """Servos on a serial port, by Feetech's library.
+
+    Raises:
+        ValueError: the library is not installed.
+        OSError: the port cannot be opened, or not every servo answers.
+    """
+
+    def __init__(self, port: str, ids: Sequence[int]) -> None:
+        try:
+            self._sdk: Any = importlib.import_module("scservo_sdk")
+        except ImportError:
+            raise ValueError("Feetech's library is not installed: pip install 'sim2real[so101]'") from None
+        self._ids, self._name = tuple(ids), port
+        self._port, self._packets = self._sdk.PortHandler(port), self._sdk.PacketHandler(0)
+        if not self._port.openPort() or not self._port.setBaudRate(BAUD):
+            raise OSError(f"{port} cannot be opened")
+        self._positions = self._sdk.GroupSyncRead(self._port, self._packets, PRESENT_POSITION, 2)
+        self._goals = self._sdk.GroupSyncWrite(self._port, self._packets, GOAL_POSITION, 2)
+        for number in self._ids:
+            self._positions.addParam(number)
+        try:
+            self.read()
+        except OSError:
+            self._port.closePort()
+            raise
+
+    def read(self) -> np.ndarray:
+        """As `Bus.read`."""
+        for _ in range(3):  # a byte is lost now and then
+            if self._positions.txRxPacket() == self._sdk.COMM_SUCCESS:
+                break
+        else:
+            raise OSError(f"not all servos {', '.join(map(str, self._ids))} on {self._name} answer")
+        return np.array([self._positions.getData(number, PRESENT_POSITION, 2) & 0x7FFF for number in self._ids])
+
+    def write(self, ticks: np.ndarray) -> None:
+        """As `Bus.write`; raises OSError if the port does not take it."""
+        self._goals.clearParam()
+        for number, goal in zip(self._ids, ticks, strict=True):
+            self._goals.addParam(number, [int(goal) & 0xFF, int(goal) >> 8])
+        if self._goals.txPacket() != self._sdk.COMM_SUCCESS:
+            raise OSError(f"{self._name} does not take goal positions")
+
+    def torque(self, on: bool) -> None:
+        """As `Bus.torque`; tells every servo, and raises OSError afterwards if one did not answer."""
+        silent = []
+        for number in self._ids:
+            result, _ = self._packets.write1ByteTxRx(self._port, number, TORQUE_ENABLE, int(on))
+            if result != self._sdk.COMM_SUCCESS:
+                silent.append(str(number))
+        if silent:
+            raise OSError(f"servos {', '.join(silent)} on {self._name} did not confirm torque {'on' if on else 'off'}")
+
+    def close(self) -> None:
+        """As `Bus.close`."""
+        self._port.closePort()
+
+
+class FeetechArm:
+    """An arm as a `Robot`: joints [rad], one camera. Its servos hold from the first command on, until `close`.
+
+    Args:
+        bus: of its servos.
+        joints: names.
+        calibration: between ticks and radians.
+        camera: name of the camera in observations.
+        webcam: it.
+        ticker: keeps the control period.
+    """
+
+    def __init__(
+        self, bus: Bus, joints: Sequence[str], calibration: Calibration, camera: str, webcam: Webcam, ticker: Ticker
+    ) -> None:
+        self.action_names, self.control_dt = tuple(joints), ticker.period
+        self._bus, self._calibration, self._camera, self._webcam = bus, calibration, camera, webcam
+        self._ticker, self._holds, self._closed = ticker, False, False
+
+    def observe(self) -> dict[str, Any]:
+        """As `Robot.observe`."""
+        self._ticker.wait()
+        position = self._calibration.to_radians(self._bus.read())
+        frame, taken = self._webcam.latest()
+        return {"state": position, f"images.{self._camera}": frame, "time": self._ticker.clock(), "taken": taken}
+
+    def command(self, action: np.ndarray) -> np.ndarray:
+        """As `Robot.command`: joint targets (J,) rad; returns them in whole ticks, as they were sent."""
+        ticks = self._calibration.to_ticks(action)
+        self._bus.write(ticks)
+        if not self._holds:  # after the goal: with an old one it would jump there
+            self._holds = True
+            self._bus.torque(True)
+        return self._calibration.to_radians(ticks)
+
+    def stop(self) -> None:
+        """Hold the present position; a robot that was never commanded stays limp."""
+        if self._holds:
+            self._bus.write(np.clip(self._bus.read(), self._calibration.low, self._calibration.high).astype(int))
+
+    def close(self) -> None:
+        """Torque off, camera and port closed, whatever goes wrong in between."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._bus.torque(False)
+        finally:
+            try:
+                self._webcam.close()
+            finally:
+                self._bus.close()

@@ -1,0 +1,160 @@
+"""Hardware by name, and episodes on it that a person sets up and judges."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sim2real.robots import find_robot
+from sim2real.robots.boundary import Boundary
+from sim2real.robots.loop import ABORTED, FAILURE, SUCCESS
+from sim2real.robots.robot import Robot, Ticker
+
+LABELS = {"s": SUCCESS, "f": FAILURE, "a": ABORTED}
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Which robot is connected, and where.
+
+    Attributes:
+        robot: so101, or loopback, which is none but lets everything be tried.
+        port: serial port of its servos.
+        camera: number of its camera, or what OpenCV opens by name.
+        calibration: LeRobot's calibration file of this very robot.
+        move: let it move; nobody is in its reach.
+    """
+
+    robot: str | None = None
+    port: str | None = None
+    camera: str = "0"
+    calibration: Path | None = None
+    move: bool = False
+
+    def check(self) -> None:
+        """Raise ValueError for what is missing before a robot may move; one line."""
+        names = ", ".join(sorted(HARDWARE))
+        if self.robot is None:
+            raise ValueError(
+                f"no robot is configured: name one with --robot ({names}) and its --port; without hardware,"
+                " --on rehearsal runs the same commands on a simulated stand-in"
+            )
+        if self.robot not in HARDWARE:
+            raise ValueError(f"no driver for robot {self.robot!r}; there are: {names}")
+        if not self.move:
+            raise ValueError(f"--on robot makes {self.robot} move: add --move when nobody is in its reach")
+        HARDWARE[self.robot].check(self)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """How a robot is opened.
+
+    Attributes:
+        check: raises ValueError for settings that it lacks.
+        open: from settings, the boundary of the task, the control period [s] and the camera's name.
+    """
+
+    check: Callable[[Hardware], None]
+    open: Callable[[Hardware, Boundary, float, str], Robot]
+
+
+def _no_settings(settings: Hardware) -> None:
+    """A loopback needs none."""
+
+
+def _open_loopback(settings: Hardware, boundary: Boundary, control_dt: float, camera: str) -> Robot:
+    from sim2real.robots.loopback import Loopback
+
+    names = [name.removesuffix(".pos") for name in boundary.action_names]
+    limits = boundary.limits
+    return Loopback(names, control_dt, (camera,), (limits.lower + limits.upper) / 2)
+
+
+def _so101_settings(settings: Hardware) -> None:
+    if settings.port is None:
+        raise ValueError("so101 needs --port, the serial port of its servos (such as /dev/ttyACM0)")
+    if settings.calibration is None:
+        raise ValueError("so101 needs --calibration, the file that LeRobot's calibration of this arm wrote")
+
+
+def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camera: str) -> Robot:
+    from sim2real.robots.calibration import Calibration
+    from sim2real.robots.feetech import FeetechArm, FeetechBus
+    from sim2real.robots.webcam import Webcam
+
+    assert settings.port is not None and settings.calibration is not None
+    arm = find_robot("so101")
+    wanted = [name.removesuffix(".pos") for name in boundary.action_names]
+    if wanted != list(arm.joints):
+        raise ValueError(f"so101 has the joints {', '.join(arm.joints)}; this policy moves {', '.join(wanted)}")
+    calibration = Calibration.load(settings.calibration, arm.joints, arm.gripper, np.array(arm.limits))
+    webcam = Webcam(settings.camera)
+    try:
+        bus = FeetechBus(settings.port, calibration.ids)
+    except (OSError, ValueError):
+        webcam.close()
+        raise
+    return FeetechArm(bus, arm.joints, calibration, camera, webcam, Ticker(control_dt))
+
+
+HARDWARE: dict[str, Driver] = {
+    "loopback": Driver(_no_settings, _open_loopback),
+    "so101": Driver(_so101_settings, _open_so101),
+}
+"""By name; a loopback is no robot, but lets every command be tried."""
+
+
+def open_robot(settings: Hardware, boundary: Boundary, control_dt: float, camera: str) -> Robot:
+    """Connect to a robot; it does not move yet.
+
+    Raises:
+        ValueError: settings that lack something, or a robot that does not fit the policy.
+        OSError: it does not answer.
+    """
+    settings.check()
+    assert settings.robot is not None
+    return HARDWARE[settings.robot].open(settings, boundary, control_dt, camera)
+
+
+class OperatedVenue:
+    """A robot before a person, who sets up every episode and says how it went.
+
+    Args:
+        robot: it.
+        boundary: of the task.
+        steps: of an episode.
+        policies: what to call them before the person.
+        ask: shows a question, returns the answer; raises EOFError where nobody can answer.
+    """
+
+    def __init__(
+        self, robot: Robot, boundary: Boundary, steps: int, policies: Sequence[str], ask: Callable[[str], str] = input
+    ) -> None:
+        self.robot, self.boundary, self.steps = robot, boundary, steps
+        self._policies, self._ask, self._label = tuple(policies), ask, ABORTED
+
+    def prepare(self, seed: int, policy: int) -> None:
+        """Have the scene set up; with several policies the same way for each."""
+        again = ", exactly as before" if policy else ""
+        self._ask(f"episode {seed}, {self._policies[policy]}: set up the scene{again}, then press Enter ")
+
+    def judge(self, time_is_up: bool) -> str | None:
+        """Asked once the time is up."""
+        if not time_is_up:
+            return None
+        self.robot.stop()
+        self._label, answer = ABORTED, ""
+        try:
+            while answer[:1] not in LABELS:
+                answer = self._ask("how did it go? success, failure or aborted [s/f/a] ").strip().lower()
+            self._label = LABELS[answer[:1]]
+        except EOFError:  # nobody knows how it went
+            return ABORTED
+        return self._label
+
+    def account(self) -> tuple[float, bool]:
+        """Nobody rewards; what the person called a failure is one."""
+        return math.nan, self._label == FAILURE

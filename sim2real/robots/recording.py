@@ -1,0 +1,103 @@
+"""A robot's recordings as states and commands in radians."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim2real.datasets import DatasetError, Episode, EpisodeDataset
+from sim2real.robots.description import RobotDescription
+from sim2real.robots.units import Units, check_values
+
+ACTION, STATE = "action", "observation.state"
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a robot did in one episode.
+
+    Attributes:
+        index: of the episode in its dataset.
+        state: (T, J) rad, as measured.
+        command: (T, J) rad, sent just after the state of its row was read.
+    """
+
+    index: int
+    state: np.ndarray
+    command: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All usable episodes of a dataset.
+
+    Attributes:
+        logs: of each episode of at least a second.
+        fps: Hz.
+        units: of the dataset.
+        short: indices of the episodes that were left out because they are shorter.
+    """
+
+    logs: tuple[Log, ...]
+    fps: float
+    units: Units
+    short: tuple[int, ...]
+
+
+def joint_columns(dataset: EpisodeDataset, robot: RobotDescription, feature: str) -> list[int]:
+    """Where each joint is in a feature; raises DatasetError for a dataset of another robot."""
+    kind = dataset.info.get("robot_type") or "unknown"
+    if kind not in ("unknown", robot.own, *robot.types):
+        raise DatasetError(f"{dataset.root} is of a robot {kind!r}, not of {robot.name} ({', '.join(robot.types)})")
+    if feature not in dataset.features:
+        raise DatasetError(f"{dataset.root} has no {feature}; it has {', '.join(dataset.features)}")
+    names = [name.removesuffix(".pos") for name in dataset.features[feature].names or ()]
+    if sorted(names) != sorted(robot.joints):
+        has = ", ".join(names[:8]) or "no names"
+        raise DatasetError(f"{dataset.root}: {feature} has {has}; {robot.name} has {', '.join(robot.joints)}")
+    return [names.index(joint) for joint in robot.joints]
+
+
+def read_recording(dataset: EpisodeDataset, robot: RobotDescription) -> Recording:
+    """Read all episodes; cameras are not touched.
+
+    Raises:
+        DatasetError: no episodes, another robot's, damaged, or with values that are not numbers.
+        ValueError: in other units than LeRobot's.
+    """
+    if not len(dataset):
+        raise DatasetError(f"{dataset.root} has no episodes yet")
+    columns = {feature: joint_columns(dataset, robot, feature) for feature in (STATE, ACTION)}
+    kept, short = [], []
+    for episode in dataset:
+        if len(episode) < dataset.fps:
+            short.append(episode.index)
+            continue
+        kept.append((episode.index, *(_values(dataset, episode, f, robot, columns[f]) for f in (STATE, ACTION))))
+    if not kept:
+        raise DatasetError(f"{dataset.root} has no episode of at least a second")
+    what = str(dataset.root)
+    units = robot.units(np.concatenate([state for _, state, _ in kept]), what, str(dataset.info.get("robot_type")))
+    check_values(np.concatenate([command for *_, command in kept]), robot.joints, robot.gripper, f"{what}, {ACTION}")
+    logs = tuple(Log(index, units.to_radians(state), units.to_radians(command)) for index, state, command in kept)
+    return Recording(logs, dataset.fps, units, tuple(short))
+
+
+def _values(
+    dataset: EpisodeDataset, episode: Episode, feature: str, robot: RobotDescription, columns: list[int]
+) -> np.ndarray:
+    """(T, J) in the dataset's units."""
+    rows = episode["frame_index"].reshape(-1)
+    if not np.array_equal(rows, np.arange(len(rows))):
+        at = int(np.flatnonzero(rows != np.arange(len(rows)))[0])
+        raise DatasetError(f"{dataset.root}, episode {episode.index}: frame {at} is missing; record it again or leave"
+                           " the episode out")  # fmt: skip
+    values = episode[feature][:, columns].astype(float)
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        row, j = bad[0]
+        raise DatasetError(f"{dataset.root}, episode {episode.index}: {feature} of {robot.joints[j]} in frame {row} is"
+                           f" {values[row, j]}; mend or leave out the episode")  # fmt: skip
+    return values

@@ -1,0 +1,131 @@
+"""LeRobot's units of joints, and how to tell from a recording which ones it has.
+
+A servo counts whole ticks, 4096 a turn, and LeRobot converts them after calibration: in its degrees mode a tick is
+360/4095 units for every joint; in its normalized mode the calibrated range of a joint, whatever its angle, becomes
+-100…100 (0…100 for a gripper, in both modes). So the spacing of the values that a joint takes tells the mode, and how
+many units are a turn, which is written nowhere in the dataset.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+TICKS = 4096  # per turn
+DEGREE_TICK = 360 / (TICKS - 1)  # as LeRobot divides
+FINEST, COARSEST = 0.023, 0.45  # units per tick: a gripper of a whole turn, and a joint of a tenth of one
+DISTINCT = 24  # values that show a spacing
+CLEAR = 0.85  # score of a spacing that is one
+
+
+@dataclass(frozen=True)
+class Units:
+    """radians = zero + scale * value, per joint.
+
+    Attributes:
+        mode: "degrees" or "normalized"; the gripper is 0…100 in both.
+        scale: (J,) rad per unit.
+        zero: (J,) rad at value 0.
+        assumed: names of the joints whose values showed no spacing, so that the scale is that of the model's range.
+    """
+
+    mode: str
+    scale: tuple[float, ...]
+    zero: tuple[float, ...]
+    assumed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.scale) != len(self.zero) or not all(np.isfinite(s) and s > 0 for s in self.scale):
+            raise ValueError(f"units need one positive scale and one zero per joint, not {self.scale}, {self.zero}")
+
+    def to_radians(self, values: np.ndarray) -> np.ndarray:
+        """(..., J) LeRobot's values to (..., J) rad."""
+        return np.asarray(values, float) * self.scale + self.zero
+
+    def from_radians(self, radians: np.ndarray) -> np.ndarray:
+        """(..., J) rad to (..., J) LeRobot's values."""
+        return (np.asarray(radians, float) - self.zero) / self.scale
+
+
+def spacing(values: np.ndarray) -> float | None:
+    """Units per tick, from all values (n,) that a joint took; None where they are too few to show it.
+
+    On a circle of circumference q, all multiples of q fall on one point; so they do for q/2, q/3, …: of all q on which
+    they do, the largest is the spacing.
+    """
+    distinct = np.unique(np.round(np.asarray(values, float), 4))
+    if len(distinct) < DISTINCT:
+        return None
+    # Not every so-manieth, which would have a spacing of its own; the ends for precision.
+    inner = np.random.default_rng(0).permutation(len(distinct) - 2)[:250] + 1
+    some = distinct[[0, *inner, -1]] - distinct[0]
+    # So fine that between two neighbours the farthest value turns by an eighth.
+    frequencies = np.arange(1 / COARSEST, 1 / FINEST, 1 / (8 * some.max()))
+    score = np.concatenate([_score(some, part) for part in np.array_split(frequencies, len(frequencies) // 4000 + 1)])
+    peaks = 1 + np.flatnonzero((score[1:-1] >= score[:-2]) & (score[1:-1] >= score[2:]))
+    peaks = peaks[score[peaks] > max(CLEAR, 0.93 * score.max())]
+    if not len(peaks):
+        return None
+    around = frequencies[peaks[0]] + np.linspace(-1, 1, 401) / (8 * some.max())
+    return float(1 / around[np.argmax(_score(some, around))])
+
+
+def _score(values: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """How well values (n,) agree in phase at frequencies (m,) [1/unit]: 1 if perfectly."""
+    return np.abs(np.exp(2j * np.pi * values[:, None] * frequencies).mean(0))
+
+
+def check_values(values: np.ndarray, names: Sequence[str], gripper: str | None, what: str) -> None:
+    """Refuse values (n, J) that are in neither of LeRobot's modes.
+
+    Raises:
+        ValueError: they look like radians, ticks, or something else; one line.
+    """
+    reach = np.abs(values).max(0)
+    body = [j for j, name in enumerate(names) if name != gripper]
+    if reach.max() > 400 or reach[body].max() > 200:
+        j = int(np.argmax(reach))
+        looks = "raw ticks" if reach.max() > 400 else "no unit of LeRobot"
+        raise ValueError(f"{what}: {names[j]} reaches {values[:, j][np.abs(values[:, j]).argmax()]:.4g}, which is"
+                         f" {looks}; joints must be in degrees or -100…100, a gripper in 0…100")  # fmt: skip
+    if reach.max() <= 2 * np.pi and np.ptp(values, axis=0).max() > 0.1:
+        raise ValueError(f"{what}: no joint goes beyond {reach.max():.3g}, which looks like radians; joints must be in"
+                         " degrees or -100…100, a gripper in 0…100")  # fmt: skip
+    if gripper is not None:
+        j = list(names).index(gripper)
+        if values[:, j].min() < -15 or values[:, j].max() > 115:
+            raise ValueError(f"{what}: {gripper} goes from {values[:, j].min():.4g} to {values[:, j].max():.4g}; a"
+                             " gripper must be in 0…100")  # fmt: skip
+
+
+def read_units(
+    values: np.ndarray, names: Sequence[str], gripper: str | None, limits: np.ndarray, degrees: bool = False
+) -> Units:
+    """The units of measured values (n, J), from their spacing.
+
+    Args:
+        limits: (J, 2) rad, of the model; for joints that moved too little to show a spacing, which are then said to be
+            in the mode of the others, over the model's range.
+        degrees: known to be in degrees, unrounded.
+    """
+    if degrees:
+        scale = [
+            (h - lo) / 100 if name == gripper else np.pi / 180 for name, (lo, h) in zip(names, limits, strict=True)
+        ]
+        zeros = [lo if name == gripper else 0.0 for name, (lo, _) in zip(names, limits, strict=True)]
+        return Units("degrees", tuple(map(float, scale)), tuple(map(float, zeros)))
+    found = [spacing(column) for column in values.T]
+    body = [j for j, name in enumerate(names) if name != gripper]
+    shown = [found[j] for j in body if found[j] is not None]
+    if shown:
+        degrees = all(abs(q / DEGREE_TICK - 1) < 2e-3 for q in shown if q)
+    else:
+        degrees = float(np.abs(values[:, body]).max()) > 100.5
+    scale, zero = [], []
+    for name, tick, (low, high) in zip(names, found, limits, strict=True):
+        span = (high - low) / (100 if name == gripper else 200)
+        usual = np.pi / 180 if degrees and name != gripper else span
+        scale.append(float(usual if tick is None else 2 * np.pi / TICKS / tick))
+        zero.append(float(low) if name == gripper else 0.0)
+    assumed = tuple(name for name, q in zip(names, found, strict=True) if q is None)
+    return Units("degrees" if degrees else "normalized", tuple(scale), tuple(zero), assumed)

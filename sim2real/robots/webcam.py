@@ -1,0 +1,68 @@
+"""A camera whose latest frame is always at hand; needs OpenCV alone."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+
+FIRST = 5.0  # s, that a camera may take until its first frame
+SIZE = (640, 480)  # px, asked for; policies reduce it themselves
+
+
+class Webcam:
+    """Reads frames on a thread of its own, so that a loop is never late for waiting on one.
+
+    Args:
+        source: number of the camera, or what OpenCV opens by name.
+        opened: from source to something with `read() -> (bool, BGR frame)` and `release()`; OpenCV's own by default.
+
+    Raises:
+        OSError: there is no such camera, or it gives no frame.
+    """
+
+    def __init__(self, source: str, opened: Callable[[str], Any] | None = None) -> None:
+        self._source, self._capture = source, (opened or _open)(source)
+        self._frame: np.ndarray | None = None
+        self._taken, self._going = 0.0, True
+        self._lock, self._first = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._read, name=f"camera {source}", daemon=True)
+        self._thread.start()
+        if not self._first.wait(FIRST) or self._frame is None:
+            self.close()
+            raise OSError(f"camera {source} gives no frame: is it plugged in, and not in use by another program?")
+
+    def _read(self) -> None:
+        while self._going:
+            there, frame = self._capture.read()
+            if not there:  # it was unplugged; whoever waits for new frames notices
+                self._first.set()
+                return
+            rgb = np.ascontiguousarray(frame[..., ::-1])
+            with self._lock:
+                self._frame, self._taken = rgb, time.monotonic()
+            self._first.set()
+
+    def latest(self) -> tuple[np.ndarray, float]:
+        """(H, W, 3) uint8 RGB, and when it came [s, time.monotonic]; the same ones again if there is no newer one."""
+        with self._lock:
+            assert self._frame is not None
+            return self._frame, self._taken
+
+    def close(self) -> None:
+        """Let go of the camera."""
+        self._going = False
+        self._thread.join(1.0)
+        self._capture.release()
+
+
+def _open(source: str) -> Any:
+    capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
+    if not capture.isOpened():
+        raise OSError(f"no camera {source!r} on this machine")
+    for name, value in zip((cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT), SIZE, strict=True):
+        capture.set(name, value)
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+    return capture

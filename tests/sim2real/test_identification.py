@@ -1,0 +1,199 @@
+"""Identification finds servos that it was not told, says what it cannot, and keeps its hands off held-out episodes."""
+
+import tomllib
+
+import arm_logs
+import numpy as np
+import pytest
+
+from envs.randomization import Randomization
+from sim2real.identification import result
+from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
+from sim2real.identification.found import judge
+from sim2real.identification.identify import identify
+from sim2real.identification.simulation import NOTHING, OBJECT, Grasp
+from sim2real.identification.split import check_motion, some_rows, split_episodes
+from sim2real.identification.start import blocked_angle
+from sim2real.identification.uncertainty import clusters, half_widths
+from sim2real.robots import find_robot
+from sim2real.robots.recording import Log, Recording
+
+JAW = 5
+
+
+def quiet(name: str):
+    return lambda done, total, figures: None
+
+
+def free_only(problem: Problem, *names: str) -> None:
+    problem.free[:] = False
+    for name in names:
+        problem.free[:, NAMES.index(name)] = True
+
+
+def test_coordinates_convert_there_and_back():
+    values = arm_logs.parameters()
+    found = to_values(to_coordinates(values), values)
+    for coordinate in COORDINATES[:-1]:
+        np.testing.assert_allclose(found[coordinate.name], values[coordinate.name], rtol=1e-9)
+    assert (found[OBJECT] == NOTHING).all() and (found["braking"] == 0).all()
+
+
+def test_a_replay_of_what_was_simulated_is_that():
+    true = arm_logs.parameters()
+    logs = arm_logs.logs(true, 3, seconds=2)
+    angles = arm_logs.replayer().rollout({name: values[None] for name, values in true.items()}, logs)
+    for log, found in zip(logs, angles, strict=True):
+        # The logs are read in whole ticks, and so is where the replay starts.
+        assert np.abs(found[0] - log.state).max() < 3 * arm_logs.TICK
+
+
+def test_replays_do_not_depend_on_their_company():
+    true, sim = arm_logs.parameters(), arm_logs.replayer()
+    logs = arm_logs.logs(true, 3, seconds=2)
+    logs[1] = Log(1, logs[1].state[:41], logs[1].command[:41])
+    both = {name: np.stack([values, values * 1.1]) for name, values in true.items()}
+    together = sim.rollout(both, logs)
+    alone = sim.rollout({name: values[None] for name, values in true.items()}, logs[1:2])
+    assert together[1].shape == (2, 41, 6)
+    np.testing.assert_array_equal(together[1][0], alone[0][0])
+    assert np.abs(together[1][1] - together[1][0]).max() > 1e-3
+
+
+def test_gain_delay_and_play_are_recovered_within_their_intervals():
+    true = arm_logs.parameters()
+    logs = arm_logs.logs(true, 8, seconds=3)
+    problem = Problem(
+        arm_logs.replayer(), logs, arm_logs.parameters(gain=30.0, delay=0.06, backlash=0.002, damping=2.0)
+    )
+    free_only(problem, "gain", "damping", "delay", "backlash")
+    x, cost = solve(problem, to_coordinates(problem.base), 12)
+    assert np.sqrt(cost).max() < 0.003
+    half, _ = half_widths(problem, x, clusters([len(log) for log in logs], 30))
+    inside = np.abs(x - to_coordinates(true))[problem.free] < half[problem.free] + 1e-3
+    assert inside.mean() > 0.8, (x, half)
+    found = to_values(x, problem.base)
+    for name, near in (("gain", 4.0), ("delay", 0.01), ("backlash", 0.003)):
+        np.testing.assert_allclose(found[name], true[name], atol=near)
+
+
+def test_a_joint_without_motion_leaves_its_parameters_unknown():
+    true = arm_logs.parameters()
+    still = [Log(k, np.tile(arm_logs.HOME, (60, 1)), np.tile(arm_logs.HOME, (60, 1))) for k in range(8)]
+    problem = Problem(arm_logs.replayer(), still, true)
+    free_only(problem, "delay", "armature")
+    half, _ = half_widths(problem, to_coordinates(true), clusters([60] * 8, 30))
+    assert (half[:, NAMES.index("delay")] > 0.03).all()
+    with pytest.raises(ValueError, match="no joint moves"):
+        check_motion(tuple(still))
+
+
+def test_few_episodes_are_clustered_by_stretches():
+    assert clusters([100] * 8, 30).tolist() == np.repeat(np.arange(8), 100).tolist()
+    assert clusters([200, 160], 30).tolist() == [0] * 150 + [1] * 50 + [2] * 150 + [3] * 10
+
+
+def test_the_jaw_closes_on_an_object_near_the_table_and_not_in_the_air():
+    grasp = Grasp(np.full(4, 0.5), 0.03)
+    height = np.array([0.0, 0.2, 0.0, 0.0])  # the second is in the air
+    grasp.update(np.full(4, 0.1), np.full(4, 0.8), height)
+    assert not grasp.held.any()  # the jaw was open when the episode began: it has not been opened for anything
+    grasp.update(np.full(4, 0.9), np.array([0.8, 0.8, 0.2, 0.8]), height)
+    grasp.update(np.full(4, 0.1), np.array([0.8, 0.8, 0.2, 0.8]), height)
+    assert grasp.held.tolist() == [True, False, False, True]  # the third had not opened wide enough yet
+    grasp.update(np.full(4, 0.1), np.full(4, 0.5), np.full(4, 0.3))
+    assert grasp.held.tolist() == [True, False, False, True]  # lifted, it stays
+    grasp.update(np.array([0.9, 0.1, 0.1, 0.1]), np.full(4, 0.5), np.full(4, 0.3))
+    assert grasp.held.tolist() == [False, False, False, True]
+    grasp.update(np.full(4, 0.1), np.full(4, 0.8), np.full(4, 0.3))
+    assert not grasp.held[0]  # let go in the air, it is gone
+
+
+def test_a_jaw_that_stops_short_of_its_command_shows_the_object():
+    state = np.tile(arm_logs.HOME, (90, 1))
+    state[:, JAW] = np.concatenate([np.linspace(1, 0.6, 30), np.full(60, 0.6)])
+    command = state.copy()
+    command[30:, JAW] = 0.1
+    grasping = [Log(k, state, command) for k in range(4)]
+    found = blocked_angle(grasping, JAW, 30)
+    assert found is not None and abs(found - 0.6) < 1e-6
+    assert blocked_angle([Log(0, state, state)] * 4, JAW, 30) is None
+
+
+def test_splits_are_seeded_apart_and_leave_something_on_both_sides():
+    logs = tuple(Log(k, np.zeros((40, 6)), np.zeros((40, 6))) for k in range(10))
+    split = split_episodes(logs, 0.3, 1)
+    fit, held = ({log.index for log in part} for part in (split.fit, split.held_out))
+    assert len(held) == 3 and not fit & held and fit | held == set(range(10))
+    assert split_episodes(logs, 0.3, 1) == split and split_episodes(logs, 0.3, 2) != split
+    assert [len(split_episodes(logs[:n], 0.3, 0).held_out) for n in (2, 3, 4, 5)] == [1, 1, 2, 2]
+    with pytest.raises(ValueError, match="nothing to hold out"):
+        split_episodes(logs[:1], 0.3, 0)
+
+
+def test_long_recordings_are_thinned_to_a_number_of_rows():
+    logs = tuple(Log(k, np.zeros((n, 6)), np.zeros((n, 6))) for k, n in enumerate((900, 40, 500, 300)))
+    some = some_rows(logs, 400, 0)
+    assert sum(map(len, some)) <= 400 and len(some) == 4 and max(map(len, some)) == 100
+    assert sum(map(len, some_rows(logs, 10_000, 0))) == 1740
+
+
+@pytest.fixture(scope="module")
+def identified():
+    """Of eight simulated episodes, and their split; its stages do not print."""
+    logs = tuple(arm_logs.logs(arm_logs.parameters(), 12, seconds=4))
+    robot, sim = find_robot("so101"), arm_logs.replayer()
+    recording = Recording(logs, 30.0, arm_logs.units(), ())
+    split = split_episodes(logs, 0.3, 0)
+    return robot, recording, split, sim, identify(robot, recording, split.fit, sim, quiet)
+
+
+@pytest.mark.slow
+def test_all_parameters_that_are_called_identifiable_are_near_the_truth(identified):
+    _, _, split, sim, found = identified
+    claimed, missed = 0, []
+    for joint, servo in found.parameters.items():
+        for name, parameter in servo.items():
+            true = arm_logs.TRUE.get(name, 0.0)
+            if parameter.low is not None and parameter.high is not None:
+                claimed, room = claimed + 1, 0.02 * true + 1e-3
+                if not parameter.low - room <= true <= parameter.high + room:
+                    missed.append((joint, name, parameter))
+    assert claimed > 20 and len(missed) < 0.25 * claimed, missed
+    assert found.object_rmse is None and (found.values[OBJECT] == NOTHING).all()
+    judged = judge(found, sim, split.held_out, 30.0)
+    assert judged.after.rmse() < 0.004 and judged.after.rmse() < 0.2 * judged.before.rmse()
+    assert judged.second_after.rmse() < 0.5 * judged.second_before.rmse()
+
+
+@pytest.mark.slow
+def test_held_out_episodes_have_no_part_in_the_fit(identified):
+    robot, recording, split, sim, found = identified
+    held = {log.index for log in split.held_out}
+    other = tuple(Log(g.index, g.state + 0.3, g.command) if g.index in held else g for g in recording.logs)
+    again = split_episodes(other, 0.3, 0)
+    assert {log.index for log in again.held_out} == held
+    repeated = identify(robot, Recording(other, 30.0, recording.units, ()), again.fit, sim, quiet)
+    assert repeated.parameters == found.parameters
+
+
+@pytest.mark.slow
+def test_the_randomization_is_centred_on_what_was_found_and_contains_it(identified, tmp_path):
+    robot, recording, split, sim, found = identified
+    path = tmp_path / "randomization.toml"
+    result.write_randomization(path, found, robot.name, "made up")
+    loaded = Randomization.load(path)
+    assert {vary.field for vary in loaded.varied} == {f"task.{name}" for name in arm_logs.TRUE}
+    for vary in loaded.varied:
+        name = vary.field.removeprefix("task.")
+        assert vary.operation == "set"
+        for j in vary.components:
+            value = found.parameters[found.joints[j]][name].value
+            assert vary.range[0] <= value <= vary.range[1] + 1e-9
+            if value > 0.03:
+                assert vary.range[0] <= 0.901 * value and vary.range[1] >= 1.099 * value
+    assert tomllib.loads(path.read_text())["vary"]
+    judged = judge(found, sim, split.held_out, 30.0)
+    figures = result.figures(found, judged, split, recording, 0)
+    assert figures["heldout_rmse_after"] == judged.after.rmse() < figures["heldout_rmse_before"]
+    assert set(figures["episodes_fit"]).isdisjoint(figures["episodes_heldout"])

@@ -4,14 +4,15 @@ from typing import ClassVar
 
 import numpy as np
 
+from envs.arms.scene import BALL
 from envs.arms.task import Rule
 from envs.arms.world import ArmWorld
 
-CLOSE = 0.03  # m
+CLOSE = BALL + 0.01  # m, from its middle
 
 
 class Reach(Rule):
-    """The ball is at 0.16 to 0.3 m from the base, 3 to 20 cm above the table. Done when the fingertips are in it."""
+    """The ball is at 0.16 to 0.3 m from the base, 3 to 20 cm above the table. Done when a fingertip is in it, or 1 cm from it."""
 
     name = "Reach"
     episode_seconds = 3.0

@@ -14,7 +14,7 @@ from envs.textures import TEXTURES, add_textures
 CLUTTER, WALLS = 4, 2
 TIME_STEP = 1 / 300  # s
 CUBE = 0.014  # m, half its edge
-BALL, DISC = 0.02, 0.03  # m, radii
+BALL, DISC = 0.03, 0.03  # m, radii
 RGB = {
     "table": (0.55, 0.5, 0.45),
     "wall": (0.6, 0.58, 0.55),

@@ -67,7 +67,7 @@ def test_reach_is_done_at_the_ball():
     env = make("Reach", 4)
     env.reset(seed=0)
     world, ids = world_of(env), np.arange(4)
-    for distance, done in ((0.0, True), (0.029, True), (0.031, False)):
+    for distance, done in ((0.0, True), (0.039, True), (0.041, False)):
         world.place_goal(ids, world.tool + [0, 0, distance])
         assert (env.task.success() == done).all()
     env.close()

@@ -14,13 +14,14 @@ from launch.tables import print_table
 from launch.transfer import check_apart, described, read, simulate
 from policies import load_policy
 from policies.checkpoint import read_config, save_policy
-from sim2real.agreement import METRIC_NAMES, METRICS
+from sim2real.agreement import metric_header
 from sim2real.frames import Frames
 from sim2real.report import INTERVAL_NOTE
 from sim2real.runs import Run, start_run
-from sim2real.transfer.adapt import Adapted, adapt, split
+from sim2real.transfer.adapt import adapt, split
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapt_report import write_report
+from sim2real.transfer.adapted import Adapted
 from sim2real.transfer.choose import Choice, choose
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import find_plan, read_plans
@@ -65,7 +66,7 @@ def adapt_command(
         plans = config.plans(choice.plan if choice else config.plan)
         result = adapt(config, given.material, given.test, plans, run.checkpoints, stage)
         save_policy(run.folder / "policy", result.policy, _recipe(config, given, result), _card(config, result))
-        metrics = result.metrics() | {"smoothing": config.smooth, "dataset": config.dataset, "test": config.test}
+        metrics = result.metrics() | {"dataset": config.dataset, "test": config.test}
         if choice:
             metrics["auto"] = dataclasses.asdict(choice)
         simulated = given.material.simulated
@@ -150,12 +151,16 @@ def _print(config: AdaptConfig, result: Adapted, given: Given, choice: Choice | 
     if given.test is not None:
         say(described("judged on", given.test))
     for comparison in result.comparisons:
-        rows = [[arm, *(each[m] for m in METRICS)] for arm, each in comparison.estimates.items()]
+        rows = [[arm, *each.values()] for arm, each in comparison.estimates.items()]
         title = f"\nlearned from {comparison.frames} frames ({comparison.episodes:g} episodes), {config.seeds} seeds"
         if rows:
-            print_table(["arm", *METRIC_NAMES.values()], rows, title)
+            print_table(["arm", *metric_header(next(iter(comparison.estimates.values())))], rows, title)
     metrics = result.metrics()
     if result.verdict is not None:
-        say(f"{INTERVAL_NOTE} Gain-free MAE: after the gain and offset that fit best in hindsight.")
+        say(f"{INTERVAL_NOTE} Gain-free: after the gain and offset that fit best in hindsight.")
+    if len(result.judged) > 1:
+        say(f"{len(result.judged)} actions together ({', '.join(result.judged)}); one by one in the report.")
+    if result.rest is not None:
+        say(f"To do nothing always would have an MAE of {result.rest:.3f}.")
     say(f"{result.plan}: {'PROMOTED' if metrics['promoted'] else 'not promoted'}, {metrics['reason']}")
     say(f"the output is the arm `{metrics['output']}`")

@@ -6,7 +6,7 @@ from typing import Any
 
 import cv2
 
-from sim2real.agreement import METRIC_NAMES, METRICS, Estimate
+from sim2real.agreement import METRICS, Estimate, metric_header
 from sim2real.report import INTERVAL_NOTE, METRIC_NOTE, Report
 from sim2real.statistics import Rate
 
@@ -30,7 +30,7 @@ def write_page(path: Path, out: Path, recordings: Path, command: str) -> None:
     smoothing = f"People's actions averaged over ± {adapted['smoothing']:g} s."
     judged = f"Judged on {adapted['test_episodes']} episodes that nothing was learned from."
     note = " ".join((smoothing, judged, INTERVAL_NOTE, METRIC_NOTE))
-    report.table(["arm", *METRIC_NAMES.values()], rows, note)
+    report.table(["arm", *metric_header(METRICS)], rows, note)
     if (out / "driven" / "metrics.json").is_file():
         _driven(report, _metrics(out / "driven"))
     worst = next((out / "replay").glob("*-worst.png"), None)

@@ -11,19 +11,12 @@ from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from policies import load_policy
 from sim2real.agreement import METRIC_NAMES
+from sim2real.agreement_page import evaluation_page
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.datasets.files import write_tables
 from sim2real.frames import Frames, read_frames
 from sim2real.offline import Findings, judge, plain, predict
-from sim2real.pages import (
-    SHOWN,
-    episode_table,
-    evaluation_page,
-    gain_line,
-    interval_line,
-    skipped_line,
-    smoothing_line,
-)
+from sim2real.pages import SHOWN, episode_table, gain_line, interval_line, skipped_line, smoothing_line
 from sim2real.runs import start_run
 
 if TYPE_CHECKING:
@@ -36,7 +29,7 @@ def evaluate_dataset(config: "EvaluateConfig", out: Path | None) -> None:
     Raises:
         ValueError: no checkpoint, no dataset, or a recording that does not fit the policy.
     """
-    if not 0 <= config.smooth < float("inf"):
+    if config.smooth is not None and not 0 <= config.smooth < float("inf"):
         raise ValueError(f"smooth must be 0 or more seconds, not {config.smooth}")
     folder = policy_folder(config.checkpoint)
     policy = load_policy(folder)
@@ -49,13 +42,16 @@ def evaluate_dataset(config: "EvaluateConfig", out: Path | None) -> None:
         judge(frames, np.zeros_like(frames.actions), policy.config.action_names)  # complains before anything is written
         run, config = start_run("evaluate", config, out, resume=False)
         report_predicted = stage("predict")
-        predicted = predict(policy, frames.images, progress=lambda done, total: report_predicted(done, total, {}))
+        predicted = predict(
+            *(policy, frames.images, frames.state),
+            progress=lambda done, total: report_predicted(done, total, {}),
+        )
     findings = judge(frames, predicted, policy.config.action_names)
     _print(f"{folder} on {config.dataset}", frames, findings)
     name = dataset.root.resolve().name
     write_tables(run.folder / "predictions.parquet", [_table(frames, predicted, findings, policy.config.action_names)])
     title = f"{config.checkpoint.resolve().name} on {Path(str(config.dataset)).name}"
-    page = evaluation_page(title, frames, predicted, findings)
+    page = evaluation_page(title, frames, predicted, findings, policy.config.action_names)
     page.provenance(typed_command(), checkpoint=folder, frames_left_out=skipped_line(frames.skipped))
     page.write(run.folder / "report.html")
     run.write_metrics({"finished": True, "dataset": str(config.dataset), **_metrics(name, frames, findings)})
@@ -70,7 +66,8 @@ def _print(title: str, frames: Frames, findings: list[Findings]) -> None:
     say(f"{smoothing_line(frames.smoothing, frames.fps)}; --smooth sets the seconds to either side")
     for found in findings:
         _print_metrics(found)
-        say(gain_line(found.gain, found.offset))
+        if len(found.columns) == 1:
+            say(gain_line(found.gain, found.offset))
     say(interval_line(episodes))
     which = f"longest {SHOWN} of {episodes} episodes" if episodes > SHOWN else "episodes"
     print_table(*episode_table(main.per_episode), title=f"\n{main.action}: {which}")
@@ -79,10 +76,10 @@ def _print(title: str, frames: Frames, findings: list[Findings]) -> None:
 def _print_metrics(found: Findings) -> None:
     """A row per metric, so that it fits a narrow terminal."""
     rows = []
-    for name, label in METRIC_NAMES.items():
+    for name in found.metrics["policy"]:
         policy, zero, mean = (found.metrics[arm][name] for arm in ("policy", "zero", "mean"))
         interval = None if policy.low is None else f"{policy.low:.3f} … {policy.high:.3f}"
-        rows.append([label, policy.value, interval, zero.value, mean.value])
+        rows.append([METRIC_NAMES[name], policy.value, interval, zero.value, mean.value])
     print_table([found.action, "policy", "95 % interval", "always 0", "always the mean"], rows, title="")
 
 
@@ -95,11 +92,11 @@ def _metrics(name: str, frames: Frames, findings: list[Findings]) -> dict[str, A
         "episodes": len(frames.episodes),
         "skipped": frames.skipped,
         "smoothing": frames.smoothing,
-        "gain": {"gain": main.gain, "offset": main.offset},
+        **_gain(main),
         "further_actions": {
             other.action: {
                 "arms": {arm: {name: plain(values)} for arm, values in other.metrics.items()},
-                "gain": {"gain": other.gain, "offset": other.offset},
+                **_gain(other),
             }
             for other in findings[1:]
         },
@@ -107,11 +104,15 @@ def _metrics(name: str, frames: Frames, findings: list[Findings]) -> dict[str, A
     }
 
 
+def _gain(found: Findings) -> dict[str, Any]:
+    """Of a single action; those of several are with each of them."""
+    return {"gain": {"gain": found.gain, "offset": found.offset}} if len(found.columns) == 1 else {}
+
+
 def _table(frames: Frames, predicted: np.ndarray, findings: list[Findings], names: tuple[str, ...]) -> pa.Table:
-    """Predictions frame by frame: `actual` and `predicted` of the first action, then of the others with their names."""
+    """Predictions frame by frame: `actual` and `predicted` of the action that is judged, of others with their names."""
     columns: dict[str, Any] = {"episode": frames.episode, "frame": frames.row}
-    for found in findings:
-        k = names.index(found.action)
-        end = f"_{found.action}" if k else ""
+    for k in dict.fromkeys(k for found in findings for k in found.columns):
+        end = "" if (k,) == frames.judged else f"_{names[k]}"
         columns |= {f"actual{end}": frames.actions[:, k], f"predicted{end}": predicted[:, k]}
     return pa.table(columns)

@@ -8,14 +8,13 @@ import tyro
 from launch.console import reporting, resumable, resume_command, say, typed_command
 from launch.tables import print_table
 from launch.transfer import check_apart
-from sim2real.agreement import METRICS
+from sim2real.agreement import METRIC_NAMES
 from sim2real.plots import curve_plot
 from sim2real.report import INTERVAL_NOTE, METRIC_NOTE, Report
 from sim2real.runs import start_run
-from sim2real.transfer.gate import METRIC
 from sim2real.transfer.ladder import LadderConfig, Rung, climb, summary
 
-HEADER = ["camera in simulation", "frames", "arm", "correlation", "MAE", "gain-free MAE", ""]
+HEADER = ["camera in simulation", "frames", "arm", "correlation", "MAE", "gain-free error", ""]
 
 
 def ladder_command(
@@ -32,10 +31,11 @@ def ladder_command(
     run, config = start_run("ladder", config, out, resume)
     with resumable(resume_command(run.folder)), reporting() as stage:
         rungs = climb(config, run.folder, stage)
-    run.write_metrics({"finished": True, "smoothing": config.smooth, "rungs": summary(rungs)})
+    smoothing = rungs[0].adapted.smoothing
+    run.write_metrics({"finished": True, "smoothing": smoothing, "rungs": summary(rungs)})
     rows = [row for rung in rungs for row in _rows(rung)]
     print_table(HEADER, rows)
-    say(f"People's actions averaged over ± {config.smooth:g} s. {INTERVAL_NOTE}")
+    say(f"People's actions averaged over ± {smoothing:g} s. {INTERVAL_NOTE}")
     _write(run.folder / "report.html", config, rungs, rows)
     say(f"report: {run.folder / 'report.html'}")
 
@@ -50,7 +50,7 @@ def _rows(rung: Rung) -> list[list[Any]]:
             mark = (
                 f"auto ({'worse than the best' if clear else 'as good as the best'})" if arm == rung.chosen[n] else ""
             )
-            rows.append([rung.name, str(n), arm, *(each[m] for m in METRICS if m != "rmse"), mark])
+            rows.append([rung.name, str(n), arm, *(each[m] for m in each if m != "rmse"), mark])
     return rows
 
 
@@ -66,6 +66,9 @@ def _write(path: Path, config: LadderConfig, rungs: list[Rung], rows: list[list[
     for rung in rungs:
         report.heading(rung.name)
         comparisons = rung.adapted.comparisons
-        curves = {arm: {c.frames: c.estimates[arm][METRIC] for c in comparisons} for arm in comparisons[0].estimates}
-        report.figure(curve_plot(curves, METRIC), "Gain-free MAE against frames; smaller is better.")
-    report.provenance(typed_command(), 0, seeds=config.seeds, smoothing=f"± {config.smooth:g} s").write(path)
+        assert rung.adapted.agreement is not None
+        metric = rung.adapted.agreement.criterion
+        curves = {arm: {c.frames: c.estimates[arm][metric] for c in comparisons} for arm in comparisons[0].estimates}
+        report.figure(curve_plot(curves, metric), f"{METRIC_NAMES[metric]} against frames; smaller is better.")
+    smoothing = f"± {rungs[0].adapted.smoothing:g} s"
+    report.provenance(typed_command(), 0, seeds=config.seeds, smoothing=smoothing).write(path)

@@ -29,6 +29,7 @@ VERBS = {
     "adapt": "launch.adapt:adapt_command",
     "probe": "launch.probe:probe_command",
     "ladder": "launch.ladder:ladder_command",
+    "identify": "launch.identify:identify",
     "replay": "launch.replay:replay",
 }
 

@@ -11,8 +11,8 @@ from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from launch.transfer import described, read, simulate
 from policies import load_policy
-from sim2real.agreement import METRIC_NAMES, METRICS
-from sim2real.frames import SMOOTHING
+from sim2real.agreement import METRIC_NAMES
+from sim2real.frames import check_smoothing
 from sim2real.offline import plain
 from sim2real.runs import start_run
 from sim2real.transfer.adapt_report import write_probe_report
@@ -27,18 +27,17 @@ class ProbeConfig:
     Attributes:
         checkpoint: a policy's folder, or the run that pretrained it.
         dataset: recordings, LeRobot v3.0; episodes in brackets: path[0:17].
-        smooth: s to either side over which people's actions are averaged.
+        smooth: s to either side over which people's actions are averaged; None: as the task has it.
         simulated: frames to compare with.
     """
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
     dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
-    smooth: float = SMOOTHING
+    smooth: float | None = None
     simulated: int = 960
 
     def __post_init__(self) -> None:
-        if not 0 <= self.smooth <= 5:
-            raise ValueError(f"smooth must be in 0…5 s, not {self.smooth}")
+        check_smoothing(self.smooth)
         if self.simulated < 100:
             raise ValueError(f"simulated must be at least 100 frames, not {self.simulated}")
 
@@ -63,11 +62,11 @@ def probe_command(
         simulated = simulate(policy, folder, stage, config.simulated)
         found = probe(policy, frames, simulated)
     run, _ = start_run("probe", config, out, resume=False)
-    figures = dataclasses.asdict(found) | {"zero_shot": plain(found.zero_shot), "smoothing": config.smooth}
+    figures = dataclasses.asdict(found) | {"zero_shot": plain(found.zero_shot), "smoothing": frames.smoothing}
     run.write_metrics({"finished": True, **figures})
     write_probe_report(run.folder / "report.html", config.dataset, found, frames, simulated, typed_command())
     say(described(config.dataset, frames))
-    rows: list[list[Any]] = [[METRIC_NAMES[name], found.zero_shot[name]] for name in METRICS]
+    rows: list[list[Any]] = [[METRIC_NAMES[name], value] for name, value in found.zero_shot.items()]
     print_table(["zero-shot", "value [95 % interval]"], rows)
     rows = [[part, found.shift.get(part), found.usual.get(part), found.gradients[part]] for part in PARTS]
     print_table(["part", "shift", "among simulated", "relative gradient"], rows)

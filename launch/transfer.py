@@ -13,7 +13,7 @@ from sim2real.transfer.simulated import simulated_frames
 SIMULATED = 960  # frames, to compare recordings with and to mix with them
 
 
-def read(dataset: str, policy: Policy, smooth: float, report: Report) -> Frames:
+def read(dataset: str, policy: Policy, smooth: float | None, report: Report) -> Frames:
     """Frames of a dataset, or of some of its episodes; says what was left out."""
     opened = EpisodeDataset.open(dataset)
     frames = read_frames(opened, policy.config, smooth, lambda done, total: report(done, total, {}))

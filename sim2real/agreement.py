@@ -1,13 +1,21 @@
 """How well a policy agrees with what people did, with intervals by bootstrap over episodes."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
-METRIC_NAMES = {"correlation": "correlation", "mae": "MAE", "rmse": "RMSE", "gain_free_mae": "gain-free MAE"}
-METRICS = tuple(METRIC_NAMES)
+METRIC_NAMES = {
+    "correlation": "correlation",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "gain_free_mae": "gain-free MAE",
+    "gain_free_rmse": "gain-free RMSE",
+}
+CRITERION = "gain_free_mae"
+METRICS = ("correlation", "mae", "rmse", CRITERION)
 RESAMPLES = 2000
 SEED = 0
 
@@ -35,22 +43,53 @@ def fitted_gain(predicted: np.ndarray, actual: np.ndarray) -> tuple[float, float
     return gain, float(actual.mean() - gain * predicted.mean())
 
 
+def metric_header(metrics: Iterable[str]) -> list[str]:
+    """What metrics are called in a table."""
+    return [METRIC_NAMES[name] for name in metrics]
+
+
 class Agreement:
     """Predictions of one or several policies (arms) against what was done, over episodes.
 
     Resampling is over whole episodes (frames of an episode are not independent) and, where an arm was trained with
     several seeds, over these too; all arms are resampled alike, so that their differences are paired.
 
+    With several actions (those of a robot arm, one per joint, all in [-1, 1]) the errors of all of them count alike,
+    the gain is fitted to each, and the correlation is that within actions: covariances and variances about each
+    action's own mean are added up before they are divided. So neither do the means of different joints pass for
+    agreement, nor does a joint that hardly moved weigh as much as one that did all the work.
+
+    Where a robot rests most of the time, most actions are near 0: to predict 0 always has about the least MAE there is,
+    and a policy that moves when people moved, but a little earlier or later, a larger one. There an MAE tells nothing
+    but beside that of "always 0"; correlation and RMSE come from the frames in which something was done, and the
+    criterion should be "gain_free_rmse".
+
     Args:
-        actual: (n,) what was done; frames where it is NaN are left out.
+        actual: (n,) what was done, or (n, J) of J actions; where it is NaN it is left out.
         episode: (n,) to which each frame belongs.
         resamples: of the bootstrap (Efron & Tibshirani 1993), whose percentile interval is expanded for few episodes.
+        criterion: the metric by which arms are told apart, "gain_free_mae" or "gain_free_rmse".
+
+    Attributes:
+        metrics: names of those that are measured: correlation, MAE, RMSE and the criterion.
     """
 
-    def __init__(self, actual: np.ndarray, episode: np.ndarray, resamples: int = RESAMPLES, seed: int = SEED) -> None:
-        self._known = np.isfinite(actual)
-        self.actual = actual[self._known].astype(np.float64)
-        self.episodes, self._group = np.unique(episode[self._known], return_inverse=True)
+    def __init__(
+        self,
+        actual: np.ndarray,
+        episode: np.ndarray,
+        resamples: int = RESAMPLES,
+        seed: int = SEED,
+        criterion: str = CRITERION,
+    ) -> None:
+        self.criterion, self.metrics = criterion, (*METRICS[:3], criterion)
+        columns = actual if actual.ndim == 2 else actual[:, None]
+        self._known = np.isfinite(columns)
+        frame, self._action = np.nonzero(self._known)
+        self.actual = columns[self._known].astype(np.float64)
+        self.frames, self.actions = int(self._known.any(1).sum()), columns.shape[1]
+        self.episodes, group = np.unique(episode[frame], return_inverse=True)
+        self._cell = group * self.actions + self._action
         self.resamples = resamples
         count = len(self.episodes)
         random = np.random.default_rng(seed)
@@ -62,22 +101,24 @@ class Agreement:
         self._percentiles = 100 * (1 - expanded), 100 * expanded
 
     def __len__(self) -> int:
-        return len(self.actual)
+        return self.frames
 
     def measure(self, predicted: np.ndarray) -> dict[str, Estimate]:
         """Metrics of an arm.
 
         Args:
-            predicted: (n,), or (S, n) of S seeds, whose mean metric is given.
+            predicted: like what was done, (n,) or (n, J); or of S seeds, (S, n) or (S, n, J), whose mean metric is
+                given.
 
         Returns:
-            By name: correlation; mae; rmse; gain_free_mae, the mae after the gain and offset that fit best (in
-            hindsight, once per arm and seed: people steer on scales of their own, and that is no error in seeing).
+            By name: correlation; mae; rmse; gain_free_mae or gain_free_rmse, what is left of them after the gain and
+            offset that fit best (in hindsight, once per arm, seed and action: people steer on scales of their own, and
+            that is no error in seeing).
         """
         sums = self._sums(predicted)
         each = self._metrics(sums.sum(1))
         drawn = self._resampled(sums)
-        return {name: self._estimate(each[name].mean(), drawn and drawn[name]) for name in METRICS}
+        return {name: self._estimate(each[name].mean(), drawn and drawn[name]) for name in self.metrics}
 
     def difference(self, predicted: np.ndarray, reference: np.ndarray, metric: str) -> Estimate:
         """Of a metric between two arms, paired: below 0, the first has the smaller."""
@@ -87,39 +128,63 @@ class Agreement:
         return self._estimate(value, a and b and a[metric] - b[metric])
 
     def per_episode(self, predicted: np.ndarray) -> list[dict[str, float]]:
-        """Metrics of each episode of one arm (n,): "episode", "frames" and METRICS; correlation NaN where constant."""
+        """Metrics of each episode of one arm: "episode", "frames" and `metrics`; correlation NaN where constant."""
         sums = self._sums(predicted)[0]
         each = self._metrics(sums)
         return [
-            {"episode": int(name), "frames": int(sums[k, 0])} | {metric: float(each[metric][k]) for metric in METRICS}
+            {"episode": int(name), "frames": int(sums[k, :, 0].max())}
+            | {metric: float(each[metric][k]) for metric in self.metrics}
             for k, name in enumerate(self.episodes)
         ]
 
+    def fitted(self, predicted: np.ndarray) -> np.ndarray:
+        """(J, 2): gain and offset of each action that bring predictions (n,) or (n, J) closest to what was done."""
+        return self._fitted(predicted.reshape(self._known.shape)[self._known].astype(np.float64))
+
+    def _fitted(self, p: np.ndarray) -> np.ndarray:
+        pairs = np.zeros((self.actions, 2))
+        for j in np.unique(self._action):
+            of = self._action == j
+            pairs[j] = fitted_gain(p[of], self.actual[of])
+        return pairs
+
     def _sums(self, predicted: np.ndarray) -> np.ndarray:
-        """(S, E, 8): per seed and episode the sums that every metric is made of."""
-        result = []
-        for p in np.atleast_2d(predicted)[:, self._known].astype(np.float64):
-            y = self.actual
-            gain, offset = fitted_gain(p, y)
-            columns = (np.ones_like(y), p, y, p * p, y * y, p * y, np.abs(p - y), np.abs(gain * p + offset - y))
-            result.append(np.stack([np.bincount(self._group, c, len(self.episodes)) for c in columns], 1))
-        return np.stack(result)
+        """(S, E, J, 9): per seed, episode and action the sums that every metric is made of."""
+        result, cells = [], len(self.episodes) * self.actions
+        for values in predicted.reshape(-1, *self._known.shape):
+            p, y = values[self._known].astype(np.float64), self.actual
+            gain, offset = self._fitted(p)[self._action].T
+            left = gain * p + offset - y
+            columns = (np.ones_like(y), p, y, p * p, y * y, p * y, np.abs(p - y), np.abs(left), left * left)
+            result.append(np.stack([np.bincount(self._cell, c, cells) for c in columns], 1))
+        return np.stack(result).reshape(len(result), -1, self.actions, 9)
 
     def _resampled(self, sums: np.ndarray) -> dict[str, np.ndarray] | None:
         """Metrics (resamples,) of every resample, of a seed drawn along with the episodes."""
         if self._weights is None:
             return None
         seed = (self._lot * len(sums)).astype(int)
-        return self._metrics(np.einsum("re,rek->rk", self._weights, sums[seed], optimize=True))
+        flat = sums.reshape(*sums.shape[:2], -1)[seed]
+        drawn = np.einsum("re,rek->rk", self._weights, flat, optimize=True)
+        return self._metrics(drawn.reshape(-1, *sums.shape[2:]))
 
     @staticmethod
     def _metrics(sums: np.ndarray) -> dict[str, np.ndarray]:
-        n, p, y, pp, yy, py, error, free = np.moveaxis(sums, -1, 0)
+        """Metrics (...,) from sums (..., J, 9)."""
+        n, p, y, pp, yy, py, error, free, square = np.moveaxis(sums, -1, 0)
+        each, total = np.maximum(n, 1), np.maximum(n.sum(-1), 1)  # an action may be unknown in some episodes
         with np.errstate(invalid="ignore", divide="ignore"):
-            spread = np.maximum(pp - p * p / n, 0) * np.maximum(yy - y * y / n, 0)
-            correlation = np.where(spread > 1e-12 * n * n, (py - p * y / n) / np.sqrt(spread), np.nan)
-        rmse = np.sqrt(np.maximum(pp - 2 * py + yy, 0) / n)
-        return {"correlation": correlation, "mae": error / n, "rmse": rmse, "gain_free_mae": free / n}
+            spread = np.maximum(pp - p * p / each, 0).sum(-1) * np.maximum(yy - y * y / each, 0).sum(-1)
+            covariance = (py - p * y / each).sum(-1)
+            correlation = np.where(spread > 1e-12 * total * total, covariance / np.sqrt(spread), np.nan)
+        rmse = np.sqrt(np.maximum(pp - 2 * py + yy, 0).sum(-1) / total)
+        return {
+            "correlation": correlation,
+            "mae": error.sum(-1) / total,
+            "rmse": rmse,
+            "gain_free_mae": free.sum(-1) / total,
+            "gain_free_rmse": np.sqrt(square.sum(-1) / total),
+        }
 
     def _estimate(self, value: float, drawn: np.ndarray | None) -> Estimate:
         if drawn is None or not np.isfinite(drawn).any():

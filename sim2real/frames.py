@@ -1,4 +1,4 @@
-"""Recorded frames as a policy sees them, with the actions that people gave."""
+"""Recorded frames as a policy sees them, with what it is told beside them and the actions that people gave."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,10 +8,10 @@ import numpy as np
 from scipy.ndimage import uniform_filter1d
 
 from policies.policy import PolicyConfig
+from sim2real.agreement import CRITERION
 from sim2real.datasets import Episode, EpisodeDataset
 from sim2real.datasets.files import DatasetError
-
-SMOOTHING = 0.25  # s to either side: people correct in jerks, and what they meant is the mean
+from sim2real.robots.recorded import recorded
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ class Frames:
         smoothing: s to either side over which the actions are averaged; 0: as they were given.
         fps: frames per second [Hz].
         skipped: frames left out, counted by reason.
+        state: (n, S) float32 that the policy would have been told; None if it looks at images alone.
+        judged: indices of the actions by which policies are compared with what was done.
+        criterion: the metric by which they are told apart, see `Agreement`.
     """
 
     images: np.ndarray
@@ -35,6 +38,9 @@ class Frames:
     smoothing: float
     fps: float
     skipped: dict[str, int] = field(default_factory=dict)
+    state: np.ndarray | None = None
+    judged: tuple[int, ...] = (0,)
+    criterion: str = CRITERION
 
     def __len__(self) -> int:
         return len(self.images)
@@ -45,6 +51,11 @@ class Frames:
         return 1 / max(_window(self.smoothing, self.fps), round(self.fps))
 
     @property
+    def done(self) -> np.ndarray:
+        """(n, J) the actions by which policies are compared with what was done."""
+        return self.actions[:, list(self.judged)]
+
+    @property
     def episodes(self) -> np.ndarray:
         """(E,) indices of the episodes, in order of appearance."""
         _, first = np.unique(self.episode, return_index=True)
@@ -53,7 +64,7 @@ class Frames:
     def select(self, where: np.ndarray) -> "Frames":
         """Those of a mask (n,) bool, or of indices."""
         parts = {name: getattr(self, name)[where] for name in ("images", "actions", "episode", "row")}
-        return replace(self, **parts)
+        return replace(self, **parts, state=None if self.state is None else self.state[where])
 
     def of(self, episodes: np.ndarray) -> "Frames":
         """Those of some episodes."""
@@ -82,39 +93,39 @@ class Frames:
 def read_frames(
     dataset: EpisodeDataset,
     config: PolicyConfig,
-    smoothing: float = SMOOTHING,
+    smoothing: float | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Frames:
     """What a policy would see of a dataset, and what was done then.
 
     A frame whose image is damaged is left out and counted.
 
+    Args:
+        smoothing: s to either side over which actions are averaged; None: as the policy's task has it.
+
     Raises:
-        DatasetError: no such camera (those there are, are listed), no such action as the policy's first, an action that
-            is not finite, or not one frame that can be read.
+        DatasetError: no such camera (those there are, are listed), another robot or other units than the policy's, no
+            such action as those that it is judged by, an action or state that is not finite, or not one frame that can
+            be read.
     """
     camera = dataset.camera(config.preprocessing.camera)
-    columns = _columns(dataset, config.action_names)
+    reading = recorded(dataset, config)
+    smoothing = reading.smoothing if smoothing is None else smoothing
     skipped: Counter[str] = Counter()
-    parts = []
+    parts, states = [], []
     for k in range(len(dataset)):
         episode = dataset.episode(k)
-        given = np.full((len(episode), len(config.action_names)), np.nan, np.float32)
-        for j, column in columns.items():
-            given[:, j] = episode["action"].reshape(len(episode), -1)[:, column]
-            bad = np.flatnonzero(~np.isfinite(given[:, j]))
-            if len(bad):
-                what = f"{config.action_names[j]} is not a number in frame {bad[0]} of episode {episode.index}"
-                raise DatasetError(
-                    f"{dataset.root}: {what} ({len(bad)} such frames): leave the episode out, or repair it"
-                )
+        given, state = reading.read(episode)
         images, rows = _readable(episode, camera, config, skipped)
         parts.append((images, smooth(given, smoothing, dataset.fps)[rows], np.full(len(rows), episode.index), rows))
+        states.append(None if state is None else state[rows])
         progress(k + 1, len(dataset))
     if not sum(len(part[3]) for part in parts):
         raise DatasetError(f"{dataset.root} has no frame that can be read")
     images, actions, index, rows = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return Frames(images, actions, index, rows, smoothing, dataset.fps, dict(skipped))
+    state = None if states[0] is None else np.concatenate(states)
+    known = reading.judged, reading.criterion
+    return Frames(images, actions, index, rows, smoothing, dataset.fps, dict(skipped), state, *known)
 
 
 def smooth(actions: np.ndarray, seconds: float, fps: float) -> np.ndarray:
@@ -122,19 +133,14 @@ def smooth(actions: np.ndarray, seconds: float, fps: float) -> np.ndarray:
     return uniform_filter1d(actions, _window(seconds, fps), axis=0, mode="nearest")
 
 
+def check_smoothing(seconds: float | None) -> None:
+    """Raise ValueError for seconds to either side that are out of range; None stands for the task's own."""
+    if seconds is not None and not 0 <= seconds <= 5:
+        raise ValueError(f"smooth must be in 0…5 s, not {seconds}")
+
+
 def _window(seconds: float, fps: float) -> int:
     return 2 * round(seconds * fps) + 1
-
-
-def _columns(dataset: EpisodeDataset, wanted: tuple[str, ...]) -> dict[int, int]:
-    """Index of the policy's action -> column of the dataset's `action`."""
-    feature = dataset.features.get("action")
-    names = [] if feature is None else list(feature.names or [])
-    found = {j: names.index(name) for j, name in enumerate(wanted) if name in names}
-    if 0 not in found:  # the one by which everything is judged
-        what = f"has no action named {wanted[0]}; its actions: {', '.join(names) or 'without names'}"
-        raise DatasetError(f"{dataset.root} {what}")
-    return found
 
 
 def _readable(

@@ -1,4 +1,4 @@
-"""Steering drawn on a frame: what was done, and what a policy would have done."""
+"""Actions drawn with a frame: what was done, and what a policy would have done."""
 
 from collections.abc import Mapping
 
@@ -79,6 +79,66 @@ def _panel(values: Mapping[str, float], caption: str, width: int, raw: float | N
             at = round(middle + half * float(np.clip(raw, -1, 1)))
             cv2.line(panel, (at, top - 3), (at, bottom + 3), INK, max(1, round(2 * scale)))
     return panel
+
+
+def draw_actions(
+    image: np.ndarray,
+    pairs: Mapping[str, tuple[float, float]],
+    names: tuple[str, str],
+    caption: str = "",
+    width: int = 640,
+) -> np.ndarray:
+    """The enlarged frame, and below it a pair of bars per action.
+
+    Args:
+        image: (h, w, 3) uint8 RGB.
+        pairs: two values in [-1, 1] by action, the upper bar and the lower; NaN draws nothing.
+        names: of the upper and the lower values.
+        caption: below the frame.
+        width: of the picture [px].
+
+    Returns:
+        (H, width, 3) uint8 RGB; H depends on the image's shape and the number of actions only.
+    """
+    height = max(1, round(width * image.shape[0] / image.shape[1]))
+    grows = width >= image.shape[1]
+    picture = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC if grows else cv2.INTER_AREA)
+    scale = width / 640
+    size, row, pad = max(0.32, 0.5 * scale), max(15, round(26 * scale)), max(6, round(12 * scale))
+    panel = np.full((row * (len(pairs) + 1) + pad, width, 3), PAPER, np.uint8)
+    _write(panel, caption, (pad, row - pad // 2), size)
+    right = width - pad
+    for name, colour in reversed(list(zip(names, COLOURS, strict=False))):
+        right -= _length(name, size)
+        _write(panel, name, (right, row - pad // 2), size, colour)
+        right -= pad
+    left = 2 * pad + max((_length(name, size) for name in pairs), default=0)
+    end = width - 2 * pad - 2 * _length("-0.00", size) - (pad if width >= WIDE else -_length("-0.00", size))
+    for k, (name, values) in enumerate(pairs.items()):
+        base = row * (k + 2) - pad // 2
+        _write(panel, name, (pad, base), size)
+        _pair(panel, values, (left, end), base - round(0.55 * row), base + round(0.15 * row))
+        for value, colour, at in zip(values, COLOURS, (1, 2), strict=False):
+            if np.isfinite(value) and (width >= WIDE or at == 2):  # on a small picture the policy's number alone
+                column = end + pad + (at - 1) * (_length("-0.00", size) + pad) * (width >= WIDE)
+                _write(panel, f"{value:+.2f}", (column, base), size, colour)
+    return np.concatenate([picture, panel])
+
+
+def _pair(panel: np.ndarray, values: tuple[float, float], span: tuple[int, int], top: int, bottom: int) -> None:
+    """Two thin bars from the middle of a span [px], one above the other."""
+    middle, half = (span[0] + span[1]) / 2, (span[1] - span[0]) / 2
+    cv2.rectangle(panel, (span[0], top), (span[1], bottom), TRACK, -1)
+    between = (top + bottom) // 2
+    for value, colour, (upper, lower) in zip(values, COLOURS, ((top, between), (between + 1, bottom)), strict=False):
+        if np.isfinite(value):
+            end = round(middle + half * float(np.clip(value, -1, 1)))
+            cv2.rectangle(panel, (min(round(middle), end), upper), (max(round(middle), end), lower), colour, -1)
+    cv2.line(panel, (round(middle), top - 2), (round(middle), bottom + 2), RULE, 1)
+
+
+def _length(text: str, size: float) -> int:
+    return cv2.getTextSize(text, FONT, size, 1)[0][0]
 
 
 def _write(image: np.ndarray, text: str, at: tuple[int, int], size: float, colour: tuple[int, int, int] = INK) -> None:

@@ -17,17 +17,24 @@ INK, FAINT, LINES = "#2b2f36", "#9aa1ab", "#e4e7eb"
 
 def new_figure(width: float = 7.2, height: float = 3.4) -> tuple[Figure, Axes]:
     """An empty plot [inches] in the style of the others."""
+    figure, axes = new_grid(1, 1, width, height)
+    return figure, axes[0][0]
+
+
+def new_grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[list[Axes]]]:
+    """Empty plots [inches, all together] in rows, in the style of the others."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("bottom", "left"):
-        axes.spines[side].set_color(FAINT)
-    axes.tick_params(colors=INK, labelsize=9, length=3)
-    axes.grid(True, color=LINES, linewidth=0.8)
-    axes.set_axisbelow(True)
-    return figure, axes
+    grid = [[figure.add_subplot(rows, columns, r * columns + c + 1) for c in range(columns)] for r in range(rows)]
+    for axes in (each for row in grid for each in row):
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        for side in ("bottom", "left"):
+            axes.spines[side].set_color(FAINT)
+        axes.tick_params(colors=INK, labelsize=9, length=3)
+        axes.grid(True, color=LINES, linewidth=0.8)
+        axes.set_axisbelow(True)
+    return figure, grid
 
 
 def intervals_plot(rows: Mapping[str, Estimate], metric: str, reference: str | None = None) -> Figure:
@@ -167,7 +174,7 @@ def scatter_plot(
         text = f"best fit: {gain[0]:.2f} × predicted {'−' if gain[1] < 0 else '+'} {abs(gain[1]):.3f}"
         axes.plot(line, gain[0] * line + gain[1], color=COLOURS[1], linewidth=1.8, label=text)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    _labels(axes, f"{name}, predicted", f"{name}, as driven")
+    _labels(axes, f"{name}, predicted", f"{name}, as recorded")
     _legend(axes, 2)
     return figure
 

@@ -9,43 +9,30 @@ import numpy as np
 from policies.policy import Policy
 from sim2real.agreement import Agreement, Estimate, fitted_gain
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.frames import SMOOTHING, read_frames
+from sim2real.footage import NoFootageError, why_missing
+from sim2real.frames import read_frames
 from sim2real.offline import judge, predict, worst_rows
-from sim2real.overlay import draw_steering
+from sim2real.overlay import draw_actions, draw_steering
 from sim2real.video import grid, write_video
 
 APART = 0.5  # s between two of the worst frames: what follows at once shows the same
 
 
 @dataclass(frozen=True)
-class Replay:
-    """One episode through a policy; m frames that could be read.
+class Track:
+    """One action over an episode's m frames.
 
     Attributes:
-        episode: its index on the disk.
-        action: name of the action, the policy's first.
-        fps: frames per second [Hz].
-        images: (m, H, W, 3) uint8 RGB, as recorded.
-        row: (m,) place of each frame in the episode.
-        time: (m,) s from the episode's start.
-        raw: (m,) what the driver commanded.
-        driver: (m,) the same, averaged over `smoothing` to either side.
+        action: its name.
+        raw: (m,) as recorded, in [-1, 1].
+        driver: (m,) the same, averaged over the replay's `smoothing` to either side.
         policy: (m,) what the policy would have done.
-        smoothing: s.
-        skipped: frames left out, counted by reason.
     """
 
-    episode: int
     action: str
-    fps: float
-    images: np.ndarray
-    row: np.ndarray
-    time: np.ndarray
     raw: np.ndarray
     driver: np.ndarray
     policy: np.ndarray
-    smoothing: float
-    skipped: dict[str, int]
 
     @property
     def metrics(self) -> dict[str, Estimate]:
@@ -54,14 +41,57 @@ class Replay:
 
     @property
     def gain(self) -> tuple[float, float]:
-        """Gain and offset that bring the policy closest to the driver, in hindsight."""
+        """Gain and offset that bring the policy closest to what was done, in hindsight."""
         return fitted_gain(self.policy.astype(np.float64), self.driver.astype(np.float64))
 
     @property
     def seeing(self) -> np.ndarray:
-        """(m,) what remains of the difference after gain and offset: what is no matter of the driver's scale."""
+        """(m,) what remains of the difference after gain and offset: what is no matter of a person's scale."""
         gain, offset = self.gain
         return gain * self.policy + offset - self.driver
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One episode through a policy; m frames that could be read.
+
+    Attributes:
+        episode: its index on the disk.
+        tracks: of each action that the policy is judged by.
+        fps: frames per second [Hz].
+        images: (m, H, W, 3) uint8 RGB, as recorded.
+        row: (m,) place of each frame in the episode.
+        time: (m,) s from the episode's start.
+        smoothing: s.
+        skipped: frames left out, counted by reason.
+    """
+
+    episode: int
+    tracks: tuple[Track, ...]
+    fps: float
+    images: np.ndarray
+    row: np.ndarray
+    time: np.ndarray
+    smoothing: float
+    skipped: dict[str, int]
+
+    @property
+    def action(self) -> str:
+        """What is judged: the action's name, or how many there are."""
+        return self.tracks[0].action if len(self.tracks) == 1 else f"all {len(self.tracks)} actions"
+
+    @property
+    def metrics(self) -> dict[str, Estimate]:
+        """Of all actions together, as in `Track`."""
+        done, guess = (np.stack([getattr(one, name) for one in self.tracks], 1) for name in ("driver", "policy"))
+        return Agreement(done, np.zeros(len(done), int)).measure(guess)
+
+    @property
+    def seeing(self) -> np.ndarray:
+        """(m,) the difference after each action's own gain and offset; of several, the root of the mean square."""
+        if len(self.tracks) == 1:
+            return self.tracks[0].seeing
+        return np.sqrt(np.mean([one.seeing**2 for one in self.tracks], 0))
 
     def worst(self, count: int) -> np.ndarray:
         """Indices of the frames with the largest `seeing`, the worst first, at least half a second apart."""
@@ -69,10 +99,14 @@ class Replay:
         return worst_rows(self.seeing, nothing, self.row, count, max(1, round(APART * self.fps)))
 
     def picture(self, k: int, width: int = 640) -> np.ndarray:
-        """Frame k with both steering commands drawn; RGB, `width` px wide."""
+        """Frame k with what was done and what the policy would have done drawn; RGB, `width` px wide."""
         caption = f"episode {self.episode}   frame {self.row[k]}   {self.time[k]:.2f} s"
-        values = {"driver": float(self.driver[k]), "policy": float(self.policy[k])}
-        return draw_steering(self.images[k], values, caption, width, raw=float(self.raw[k]))
+        if len(self.tracks) == 1:  # a single action is steering: it can be drawn where it leads
+            one = self.tracks[0]
+            values = {"driver": float(one.driver[k]), "policy": float(one.policy[k])}
+            return draw_steering(self.images[k], values, caption, width, raw=float(one.raw[k]))
+        pairs = {one.action: (float(one.driver[k]), float(one.policy[k])) for one in self.tracks}
+        return draw_actions(self.images[k], pairs, ("recorded", "policy"), caption, width)
 
 
 def place(dataset: EpisodeDataset, index: int) -> int:
@@ -84,35 +118,32 @@ def place(dataset: EpisodeDataset, index: int) -> int:
     return int(found[0])
 
 
-def replay_episode(dataset: EpisodeDataset, index: int, policy: Policy, smoothing: float = SMOOTHING) -> Replay:
+def replay_episode(dataset: EpisodeDataset, index: int, policy: Policy, smoothing: float | None = None) -> Replay:
     """Take an episode through a policy.
 
     Args:
         index: of the episode on the disk.
+        smoothing: s to either side over which recorded actions are averaged; None: as the policy's task has it.
 
     Raises:
         DatasetError: as `place` and `read_frames`.
+        NoFootageError: the videos are missing.
         ValueError: as `predict`.
     """
     place(dataset, index)
-    one = EpisodeDataset(dataset.root, [index])
-    frames, raw = (read_frames(one, policy.config, seconds) for seconds in (smoothing, 0.0))
-    predicted = predict(policy, frames.images)
-    judge(frames, predicted, policy.config.action_names)  # complains if the recording lacks the action
-    episode = one.episode(0)
-    seconds = episode["timestamp"].reshape(-1)[frames.row].astype(np.float64)
-    images = episode.images(one.camera(policy.config.preprocessing.camera), frames.row)
-    return Replay(
-        index,
-        policy.config.action_names[0],
-        one.fps,
-        images,
-        frames.row,
-        seconds,
-        *(raw.actions[:, 0], frames.actions[:, 0], predicted[:, 0]),
-        smoothing,
-        dict(frames.skipped),
-    )
+    one, names = EpisodeDataset(dataset.root, [index]), policy.config.action_names
+    camera = one.camera(policy.config.preprocessing.camera)
+    try:
+        frames, raw = (read_frames(one, policy.config, seconds) for seconds in (smoothing, 0.0))
+        images = one.episode(0).images(camera, frames.row)
+    except FileNotFoundError as error:
+        raise NoFootageError(f"{why_missing(one, one.episode(0), camera, error)}: a policy needs to see them") from None
+    predicted = predict(policy, frames.images, frames.state)
+    judge(frames, predicted, names)  # complains if the recording lacks an action
+    seconds = one.episode(0)["timestamp"].reshape(-1)[frames.row].astype(np.float64)
+    columns = (raw.actions, frames.actions, predicted)
+    tracks = tuple(Track(names[k], *(column[:, k] for column in columns)) for k in frames.judged)
+    return Replay(index, tracks, one.fps, images, frames.row, seconds, frames.smoothing, dict(frames.skipped))
 
 
 def film_replay(replay: Replay, path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> int:

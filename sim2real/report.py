@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 INTERVAL_NOTE = "In brackets: 95 % interval, by bootstrap over whole episodes."
 METRIC_NOTE = (
     "Correlation: 1 is perfect agreement, whatever the "
-    "driver's scale. MAE and RMSE: mean absolute and root mean square error, on a scale where 1 is full lock. "
-    "Gain-free MAE: MAE after the gain and offset that fit best in hindsight; people steer on scales of their own, "
-    "and such a difference is no error in seeing."
+    "scale of who was recorded. MAE and RMSE: mean absolute and root mean square error, on a scale where 1 is the "
+    "largest action. Gain-free: after the gain and offset that fit best in hindsight; people act on scales of their "
+    "own, and such a difference is no error in seeing."
 )
 LARGEST = 1600  # px, of a picture's longer side in a page
 

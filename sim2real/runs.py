@@ -107,7 +107,13 @@ def start_run(command: str, config: Config, out: Path | None, resume: bool) -> t
 
 
 def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: str(value) if isinstance(value, Path) else value for name, value in items}
+    return {name: _plain_value(value) for name, value in items}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain_value(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _replace_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -12,7 +12,10 @@ CLOSE = BALL + 0.01  # m, from its middle
 
 
 class Reach(Rule):
-    """The ball is at 0.16 to 0.3 m from the base, 3 to 20 cm above the table. Done when a fingertip is in it, or 1 cm from it."""
+    """The ball is at 0.16 to 0.3 m from the base, 3 to 20 cm above the table.
+
+    Done when the fingertip is in it, or a centimetre from it.
+    """
 
     name = "Reach"
     episode_seconds = 3.0

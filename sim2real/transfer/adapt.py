@@ -2,85 +2,25 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from policies.policy import Policy
 from sim2real.agreement import Agreement, Estimate
 from sim2real.frames import Frames
-from sim2real.offline import plain, predict
+from sim2real.offline import agreement_on, predict_judged
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
+from sim2real.transfer.adapted import Adapted, Comparison
 from sim2real.transfer.folds import held_out
-from sim2real.transfer.gate import Verdict, judge
+from sim2real.transfer.gate import judge
 from sim2real.transfer.jobs import Job, run_jobs, side_by_side
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import TransferPlan, find_plan
 
-CONTROLS, SPLIT = ("gain", "scratch"), "test"
+CONTROLS = ("gain", "scratch")
 Stage = Callable[[str], Callable[[float, int, Mapping[str, float]], None]]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Arms at one number of frames.
-
-    Attributes:
-        frames, episodes: learned from, on average over the seeds.
-        estimates: arm -> metric -> figure with interval.
-        predictions: arm -> (S, n) of the first action on the test frames.
-        updates: arm -> update kept, per seed.
-    """
-
-    frames: int
-    episodes: float
-    estimates: dict[str, dict[str, Estimate]]
-    predictions: dict[str, np.ndarray]
-    updates: dict[str, list[int]]
-
-
-@dataclass(frozen=True)
-class Adapted:
-    """What came of it.
-
-    Attributes:
-        policy: the one to use, which is the plan's only if the gate promoted it; of several seeds, the first one's.
-        plan: name of the plan.
-        verdict: of the gate; None where nothing could be held out.
-        comparisons: by number of frames, the last is the main one.
-        agreement: of the test frames.
-    """
-
-    policy: Policy
-    plan: str
-    verdict: Verdict | None
-    comparisons: list[Comparison]
-    agreement: Agreement | None
-
-    def metrics(self) -> dict[str, Any]:
-        """For `metrics.json`."""
-        main = self.comparisons[-1]
-        return {
-            "plan": self.plan,
-            "promoted": bool(self.verdict and self.verdict.promoted),
-            "output": self.verdict.arm if self.verdict else "gain",
-            "reason": self.verdict.reason if self.verdict else UNVALIDATED,
-            "frames": main.frames,
-            "episodes": main.episodes,
-            "test_frames": len(self.agreement) if self.agreement else 0,
-            "test_episodes": len(self.agreement.episodes) if self.agreement else 0,
-            "judged_on": self.agreement.episodes.tolist() if self.agreement else [],
-            "arms": _arms(main),
-            "updates": main.updates,
-            "against": {arm: d.to_dict() for arm, d in self.verdict.against.items()} if self.verdict else {},
-            "curve": {str(c.frames): _arms(c) for c in self.comparisons} if len(self.comparisons) > 1 else {},
-        }
-
-
-UNVALIDATED = "one episode and no --test: nothing could be held out, so no adaptation is promoted"
 
 
 def split(frames: Frames, test: Frames | None, share: float) -> tuple[Frames, Frames | None]:
@@ -111,13 +51,19 @@ def adapt(
             jobs += [Job(f"{arm}-{size}-{seed}", part, plan, seed) for arm, plan in arms.items()]
     report = stage("fit")
     fitted = run_jobs(jobs, folder, lambda done, total: report(round(done, 2), total, {}))
-    agreement = None if test is None else Agreement(test.actions[:, 0], test.episode)
+    agreement = None if test is None else agreement_on(test)
     comparisons = _compare(config, arms, materials, fitted, test, agreement, stage("compare"))
     main = min(sizes[-1], len(material.frames))
     verdict = judge(agreement, comparisons[-1].predictions, plans[0].name) if agreement else None
     arm = verdict.arm if verdict else "gain"
     policy = material.policy if arm == "zero-shot" else fitted[f"{arm}-{main}-0"].policy
-    return Adapted(policy, plans[0].name, verdict, comparisons, agreement)
+    frames, names = material.frames, material.policy.config.action_names
+    return Adapted(
+        *(policy, plans[0].name, verdict, comparisons, agreement, frames.smoothing),
+        tuple(names[k] for k in frames.judged),
+        {} if test is None else _each(test, comparisons[-1], names),
+        None if test is None else float(np.nanmean(np.abs(test.done))),
+    )
 
 
 def _compare(config, arms, materials, fitted, test, agreement, report) -> list[Comparison]:
@@ -146,17 +92,17 @@ def _compare(config, arms, materials, fitted, test, agreement, report) -> list[C
 
 
 def _outputs(arms, materials, fitted, test, report) -> dict[str, np.ndarray]:
-    """Fit -> (n,) first action on the test frames, and "zero-shot"."""
+    """Fit -> (n, J) judged actions on the test frames, and "zero-shot"."""
     policy = next(iter(materials.values())).policy
-    outputs = {"zero-shot": predict(policy, test.images)[:, 0]}
+    outputs = {"zero-shot": predict_judged(policy, test)}
     still = {f"{arm}-{size}-{seed}" for arm, plan in arms.items() if not plan.trained for size, seed in materials}
     for name in still:
-        outputs[name] = _rescaled(outputs["zero-shot"], policy, fitted[name].policy)
+        outputs[name] = _rescaled(outputs["zero-shot"], policy, fitted[name].policy, test.judged)
     others = [name for name in fitted if name not in still]
-    work = {name: partial(predict, fitted[name].policy, test.images) for name in others}
+    work = {name: partial(predict_judged, fitted[name].policy, test) for name in others}
     done = side_by_side(work, lambda: report(0, len(others), {}))
     report(len(others), len(others), {})
-    return outputs | {name: values[:, 0] for name, values in done.items()}
+    return outputs | done
 
 
 def arms_of(config: AdaptConfig, plans: list[TransferPlan]) -> dict[str, TransferPlan]:
@@ -165,12 +111,19 @@ def arms_of(config: AdaptConfig, plans: list[TransferPlan]) -> dict[str, Transfe
     return {plan.name: config.overrides.on(plan) for plan in plans} | {plan.name: plan for plan in controls}
 
 
-def _rescaled(predicted: np.ndarray, policy: Policy, scaled: Policy) -> np.ndarray:
+def _rescaled(predicted: np.ndarray, policy: Policy, scaled: Policy, judged: tuple[int, ...]) -> np.ndarray:
     """What a policy with another gain folded in gives, from what it gave before: no image is looked at again."""
-    before, after = policy.heads.action, scaled.heads.action
-    gain = float(after.gain[0] / before.gain[0])
-    return np.clip(gain * (predicted - float(before.offset[0])) + float(after.offset[0]), -1, 1)
+    before, after, chosen = policy.heads.action, scaled.heads.action, list(judged)
+    gain, old, new = (v.cpu().numpy()[chosen] for v in (after.gain / before.gain, before.offset, after.offset))
+    return np.clip(gain * (predicted - old) + new, -1, 1)
 
 
-def _arms(comparison: Comparison) -> dict[str, Any]:
-    return {arm: {SPLIT: plain(estimates)} for arm, estimates in comparison.estimates.items()}
+def _each(test: Frames, comparison: Comparison, names: tuple[str, ...]) -> dict[str, dict[str, dict[str, Estimate]]]:
+    """Action -> arm -> metrics, where there are several."""
+    if len(test.judged) == 1:
+        return {}
+    result = {}
+    for j, k in enumerate(test.judged):
+        agreement = Agreement(test.done[:, j], test.episode, criterion=test.criterion)
+        result[names[k]] = {arm: agreement.measure(p[..., j]) for arm, p in comparison.predictions.items()}
+    return result

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from sim2real.frames import SMOOTHING
+from sim2real.frames import check_smoothing
 from sim2real.transfer.plans import TransferPlan, find_plan
 
 
@@ -65,7 +65,7 @@ class AdaptConfig:
         curve: numbers of frames at which all arms are compared, comma-separated: 50,100,300.
         arms: further plans to report beside the plan, comma-separated.
         seeds: times that every fit is repeated, each with its own choice of frames.
-        smooth: s to either side over which people's actions are averaged.
+        smooth: s to either side over which people's actions are averaged; None: as the task has it.
         hold_out: share of the dataset's frames to judge by when there is no --test.
     """
 
@@ -77,7 +77,7 @@ class AdaptConfig:
     curve: str | None = None
     arms: str | None = None
     seeds: int = 3
-    smooth: float = SMOOTHING
+    smooth: float | None = None
     hold_out: float = 0.3
     overrides: Annotated[Overrides, tyro.conf.arg(name="")] = field(default_factory=Overrides)
 
@@ -86,8 +86,7 @@ class AdaptConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
-        if not 0 <= self.smooth <= 5:
-            raise ValueError(f"smooth must be in 0…5 s, not {self.smooth}")
+        check_smoothing(self.smooth)
         if not 0 < self.hold_out < 1:
             raise ValueError(f"hold_out must be between 0 and 1, not {self.hold_out}")
         self.sizes(1)

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2real.agreement import METRIC_NAMES, METRICS
+from sim2real.action_plots import actions_scatter
+from sim2real.agreement import METRIC_NAMES, metric_header
 from sim2real.frames import Frames
 from sim2real.offline import worst_rows
-from sim2real.plots import bars_plot, curve_plot, intervals_plot, scatter_plot
+from sim2real.plots import bars_plot, curve_plot, intervals_plot
 from sim2real.report import INTERVAL_NOTE, METRIC_NOTE, Report
-from sim2real.transfer.adapt import Adapted
 from sim2real.transfer.adapt_config import AdaptConfig
+from sim2real.transfer.adapted import Adapted
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.choose import Choice
-from sim2real.transfer.gate import METRIC
 from sim2real.transfer.probe import Probe
 from sim2real.video import enlarge, grid
 
@@ -48,20 +48,22 @@ def write_report(
             "scratch has the same network, trained on the recordings alone. An adaptation counts only beside these."
         )
         arms = list(main.estimates)
-        rows = [[arm, *(main.estimates[arm][m] for m in METRICS)] for arm in arms]
-        report.table(
-            ["arm", *METRIC_NAMES.values()], rows, f"{INTERVAL_NOTE} {METRIC_NOTE}", {arms.index(metrics["output"])}
-        )
-        best = {arm: each[METRIC] for arm, each in main.estimates.items()}
-        report.figure(intervals_plot(best, METRIC, "gain"), "Gain-free MAE; smaller is better.")
+        metric = result.agreement.criterion
+        rows = [[arm, *main.estimates[arm].values()] for arm in arms]
+        header = ["arm", *metric_header(result.agreement.metrics)]
+        report.table(header, rows, f"{INTERVAL_NOTE} {METRIC_NOTE}", {arms.index(metrics["output"])})
+        report.text(f"To do nothing always would have an MAE of {result.rest:.3f}.")
+        best = {arm: each[metric] for arm, each in main.estimates.items()}
+        report.figure(intervals_plot(best, metric, "gain"), f"{METRIC_NAMES[metric]}; smaller is better.")
         rows = [[arm, difference] for arm, difference in result.verdict.against.items()]
         report.table(
-            [f"{result.plan} minus", "gain-free MAE"], rows, "Paired over episodes; below 0: the plan is better."
+            [f"{result.plan} minus", METRIC_NAMES[metric]], rows, "Paired over episodes; below 0: the plan is better."
         )
         if len(result.comparisons) > 1:
             report.heading("Error against the number of frames")
-            curves = {arm: {c.frames: c.estimates[arm][METRIC] for c in result.comparisons} for arm in arms}
-            report.figure(curve_plot(curves, METRIC), "Every arm learned from the same frames.")
+            curves = {arm: {c.frames: c.estimates[arm][metric] for c in result.comparisons} for arm in arms}
+            report.figure(curve_plot(curves, metric), "Every arm learned from the same frames.")
+        _each(report, result)
         _pictures(report, result, test)
     if found is not None:
         _probe(report, found)
@@ -69,24 +71,44 @@ def write_report(
         _cameras(report, simulated, test)
     report.heading("How this was made")
     judged = "nothing" if test is None else config.test or "held-out episodes of the same"
-    settings = {"seeds of every fit": config.seeds, "actions averaged over": f"± {config.smooth:g} s"}
+    settings = {"seeds of every fit": config.seeds, "actions averaged over": f"± {result.smoothing:g} s"}
     settings |= {"learned from": config.dataset, "judged on": judged}
     report.provenance(command, 0, **settings).write(path)
 
 
 def _pictures(report: Report, result: Adapted, test: Frames) -> None:
     output = result.metrics()["output"]
-    predicted, actual = result.comparisons[-1].predictions[output][0], test.actions[:, 0]
+    predicted, actual = result.comparisons[-1].predictions[output][0], test.done
+    names = result.judged
     report.heading(f"The output, arm {output}")
-    report.figure(scatter_plot(actual, predicted), "What people did against what the policy would have done.")
-    error = np.abs(predicted - actual)
+    figure = actions_scatter(actual, predicted, names)
+    report.figure(figure, "What people did against what the policy would have done.")
+    error = np.abs(predicted - actual).mean(1)
     worst, typical = (
         worst_rows(np.nan_to_num(badness), test.episode, test.row, SHOWN, APART)
         for badness in (error, -np.abs(error - np.nanmedian(error)))
     )
     for rows, caption in ((worst, "Worst frames"), (typical, "Typical frames")):
-        report.text(f"{caption}: what people did, and what the policy would have done.")
-        report.pictures((test.images[k], f"{actual[k]:+.2f}, policy {predicted[k]:+.2f}") for k in rows)
+        which = "" if len(names) == 1 else " The action named is the one that differs most."
+        report.text(f"{caption}: what people did, and what the policy would have done.{which}")
+        report.pictures((test.images[k], _caption(actual[k], predicted[k], names)) for k in rows)
+
+
+def _caption(actual: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> str:
+    j = int(np.argmax(np.nan_to_num(np.abs(predicted - actual))))
+    name = "" if len(names) == 1 else f"{names[j]} "
+    return f"{name}{actual[j]:+.2f}, policy {predicted[j]:+.2f}"
+
+
+def _each(report: Report, result: Adapted) -> None:
+    """The arms action by action, where several are judged together."""
+    if not result.each or result.agreement is None:
+        return
+    report.heading("Action by action")
+    for metric in ("correlation", result.agreement.criterion):
+        arms = list(next(iter(result.each.values())))
+        rows = [[name, *(estimates[arm][metric] for arm in arms)] for name, estimates in result.each.items()]
+        report.table([METRIC_NAMES[metric], *arms], rows, "")
 
 
 def write_probe_report(
@@ -99,7 +121,7 @@ def write_probe_report(
     report.text(f"Recommended: {found.recommended}, as {found.reason}.", lead=True)
     report.table(
         ["zero-shot", "value"],
-        [[METRIC_NAMES[m], found.zero_shot[m]] for m in METRICS],
+        [[METRIC_NAMES[m], value] for m, value in found.zero_shot.items()],
         f"{INTERVAL_NOTE} {METRIC_NOTE}",
     )
     _probe(report, found)

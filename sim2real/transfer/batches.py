@@ -1,6 +1,7 @@
 """What a fit draws its batches from: recorded frames, their mirror images, and simulated frames beside them."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,47 +15,65 @@ from sim2real.transfer.plans import TransferPlan
 
 @dataclass(frozen=True)
 class Simulated:
-    """Simulated frames: images (m, h, w, 3) uint8, what the pretrained policy answers (m, A), and their worlds (m,)."""
+    """Simulated frames of a pretrained policy.
+
+    Attributes:
+        images: (m, h, w, 3) uint8.
+        actions: (m, A) what the policy answers.
+        world: (m,) of each.
+        state: (m, S) that it was told; None if it is told none.
+    """
 
     images: np.ndarray
     actions: np.ndarray
     world: np.ndarray
+    state: np.ndarray | None = None
 
 
-Labelled = tuple[np.ndarray, np.ndarray]  # images (n, h, w, 3), actions (n, A)
+class Labelled(NamedTuple):
+    """What is learned from: images (n, h, w, 3), actions (n, A), and the state (n, S) beside the images or None."""
+
+    images: np.ndarray
+    actions: np.ndarray
+    state: np.ndarray | None = None
 
 
 def labelled(frames: Frames, scaled: Policy, plan: TransferPlan, signs: np.ndarray | None) -> Labelled:
-    """The recorded frames, and their mirror images where the plan wants them."""
-    if not plan.mirror or signs is None:
-        return frames.images, frames.actions
+    """The recorded frames, and their mirror images where the plan wants them.
+
+    Frames with a state are not mirrored: which parts of it change their sign, nobody has said.
+    """
+    if not plan.mirror or signs is None or frames.state is not None:
+        return Labelled(frames.images, frames.actions, frames.state)
     # The car pulls the same way in the mirror: labels are reflected about the fitted offset.
     turned = mirrored_actions(frames.actions, signs, scaled.heads.action.offset.cpu().numpy())
-    return np.concatenate([frames.images, mirrored(frames.images)]), np.concatenate([frames.actions, turned])
+    images = np.concatenate([frames.images, mirrored(frames.images)])
+    return Labelled(images, np.concatenate([frames.actions, turned]))
 
 
-def answered(simulated: Simulated | None, policy: Policy, scaled: Policy, plan: TransferPlan) -> Labelled | tuple[()]:
+def answered(simulated: Simulated | None, policy: Policy, scaled: Policy, plan: TransferPlan) -> Labelled | None:
     """Simulated frames to mix in, with the policy's own answers in the scale of the recordings."""
     if simulated is None or not plan.cotrain:
-        return ()
+        return None
     before, after = policy.heads.action, scaled.heads.action
     gain, old, new = (value.cpu().numpy() for value in (after.gain / before.gain, before.offset, after.offset))
-    return simulated.images, (gain * (simulated.actions - old) + new).astype(np.float32)
+    return Labelled(simulated.images, (gain * (simulated.actions - old) + new).astype(np.float32), simulated.state)
 
 
 class Batches:
-    """Batches of images, or of what the frozen stages made of them, with labels."""
+    """Batches of images, or of what the frozen stages made of them, with states and labels."""
 
     def __init__(self, model: Policy, plan: TransferPlan, cache: bool, random: np.random.Generator) -> None:
         self._model, self._plan, self._random = model, plan, random
         self.after = plan.frozen_until if cache and not plan.augment else None
 
-    def fill(self, images: np.ndarray, actions: np.ndarray, *simulated: np.ndarray) -> None:
-        """Recorded images and actions, and maybe simulated ones to draw from beside them."""
-        self._real = len(images)
-        if simulated:
-            images, actions = np.concatenate([images, simulated[0]]), np.concatenate([actions, simulated[1]])
-        self._inputs, self._actions = self.outputs(images), torch.from_numpy(actions)
+    def fill(self, recorded: Labelled, simulated: Labelled | None = None) -> None:
+        """Recorded frames, and maybe simulated ones to draw from beside them."""
+        self._real, parts = len(recorded.images), [recorded, *([] if simulated is None else [simulated])]
+        self._inputs = self.outputs(np.concatenate([part.images for part in parts]))
+        self._actions = torch.from_numpy(np.concatenate([part.actions for part in parts]))
+        states = [part.state for part in parts if part.state is not None]
+        self._state = torch.from_numpy(np.concatenate(states)) if states else None
 
     def outputs(self, images: np.ndarray) -> Tensor:
         """Images as they are, or as the frozen stages see them."""
@@ -65,8 +84,8 @@ class Batches:
             parts = [self._model.features(part, until=self.after) for part in tensor.split(256)]
         return torch.cat(parts).clone()
 
-    def draw(self) -> tuple[Tensor, Tensor]:
-        """(inputs, actions) of a batch."""
+    def draw(self) -> tuple[Tensor, Tensor | None, Tensor]:
+        """(inputs, state, actions) of a batch."""
         size = self._plan.batch_size
         simulated = round(size * self._plan.cotrain) if len(self._inputs) > self._real else 0
         rows = self._random.integers(0, self._real, size - simulated)
@@ -75,7 +94,8 @@ class Batches:
             if simulated
             else rows
         )
-        inputs = self._inputs[torch.from_numpy(rows)]
+        chosen = torch.from_numpy(rows)
+        inputs, state = self._inputs[chosen], None if self._state is None else self._state[chosen]
         if self.after is None:
             inputs = photometric(inputs, self._plan.augment, self._random)
-        return inputs, self._actions[torch.from_numpy(rows)]
+        return inputs, state, self._actions[chosen]

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2real.agreement import Agreement
+from sim2real.agreement import METRIC_NAMES
 from sim2real.frames import Frames
-from sim2real.offline import predict
+from sim2real.offline import agreement_on, predict_judged
 from sim2real.transfer.folds import folds
-from sim2real.transfer.gate import METRIC
 from sim2real.transfer.jobs import Job, run_jobs
 from sim2real.transfer.learn import FOLDS, Material
 from sim2real.transfer.plans import TransferPlan
@@ -20,7 +19,7 @@ from sim2real.transfer.probe import Probe, plausible
 
 @dataclass(frozen=True)
 class Choice:
-    """The plan chosen, why, and the gain-free MAE of each candidate on episodes that it had not seen."""
+    """The plan chosen, why, and the criterion's value for each candidate on episodes that it had not seen."""
 
     plan: str
     reason: str
@@ -53,17 +52,18 @@ def choose(
     rest = [_without(material, frames, group) for group in groups]
     jobs = [Job(f"auto-{name}-{k}", part, plans[name], seed) for name in names for k, part in enumerate(rest)]
     fitted = run_jobs(jobs, folder, progress)
-    agreement = Agreement(frames.actions[:, 0], frames.episode)
+    agreement = agreement_on(frames)
     errors = {}
     for name in names:
-        predicted = np.zeros(len(frames), np.float32)
+        predicted = np.zeros_like(frames.done)
         for k, group in enumerate(groups):
             out = np.isin(frames.episode, group)
-            predicted[out] = predict(fitted[f"auto-{name}-{k}"].policy, frames.images[out])[:, 0]
-        errors[name] = agreement.measure(predicted)[METRIC].value
+            predicted[out] = predict_judged(fitted[f"auto-{name}-{k}"].policy, frames.select(out))
+        errors[name] = agreement.measure(predicted)[frames.criterion].value
     best = min(errors, key=lambda name: errors[name])
     tried = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
-    return Choice(best, f"least error on episodes left out ({len(groups)}-fold, gain-free MAE: {tried})", errors)
+    kind = METRIC_NAMES[frames.criterion]
+    return Choice(best, f"least error on episodes left out ({len(groups)}-fold, {kind}: {tried})", errors)
 
 
 def _without(material: Material, frames: Frames, group: np.ndarray) -> Material:

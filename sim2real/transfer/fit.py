@@ -30,7 +30,8 @@ class Fitted:
     Attributes:
         policy: ready to act.
         update: that it is from; 0: no change was better than any.
-        errors: update -> mean absolute error of the first action on the validation frames; empty without any.
+        errors: update -> MAE or RMSE, as the criterion has it, of the judged actions on the validation frames; empty
+            without any.
     """
 
     policy: Policy
@@ -83,18 +84,14 @@ def fit(
         cache: compute what frozen stages give once; it changes nothing but the time.
 
     Raises:
-        ValueError: the policy looks at the state, too.
+        ValueError: the policy needs a state that the frames do not have.
     """
-    if policy.config.heads.state:
-        raise ValueError(
-            "a policy that looks at its state cannot be adapted on frames: its state is not in the recordings"
-        )
     scaled = with_gain(policy, frames)
     model = prepare(scaled, plan, seed)
     if not plan.trained:
         return Fitted(model.eval(), 0)
     batches = Batches(model, plan, cache, np.random.default_rng([seed, 1]))
-    batches.fill(*labelled(frames, scaled, plan, signs), *answered(simulated, policy, scaled, plan))
+    batches.fill(labelled(frames, scaled, plan, signs), answered(simulated, policy, scaled, plan))
     learner = Learner(model, plan)
     checked = None if validation is None else batches.outputs(validation.images)
     total = plan.steps(len(frames)) if schedule is None else schedule
@@ -105,7 +102,7 @@ def fit(
         nonlocal best
         if validation is None or checked is None:
             return
-        error = _error(learner.average, checked, batches.after, plan.frozen_until, validation.actions[:, 0])
+        error = _error(learner.average, checked, batches.after, plan.frozen_until, validation)
         if error < min(result.errors.values(), default=np.inf):
             best, result.update = copy.deepcopy(learner.average.state_dict()), update
         result.errors[update] = error
@@ -152,14 +149,14 @@ class Learner:
             if p.grad is not None:
                 p.grad.add_(p - start, alpha=2 * self.plan.l2sp)
 
-    def learn(self, inputs: Tensor, actions: Tensor, after: str | None, progress: float) -> float:
+    def learn(self, inputs: Tensor, state: Tensor | None, actions: Tensor, after: str | None, progress: float) -> float:
         """One step; the rate rises for a twentieth of the time and falls as a cosine."""
         plan = self.plan
         rate = min(progress / 0.05 + 0.02, 1.0) * 0.5 * (1 + np.cos(np.pi * progress))
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["rate"]
         # Heads for labels that recordings do not have are not run: they could not learn.
-        given = {"action": _forward(self.model, inputs, after, plan.frozen_until)}
+        given = {"action": _forward(self.model, inputs, state, after, plan.frozen_until)}
         loss, _ = multi_task_loss(given, {"action": actions}, {"action": 1.0})
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -175,7 +172,7 @@ class Learner:
         return float(loss.detach())
 
 
-def _forward(model: Policy, inputs: Tensor, after: str | None, frozen: str | None) -> Tensor:
+def _forward(model: Policy, inputs: Tensor, state: Tensor | None, after: str | None, frozen: str | None) -> Tensor:
     """(n, A) actions; what is trained in half precision where the processor has it, frozen stages as they are."""
     if after is None and frozen is not None:
         with torch.no_grad():
@@ -183,14 +180,23 @@ def _forward(model: Policy, inputs: Tensor, after: str | None, frozen: str | Non
         after = frozen
     with bf16_autocast(inputs.device):
         features = model.features(inputs) if after is None else model.encoder.forward_stages(inputs, after=after)
-        return model.heads.action(model.heads.trunk(features), None)
+        return model.heads.action(model.heads.trunk(features), state)
 
 
-def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None, actual: np.ndarray) -> float:
-    """Of the first action (n,), by which everything is judged."""
+def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None, frames: Frames) -> float:
+    """Over the actions by which policies are judged, of the kind by which they are told apart."""
+    state = None if frames.state is None else torch.from_numpy(frames.state)
     with torch.inference_mode():
-        outputs = torch.cat([_forward(model, part, after, frozen)[:, 0] for part in inputs.split(512)])
-    return float(np.nanmean(np.abs(outputs.clamp(-1, 1).cpu().numpy() - actual)))
+        outputs = torch.cat(
+            [
+                _forward(model, inputs[k : k + 512], None if state is None else state[k : k + 512], after, frozen)
+                for k in range(0, len(inputs), 512)
+            ]
+        )
+    left = outputs.clamp(-1, 1).cpu().numpy()[:, list(frames.judged)] - frames.done
+    if frames.criterion == "gain_free_rmse":
+        return float(np.sqrt(np.nanmean(np.square(left))))
+    return float(np.nanmean(np.abs(left)))
 
 
 def part_parameters(model: Policy, part: str) -> Iterator[nn.Parameter]:

@@ -37,7 +37,7 @@ def estimate_gain(predicted: np.ndarray, actual: np.ndarray, independent: float 
 
 def with_gain(policy: Policy, frames: Frames) -> Policy:
     """A copy of the policy whose head has the gain and offset that fit the frames folded in, action by action."""
-    predicted = predict(policy, frames.images)
+    predicted = predict(policy, frames.images, frames.state)
     pairs = [estimate_gain(p, y, frames.independent) for p, y in zip(predicted.T, frames.actions.T, strict=True)]
     gain, offset = torch.tensor(pairs, dtype=torch.float32).T
     result = copy.deepcopy(policy)

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.agreement import Agreement, Estimate
+from sim2real.agreement import METRIC_NAMES, Agreement, Estimate
 
 FEWEST = 6  # held-out episodes: that all of them speak for a plan of no worth happens once in 64 times
-METRIC = "gain_free_mae"  # what is left when every arm has its best gain: seeing, not the driver's scale
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Verdict:
         promoted: whether the plan's policy is the one to use.
         arm: the arm to use: the plan, or the better of the others.
         reason: one sentence.
-        against: arm -> difference of the gain-free MAE, plan minus arm, paired over episodes; below 0: plan better.
+        against: arm -> difference of the criterion, plan minus arm, paired over episodes; below 0: plan better.
     """
 
     promoted: bool
@@ -30,14 +29,19 @@ class Verdict:
 def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -> Verdict:
     """Promote the plan only if it is better than the controls beyond doubt.
 
-    It must have a smaller gain-free MAE than zero-shot + gain, no larger MAE than that (both learned their scale from
-    the same frames), and no larger gain-free MAE than training from scratch.
+    It must have a smaller gain-free error than zero-shot + gain, no larger error than that as it is (both learned their
+    scale from the same frames), and no larger gain-free error than training from scratch. What is left when every arm
+    has its best gain is seeing, not the scale of who was recorded. Which error, mean absolute or root mean square, is
+    the agreement's criterion.
 
     Args:
-        predictions: of the arms "zero-shot", "gain", "scratch" and of the plan, each (S, n).
+        predictions: of the arms "zero-shot", "gain", "scratch" and of the plan, as `Agreement.measure` takes them.
     """
-    against = {arm: agreement.difference(predictions[plan], p, METRIC) for arm, p in predictions.items() if arm != plan}
-    gain = agreement.difference(predictions["gain"], predictions["zero-shot"], "mae")
+    metric = agreement.criterion
+    plain = metric.removeprefix("gain_free_")
+    free, raw = METRIC_NAMES[metric], METRIC_NAMES[plain]
+    against = {arm: agreement.difference(predictions[plan], p, metric) for arm, p in predictions.items() if arm != plan}
+    gain = agreement.difference(predictions["gain"], predictions["zero-shot"], plain)
     fallback = "gain" if _below(gain) else "zero-shot"
     episodes = len(agreement.episodes)
     if episodes < FEWEST:
@@ -45,26 +49,26 @@ def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -
         return Verdict(False, fallback, reason, against)
     if plan == "gain":
         better = "" if _below(gain) else "not shown to be "
-        return Verdict(_below(gain), fallback, f"{better}better than zero-shot (MAE, difference {gain})", against)
-    scratch = agreement.difference(predictions["scratch"], predictions["gain"], METRIC)
+        return Verdict(_below(gain), fallback, f"{better}better than zero-shot ({raw}, difference {gain})", against)
+    scratch = agreement.difference(predictions["scratch"], predictions["gain"], metric)
     if _below(scratch):
         fallback = "scratch"
     difference = against["gain"]
     if not _below(difference):
         worse = "worse than" if _above(difference) else "not shown to be better than"
-        return Verdict(False, fallback, f"{worse} zero-shot + gain (gain-free MAE, difference {difference})", against)
-    scale = agreement.difference(predictions[plan], predictions["gain"], "mae")
+        return Verdict(False, fallback, f"{worse} zero-shot + gain ({free}, difference {difference})", against)
+    scale = agreement.difference(predictions[plan], predictions["gain"], plain)
     if _above(scale):
-        reason = f"it sees better than zero-shot + gain, but its scale is worse (MAE, difference {scale})"
+        reason = f"it sees better than zero-shot + gain, but its scale is worse ({raw}, difference {scale})"
         return Verdict(False, fallback, reason, against)
     if plan != "scratch" and _above(against["scratch"]):
         return Verdict(
             False,
             "scratch",
-            f"worse than training from scratch (gain-free MAE, difference {against['scratch']})",
+            f"worse than training from scratch ({free}, difference {against['scratch']})",
             against,
         )
-    return Verdict(True, plan, f"better than zero-shot + gain (gain-free MAE, difference {difference})", against)
+    return Verdict(True, plan, f"better than zero-shot + gain ({free}, difference {difference})", against)
 
 
 def _below(difference: Estimate) -> bool:

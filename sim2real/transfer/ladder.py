@@ -15,15 +15,16 @@ from policies import load_policy
 from policies.distillation import DistillationConfig
 from policies.teacher import TeacherConfig
 from sim2real.agreement import Estimate
-from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.frames import SMOOTHING, read_frames
-from sim2real.pretraining import PretrainConfig, pretrain
+from sim2real.datasets import EpisodeDataset
+from sim2real.frames import read_frames
+from sim2real.pretraining import PretrainConfig, policy_config, pretrain
+from sim2real.robots.recorded import recorded
 from sim2real.runs import start_run
-from sim2real.training import TrainConfig, train_teacher
-from sim2real.transfer.adapt import Adapted, Comparison, Stage, adapt
+from sim2real.training import TrainConfig, load_randomization, train_teacher
+from sim2real.transfer.adapt import Stage, adapt
 from sim2real.transfer.adapt_config import AdaptConfig
+from sim2real.transfer.adapted import Adapted, Comparison
 from sim2real.transfer.choose import choose
-from sim2real.transfer.gate import METRIC
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import find_plan
 from sim2real.transfer.probe import probe
@@ -50,7 +51,7 @@ class LadderConfig:
         task: pretrained on, once per rung.
         frames: numbers of frames to adapt on, comma-separated.
         seeds: times that every fit is repeated.
-        smooth: s to either side over which people's actions are averaged.
+        smooth: s to either side over which people's actions are averaged; None: as the task has it.
         pretrain: frames that each rung's policy is pretrained on.
         teacher: folder of a `train` run; None: one is trained.
     """
@@ -60,7 +61,7 @@ class LadderConfig:
     task: str = "LaneFollow"
     frames: str = "100,300"
     seeds: int = 3
-    smooth: float = SMOOTHING
+    smooth: float | None = None
     pretrain: int = 60_000
     teacher: str | None = None
     teacher_config: TeacherConfig = field(default_factory=TeacherConfig)
@@ -74,12 +75,13 @@ class LadderConfig:
         distillation = DistillationConfig(frames=self.pretrain)
         PretrainConfig(self.task, teacher=self.teacher, distillation=distillation).check()
         spec = make_task(self.task).spec
+        for _, preset in RUNGS.values():
+            load_randomization(self.task, preset)
+        policy = policy_config(spec, PretrainConfig(self.task))
         for path in (self.dataset, self.test):
             opened = EpisodeDataset.open(path)
             opened.camera(next(iter(spec.cameras)))
-            action = opened.features.get("action")
-            if action is None or spec.action_names[0] not in (action.names or ()):
-                raise DatasetError(f"{path} has no action named {spec.action_names[0]}")
+            recorded(opened, policy)
 
     def adaptation(self, checkpoint: Path) -> AdaptConfig:
         """Of one rung: all plans at all numbers of frames."""
@@ -98,7 +100,7 @@ class Rung:
 
     Attributes:
         chosen: frames -> plan.
-        behind: frames -> gain-free MAE of that plan minus the best plan's, paired.
+        behind: frames -> criterion of that plan minus the best plan's, paired.
     """
 
     name: str
@@ -191,7 +193,8 @@ def _auto(material: Material, size: int, place: Path, report: Callable[[float, i
 
 
 def _behind(adapted: Adapted, comparison: Comparison, plan: str) -> Estimate:
-    """Gain-free MAE of a plan minus that of the best, paired."""
-    best = min(("gain", *PLANS), key=lambda arm: comparison.estimates[arm][METRIC].value)
+    """The criterion of a plan minus that of the best, paired."""
     assert adapted.agreement is not None
-    return adapted.agreement.difference(comparison.predictions[plan], comparison.predictions[best], METRIC)
+    metric = adapted.agreement.criterion
+    best = min(("gain", *PLANS), key=lambda arm: comparison.estimates[arm][metric].value)
+    return adapted.agreement.difference(comparison.predictions[plan], comparison.predictions[best], metric)

@@ -8,9 +8,9 @@ import torch
 from policies.encoder import STAGE_NAMES
 from policies.losses import multi_task_loss
 from policies.policy import Policy
-from sim2real.agreement import Agreement, Estimate
+from sim2real.agreement import Estimate
 from sim2real.frames import Frames
-from sim2real.offline import predict
+from sim2real.offline import agreement_on, predict_judged
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import part_parameters
 from sim2real.transfer.gain import with_gain
@@ -32,7 +32,7 @@ class Probe:
             deviations (Cohen's d); needs no labels.
         usual: the same between two sets of simulated frames: what is noise.
         gradients: part -> norm of the loss's gradient relative to that of the weights, after the gain.
-        zero_shot: metrics of the first action.
+        zero_shot: metrics of the judged actions.
         recommended: name of a plan.
         reason: for it.
     """
@@ -61,7 +61,7 @@ def probe(policy: Policy, frames: Frames, simulated: Simulated, seed: int = 0) -
     recorded, ours, others = (_channels(policy, images) for images in parts)
     shift = {name: _distance(recorded[name], np.concatenate([ours[name], others[name]])) for name in STAGE_NAMES}
     usual = {name: _distance(ours[name], others[name]) for name in STAGE_NAMES}
-    zero_shot = Agreement(frames.actions[:, 0], frames.episode).measure(predict(policy, frames.images)[:, 0])
+    zero_shot = agreement_on(frames).measure(predict_judged(policy, frames))
     gradients = _gradients(with_gain(policy, frames), some)
     count, episodes = len(frames), len(frames.episodes)
     recommended, reason = recommend(count, shift, zero_shot["correlation"].value)
@@ -115,10 +115,11 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
 def _gradients(policy: Policy, frames: Frames) -> dict[str, float]:
     policy.requires_grad_(True)
     images, actions = torch.from_numpy(frames.images), torch.from_numpy(frames.actions)
+    states = [None] * len(images.split(128)) if frames.state is None else torch.from_numpy(frames.state).split(128)
     parts = {name: list(part_parameters(policy, name)) for name in PARTS}
     policy.zero_grad()
-    for x, y in zip(images.split(128), actions.split(128), strict=True):
-        output = policy.heads.action(policy.heads.trunk(policy.features(x)), None)
+    for x, state, y in zip(images.split(128), states, actions.split(128), strict=True):
+        output = policy.heads.action(policy.heads.trunk(policy.features(x)), state)
         loss, _ = multi_task_loss({"action": output}, {"action": y}, {"action": 1.0})
         (loss * len(x) / len(images)).backward()
 

@@ -61,15 +61,18 @@ def simulated_frames(
         cameras=recipe_cameras(checkpoint),
     )
     kept: list[np.ndarray] = []
+    told: list[np.ndarray] = []
     try:
         observation, _ = env.reset(seed=seed)
         steps = EVERY * -(-count // WORLDS)
         for step in range(steps):
             if step % EVERY == 0:
                 kept.append(observation[preprocessing.key].copy())
+                told.append(observation["state"].copy())
             observation, *_ = env.step(policy.act(observation))
             progress(step + 1, steps)
     finally:
         env.close()
     images = np.concatenate(kept)[:count]
-    return Simulated(images, predict(policy, images), np.arange(len(images)) % WORLDS)
+    state = np.concatenate(told)[:count] if policy.config.heads.state else None
+    return Simulated(images, predict(policy, images, state), np.arange(len(images)) % WORLDS, state)

@@ -41,7 +41,7 @@ def set_version(path: Path) -> None:
 
 
 def set_task(path: Path) -> None:
-    path.write_text(path.read_text().replace('"task": "LaneFollow"', '"task": "Lift"'))
+    path.write_text(path.read_text().replace('"task": "LaneFollow"', '"task": "Juggle"'))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def set_task(path: Path) -> None:
         (lambda f: truncate(f / "config.json"), "config.json is damaged: not complete JSON"),
         (lambda f: (f / "config.json").unlink(), "policy is not a checkpoint: it has no config.json"),
         (lambda f: (f / "model.safetensors").unlink(), "not a complete checkpoint: it has no model.safetensors"),
-        (lambda f: set_task(f / "config.json"), "no task 'Lift'; valid: LaneFollow"),
+        (lambda f: set_task(f / "config.json"), "no task 'Juggle'; valid: LaneFollow"),
     ],
 )
 def test_a_checkpoint_that_cannot_be_read(complains: Complains, policy: Path, damage: Any, message: str):
@@ -72,8 +72,8 @@ def test_a_checkpoint_that_cannot_be_read(complains: Complains, policy: Path, da
         (("policy", "--dataset", "set"), "--dataset takes one checkpoint"),
         (("policy", "--video", "film.mp4"), "--video films one checkpoint with --on sim"),
         (("--on", "rehearsal", "--video", "film.mp4"), "--video films one checkpoint with --on sim"),
-        (("--on", "rehearsal", "--randomization", "wide"), "the rehearsal car has a look of its own"),
-        (("--on", "rehearsal", "--dataset", "set"), "--dataset drives nowhere: leave out --on rehearsal"),
+        (("--on", "rehearsal", "--randomization", "wide"), "the rehearsal robot has a look of its own"),
+        (("--on", "rehearsal", "--dataset", "set"), "--dataset moves nothing: leave out --on rehearsal"),
         (("nowhere",), "nowhere"),
     ],
 )
@@ -84,7 +84,7 @@ def test_an_evaluation_that_cannot_be(complains: Complains, words: tuple, messag
 def test_checkpoints_of_two_tasks_are_not_compared(complains: Complains, workplace: Path, policy: Path):
     shutil.copytree(policy, workplace / "other")
     set_task(workplace / "other" / "config.json")
-    complains(("evaluate", "policy", "other"), "no task 'Lift'; valid: LaneFollow")
+    complains(("evaluate", "policy", "other"), "no task 'Juggle'; valid: LaneFollow")
 
 
 @pytest.mark.skipif(wp.is_cuda_available(), reason="there is a CUDA device here")
@@ -109,10 +109,10 @@ def test_evaluate_prints_the_rate_with_its_interval_and_films(command: Callable[
     assert (workplace / "film.mp4").stat().st_size > 1000 and "video: film.mp4" in done.out
 
 
-def test_evaluate_on_the_rehearsal_car(command: Callable[..., Any], workplace: Path):
+def test_evaluate_on_the_rehearsal_robot(command: Callable[..., Any], workplace: Path):
     done = command("evaluate", "policy", "--on", "rehearsal", "--episodes", "3", "--out", "run")
     assert done.code == 0 and done.err == ""
-    assert "LaneFollow: policy on the rehearsal car\n" in done.out and "evaluate: " in done.out
+    assert "LaneFollow: policy on the rehearsal robot\n" in done.out and "evaluate: " in done.out
     metrics = json.loads((workplace / "run" / "metrics.json").read_text())
     assert metrics["on"] == "rehearsal" and metrics["success"]["count"] == 3 and metrics["finished"]
 
@@ -139,15 +139,15 @@ def test_two_checkpoints_meet_the_same_episodes(
         assert path is not None
         return torch.equal(next(load_policy(path).parameters()), next(policy.parameters()))
 
-    real = launch.evaluate._drive
+    real = launch.evaluate.drive
     seeds = []
-    monkeypatch.setattr(launch.evaluate, "_drive", lambda *words: seeds.extend(real(*words)) or driven(*words))
+    monkeypatch.setattr(launch.evaluate, "drive", lambda *words: seeds.extend(real(*words)) or driven(*words))
     done = command("evaluate", "policy", "other", "--on", on, "--episodes", "4", "--seed", "5", "--out", "run")
     assert done.code == 0 and done.err == "" and started == [[True, True]]
     assert len(seeds) == 2 and all(episodes.seeds.tolist() == [5, 6, 7, 8] for episodes in seeds)
     assert "the same 4 episodes" in done.out and "1 of 4" in done.out and "2 of 4" in done.out
     assert "difference, second less first: +25.0 points, 95 % interval -" in done.out
-    assert "episodes that only the second drove: 2, only the first: 1" in done.out
+    assert "episodes that only the second succeeded in: 2, only the first: 1" in done.out
     assert "exact McNemar test: p = 1" in done.out
     metrics = json.loads((workplace / "run" / "metrics.json").read_text())
     assert metrics["success"]["value"] == 0.25 and metrics["against"]["success"]["value"] == 0.5

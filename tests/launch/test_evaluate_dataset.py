@@ -76,7 +76,7 @@ def test_what_is_printed(workplace: Path, evaluate):
     assert "averaged over ±0.25 s (11 frames)" in said and "With 3 episodes only they are too narrow" in said
     mae = found["arms"]["policy"]["set"]["mae"]
     assert re.search(rf"MAE +│ {mae['value']:.3f} +│ {mae['low']:.3f} … {mae['high']:.3f}", said)
-    assert f"driven = {found['gain']['gain']:.3f} × predicted" in said and "throttle" in said and "always 0" in said
+    assert f"recorded = {found['gain']['gain']:.3f} × predicted" in said and "throttle" in said and "always 0" in said
     page = (workplace / "run/report.html").read_text()
     assert "policy on set" in page and f"{mae['value']:.3f}" in page and "Where it is most wrong" in page
     assert not re.search(r"https?:", page)

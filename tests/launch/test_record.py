@@ -84,3 +84,23 @@ def test_a_full_disk_gives_one_line_and_no_dataset(workplace: Path):
     )
     assert done.returncode == 2 and "File too large" in done.stderr and done.stderr.count("\n") == 1
     assert not list(workplace.iterdir())
+
+
+def test_a_task_that_nobody_knows_needs_a_teacher(complains: Callable[[tuple, str], None]):
+    complains(("record", "set", "--task", "Reach"), "nobody can do Reach on the rehearsal robot by himself: train a")
+    complains(("record", "set", "--task", "Reach", "--teacher", "nowhere"), "nowhere is not a run")
+    complains(("record", "set", "--task", "Juggle"), "no task 'Juggle'")
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_trained_teacher_demonstrates(command: Callable[..., Any], workplace: Path, inside: bool):
+    """Of a `train` run, or of a `pretrain` run that trained one inside; it has not learned much, so all is kept."""
+    run = workplace / "run" / "teacher" if inside else workplace / "run"
+    words = ("--steps", "64", "--worlds", "2", "--evaluate", "0", "--out", run)
+    assert command("train", "Reach", *words).code == 0
+    recorded = ("--task", "Reach", "--teacher", "run", "--episodes", "2", "--keep-failed")
+    done = command("record", "set", *recorded)
+    assert done.code == 0 and done.err == "", done
+    assert "2 episodes, 180 frames: 90 to 90 frames an episode" in done.out
+    assert "success of who demonstrated: " in done.out and "of 2" in done.out
+    assert json.loads((workplace / "set/meta/info.json").read_text())["robot_type"] == "sim2real_so101"

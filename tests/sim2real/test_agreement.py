@@ -222,3 +222,88 @@ def test_the_same_seed_gives_the_same_interval():
     assert one == same != other
     assert one["mae"].to_dict() == {"value": one["mae"].value, "low": one["mae"].low, "high": one["mae"].high}
     assert str(one["mae"]) == f"{one['mae'].value:.3f} [{one['mae'].low:.3f}, {one['mae'].high:.3f}]"
+
+
+def moves(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Actual and predicted (n, 3) and episode of some frames; the actions have means and sizes of their own."""
+    rng = np.random.default_rng(seed)
+    episode = np.repeat(np.arange(8), rng.integers(5, 30, 8))
+    actual = rng.normal(0, 1, (len(episode), 3)) * [0.4, 0.1, 0.02] + [0.5, -0.3, 0.0]
+    predicted = actual * [0.8, 1.5, -1.0] + [0.1, 0.0, 0.2] + rng.normal(0, 0.05, actual.shape)
+    return actual, predicted, episode
+
+
+@given(seeds)
+def test_several_actions_are_measured_together(seed):
+    actual, predicted, episode = moves(seed)
+    found = Agreement(actual, episode, resamples=50).measure(predicted)
+    p, y = predicted - predicted.mean(0), actual - actual.mean(0)
+    lines = [np.polyfit(a, b, 1) for a, b in zip(predicted.T, actual.T, strict=True)]
+    seen = np.stack([np.polyval(line, a) for line, a in zip(lines, predicted.T, strict=True)], 1)
+    expected = {
+        "correlation": (p * y).sum() / np.sqrt((p * p).sum() * (y * y).sum()),
+        "mae": np.abs(predicted - actual).mean(),
+        "rmse": np.sqrt(np.square(predicted - actual).mean()),
+        "gain_free_mae": np.abs(seen - actual).mean(),
+    }
+    for name, value in expected.items():
+        assert found[name].value == pytest.approx(value, abs=1e-9), name
+    assert np.allclose(Agreement(actual, episode).fitted(predicted), lines)
+
+
+@given(seeds)
+def test_one_action_among_several_is_that_action(seed):
+    actual, predicted, episode = drives(seed)
+    arms = np.stack([predicted, predicted**2])
+    one, other = Agreement(actual, episode, resamples=100), Agreement(actual[:, None], episode, resamples=100)
+    assert one.measure(arms) == other.measure(arms[..., None])
+    assert one.per_episode(predicted) == other.per_episode(predicted[:, None])
+    assert one.difference(arms[0], arms[1], "mae") == other.difference(arms[:1, :, None], arms[1:, :, None], "mae")
+
+
+def test_the_means_of_different_joints_do_not_pass_for_agreement():
+    rng = np.random.default_rng(0)
+    posture = np.array([-0.8, -0.2, 0.3, 0.9])
+    actual, guess = (posture + rng.normal(0, 0.05, (3000, 4)) for _ in range(2))
+    found = Agreement(actual, np.arange(3000) // 100).measure(guess)["correlation"]
+    assert np.corrcoef(actual.ravel(), guess.ravel())[0, 1] > 0.95 and abs(found.value) < 0.05
+    low, high = ends(found)
+    assert low < 0 < high
+
+
+def test_a_joint_that_rests_does_not_weigh_as_much_as_one_that_works():
+    rng = np.random.default_rng(0)
+    actual = rng.normal(0, 1, (2000, 2)) * [0.3, 0.003]
+    predicted = np.stack([actual[:, 0] + rng.normal(0, 0.03, 2000), rng.normal(0, 0.003, 2000)], 1)
+    assert Agreement(actual, np.arange(2000) // 100).measure(predicted)["correlation"].value > 0.98
+
+
+def test_who_rests_when_people_rest_is_not_flattered_by_correlation():
+    """Mostly 0: the MAE of doing nothing is small, and smaller than that of moving a little late."""
+    actual = np.zeros((600, 2))
+    actual[100:110], actual[400:410, 1] = 0.8, -0.8
+    late, agreement = np.roll(actual, 6, axis=0), Agreement(actual, np.arange(600) // 300)
+    nothing, moved = agreement.measure(np.zeros_like(actual)), agreement.measure(late)
+    assert nothing["mae"].value < moved["mae"].value < 0.1
+    assert np.isnan(nothing["correlation"].value) and 0.2 < moved["correlation"].value < 0.6
+
+
+def test_an_action_that_some_episodes_lack_counts_in_the_others():
+    actual, predicted, episode = moves(3)
+    actual[episode >= 4, 1] = np.nan
+    agreement = Agreement(actual, episode)
+    known = np.isfinite(actual)
+    assert len(agreement) == len(actual) and len(agreement.episodes) == 8
+    assert agreement.measure(predicted)["mae"].value == pytest.approx(np.abs(predicted - actual)[known].mean())
+    assert sum(row["frames"] for row in agreement.per_episode(predicted)) == len(actual)
+
+
+@given(seeds)
+def test_the_gain_free_rmse_is_what_regression_leaves(seed):
+    actual, predicted, episode = moves(seed)
+    found = Agreement(actual, episode, resamples=50, criterion="gain_free_rmse").measure(predicted)
+    assert tuple(found) == ("correlation", "mae", "rmse", "gain_free_rmse")
+    left = [stats.linregress(p, y) for p, y in zip(predicted.T, actual.T, strict=True)]
+    squares = [y.var() * (1 - line.rvalue**2) for line, y in zip(left, actual.T, strict=True)]
+    assert found["gain_free_rmse"].value == pytest.approx(np.sqrt(np.mean(squares)), abs=1e-9)
+    assert found["gain_free_rmse"].value <= found["rmse"].value + 1e-12

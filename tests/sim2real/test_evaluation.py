@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from envs import BatchEnv, LaneFollow, registry
-from sim2real.evaluation import TEST_SEED, Episodes, evaluate_in_simulation, run_episodes
-from sim2real.statistics import Rate
+from sim2real.evaluation import TEST_SEED, Episodes, evaluate_in_simulation, paired_difference, run_episodes
+from sim2real.statistics import Rate, RateDifference
 
 KEYS = ("privileged",)
 
@@ -83,6 +83,43 @@ def test_a_summary_has_rates_with_intervals_and_means():
         "mean_steps": 50.0,
         "first_seed": 7,
     }
+
+
+def test_aborted_episodes_say_nothing_about_the_policy():
+    numbers, aborted = np.arange(5), np.array([False, True, False, False, True])
+    success = np.array([True, False, True, False, False])
+    returns = np.where(aborted, np.nan, numbers)
+    loops = tuple({"label": "x", "loop_rate_hz": 30.0 - k} for k in range(5))
+    episodes = Episodes(7 + numbers, success, np.zeros(5, bool), numbers, returns, aborted, loops)
+    assert episodes.labels == ["success", "aborted", "success", "failure", "aborted"]
+    found = episodes.summary()
+    assert found["success"] == Rate.of(2, 3).to_dict() and found["aborted"] == Rate.of(2, 5).to_dict()
+    assert found["success_if_aborted_failed"] == Rate.of(2, 5).to_dict() and found["mean_return"] == pytest.approx(
+        5 / 3
+    )
+    rows = episodes.rows()
+    assert [row["seed"] for row in rows] == [7, 8, 9, 10, 11] and rows[1]["return"] is None
+    assert rows[3] == {"seed": 10, "label": "x", "steps": 3, "return": 3.0, "loop_rate_hz": 27.0}
+
+
+def test_where_every_episode_was_aborted_there_is_no_rate():
+    nothing = np.zeros(2, bool)
+    found = Episodes(np.arange(2), nothing, nothing, np.ones(2), np.full(2, np.nan), ~nothing).summary()
+    assert found["success"] is None and found["mean_return"] is None and found["aborted"]["value"] == 1
+
+
+def test_pairs_are_episodes_that_both_completed():
+    def of(success: list[int], aborted: list[int], first: int = 3) -> Episodes:
+        n = len(success)
+        flags = (np.array(success, bool), np.zeros(n, bool), np.ones(n), np.zeros(n), np.array(aborted, bool))
+        return Episodes(first + np.arange(n), *flags)
+
+    # The second comparison was interrupted before the last pair was complete.
+    one, other = of([1, 0, 0, 1, 1], [0, 0, 1, 0, 0]), of([1, 1, 1, 0], [0, 0, 0, 1])
+    assert paired_difference(one, other) == RateDifference.of(np.array([True, False]), np.array([True, True]))
+    assert paired_difference(of([1], [1]), of([1], [0])) is None
+    with pytest.raises(ValueError, match="only policies that met the same episodes can be compared"):
+        paired_difference(one, of([1, 1], [0, 0], 4))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from arms import arm_config, record_arm
 from drives import SMALL, new_policy, record_drives
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,3 +114,35 @@ def test_worst_rows_are_the_worst_and_keep_their_distance(seed, count, apart):
     for k in np.flatnonzero(np.isfinite(error)):  # and what was passed over is smaller than one near it, or than all
         smaller_than = size[chosen][near[k]] if near[k].any() else size[chosen] if len(chosen) == count else []
         assert any(size[k] <= other for other in smaller_than)
+
+
+def test_what_is_judged_together_comes_first_and_each_action_after_it(driven):
+    both = dataclasses.replace(driven, judged=(0, 1))
+    predicted = both.actions * [2, -0.5] + [0.1, 0]
+    findings = judge(both, predicted, NAMES)
+    assert [found.action for found in findings] == ["all 2 actions", "steering", "throttle"]
+    assert np.allclose(findings[0].gains, [[0.5, -0.05], [-2, 0]], atol=1e-6)
+    assert np.allclose(findings[0].seen(predicted), both.actions, atol=1e-6)
+    mean = np.mean([found.metrics["policy"]["mae"].value for found in findings[1:]])
+    assert findings[0].metrics["policy"]["mae"].value == pytest.approx(mean)
+    second = judge(dataclasses.replace(driven, judged=(1,)), predicted, NAMES)
+    assert [found.action for found in second] == ["throttle", "steering"]
+
+
+def test_all_that_is_judged_must_have_been_recorded(driven):
+    driven.actions[:, 1] = np.nan
+    with pytest.raises(DatasetError, match="no action named throttle, only steering"):
+        judge(dataclasses.replace(driven, judged=(0, 1)), driven.actions, NAMES)
+
+
+def test_a_policy_that_is_told_a_state_predicts_what_it_does_when_it_acts(tmp_path):
+    record_arm(tmp_path / "set", [9, 6])
+    dataset, policy = EpisodeDataset(tmp_path / "set"), new_policy(config=arm_config())
+    frames = read_frames(dataset, policy.config)
+    predicted = predict(policy, frames.images, frames.state, batch=4)
+    raw = np.concatenate([episode["observation.images.front"] for episode in dataset])
+    acted = policy.act({"images.front": raw, "state": frames.state})
+    assert np.allclose(predicted, acted, atol=1e-6) and np.ptp(predicted, axis=0).min() > 1e-3
+    assert not np.allclose(predicted, predict(policy, frames.images, np.zeros_like(frames.state)), atol=1e-3)
+    with pytest.raises(ValueError, match="looks at images alone"):
+        predict(new_policy(), frames.images, frames.state)

@@ -68,7 +68,7 @@ def test_a_drivers_faults_are_those_of_his_seed(lane: LaneFollow):
 
 
 def test_a_recording_is_a_sound_dataset_of_whole_frames(tmp_path: Path):
-    assert record(tmp_path / "set", Recording(2, 1.0)) == [20, 20]
+    assert record(tmp_path / "set", Recording(2, 1.0)).lengths == [20, 20]
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
     dataset = EpisodeDataset(tmp_path / "set")
     assert dataset.lengths.tolist() == [20, 20] and dataset.fps == 20 and set(dataset.tasks) == {"follow the road"}
@@ -116,7 +116,7 @@ def test_the_same_recording_gives_the_same_bytes_whatever_is_recorded_beside(
 
 def test_a_car_that_gets_lost_ends_its_episode(tmp_path: Path, short_lane: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(RehearsalDriver, "act", lambda self: np.tile([1.0, 0.4], (len(self._everyone), 1)))
-    lengths = record(tmp_path / "set", Recording(3, 2.0))
+    lengths = record(tmp_path / "set", Recording(3, 2.0)).lengths
     assert all(5 < length < 40 for length in lengths)
     assert EpisodeDataset(tmp_path / "set").lengths.tolist() == lengths
 

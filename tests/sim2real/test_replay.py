@@ -32,10 +32,12 @@ def replay(root: Path) -> Replay:
 def test_a_replay_holds_what_belongs_together(root, replay):
     policy, given = new_policy(), actions_of(1, 30)[:, 0]
     assert (replay.episode, replay.action, replay.fps, replay.skipped) == (1, "steering", 20.0, {})
-    assert np.array_equal(replay.raw, given) and np.allclose(replay.time, np.arange(30) / 20)
-    assert np.allclose(replay.driver, smooth(given[:, None], 0.25, 20.0)[:, 0])
+    assert np.allclose(replay.time, np.arange(30) / 20)
+    (one,) = replay.tracks
+    assert one.action == "steering" and np.array_equal(one.raw, given)
+    assert np.allclose(one.driver, smooth(given[:, None], 0.25, 20.0)[:, 0])
     assert np.array_equal(replay.images, np.stack([image_of(1, row) for row in range(30)]))
-    assert np.allclose(replay.policy, policy.act({"images.front": replay.images})[:, 0], atol=1e-6)
+    assert np.allclose(one.policy, policy.act({"images.front": replay.images})[:, 0], atol=1e-6)
 
 
 def test_a_damaged_frame_is_left_out_everywhere(root, replay):
@@ -43,12 +45,16 @@ def test_a_damaged_frame_is_left_out_everywhere(root, replay):
     less = replay_episode(EpisodeDataset(root), 1, new_policy())
     kept = np.delete(np.arange(30), 4)
     assert less.skipped == {"damaged image": 1} and less.row.tolist() == kept.tolist()
-    for name in ("images", "time", "raw", "driver", "policy"):
+    for name in ("images", "time"):
         assert np.allclose(getattr(less, name), getattr(replay, name)[kept], atol=1e-6), name
+    for name in ("raw", "driver", "policy"):
+        few, all_of_them = (getattr(one.tracks[0], name) for one in (less, replay))
+        assert np.allclose(few, all_of_them[kept], atol=1e-6), name
 
 
 def test_figures_of_one_episode_have_no_interval(replay):
-    whole = Agreement(replay.driver, np.zeros(30)).measure(replay.policy)
+    one = replay.tracks[0]
+    whole = Agreement(one.driver, np.zeros(30)).measure(one.policy)
     assert replay.metrics == whole and whole["mae"].low is None
     assert np.abs(replay.seeing).mean() == pytest.approx(whole["gain_free_mae"].value, abs=1e-6)
 
@@ -141,7 +147,8 @@ def test_a_recording_holds_images_actions_and_predictions(tmp_path, video):
     assert sorted(images) == list(range(30))
     if not video:
         assert all(bytes(images[row]) == dataset.episode(1).encoded(CAMERA, row) for row in range(30))
-    expected = {"recorded": replay.raw, "driver averaged": replay.driver, "policy": replay.policy}
+    one = replay.tracks[0]
+    expected = {"recorded": one.raw, "driver averaged": one.driver, "policy": one.policy}
     for name, values in expected.items():
         found = columns[f"/actions/steering/{name}"]
         assert np.allclose([found[row] for row in range(30)], values), name

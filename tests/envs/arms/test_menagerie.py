@@ -69,7 +69,7 @@ def test_an_arm_that_cannot_be_downloaded_is_one_line(tmp_path, monkeypatch):
 
 
 def test_near_misses_are_listed():
-    with pytest.raises(ValueError, match="did you mean.*franka_emika_panda"):
+    with pytest.raises(ValueError, match=r"did you mean.*franka_emika_panda"):
         find_arm("franka_emika_pandas")
 
 

@@ -68,7 +68,7 @@ def test_reach_is_done_at_the_ball():
     env.reset(seed=0)
     world, ids = world_of(env), np.arange(4)
     for distance, done in ((0.0, True), (0.039, True), (0.041, False)):
-        world.place_goal(ids, world.tool + [0, 0, distance])
+        world.place_goal(ids, world.tool + np.array([0, 0, distance]))
         assert (env.task.success() == done).all()
     env.close()
 
@@ -77,7 +77,7 @@ def test_push_is_done_on_the_disc_and_lost_out_of_reach():
     env = make("Push", 4)
     env.reset(seed=0)
     world, ids = world_of(env), np.arange(4)
-    world.place_cube(ids, world.goal + [0.03, 0, CUBE], np.zeros(4))
+    world.place_cube(ids, world.goal + np.array([0.03, 0, CUBE]), np.zeros(4))
     assert env.task.success().all() and not env.task.terminated().any()
     world.place_cube(ids, np.tile([LOST + 0.01, 0, CUBE], (4, 1)), np.zeros(4))
     assert env.task.terminated().all() and not env.task.success().any()
@@ -89,7 +89,7 @@ def test_lift_is_done_in_the_air_and_pays_for_what_is_held():
     env.reset(seed=0)
     world, ids = world_of(env), np.arange(4)
     low = env.task.reward()
-    world.place_cube(ids, world.cube + [0, 0, 0.1], np.zeros(4))
+    world.place_cube(ids, world.cube + np.array([0, 0, 0.1]), np.zeros(4))
     assert env.task.success().all()
     thrown = env.task.reward()
     world.place_cube(ids, world.grasp, np.zeros(4))

@@ -111,7 +111,7 @@ def test_answers_to_simulated_frames_are_in_the_scale_of_the_recordings(knows_ba
     known = Simulated(simulated.images, predict(once, simulated.images), simulated.episode)
     labelled = answered(known, once, with_gain(once, frames), short("full", cotrain=0.5))
     assert labelled
-    labels = labelled[1]
+    labels = labelled.actions
     np.testing.assert_allclose(labels, predict(with_gain(once, frames), simulated.images), atol=1e-4)
 
 
@@ -120,6 +120,6 @@ def test_scratch_may_pull_to_one_side_too(knows_bars):
     frames = bars(4, 50, seed=9)
     frames.actions[:] += 0.3
     scaled = with_gain(knows_bars, frames)
-    _, labels = labelled(frames, scaled, short("scratch"), SIGNS)
+    labels = labelled(frames, scaled, short("scratch"), SIGNS).actions
     assert abs(float(labels.mean()) - float(scaled.heads.action.offset[0])) < 0.01
     assert float(scaled.heads.action.offset[0]) > 0.2

@@ -91,3 +91,20 @@ def test_who_is_worse_than_scratch_is_refused():
     arms = {"zero-shot": 4.0, "gain": 4.0, "scratch": 0.5, "full": 2.0}
     found = judge(Agreement(actual, episode), {arm: (actual + k * unseen)[None] for arm, k in arms.items()}, "full")
     assert not found.promoted and found.arm == "scratch" and "worse than training from scratch" in found.reason
+
+
+def test_where_a_robot_rests_most_of_the_time_the_rmse_tells_who_sees_better():
+    """To do next to nothing has the least absolute error there, whatever is seen."""
+    random = np.random.default_rng(0)
+    episode, moving = np.arange(2000) // 100, np.arange(2000) % 100 < 12
+    actual = np.where(moving, random.choice([-0.9, 0.9], 2000), 0.0) + random.normal(0, 0.02, 2000)
+    seen = random.random(2000)
+    guess = {who: np.where(moving & (seen < share), actual, 0.25 * random.normal(0, 1, 2000) * moving)
+             for who, share in (("blind", 0.2), ("sees", 0.6))}  # fmt: skip
+    jitter = random.normal(0, 0.1, 2000) * ~moving
+    predictions = {"zero-shot": guess["blind"], "gain": guess["blind"], "scratch": 0 * actual}
+    predictions = {arm: p[None] for arm, p in predictions.items()} | {"full": (guess["sees"] + jitter)[None]}
+    for criterion, name in (("gain_free_rmse", "gain-free RMSE"), ("gain_free_mae", "gain-free MAE")):
+        found = judge(Agreement(actual, episode, criterion=criterion), predictions, "full")
+        assert name in found.reason
+        assert found.promoted == (criterion == "gain_free_rmse"), found

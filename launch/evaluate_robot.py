@@ -1,0 +1,86 @@
+"""`sim2real evaluate CHECKPOINT --on robot`, or `--on rehearsal --real-time`: episodes in a loop that keeps time."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from envs import make_task
+from launch.conclude import conclude
+from launch.console import Report, reporting, say
+from policies import Policy
+from sim2real.evaluation import Episodes
+from sim2real.robot_evaluation import RehearsalVenue, Venue, evaluate_on_robot
+from sim2real.robots.hardware import OperatedVenue, open_robot
+from sim2real.robots.simulated import boundary_of
+from sim2real.runs import start_run
+
+if TYPE_CHECKING:
+    from launch.evaluate import EvaluateConfig
+
+
+def evaluate_robot(
+    config: "EvaluateConfig", policies: Sequence[Policy], folders: Sequence[Path], out: Path | None
+) -> None:
+    """Let policies move a robot, and write what became of every episode; after Ctrl-C too.
+
+    Raises:
+        ValueError: no robot, one that may not move, or that does not fit the policies.
+        KeyboardInterrupt: after everything until then was written.
+    """
+    venue = _venue(config, policies, folders)
+    try:
+        run, config = start_run("evaluate", config, out, resume=False)
+        with nullcontext(_silent) if config.on == "robot" else reporting() as stage:  # a bar would hide the questions
+            report = stage("evaluate")
+            found, interrupted = evaluate_on_robot(
+                venue, policies, config.episodes, config.seed, lambda done, total: report(done, total, {})
+            )
+    finally:
+        venue.robot.close()
+    if all(len(episodes.seeds) for episodes in found):
+        conclude(run, config, policies, folders, found, finished=not interrupted)
+        for folder, episodes in zip(folders, found, strict=True):
+            say(f"loop of {folder}: {loop_line(episodes)}")
+    else:
+        say("no episode of every policy was run: at a terminal, somebody must set them up and say how they went")
+        run.write_metrics({"finished": False, "on": config.on, "episodes": found[0].rows()})
+    say(f"run: {run.folder}")
+    if interrupted:
+        raise KeyboardInterrupt
+
+
+def _venue(config: "EvaluateConfig", policies: Sequence[Policy], folders: Sequence[Path]) -> Venue:
+    task, cameras = policies[0].config.task, sorted({policy.config.preprocessing.camera for policy in policies})
+    if config.on == "rehearsal":
+        return RehearsalVenue(task, cameras, real_time=config.real_time, device=config.device)
+    config.hardware.check()
+    if len(cameras) > 1:
+        raise ValueError(f"the policies look through different cameras ({', '.join(cameras)}): evaluate one at a time")
+    built = make_task(task, "rehearsal")
+    boundary, spec = boundary_of(built), built.spec
+    robot = open_robot(config.hardware, boundary, spec.control_dt, cameras[0])
+    steps = round(spec.episode_seconds / spec.control_dt)
+    return OperatedVenue(robot, boundary, steps, [str(folder) for folder in folders], lambda text: input(text))
+
+
+def _silent(name: str) -> Report:
+    return lambda done, total, metrics: None
+
+
+def loop_line(episodes: Episodes) -> str:
+    """Rate, latency, dropped frames over all episodes."""
+    loops: Sequence[dict[str, Any]] = episodes.loops
+    rates = [loop["loop_rate_hz"] for loop in loops if loop["loop_rate_hz"]]
+    medians = [loop["latency_ms"]["median"] for loop in loops if loop["latency_ms"]]
+    largest = [loop["latency_ms"]["largest"] for loop in loops if loop["latency_ms"]]
+    if not rates:
+        return "no two steps in any episode"
+    steps, dropped = (sum(loop[name] for loop in loops) for name in ("steps", "dropped_frames"))
+    limited = sum(loop["limited_commands"] for loop in loops)
+    return (
+        f"{np.mean(rates):.1f} Hz, latency {np.median(medians):.1f} ms (at most {max(largest):.0f} ms),"
+        f" {dropped} of {steps} frames dropped or late, {limited} commands limited"
+    )

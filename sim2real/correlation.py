@@ -1,0 +1,144 @@
+"""Whether simulation tells beforehand which policies will do well on a robot: correlation over checkpoints."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm, pearsonr, rankdata, spearmanr
+
+RESAMPLES = 2000
+FEWEST = 3  # checkpoints
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """A correlation coefficient.
+
+    Attributes:
+        value: NaN where one side is the same for all checkpoints.
+        over_episodes: 95 % interval for these very checkpoints, by bootstrap over episodes; NaN where undefined.
+        over_checkpoints: 95 % interval for checkpoints like these, by Fisher's transformation; (-1, 1) for three.
+    """
+
+    value: float
+    over_episodes: tuple[float, float]
+    over_checkpoints: tuple[float, float]
+
+    def __str__(self) -> str:
+        if math.isnan(self.value):
+            return "undefined: one side is the same for all checkpoints"
+        return f"{self.value:.2f}"
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Of success rates in simulation with those on a robot.
+
+    Attributes:
+        pearson, spearman: of the rates, and of their ranks.
+        rank_violation: mean maximum rank violation (Li et al. 2024, SIMPLER, eq. 2), in shares of success on the robot:
+            what is lost at worst by trusting simulation to tell which of two checkpoints is better. 0 is best.
+        checkpoints: how many.
+    """
+
+    pearson: Coefficient
+    spearman: Coefficient
+    rank_violation: float
+    checkpoints: int
+
+    @staticmethod
+    def of(sim: Sequence[np.ndarray], robot: Sequence[np.ndarray], seed: int = 0) -> "Correlation":
+        """From successes (n,) bool of each checkpoint, in simulation and on the robot.
+
+        Raises:
+            ValueError: fewer than three checkpoints, unequal numbers of them, or one without an episode.
+        """
+        if len(sim) != len(robot) or len(sim) < FEWEST:
+            raise ValueError(f"a correlation needs {FEWEST} checkpoints on both sides, not {len(sim)} and {len(robot)}")
+        if not all(len(successes) for successes in (*sim, *robot)):
+            raise ValueError("a correlation needs at least one completed episode of every checkpoint on both sides")
+        x, y = (np.array([np.mean(s) for s in side]) for side in (sim, robot))
+        random = np.random.default_rng(seed)
+        xs, ys = _resampled(sim, random), _resampled(robot, random)
+        n, r, rho = len(x), _pearson(x, y), _spearman(x, y)
+        fisher = (math.nan, math.nan)
+        if n > FEWEST and not math.isnan(r):
+            low, high = pearsonr(x, y).confidence_interval(0.95)
+            fisher = (float(low), float(high))
+        elif not math.isnan(r):
+            fisher = (-1.0, 1.0)
+        return Correlation(
+            Coefficient(r, _spread(_rows(xs, ys)), fisher),
+            Coefficient(rho, _spread(_rows(rankdata(xs, axis=1), rankdata(ys, axis=1))), _fisher_of_ranks(rho, n)),
+            rank_violation(x, y),
+            n,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; None for what is undefined."""
+        return _plain(asdict(self))
+
+
+def rank_violation(sim: np.ndarray, robot: np.ndarray) -> float:
+    """Mean over checkpoints of the largest difference on the robot to one that simulation orders the other way."""
+    apart = np.abs(robot[:, None] - robot)
+    wrong = (sim[:, None] < sim) != (robot[:, None] < robot)
+    return float((apart * wrong).max(1).mean())
+
+
+def _resampled(side: Sequence[np.ndarray], random: np.random.Generator) -> np.ndarray:
+    """(RESAMPLES, checkpoints) success rates; checkpoints that met the same episodes are resampled together."""
+    rates, places = np.empty((RESAMPLES, len(side))), {}
+    for k, successes in enumerate(side):
+        n = len(successes)
+        if n not in places:
+            places[n] = random.integers(0, n, (RESAMPLES, n))
+        rates[:, k] = np.asarray(successes, float)[places[n]].mean(1)
+    return rates
+
+
+def _rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(m,) Pearson correlations of rows (m, n); NaN where a row does not vary."""
+    x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
+    scale = np.sqrt((x**2).sum(1) * (y**2).sum(1))
+    return np.divide((x * y).sum(1), scale, out=np.full(len(x), np.nan), where=scale > 1e-12)
+
+
+def _spread(values: np.ndarray) -> tuple[float, float]:
+    known = values[np.isfinite(values)]
+    # Where many resamples say nothing, what is left would look surer than it is.
+    if len(known) < 0.9 * len(values):
+        return math.nan, math.nan
+    low, high = np.quantile(known, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _pearson(x: np.ndarray, y: np.ndarray) -> float:
+    return float(_rows(x[None], y[None])[0])
+
+
+def _spearman(x: np.ndarray, y: np.ndarray) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a constant side, for which it gives NaN
+        return float(spearmanr(x, y).statistic)
+
+
+def _fisher_of_ranks(rho: float, n: int) -> tuple[float, float]:
+    """With the variance of Bonett & Wright (2000)."""
+    if math.isnan(rho):
+        return math.nan, math.nan
+    if n <= FEWEST or abs(rho) >= 1:
+        return (-1.0, 1.0) if n <= FEWEST else (rho, rho)
+    half = norm.ppf(0.975) * math.sqrt((1 + rho**2 / 2) / (n - 3))
+    return math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,0 +1,153 @@
+"""Living through a simulated recording once more: the same seeds, the same actions, and every state compared."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import mujoco
+import numpy as np
+
+from envs import BatchEnv, Task, make_task
+from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.origin import Origin, model_hash
+from sim2real.simulated_log import ACTION, STATE
+
+TOLERANCE = 1e-6  # of positions [rad, m] between versions of MuJoCo
+
+
+@dataclass(frozen=True)
+class ExactReplay:
+    """An episode that was recorded in simulation, and what came out this time.
+
+    Attributes:
+        episode: index on the disk.
+        task: its name.
+        fps: states per second.
+        changed: what is not as it was when the episode was recorded, in words; empty: nothing.
+        recorded, replayed: (n, S) integration states, before each action.
+        positions: columns of a state that are positions (`qpos`).
+        names: of these columns.
+        success: what the recording says of the episode.
+    """
+
+    episode: int
+    task: str
+    fps: float
+    changed: str
+    recorded: np.ndarray
+    replayed: np.ndarray
+    positions: slice
+    names: tuple[str, ...]
+    success: bool
+
+    @property
+    def same(self) -> np.ndarray:
+        """(n,) bool: all bits of a state are alike."""
+        return (self.recorded.view(np.int64) == self.replayed.view(np.int64)).all(1)
+
+    @property
+    def difference(self) -> np.ndarray:
+        """(n,) largest difference of a position [rad or m]."""
+        return np.abs(self.replayed - self.recorded)[:, self.positions].max(1, initial=0.0)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all states are alike: bit for bit, or within TOLERANCE where something changed in between."""
+        return bool(self.same.all()) or bool(self.changed and self.difference.max() <= TOLERANCE)
+
+    @property
+    def verdict(self) -> str:
+        """One line."""
+        n = len(self.recorded)
+        if self.same.all():
+            return f"every one of {n} states identical, bit for bit"
+        first, largest = int(np.flatnonzero(~self.same)[0]), self.difference.max()
+        line = f"{int((~self.same).sum())} of {n} states differ, from frame {first} on, by at most {largest:.3g}"
+        if not self.changed:
+            return line
+        return f"{line} ({'within' if self.passed else 'beyond'} the tolerance of {TOLERANCE:g})"
+
+
+def replay_exactly(
+    dataset: EpisodeDataset,
+    k: int,
+    watch: Callable[[BatchEnv], None] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> ExactReplay:
+    """Live through the k-th episode shown once more.
+
+    Args:
+        watch: called with the one world before every action; with it, frames are rendered.
+
+    Raises:
+        DatasetError: the dataset was not recorded in simulation, is damaged, or does not fit the task as it is now.
+        ValueError: no such task.
+    """
+    origin, episode = Origin.read(dataset.root), dataset.episode(k)
+    if origin is None or not {STATE, ACTION} <= set(episode.columns):
+        raise DatasetError(f"{dataset.root} was not recorded in simulation: it has no {STATE}")
+    if episode.index >= len(origin.seeds):
+        what = f"meta/simulation.json knows {len(origin.seeds)} episodes, not episode {episode.index}"
+        raise DatasetError(f"{dataset.root} is damaged: {what}")
+    task = make_task(origin.task, origin.split)
+    recorded, actions = episode[STATE], episode[ACTION].reshape(len(episode), -1)
+    if not np.isfinite(recorded).all() or not np.isfinite(actions).all():
+        bad = np.flatnonzero(~(np.isfinite(recorded).all(1) & np.isfinite(actions).all(1)))
+        raise DatasetError(f"{dataset.root}: frame {bad[0]} of episode {episode.index} has a value that is not finite")
+    keys = ("state", f"images.{next(iter(task.spec.cameras))}") if watch is not None else ("state",)
+    env = BatchEnv(task, 1, randomization=origin.randomization, observations=keys, threads=1)
+    try:
+        if recorded.shape[1] != env.batch.nstate or actions.shape[1] != len(task.spec.action_names):
+            what = f"{recorded.shape[1]} numbers a state, {origin.task} has {env.batch.nstate} now"
+            raise DatasetError(f"{dataset.root} does not fit this version: it has {what}")
+        replayed = np.stack(list(_states(env, origin.seeds[episode.index], actions, watch, progress)))
+    finally:
+        env.close()
+    return ExactReplay(
+        *(episode.index, origin.task, dataset.fps, _changed(origin, task), recorded, replayed),
+        *(_positions(task.model), _position_names(task.model), origin.success[episode.index]),
+    )
+
+
+def _states(
+    env: BatchEnv,
+    seed: int,
+    actions: np.ndarray,
+    watch: Callable[[BatchEnv], None] | None,
+    progress: Callable[[int, int], None],
+) -> Iterator[np.ndarray]:
+    """(S,) before every action."""
+    env.reset(seed=[seed])
+    for row, action in enumerate(actions):
+        yield env.batch.state[0].copy()
+        if watch is not None:
+            watch(env)
+        if row + 1 < len(actions):
+            env.step(action[None])
+        progress(row + 1, len(actions))
+
+
+def _changed(origin: Origin, task: Task) -> str:
+    """What differs between then and now; empty if nothing does."""
+    found = []
+    if origin.mujoco != version("mujoco"):
+        found.append(f"it was recorded with MuJoCo {origin.mujoco}, this is {version('mujoco')}")
+    if origin.model != model_hash(task.model):
+        found.append(f"the model of {origin.task} is another one now")
+    return "; ".join(found)
+
+
+def _positions(model: mujoco.MjModel) -> slice:
+    """Of `qpos` in an integration state, which begins with the time."""
+    return slice(1, 1 + model.nq)
+
+
+def _position_names(model: mujoco.MjModel) -> tuple[str, ...]:
+    names = [""] * model.nq
+    for j in range(model.njnt):
+        first = int(model.jnt_qposadr[j])
+        last = int(model.jnt_qposadr[j + 1]) if j + 1 < model.njnt else model.nq
+        for k in range(first, last):
+            body = model.body(int(model.jnt_bodyid[j])).name
+            names[k] = (model.joint(j).name or body) + (f"[{k - first}]" if last - first > 1 else "")
+    return tuple(names)

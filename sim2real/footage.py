@@ -1,0 +1,32 @@
+"""What a recording's cameras saw, and where it cannot be read any more, why: in one line."""
+
+import numpy as np
+
+from sim2real.datasets import DatasetError, Episode, EpisodeDataset
+
+
+class NoFootageError(DatasetError):
+    """A recording whose frames would be needed, and cannot be read."""
+
+
+def recorded_frames(dataset: EpisodeDataset, k: int) -> tuple[str, np.ndarray] | str:
+    """Name of the first camera whose frames (T, H, W, 3) of the k-th episode shown can be read, and these; or, in
+    words, why there are none."""
+    if not dataset.cameras:
+        return "the recording has no camera"
+    why = ""
+    for camera in dataset.cameras:
+        try:
+            return camera.rpartition(".")[2], dataset.episode(k).images(camera)
+        except (DatasetError, OSError, ValueError) as error:
+            why = why or why_missing(dataset, dataset.episode(k), camera, error)
+    return why
+
+
+def why_missing(dataset: EpisodeDataset, episode: Episode, camera: str, error: Exception) -> str:
+    """Why frames of a camera cannot be read, on one line."""
+    if isinstance(error, FileNotFoundError):
+        folders = dataset.root / "videos", dataset.root / "videos" / camera
+        absent = next((folder for folder in folders if not folder.exists()), error.filename or folders[1])
+        return f"the videos are missing: no {absent}"
+    return f"frames of {camera} in episode {episode.index} cannot be read: {' '.join(str(error).split())}"

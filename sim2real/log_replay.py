@@ -1,0 +1,143 @@
+"""An arm's recorded episode through the arm's model: open loop, and a second ahead from every logged state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.identification.simulation import Replayer
+from sim2real.robots import ROBOTS, RobotDescription
+from sim2real.robots.recording import Log, Recording, read_recording
+
+AHEAD = 1.0  # s, after which the state-forced replay is compared
+FAR = 0.1  # rad, that a joint is said to have left its log at
+
+NOMINAL = "the model's nominal servos"
+
+
+@dataclass(frozen=True)
+class LogReplay:
+    """One recorded episode beside its simulation.
+
+    Attributes:
+        episode: index on the disk.
+        robot: its name.
+        fps: Hz.
+        joints: J names.
+        servos: whose parameters were simulated, in words.
+        log, command: (T, J) rad.
+        simulated: (T, J) rad, open loop: started once from the log's first state, then the same commands.
+        ahead: (T, J) rad, state-forced: started a second earlier from the logged state; NaN in the first second.
+    """
+
+    episode: int
+    robot: str
+    fps: float
+    joints: tuple[str, ...]
+    servos: str
+    log: np.ndarray
+    command: np.ndarray
+    simulated: np.ndarray
+    ahead: np.ndarray
+
+    @property
+    def time(self) -> np.ndarray:
+        """(T,) s."""
+        return np.arange(len(self.log)) / self.fps
+
+    @property
+    def divergence(self) -> np.ndarray:
+        """(T, J) rad, open loop, simulated less logged."""
+        return self.simulated - self.log
+
+    @property
+    def metrics(self) -> dict[str, dict[str, float | None]]:
+        """Per joint: open-loop RMSE and largest divergence [rad], seconds until it is FAR (None: never), and the RMSE
+        and largest a second ahead (None in an episode that is no longer than that)."""
+        found = {}
+        ahead = self.ahead - self.log
+        known = ahead[np.isfinite(ahead).all(1)]
+        for j, joint in enumerate(self.joints):
+            away = np.abs(self.divergence[:, j])
+            late = np.flatnonzero(away > FAR)
+            found[joint] = {
+                "rmse": float(np.sqrt((away**2).mean())),
+                "largest": float(away.max()),
+                "seconds_to_0.1": float(late[0] / self.fps) if len(late) else None,
+                "second_ahead_rmse": float(np.sqrt((known[:, j] ** 2).mean())) if len(known) else None,
+                "second_ahead_largest": float(np.abs(known[:, j]).max()) if len(known) else None,
+            }
+        return found
+
+    @property
+    def overall(self) -> dict[str, float | None]:
+        """Over all joints alike: open-loop RMSE [rad], and a second ahead."""
+        ahead = (self.ahead - self.log)[np.isfinite(self.ahead).all(1)]
+        return {
+            "rmse": float(np.sqrt((self.divergence**2).mean())),
+            "second_ahead_rmse": float(np.sqrt((ahead**2).mean())) if len(ahead) else None,
+        }
+
+
+def robot_of(dataset: EpisodeDataset) -> RobotDescription:
+    """Of whom a dataset is, by its robot type or else by its joints.
+
+    Raises:
+        DatasetError: of no arm that is known here.
+    """
+    kind = str(dataset.info.get("robot_type") or "unknown")
+    for robot in ROBOTS.values():
+        if kind in (*robot.types, robot.own):
+            return robot
+    state = dataset.features.get("observation.state")
+    names = sorted(name.removesuffix(".pos") for name in (state.names if state else None) or ())
+    for robot in ROBOTS.values():
+        if kind == "unknown" and names == sorted(robot.joints):
+            return robot
+    known = ", ".join(sorted(ROBOTS))
+    raise DatasetError(
+        f"{dataset.root} is of a robot {kind!r} with state {', '.join(names[:8]) or 'without names'}: a log is replayed"
+        f" in simulation from joint positions, which only recordings of arms have ({known})"
+    )
+
+
+def find_log(recording: Recording, dataset: EpisodeDataset, index: int) -> Log:
+    """Of an episode by its index on the disk; raises DatasetError for one that is too short."""
+    for log in recording.logs:
+        if log.index == index:
+            return log
+    raise DatasetError(f"{dataset.root}: episode {index} is shorter than a second")
+
+
+def replay_log(
+    log: Log,
+    replayer: Replayer,
+    fps: float,
+    parameters: Mapping[str, np.ndarray] | None = None,
+    servos: str = NOMINAL,
+) -> LogReplay:
+    """Simulate a log.
+
+    Args:
+        replayer: of the robot's arm, at the log's rate.
+        parameters: (J,) per parameter of `identification.simulation.PARAMETERS`; None: nominal.
+        servos: whose they are, in words.
+    """
+    chosen = replayer.nominal() if parameters is None else parameters
+    sets = {name: np.atleast_2d(values) for name, values in chosen.items()}
+    length, second = len(log), round(AHEAD * fps)
+    spans = [(log, start, start + second + 1) for start in range(length - second)]
+    open_loop, *windows = (angles[0] for angles in replayer.windows(sets, [(log, 0, length), *spans]))
+    ahead = np.full(log.state.shape, np.nan)
+    for start, angles in enumerate(windows):
+        ahead[start + second] = angles[-1]
+    arm = replayer.arm
+    return LogReplay(log.index, arm.name, fps, arm.joints, servos, log.state, log.command, open_loop, ahead)
+
+
+def read_logs(dataset: EpisodeDataset, indices: list[int]) -> tuple[RobotDescription, Recording, list[Log]]:
+    """The logs of some episodes, by index on the disk; raises as `robot_of`, `read_recording` and `find_log`."""
+    robot = robot_of(dataset)
+    recording = read_recording(dataset, robot)
+    return robot, recording, [find_log(recording, dataset, index) for index in indices]

@@ -1,0 +1,86 @@
+"""Where a dataset comes from that was recorded in simulation: `meta/simulation.json`."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from envs import Randomization
+from sim2real.datasets import DatasetError
+from sim2real.datasets.files import read_json
+
+FORMAT = 1
+INFO = "meta/simulation.json"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a simulated recording comes from, as `meta/simulation.json` says.
+
+    Attributes:
+        task, split, randomization, by: as in `SimulatedRecording`.
+        mujoco: version.
+        model: SHA-256 of the compiled model.
+        seeds: per episode.
+        success: per episode.
+        drawn: per episode, what the randomization drew.
+    """
+
+    task: str
+    split: str
+    randomization: Randomization
+    by: str
+    mujoco: str
+    model: str
+    seeds: tuple[int, ...] = ()
+    success: tuple[bool, ...] = ()
+    drawn: tuple[dict[str, float], ...] = field(default=(), repr=False)
+
+    @classmethod
+    def read(cls, root: Path) -> "Origin | None":
+        """Of a dataset; None if it was not recorded in simulation. Raises DatasetError if the file is damaged."""
+        if not (root / INFO).is_file():
+            return None
+        content = read_json(root / INFO)
+        if content.get("format_version") != FORMAT:
+            raise DatasetError(
+                f"{root / INFO} is of version {content.get('format_version')}, this program reads {FORMAT}"
+            )
+        try:
+            varied = content["randomization"]
+            episodes = content["episodes"]
+            return cls(
+                *(content[name] for name in ("task", "split")),
+                Randomization.from_dict({"vary": varied["vary"]}, varied["name"]),
+                *(content[name] for name in ("by", "mujoco", "model_sha256")),
+                tuple(int(one["seed"]) for one in episodes),
+                tuple(bool(one["success"]) for one in episodes),
+                tuple(one["drawn"] for one in episodes),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise DatasetError(f"{root / INFO} is damaged: {error!r}") from None
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        rows = zip(self.seeds, self.success, self.drawn, strict=True)
+        return {
+            "format_version": FORMAT,
+            "task": self.task,
+            "split": self.split,
+            "randomization": self.randomization.to_dict(),
+            "by": self.by,
+            "mujoco": self.mujoco,
+            "model_sha256": self.model,
+            "state": "mjSTATE_INTEGRATION, before the frame's action",
+            "episodes": [{"seed": seed, "success": success, "drawn": drawn} for seed, success, drawn in rows],
+        }
+
+
+def model_hash(model: mujoco.MjModel) -> str:
+    """SHA-256 of a compiled model."""
+    content = np.zeros(mujoco.mj_sizeModel(model), np.uint8)
+    mujoco.mj_saveModel(model, None, content)
+    return hashlib.sha256(content.tobytes()).hexdigest()

@@ -1,0 +1,86 @@
+"""What came of an adaptation: its arms side by side, and which of them is to be used."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from policies.policy import Policy
+from sim2real.agreement import Agreement, Estimate
+from sim2real.offline import plain
+from sim2real.transfer.gate import Verdict
+
+SPLIT = "test"
+UNVALIDATED = "one episode and no --test: nothing could be held out, so no adaptation is promoted"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Arms at one number of frames.
+
+    Attributes:
+        frames, episodes: learned from, on average over the seeds.
+        estimates: arm -> metric -> figure with interval.
+        predictions: arm -> (S, n, J) of the judged actions on the test frames.
+        updates: arm -> update kept, per seed.
+    """
+
+    frames: int
+    episodes: float
+    estimates: dict[str, dict[str, Estimate]]
+    predictions: dict[str, np.ndarray]
+    updates: dict[str, list[int]]
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What came of it.
+
+    Attributes:
+        policy: the one to use, which is the plan's only if the gate promoted it; of several seeds, the first one's.
+        plan: name of the plan.
+        verdict: of the gate; None where nothing could be held out.
+        comparisons: by number of frames, the last is the main one.
+        agreement: of the test frames.
+        smoothing: s to either side over which recorded actions were averaged.
+        judged: names of the actions by which the arms are compared.
+        each: action -> arm -> metric, where several are judged together.
+        rest: MAE of doing nothing always, which is what any MAE is to be read beside; None where nothing is judged.
+    """
+
+    policy: Policy
+    plan: str
+    verdict: Verdict | None
+    comparisons: list[Comparison]
+    agreement: Agreement | None
+    smoothing: float
+    judged: tuple[str, ...]
+    each: dict[str, dict[str, dict[str, Estimate]]]
+    rest: float | None
+
+    def metrics(self) -> dict[str, Any]:
+        """For `metrics.json`."""
+        main = self.comparisons[-1]
+        return {
+            "plan": self.plan,
+            "promoted": bool(self.verdict and self.verdict.promoted),
+            "output": self.verdict.arm if self.verdict else "gain",
+            "reason": self.verdict.reason if self.verdict else UNVALIDATED,
+            "frames": main.frames,
+            "episodes": main.episodes,
+            "test_frames": len(self.agreement) if self.agreement else 0,
+            "test_episodes": len(self.agreement.episodes) if self.agreement else 0,
+            "judged_on": self.agreement.episodes.tolist() if self.agreement else [],
+            "judged": list(self.judged),
+            "smoothing": self.smoothing,
+            "mae_of_doing_nothing": self.rest,
+            "arms": _arms(main.estimates),
+            "actions": {name: _arms(estimates) for name, estimates in self.each.items()},
+            "updates": main.updates,
+            "against": {arm: d.to_dict() for arm, d in self.verdict.against.items()} if self.verdict else {},
+            "curve": {str(c.frames): _arms(c.estimates) for c in self.comparisons} if len(self.comparisons) > 1 else {},
+        }
+
+
+def _arms(estimates: dict[str, dict[str, Estimate]]) -> dict[str, Any]:
+    return {arm: {SPLIT: plain(each)} for arm, each in estimates.items()}

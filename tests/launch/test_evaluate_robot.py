@@ -1,0 +1,181 @@
+"""`sim2real evaluate --on robot`, `--real-time` and `--on both`: loops, people who judge, Ctrl-C, correlations."""
+
+import builtins
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from envs import make_task
+from launch.correlate import short_names
+from policies import Policy, save_policy
+from sim2real.pretraining import PretrainConfig, policy_config
+from sim2real.robots.loopback import Loopback
+
+torch.set_num_threads(1)
+LOOPBACK = ("--on", "robot", "--robot", "loopback", "--move")
+
+
+@pytest.fixture(autouse=True)
+def policies(workplace: Path, short_lane: str) -> list[str]:
+    """Three checkpoints of policies that never learned anything."""
+    names = ["first", "second", "third"]
+    for seed, name in enumerate(names):
+        torch.manual_seed(seed)
+        policy = Policy(policy_config(make_task(short_lane).spec, PretrainConfig(short_lane, width=4)))
+        save_policy(workplace / name, policy, {}, "# A policy")
+    return names
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """What a person types, and the questions that were asked; an exception is raised instead of an answer."""
+
+    def given(*answers: str | type[BaseException]) -> list[str]:
+        asked: list[str] = []
+        left = iter(answers)
+
+        def ask(question: str = "") -> str:
+            asked.append(question)
+            answer = next(left, EOFError)
+            if not isinstance(answer, str):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(builtins, "input", ask)
+        return asked
+
+    return given
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[Loopback]:
+    """A loopback that does not sleep, and all that were opened."""
+    opened: list[Loopback] = []
+    start = Loopback.__init__
+
+    def quickly(self: Loopback, *words: Any, **more: Any) -> None:
+        now = [0.0]
+        wait = lambda seconds: now.__setitem__(0, now[0] + seconds)  # noqa: E731
+        start(self, *words, **{**more, "clock": lambda: now[0], "sleep": wait})
+        opened.append(self)
+
+    monkeypatch.setattr(Loopback, "__init__", quickly)
+    return opened
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--on", "robot"), "no robot is configured: name one with --robot"),
+        (("--on", "robot", "--robot", "loopback"), "--on robot makes loopback move: add --move"),
+        (("--on", "robot", "--robot", "so101", "--move"), "so101 needs --port"),
+        (("--on", "robot", "--robot", "roomba", "--move"), "no driver for robot 'roomba'; there are: loopback, so101"),
+        (("--on", "rehearsal", "--move"), "--robot, --port, --camera, --calibration and --move are for --on robot"),
+        (("--real-time",), "--real-time is for --on rehearsal"),
+        (("second", "--on", "both"), "--on both needs three checkpoints at least"),
+        (("second", "third"), "two checkpoints can be compared; with --on both three or more are correlated"),
+        (("--on", "robot", "--dataset", "set"), "--dataset moves nothing: leave out --on robot"),
+        ((*LOOPBACK, "--randomization", "wide"), "the robot has a look of its own"),
+    ],
+)
+def test_what_cannot_be(complains: Callable[[tuple, str], None], words: tuple, message: str):
+    complains(("evaluate", "first", *words), message)
+
+
+def test_a_person_judges_two_policies_at_the_same_set_ups(
+    command: Callable[..., Any], workplace: Path, answers: Callable, quick: list[Loopback]
+):
+    asked = answers("", "s", "", "f", "", "s", "", "s")
+    done = command("evaluate", "first", "second", *LOOPBACK, "--episodes", 2, "--seed", 4, "--out", "run")
+    assert done.code == 0 and done.err == "", done
+    assert [question.split(":")[0] for question in asked[::2]] == [
+        "episode 4, first", "episode 4, second", "episode 5, first", "episode 5, second",
+    ]  # fmt: skip
+    found = metrics(workplace / "run")
+    assert found["success"]["value"] == 1 and found["against"]["success"]["value"] == 0.5 and found["finished"]
+    assert [row["label"] for row in found["against"]["episodes"]] == ["failure", "success"]
+    row = found["episodes"][0]
+    assert row["steps"] == 40 and row["loop_rate_hz"] == pytest.approx(20) and row["dropped_frames"] == 0
+    assert row["latency_ms"]["median"] > 0 and row["return"] is None and row["seed"] == 4
+    assert found["difference"]["count"] == 2 and found["settling"]["more"] > 0
+    assert "to settle it: if the 50.0 points seen were the true difference, about " in done.out
+    assert "loop of first: 20.0 Hz, latency " in done.out and "0 of 80 frames dropped or late" in done.out
+    assert len(quick) == 1 and quick[0].closed and quick[0].stopped
+
+
+@pytest.mark.parametrize("where", ["prepare", "move"])
+def test_ctrl_c_loses_nothing(
+    command: Callable[..., Any],
+    workplace: Path,
+    answers: Callable,
+    quick: list[Loopback],
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+):
+    answers("", "s", *([KeyboardInterrupt] if where == "prepare" else [""]))
+    if where == "move":
+        observe, calls = Loopback.observe, []
+
+        def interrupted(self: Loopback) -> dict[str, Any]:
+            calls.append(1)
+            if len(calls) == 41 + 7:
+                raise KeyboardInterrupt
+            return observe(self)
+
+        monkeypatch.setattr(Loopback, "observe", interrupted)
+    done = command("evaluate", "first", *LOOPBACK, "--episodes", 9, "--out", "run")
+    assert done.code == 130 and "interrupted" in done.out
+    found = metrics(workplace / "run")
+    expected = [("success", 40), ("aborted", 6)][: 2 if where == "move" else 1]
+    assert [(row["label"], row["steps"]) for row in found["episodes"]] == expected
+    assert not found["finished"] and found["success"]["count"] == 1
+    assert ("1 of 2 episodes aborted" in done.out) == (where == "move")
+    assert quick[0].closed and quick[0].stopped
+
+
+def test_where_nobody_answers_nothing_is_claimed(
+    command: Callable[..., Any], workplace: Path, answers: Callable, quick: list[Loopback]
+):
+    answers()
+    done = command("evaluate", "first", *LOOPBACK, "--episodes", 2, "--out", "run")
+    assert done.code == 130 and metrics(workplace / "run") == {
+        "format_version": 1, "finished": False, "on": "robot", "episodes": [],
+    }  # fmt: skip
+    assert quick[0].closed
+
+
+def test_the_rehearsal_robot_keeps_time_when_it_is_asked_to(command: Callable[..., Any], workplace: Path):
+    done = command("evaluate", "first", "--on", "rehearsal", "--real-time", "--episodes", "1", "--out", "run")
+    assert done.code == 0 and done.err == "" and "LaneFollow: first on the rehearsal robot\n" in done.out
+    row = metrics(workplace / "run")["episodes"][0]
+    # 40 steps in 2 s, unless this machine is too busy to render at 20 Hz.
+    assert row["label"] in ("success", "failure") and 25 <= row["steps"] <= 40 and 12 < row["loop_rate_hz"] < 20.5
+    assert "real" not in done.out.replace("sim2real", "").replace("--real-time", "")
+
+
+def test_simulation_and_rehearsal_are_correlated_over_checkpoints(command: Callable[..., Any], workplace: Path):
+    done = command("evaluate", "first", "second", "third", "--on", "both", "--episodes", 3, "--out", "run")
+    assert done.code == 0 and done.err == "", done
+    assert "mean maximum rank violation: " in done.out and "Pearson" in done.out and "Spearman" in done.out
+    found = metrics(workplace / "run")
+    assert [entry["checkpoint"] for entry in found["checkpoints"]] == ["first", "second", "third"]
+    for entry in found["checkpoints"]:
+        for side in ("sim", "rehearsal"):
+            assert [row["seed"] for row in entry[side]["episodes"]] == [10_000_000, 10_000_001, 10_000_002]
+    assert found["correlation"]["checkpoints"] == 3 and found["finished"]
+    page = (workplace / "run" / "report.html").read_text()
+    assert "simulated stand-in" in page and "rank violation" in page and "third" in page
+    assert (workplace / "run" / "correlation.png").stat().st_size > 5000
+
+
+def test_checkpoints_have_short_names_that_differ(tmp_path: Path):
+    assert short_names([tmp_path / "a" / "x", tmp_path / "b" / "y"]) == ["x", "y"]
+    assert short_names([tmp_path / "a" / "x", tmp_path / "b" / "x", tmp_path / "c"])[:2] == ["a/x", "b/x"]

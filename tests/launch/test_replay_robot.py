@@ -1,0 +1,93 @@
+"""`sim2real replay --on robot` and `--on rehearsal`: nothing moves unasked, keys pause and stop, errors are tracked."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import arm_logs
+import pytest
+
+from launch import replay_robot
+from launch.keys import keys
+from launch.replay_robot import switch
+from sim2real.robots.playback import GO, PAUSE, STOP
+
+
+@pytest.fixture(autouse=True)
+def arm(workplace: Path) -> Path:
+    return arm_logs.write(workplace / "arm", arm_logs.logs(arm_logs.parameters(), 2, 1.2))
+
+
+@pytest.mark.parametrize("on", ["robot", "rehearsal"])
+def test_without_move_it_only_says_what_it_would_do(command: Callable[..., Any], workplace: Path, on: str):
+    before = {path.name for path in workplace.iterdir()}
+    done = command("replay", "arm", "--episode", "1", "--on", on)
+    assert done.code == 0 and "nothing was moved: add --move to let it" in done.out
+    assert "episode 1 of a so101: 36 commands, 1.2 s at 30 Hz, after easing in at 0.5 rad/s at most" in done.out
+    assert "largest recorded speed: " in done.out and "shoulder_lift" in done.out
+    assert {path.name for path in workplace.iterdir()} == before
+
+
+@pytest.mark.parametrize("where", [("rehearsal",), ("robot", "--robot", "loopback")])
+def test_a_playback_is_tracked(command: Callable[..., Any], workplace: Path, where: tuple):
+    done = command("replay", "arm", "--on", *where, "--move", "--out", "run")
+    assert done.code == 0 and "tracking error: measured less commanded" in done.out, done
+    assert {path.name for path in (workplace / "run").iterdir()} == {
+        *("config.json", "metrics.json", "report.html", "episode-000.png"),
+    }
+    metrics = json.loads((workplace / "run/metrics.json").read_text())
+    assert metrics["finished"] and metrics["commands"] == metrics["of"] == 36 and metrics["reason"] == ""
+    assert all(0 < joint["rmse"] < 0.5 for joint in metrics["tracking"].values())
+    name = "the rehearsal robot" if where[0] == "rehearsal" else "loopback"
+    assert f"arm on {name}" in (workplace / "run/report.html").read_text()
+
+
+def test_a_lower_speed_limits_commands(command: Callable[..., Any], workplace: Path):
+    done = command("replay", "arm", "--on", "rehearsal", "--speed", "0.2")
+    assert "easing in at 0.2 rad/s at most" in done.out and " 0 of 36 commands are changed" not in done.out
+
+
+def test_q_stops_it(command: Callable[..., Any], workplace: Path, monkeypatch: pytest.MonkeyPatch):
+    presses = iter(["", "", " ", "", " "] + [""] * 50 + ["q"])
+    monkeypatch.setattr(replay_robot, "switch", lambda pressed: switch(lambda: next(presses)))
+    done = command("replay", "arm", "--on", "rehearsal", "--move", "--out", "run")
+    assert done.code == 1 and ": stopped by hand" in done.out
+    metrics = json.loads((workplace / "run/metrics.json").read_text())
+    assert not metrics["finished"] and metrics["reason"] == "stopped by hand" and metrics["paused_periods"] == 2
+
+
+def test_ctrl_c_stops_it_safely(command: Callable[..., Any], workplace: Path, monkeypatch: pytest.MonkeyPatch):
+    calls = iter(range(1000))
+
+    def wish() -> str:
+        if next(calls) == 20:
+            raise KeyboardInterrupt
+        return GO
+
+    monkeypatch.setattr(replay_robot, "switch", lambda pressed: wish)
+    done = command("replay", "arm", "--on", "rehearsal", "--move", "--out", "run")
+    assert done.code == 130
+    assert json.loads((workplace / "run/metrics.json").read_text())["reason"] == "interrupted"
+
+
+def test_keys_pause_go_on_and_stop():
+    pressed = iter(["", " ", "", "  ", " ", "x", "q", " "])
+    wish = switch(lambda: next(pressed))
+    assert [wish() for _ in range(8)] == [GO, PAUSE, PAUSE, PAUSE, GO, GO, STOP, STOP]
+
+
+def test_without_a_terminal_there_are_no_keys(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
+    with keys() as pressed:
+        assert pressed() == ""
+
+
+def test_what_cannot_be_played(complains: Callable[[tuple, str], None]):
+    complains(("replay", "arm", "--on", "robot", "--episode", "0,1"), "a robot plays one episode at a time")
+    complains(("replay", "arm", "--on", "robot", "--move"), "so101 needs --port")
+    complains(("replay", "arm", "--on", "robot", "--robot", "koch", "--move"), "no driver for robot 'koch'")
+    complains(("replay", "arm", "--on", "robot", "--speed", "0"), "speed must be positive, not 0")
+    complains(("replay", "arm", "--on", "rehearsal", "--port", "x"), "--port is for --on robot, not for --on rehearsal")
+    complains(("replay", "arm", "--on", "robot", "--real-time"), "--real-time is for --on rehearsal")

@@ -1,0 +1,272 @@
+"""The SO-101's driver against a fake bus and a fake of Feetech's library; no port is opened."""
+
+import json
+import sys
+import threading
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim2real.robots import find_robot
+from sim2real.robots.calibration import Calibration
+from sim2real.robots.feetech import FeetechArm, FeetechBus
+from sim2real.robots.robot import Ticker
+from sim2real.robots.webcam import Webcam
+
+ARM = find_robot("so101")
+LIMITS = np.array(ARM.limits)
+
+
+class FakeBus:
+    """Servos that are where they were told to be."""
+
+    def __init__(self) -> None:
+        self.ticks, self.calls = np.full(6, 2048), []
+
+    def read(self) -> np.ndarray:
+        return self.ticks.copy()
+
+    def write(self, ticks: np.ndarray) -> None:
+        self.calls.append(("write", ticks.tolist()))
+        self.ticks = np.array(ticks)
+
+    def torque(self, on: bool) -> None:
+        self.calls.append(("torque", on))
+
+    def close(self) -> None:
+        self.calls.append(("close", None))
+
+
+class FakeCapture:
+    """A camera of n frames; its channels are blue, green, red."""
+
+    def __init__(self, frames: int = 10**6) -> None:
+        self.left, self.released = frames, False
+        self.next = threading.Event()
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self.left -= 1
+        self.next.wait(0.001)
+        return (True, np.full((4, 6, 3), (1, 2, 3), np.uint8)) if self.left >= 0 else (False, None)
+
+    def release(self) -> None:
+        self.released = True
+
+
+def calibration_file(folder: Path, **changes: Any) -> Path:
+    entries = {
+        joint: {"id": k + 1, "drive_mode": 0, "homing_offset": 7, "range_min": 1000 + k, "range_max": 3000 - k}
+        for k, joint in enumerate(ARM.joints)
+    }
+    entries["gripper"] |= {"range_min": 2000, "range_max": 3000, **changes}
+    path = folder / "arm.json"
+    path.write_text(json.dumps(entries))
+    return path
+
+
+def load(path: Path) -> Calibration:
+    return Calibration.load(path, ARM.joints, ARM.gripper, LIMITS)
+
+
+@pytest.fixture
+def arm(tmp_path: Path) -> tuple[FeetechArm, FakeBus, FakeCapture]:
+    bus, capture = FakeBus(), FakeCapture()
+    ticker = Ticker(1 / 30, clock=lambda: 0.0, sleep=lambda seconds: None)
+    webcam = Webcam("0", lambda source: capture)
+    return FeetechArm(bus, ARM.joints, load(calibration_file(tmp_path)), "front", webcam, ticker), bus, capture
+
+
+def test_ticks_are_radians_about_the_middle_of_a_joints_range(tmp_path: Path):
+    calibration = load(calibration_file(tmp_path))
+    assert calibration.ids == (1, 2, 3, 4, 5, 6)
+    middle = np.array([2000, 2000, 2000, 2000, 2000, 2500])
+    np.testing.assert_allclose(calibration.to_radians(middle)[:5], 0, atol=1e-12)
+    np.testing.assert_allclose(calibration.to_radians(middle + 1024)[:5], np.pi / 2)
+    # As the recordings have it: the gripper's range is 0…100, closed to open, of the model's own range.
+    ends = [calibration.to_radians(np.array([2000] * 5 + [ticks]))[5] for ticks in (2000, 3000)]
+    np.testing.assert_allclose(ends, LIMITS[5])
+    ticks = np.array([1200, 1500, 2400, 2900, 1100, 2222])
+    np.testing.assert_array_equal(calibration.to_ticks(calibration.to_radians(ticks)), ticks)
+
+
+def test_no_goal_is_outside_the_calibrated_range(tmp_path: Path):
+    calibration = load(calibration_file(tmp_path))
+    assert calibration.to_ticks(np.full(6, -9.0)).tolist() == [1000, 1001, 1002, 1003, 1004, 2000]
+    assert calibration.to_ticks(np.full(6, 9.0)).tolist() == [3000, 2999, 2998, 2997, 2996, 3000]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("not json", "is no LeRobot calibration"),
+        ('{"gripper": {"id": 6}}', "is no LeRobot calibration"),
+        ("[]", "is no LeRobot calibration"),
+        (None, "is no LeRobot calibration"),
+    ],
+)
+def test_a_file_that_is_no_calibration(tmp_path: Path, content: str | None, message: str):
+    path = tmp_path / "arm.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ValueError, match=message):
+        load(path)
+
+
+@pytest.mark.parametrize("changes", [{"range_min": 3000, "range_max": 2000}, {"range_max": 5000}, {"drive_mode": 1}])
+def test_a_calibration_that_cannot_be(tmp_path: Path, changes: dict[str, int]):
+    with pytest.raises(ValueError, match="every range must lie within 0…4095 ticks"):
+        load(calibration_file(tmp_path, **changes))
+
+
+def test_an_arm_is_read_and_told_in_radians(arm: tuple[FeetechArm, FakeBus, FakeCapture]):
+    robot, _, _ = arm
+    observation = robot.observe()
+    np.testing.assert_allclose(observation["state"][:5], 48 * 2 * np.pi / 4096)
+    assert observation["images.front"].shape == (4, 6, 3) and observation["images.front"][0, 0].tolist() == [3, 2, 1]
+    assert {"time", "taken"} < set(observation)
+    sent = robot.command(np.array([0.1, -0.2, 0.3, 0.0, 0.0, 0.5]))
+    np.testing.assert_allclose(sent, [0.1, -0.2, 0.3, 0.0, 0.0, 0.5], atol=2 * np.pi / 4096)
+    np.testing.assert_allclose(robot.observe()["state"], sent)
+
+
+def test_servos_hold_only_once_they_know_where(arm: tuple[FeetechArm, FakeBus, FakeCapture]):
+    robot, bus, capture = arm
+    robot.observe()
+    robot.stop()
+    assert bus.calls == []  # nothing was commanded: the arm stays limp
+    robot.command(np.zeros(6))
+    robot.command(np.zeros(6))
+    assert [name for name, _ in bus.calls] == ["write", "torque", "write"]
+    bus.ticks = np.array([1500, 1500, 1500, 1500, 1500, 2500])
+    robot.stop()
+    assert bus.calls[-1] == ("write", [1500, 1500, 1500, 1500, 1500, 2500])
+    robot.close()
+    robot.close()
+    assert bus.calls[-2:] == [("torque", False), ("close", None)] and capture.released
+
+
+def test_everything_is_closed_even_if_a_servo_does_not_answer(arm: tuple[FeetechArm, FakeBus, FakeCapture]):
+    robot, bus, capture = arm
+    bus.torque = lambda on: (_ for _ in ()).throw(OSError("servo 2 is silent"))  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="servo 2 is silent"):
+        robot.close()
+    assert bus.calls == [("close", None)] and capture.released
+
+
+def test_a_camera_that_gives_nothing():
+    capture = FakeCapture(0)
+    with pytest.raises(OSError, match="camera 3 gives no frame"):
+        Webcam("3", lambda source: capture)
+    assert capture.released
+
+
+def test_a_camera_that_was_unplugged_gives_its_last_frame_with_its_time():
+    camera = Webcam("0", lambda source: FakeCapture(5))
+    camera._thread.join(5)
+    (one, then), (other, later) = camera.latest(), camera.latest()
+    assert one is other and then == later
+    camera.close()
+
+
+class FakeLibrary(types.ModuleType):
+    """As much of scservo_sdk as the bus uses; servo `silent` never answers."""
+
+    COMM_SUCCESS = 0
+
+    def __init__(self, silent: int | None = None, opens: bool = True) -> None:
+        super().__init__("scservo_sdk")
+        self.log: list[Any] = []
+        self.memory = {number: {56: 2000 + number} for number in range(1, 7)}
+        library, self.silent = self, silent
+
+        class Port:
+            def __init__(self, name: str) -> None:
+                library.log.append(("port", name))
+
+            def openPort(self) -> bool:
+                return opens
+
+            def setBaudRate(self, baud: int) -> bool:
+                return baud == 1_000_000
+
+            def closePort(self) -> None:
+                library.log.append(("closed",))
+
+        class Packets:
+            def __init__(self, protocol: int) -> None:
+                assert protocol == 0
+
+            def write1ByteTxRx(self, port: Port, number: int, address: int, value: int) -> tuple[int, int]:
+                library.log.append((number, address, value))
+                return (-6 if number == library.silent else 0), 0
+
+        class Read:
+            def __init__(self, port: Port, packets: Packets, address: int, length: int) -> None:
+                assert (address, length) == (56, 2)
+                self.numbers: list[int] = []
+
+            def addParam(self, number: int) -> bool:
+                self.numbers.append(number)
+                return True
+
+            def txRxPacket(self) -> int:
+                return -6 if library.silent in self.numbers else 0
+
+            def getData(self, number: int, address: int, length: int) -> int:
+                return library.memory[number][address]
+
+        class Write:
+            def __init__(self, port: Port, packets: Packets, address: int, length: int) -> None:
+                assert (address, length) == (42, 2)
+
+            def clearParam(self) -> None:
+                self.data: dict[int, list[int]] = {}
+
+            def addParam(self, number: int, data: list[int]) -> bool:
+                self.data[number] = data
+                return True
+
+            def txPacket(self) -> int:
+                library.log.append(("goals", self.data))
+                return 0
+
+        self.PortHandler, self.PacketHandler, self.GroupSyncRead, self.GroupSyncWrite = Port, Packets, Read, Write
+
+
+def test_the_bus_speaks_feetechs_protocol(monkeypatch: pytest.MonkeyPatch):
+    library = FakeLibrary()
+    monkeypatch.setitem(sys.modules, "scservo_sdk", library)
+    bus = FeetechBus("/dev/ttyACM0", range(1, 7))
+    assert bus.read().tolist() == [2001, 2002, 2003, 2004, 2005, 2006]
+    bus.write(np.array([0, 255, 256, 2048, 4095, 1]))
+    assert library.log[-1] == ("goals", {1: [0, 0], 2: [255, 0], 3: [0, 1], 4: [0, 8], 5: [255, 15], 6: [1, 0]})
+    bus.torque(True)
+    assert library.log[-6:] == [(number, 40, 1) for number in range(1, 7)]
+    bus.close()
+    assert library.log[-1] == ("closed",)
+
+
+def test_a_servo_that_does_not_answer(monkeypatch: pytest.MonkeyPatch):
+    library = FakeLibrary(silent=4)
+    monkeypatch.setitem(sys.modules, "scservo_sdk", library)
+    with pytest.raises(OSError, match="not all servos 1, 2, 3, 4, 5, 6 on /dev/ttyACM0 answer"):
+        FeetechBus("/dev/ttyACM0", range(1, 7))
+    assert library.log[-1] == ("closed",)
+    library.silent = None
+    bus = FeetechBus("/dev/ttyACM0", range(1, 7))
+    library.silent = 2
+    with pytest.raises(OSError, match="servos 2 on /dev/ttyACM0 did not confirm torque off"):
+        bus.torque(False)
+    assert [entry for entry in library.log if entry[1:] == (40, 0)] == [(number, 40, 0) for number in range(1, 7)]
+
+
+def test_a_port_or_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "scservo_sdk", FakeLibrary(opens=False))
+    with pytest.raises(OSError, match="nowhere cannot be opened"):
+        FeetechBus("nowhere", [1])
+    monkeypatch.setitem(sys.modules, "scservo_sdk", None)
+    with pytest.raises(ValueError, match=r"not installed: pip install 'sim2real\[so101\]'"):
+        FeetechBus("nowhere", [1])

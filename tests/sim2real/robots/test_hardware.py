@@ -1,0 +1,103 @@
+"""Hardware by name: nothing moves unasked, and a person sets up and judges episodes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sim2real.robots.boundary import DirectBoundary
+from sim2real.robots.hardware import Hardware, OperatedVenue, open_robot
+from sim2real.robots.loopback import Loopback
+from sim2real.robots.robot import Ticker
+
+BOUNDARY = DirectBoundary("arm", ("a.pos", "b.pos"), ("a.pos", "b.pos"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (Hardware(), r"no robot is configured: name one with --robot \(loopback, so101\) .* --on rehearsal"),
+        (Hardware("roomba", move=True), "no driver for robot 'roomba'; there are: loopback, so101"),
+        (Hardware("loopback"), "--on robot makes loopback move: add --move when nobody is in its reach"),
+        (Hardware("so101", move=True), "so101 needs --port"),
+        (Hardware("so101", "/dev/none", move=True), "so101 needs --calibration"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(settings: Hardware, message: str):
+    with pytest.raises(ValueError, match=message) as caught:
+        open_robot(settings, BOUNDARY, 0.05, "front")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_policy_for_another_robot_does_not_reach_the_port():
+    settings = Hardware("so101", "/dev/none", calibration=Path("none.json"), move=True)
+    with pytest.raises(ValueError, match=r"so101 has the joints shoulder_pan, .*; this policy moves a, b"):
+        open_robot(settings, BOUNDARY, 0.05, "front")
+
+
+def test_a_loopback_goes_where_it_is_told():
+    robot = open_robot(Hardware("loopback", move=True), BOUNDARY, 0.001, "front")
+    assert robot.action_names == ("a", "b")
+    assert robot.observe()["images.front"].shape == (120, 160, 3)
+    for _ in range(40):
+        robot.observe()
+        robot.command(np.array([0.4, -0.2]))
+    np.testing.assert_allclose(robot.observe()["state"], [0.4, -0.2], atol=1e-4)
+    robot.stop()
+    robot.close()
+
+
+def venue(*answers: str) -> tuple[OperatedVenue, list[str]]:
+    asked, given = [], iter(answers)
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        try:
+            return next(given)
+        except StopIteration:
+            raise EOFError from None
+
+    robot = Loopback(("a",), 0.001, ())
+    return OperatedVenue(robot, BOUNDARY, 10, ("first", "second"), ask), asked
+
+
+def test_a_person_sets_up_and_judges():
+    place, asked = venue("", "maybe", "F", "", "success")
+    place.prepare(7, 0)
+    assert place.judge(False) is None and len(asked) == 1
+    assert place.judge(True) == "failure" and len(asked) == 3
+    place.prepare(7, 1)
+    assert asked[0] == "episode 7, first: set up the scene, then press Enter "
+    assert asked[3] == "episode 7, second: set up the scene, exactly as before, then press Enter "
+    assert place.judge(True) == "success" and np.isnan(place.account()[0])
+
+
+def test_where_nobody_answers_an_episode_is_aborted():
+    place, _ = venue()
+    assert place.judge(True) == "aborted"
+    with pytest.raises(EOFError):
+        place.prepare(0, 0)
+
+
+def test_a_ticker_keeps_its_period_and_counts_what_was_missed():
+    now = [0.0]
+    ticker = Ticker(0.1, clock=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
+    assert [ticker.wait() for _ in range(3)] == [0, 0, 0] and now[0] == pytest.approx(0.2)
+    now[0] = 0.25
+    assert ticker.wait() == 0 and now[0] == pytest.approx(0.3)
+    now[0] = 0.65  # due at 0.4: late by two periods and a half
+    assert ticker.wait() == 2 and now[0] == 0.65
+    assert ticker.wait() == 0 and now[0] == pytest.approx(0.7)
+    ticker.restart()
+    now[0] = 5.0
+    assert ticker.wait() == 0 and now[0] == 5.0
+
+
+def test_what_moves_a_robot_needs_neither_torch_nor_mujoco():
+    modules = "robot, safety, boundary, loop, loopback, hardware, feetech, webcam"
+    program = f"from sim2real.robots import {modules}\nimport sys\n"
+    program += "print(*{name.partition('.')[0] for name in sys.modules} & {'torch', 'mujoco', 'warp'})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -15,7 +15,7 @@ PACKAGES = {
     "policies": set(),
 }
 KNOWN = {
-    "envs": {"numpy", "mujoco", "mujoco_warp", "warp", "gymnasium", "cv2"},
+    "envs": {"numpy", "mujoco", "mujoco_warp", "mujoco_menagerie", "warp", "gymnasium", "cv2"},
     "policies": {"numpy", "torch", "stable_baselines3", "gymnasium", "safetensors", "cv2"},
 }
 

@@ -12,6 +12,7 @@ from policies.checkpoint import read_config
 from policies.policy import Policy
 from sim2real.cameras import recipe_cameras
 from sim2real.offline import predict
+from sim2real.robots.recorded import known_task
 from sim2real.training import load_randomization
 from sim2real.transfer.batches import Simulated
 
@@ -21,10 +22,8 @@ EVERY = 10  # steps between frames that are kept: neighbours are alike
 
 def task_spec(name: str) -> TaskSpec | None:
     """Of a registered task; None for a policy of somebody's own."""
-    try:
-        return make_task(name, "train").spec
-    except ValueError:
-        return None
+    task = known_task(name)
+    return None if task is None else task.spec
 
 
 def mirror_signs(spec: TaskSpec | None, action_names: tuple[str, ...]) -> np.ndarray | None:

@@ -94,8 +94,8 @@ def _add_room(world, size: float) -> None:
     visual = {"contype": 0, "conaffinity": 0}
 
     def box(name: str, half: tuple[float, ...], at: tuple[float, ...], material: str, **settings) -> None:
-        half, at = size * np.array(half), size * np.array(at)
-        world.add_geom(name=name, type=_BOX, size=half, pos=at, material=material, **settings)
+        scaled = {"size": size * np.array(half), "pos": size * np.array(at)}
+        world.add_geom(name=name, type=_BOX, material=material, **scaled, **settings)
 
     box("table", (0.6, 0.6, 0.02), (0.2, 0, -0.02), "table", friction=[0.8, 0.01, 0.001])
     for i in range(CLUTTER):

@@ -62,13 +62,13 @@ class Agreement:
     Where a robot rests most of the time, most actions are near 0: to predict 0 always has about the least MAE there is,
     and a policy that moves when people moved, but a little earlier or later, a larger one. There an MAE tells nothing
     but beside that of "always 0"; correlation and RMSE come from the frames in which something was done, and the
-    criterion should be "gain_free_rmse".
+    criterion should be "rmse", or "gain_free_rmse" where people have scales of their own.
 
     Args:
         actual: (n,) what was done, or (n, J) of J actions; where it is NaN it is left out.
         episode: (n,) to which each frame belongs.
         resamples: of the bootstrap (Efron & Tibshirani 1993), whose percentile interval is expanded for few episodes.
-        criterion: the metric by which arms are told apart, "gain_free_mae" or "gain_free_rmse".
+        criterion: the metric by which arms are told apart, one of METRIC_NAMES.
 
     Attributes:
         metrics: names of those that are measured: correlation, MAE, RMSE and the criterion.
@@ -82,7 +82,7 @@ class Agreement:
         seed: int = SEED,
         criterion: str = CRITERION,
     ) -> None:
-        self.criterion, self.metrics = criterion, (*METRICS[:3], criterion)
+        self.criterion, self.metrics = criterion, tuple(dict.fromkeys((*METRICS[:3], criterion)))
         columns = actual if actual.ndim == 2 else actual[:, None]
         self._known = np.isfinite(columns)
         frame, self._action = np.nonzero(self._known)

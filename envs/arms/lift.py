@@ -26,7 +26,7 @@ class Lift(Rule):
         *("to_cube_x", "to_cube_y", "to_cube_z", "jaw"),
     )
     label_names = ("cube_x", "cube_y", "cube_z", "to_cube_x", "to_cube_y", "to_cube_z")
-    training: ClassVar = {"steps": 8_000_000, "gamma": 0.98, "hidden": (128, 128)}
+    training: ClassVar = {"steps": 5_000_000, "gamma": 0.98, "hidden": (128, 128)}
     mask_geoms = ("cube",)
 
     def place(self, world: ArmWorld, ids: np.ndarray) -> None:

@@ -121,7 +121,7 @@ class ArmTask(Task):
             presets=PRESETS,
             robot=arm.name,
             policy_state=True,
-            criterion="gain_free_rmse",
+            criterion="rmse",
             smoothing=0.1,  # a reach takes a second, and what joints are told is smooth
             training=rule.training,
         )

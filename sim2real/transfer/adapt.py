@@ -14,7 +14,7 @@ from sim2real.offline import agreement_on, predict_judged
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
 from sim2real.transfer.adapted import Adapted, Comparison
 from sim2real.transfer.folds import held_out
-from sim2real.transfer.gate import judge
+from sim2real.transfer.gate import judge, unjudged
 from sim2real.transfer.jobs import Job, run_jobs, side_by_side
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import TransferPlan, find_plan
@@ -55,11 +55,11 @@ def adapt(
     comparisons = _compare(config, arms, materials, fitted, test, agreement, stage("compare"))
     main = min(sizes[-1], len(material.frames))
     verdict = judge(agreement, comparisons[-1].predictions, plans[0].name) if agreement else None
-    arm = verdict.arm if verdict else "gain"
+    arm = verdict.arm if verdict else unjudged(material.frames.criterion)
     policy = material.policy if arm == "zero-shot" else fitted[f"{arm}-{main}-0"].policy
     frames, names = material.frames, material.policy.config.action_names
     return Adapted(
-        *(policy, plans[0].name, verdict, comparisons, agreement, frames.smoothing),
+        *(policy, plans[0].name, arm, verdict, comparisons, agreement, frames.smoothing),
         tuple(names[k] for k in frames.judged),
         {} if test is None else _each(test, comparisons[-1], names),
         None if test is None else float(np.nanmean(np.abs(test.done))),

@@ -39,6 +39,7 @@ class Adapted:
     Attributes:
         policy: the one to use, which is the plan's only if the gate promoted it; of several seeds, the first one's.
         plan: name of the plan.
+        output: the arm that the policy is.
         verdict: of the gate; None where nothing could be held out.
         comparisons: by number of frames, the last is the main one.
         agreement: of the test frames.
@@ -50,6 +51,7 @@ class Adapted:
 
     policy: Policy
     plan: str
+    output: str
     verdict: Verdict | None
     comparisons: list[Comparison]
     agreement: Agreement | None
@@ -64,7 +66,7 @@ class Adapted:
         return {
             "plan": self.plan,
             "promoted": bool(self.verdict and self.verdict.promoted),
-            "output": self.verdict.arm if self.verdict else "gain",
+            "output": self.output,
             "reason": self.verdict.reason if self.verdict else UNVALIDATED,
             "frames": main.frames,
             "episodes": main.episodes,

@@ -194,7 +194,7 @@ def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None,
             ]
         )
     left = outputs.clamp(-1, 1).cpu().numpy()[:, list(frames.judged)] - frames.done
-    if frames.criterion == "gain_free_rmse":
+    if frames.criterion.endswith("rmse"):
         return float(np.sqrt(np.nanmean(np.square(left))))
     return float(np.nanmean(np.abs(left)))
 

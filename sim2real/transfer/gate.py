@@ -26,23 +26,31 @@ class Verdict:
     against: dict[str, Estimate]
 
 
+def unjudged(criterion: str) -> str:
+    """The arm to use where nothing can be judged: the policy as it came, but for the scale of who was recorded."""
+    return "gain" if criterion.startswith("gain_free_") else "zero-shot"
+
+
 def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -> Verdict:
     """Promote the plan only if it is better than the controls beyond doubt.
 
-    It must have a smaller gain-free error than zero-shot + gain, no larger error than that as it is (both learned their
-    scale from the same frames), and no larger gain-free error than training from scratch. What is left when every arm
-    has its best gain is seeing, not the scale of who was recorded. Which error, mean absolute or root mean square, is
-    the agreement's criterion.
+    Where people have scales of their own (the agreement's criterion is a gain-free error), it must have a smaller
+    gain-free error than zero-shot + gain, no larger error than that as it is (both learned their scale from the same
+    frames), and no larger gain-free error than training from scratch. What is left when every arm has its best gain is
+    seeing, not the scale of who was recorded. Where commands are in known units, it must have a smaller error than
+    zero-shot and no larger one than scratch; a gain would only make the robot's motions smaller.
 
     Args:
         predictions: of the arms "zero-shot", "gain", "scratch" and of the plan, as `Agreement.measure` takes them.
     """
     metric = agreement.criterion
     plain = metric.removeprefix("gain_free_")
+    own_scale = plain != metric
+    reference, called = ("gain", "zero-shot + gain") if own_scale else ("zero-shot", "zero-shot")
     free, raw = METRIC_NAMES[metric], METRIC_NAMES[plain]
     against = {arm: agreement.difference(predictions[plan], p, metric) for arm, p in predictions.items() if arm != plan}
     gain = agreement.difference(predictions["gain"], predictions["zero-shot"], plain)
-    fallback = "gain" if _below(gain) else "zero-shot"
+    fallback = "gain" if _below(gain) and (own_scale or plan == "gain") else "zero-shot"
     episodes = len(agreement.episodes)
     if episodes < FEWEST:
         reason = f"{episodes} held-out episode{'s' * (episodes > 1)} prove nothing, {FEWEST} are needed"
@@ -50,15 +58,15 @@ def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -
     if plan == "gain":
         better = "" if _below(gain) else "not shown to be "
         return Verdict(_below(gain), fallback, f"{better}better than zero-shot ({raw}, difference {gain})", against)
-    scratch = agreement.difference(predictions["scratch"], predictions["gain"], metric)
+    scratch = agreement.difference(predictions["scratch"], predictions[reference], metric)
     if _below(scratch):
         fallback = "scratch"
-    difference = against["gain"]
+    difference = against[reference]
     if not _below(difference):
         worse = "worse than" if _above(difference) else "not shown to be better than"
-        return Verdict(False, fallback, f"{worse} zero-shot + gain ({free}, difference {difference})", against)
+        return Verdict(False, fallback, f"{worse} {called} ({free}, difference {difference})", against)
     scale = agreement.difference(predictions[plan], predictions["gain"], plain)
-    if _above(scale):
+    if own_scale and _above(scale):
         reason = f"it sees better than zero-shot + gain, but its scale is worse ({raw}, difference {scale})"
         return Verdict(False, fallback, reason, against)
     if plan != "scratch" and _above(against["scratch"]):
@@ -68,7 +76,7 @@ def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -
             f"worse than training from scratch ({free}, difference {against['scratch']})",
             against,
         )
-    return Verdict(True, plan, f"better than zero-shot + gain ({free}, difference {difference})", against)
+    return Verdict(True, plan, f"better than {called} ({free}, difference {difference})", against)
 
 
 def _below(difference: Estimate) -> bool:

@@ -49,7 +49,7 @@ def test_an_arms_policy_is_adapted_and_judged_by_all_joints(
     found = left(workplace / "run")
     assert found["judged"] == list(JOINTS) == list(found["actions"]) and found["smoothing"] == 0.1
     assert set(found["arms"]) == set(found["actions"]["gripper"]) == {"zero-shot", "gain", "scratch", "full"}
-    measured = {"correlation", "mae", "rmse", "gain_free_rmse"}
+    measured = {"correlation", "mae", "rmse"}
     assert all(set(arm["test"]) == measured for arm in found["arms"].values())
     assert found["test_frames"] == 58 and "± 0.1 s" in done.out and "6 actions together" in done.out
     page = (workplace / "run/report.html").read_text()

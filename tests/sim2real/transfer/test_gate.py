@@ -108,3 +108,22 @@ def test_where_a_robot_rests_most_of_the_time_the_rmse_tells_who_sees_better():
         found = judge(Agreement(actual, episode, criterion=criterion), predictions, "full")
         assert name in found.reason
         assert found.promoted == (criterion == "gain_free_rmse"), found
+
+
+def test_where_commands_are_in_known_units_a_gain_is_no_rival():
+    """A gain halves the error of a policy that does too much, and yet it only makes the robot's motions smaller."""
+    random = np.random.default_rng(0)
+    episode, actual = np.repeat(np.arange(10), 100), random.normal(0, 0.3, 1000)
+    predictions = {
+        "zero-shot": actual + random.normal(0, 0.3, 1000),
+        "gain": 0.5 * (actual + random.normal(0, 0.3, 1000)),
+        "scratch": random.normal(0, 0.3, 1000),
+        "full": actual + random.normal(0, 0.2, 1000),
+        "worse": actual + random.normal(0, 0.4, 1000),
+    }
+    predictions = {arm: p[None] for arm, p in predictions.items()}
+    agreement = Agreement(actual, episode, criterion="rmse")
+    found = judge(agreement, {arm: p for arm, p in predictions.items() if arm != "worse"}, "full")
+    assert found.promoted and "better than zero-shot (RMSE" in found.reason
+    found = judge(agreement, {arm: p for arm, p in predictions.items() if arm != "full"}, "worse")
+    assert not found.promoted and found.arm == "zero-shot"

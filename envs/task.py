@@ -54,9 +54,9 @@ class TaskSpec:
         judged: the actions by which policies are compared with recordings; empty: all.
         smoothing: s to either side over which recorded actions are averaged before policies learn from them or are
             compared with them: people steer in jerks, and what they meant is the mean.
-        criterion: the metric by which policies are told apart on recordings, "gain_free_mae" where people have scales of
-            their own; "rmse" where commands are in known units, and robots rest so often that to do nothing has the
-            least MAE.
+        criterion: the metric by which policies are told apart on recordings: "gain_free_mae" where people have scales
+            of their own; "rmse" where commands are in known units, and robots rest so often that to do nothing has
+            the least MAE.
         training: what learning this task needs in place of the usual, by names of `TeacherConfig` and
             `DistillationConfig`.
     """

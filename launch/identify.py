@@ -92,8 +92,8 @@ def identify(
         say(f"left out, shorter than a second: episodes {', '.join(map(str, recording.short))}")
     if recording.units.assumed:
         say(f"too few values to show their unit, the model's range is assumed: {', '.join(recording.units.assumed)}")
-    print_table(*page.parameter_matrix(found), f"servos of {robot.name}, with 95 % intervals")
-    say("In brackets: not identifiable from these recordings; where such values are from is in the report.")
+    print_table(page.PARAMETERS[:-1], page.identified_rows(found), f"servos of {robot.name}, as the recordings tell")
+    say("What they do not tell, and where such values are from, is in the report.")
     print_table(page.ERRORS, page.error_rows(found, judged), page.object_line(found))
     say(f"{page.INTERVAL_NOTE}\ntrain with it: sim2real train Reach --randomization {run.folder}/randomization.toml")
     say(f"report: {run.folder / 'report.html'}")

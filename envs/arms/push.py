@@ -25,7 +25,7 @@ class Push(Rule):
         *("to_cube_x", "to_cube_y", "to_cube_z", "cube_to_goal_x", "cube_to_goal_y", "behind_x", "behind_y"),
     )
     label_names = ("cube_x", "cube_y", "goal_x", "goal_y", "to_cube_x", "to_cube_y", "to_cube_z")
-    training: ClassVar = {"steps": 4_000_000, "gamma": 0.98, "hidden": (128, 128)}
+    training: ClassVar = {"steps": 6_000_000, "gamma": 0.98, "hidden": (128, 128), "frames": 400_000}
     mask_geoms = ("cube",)
 
     def place(self, world: ArmWorld, ids: np.ndarray) -> None:

@@ -50,25 +50,6 @@ def number(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.4f}"
 
 
-def parameter_matrix(found: Identified) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a small table: a row per parameter, a column per joint; what is not from the log in
-    brackets."""
-    rows = []
-    for name, unit in UNITS.items():
-        cells = []
-        for servo in found.parameters.values():
-            p = servo.get(name)
-            if p is None:
-                cells.append("")
-            elif p.low is None or p.high is None:
-                cells.append(f"({number(p.value)})")
-            else:
-                cells.append(f"{number(p.value)}\n{number(p.low)}…{number(p.high)}")
-        if any(cells):
-            rows.append([f"{name}\n{unit}", *cells])
-    return ["", *found.joints], rows
-
-
 def parameter_rows(found: Identified) -> list[list[Any]]:
     """Of `PARAMETERS`."""
     rows: list[list[Any]] = []
@@ -77,6 +58,11 @@ def parameter_rows(found: Identified) -> list[list[Any]]:
             interval = "" if p.low is None or p.high is None else f"{number(p.low)} … {number(p.high)}"
             rows.append([joint, name, number(p.value), interval, UNITS[name], SOURCES[p.source]])
     return rows
+
+
+def identified_rows(found: Identified) -> list[list[Any]]:
+    """Of PARAMETERS but the last: what the log told."""
+    return [row[:-1] for row in parameter_rows(found) if row[3]]
 
 
 def object_line(found: Identified) -> str:

@@ -44,9 +44,12 @@ def resolve_randomization(spec: TaskSpec, randomization: Randomization | str) ->
     """A preset of the task by name, or the randomization itself.
 
     Raises:
-        ValueError: no such preset.
+        ValueError: no such preset, or one of another robot.
     """
     if isinstance(randomization, Randomization):
+        if randomization.robot not in ("", spec.robot):
+            other = f"{randomization.name} is for the robot {randomization.robot}"
+            raise ValueError(f"{other}, {spec.name} has {spec.robot}")
         return randomization
     if randomization not in spec.presets:
         raise ValueError(f"{spec.name} has no randomization {randomization!r}; presets: {', '.join(spec.presets)}")

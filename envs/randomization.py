@@ -96,10 +96,15 @@ class Vary:
 
 @dataclass(frozen=True)
 class Randomization:
-    """A named set of quantities to vary; `Randomization()` varies nothing."""
+    """A named set of quantities to vary; `Randomization()` varies nothing.
+
+    Attributes:
+        robot: the only one that it fits, as servos identified from logs do; empty: any.
+    """
 
     varied: tuple[Vary, ...] = ()
     name: str = "none"
+    robot: str = ""
 
     @staticmethod
     def from_dict(data: Mapping, name: str) -> "Randomization":
@@ -109,10 +114,9 @@ class Randomization:
             ValueError: an unknown key or a bad value; the message says which entry.
         """
         known = {f.name: f.default is dataclasses.MISSING for f in dataclasses.fields(Vary)}
-        if set(data) - {"vary", "name"}:
-            raise ValueError(
-                f"{name}: unknown {sorted(set(data) - {'vary', 'name'})}; a randomization has [[vary]] tables"
-            )
+        unknown = sorted(set(data) - {"vary", "name", "robot"})
+        if unknown:
+            raise ValueError(f"{name}: unknown {unknown}; a randomization has [[vary]] tables, and maybe a robot")
         entries = data.get("vary", [])
         if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
             raise ValueError(f"{name}: vary must be a list of tables, each under a heading [[vary]]")
@@ -126,7 +130,7 @@ class Randomization:
                 varied.append(Vary(**entry))
             except ValueError as error:
                 raise ValueError(f"{name}, entry {number}: {error}") from None
-        return Randomization(tuple(varied), name)
+        return Randomization(tuple(varied), name, str(data.get("robot", "")))
 
     @staticmethod
     def load(path: str | Path) -> "Randomization":
@@ -145,7 +149,8 @@ class Randomization:
 
     def to_dict(self) -> dict:
         """Plain data that from_dict reads back."""
-        return {"name": self.name, "vary": [dataclasses.asdict(v) for v in self.varied]}
+        robot = {"robot": self.robot} if self.robot else {}
+        return {"name": self.name, **robot, "vary": [dataclasses.asdict(v) for v in self.varied]}
 
 
 @dataclass(frozen=True)

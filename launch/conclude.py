@@ -35,7 +35,7 @@ def conclude(
         print_aborted(found[0])
     else:
         metrics["against"] = {**found[1].summary(), "episodes": found[1].rows()}
-        print_policies(f"{policies[0].config.task} on {where}, the same {config.episodes} episodes", folders, found)
+        print_policies(f"{policies[0].config.task} on {where}, the same {len(found[0].seeds)} episodes", folders, found)
         difference = paired_difference(found[0], found[1])
         if difference is not None:
             plan = settle(difference)

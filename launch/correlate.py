@@ -37,13 +37,15 @@ def correlate(
     config: "EvaluateConfig", policies: Sequence[Policy], folders: Sequence[Path], out: Path | None
 ) -> Correlation:
     """Evaluate every checkpoint on both sides, print and draw how the rates go together."""
+    # Both before anything is written: what one side refuses should not be told after the other side was driven.
+    there = {"sim": replace(config, on="sim", against=None, more=())}
+    there["rehearsal"] = replace(there["sim"], on="rehearsal", randomization="default")
     run, config = start_run("evaluate", config, out, resume=False)
     found: dict[str, list[Episodes]] = {}
     with reporting() as stage:
         for side in SIDES:
             report = stage(side)
-            there = replace(config, on=side, against=None, more=())
-            found[side] = drive(there, policies, folders, lambda done, total, tell=report: tell(done, total, {}))
+            found[side] = drive(there[side], policies, folders, lambda done, total, tell=report: tell(done, total, {}))
     sim, rehearsal = ([episodes.success[episodes.completed] for episodes in found[side]] for side in SIDES)
     result = Correlation.of(sim, rehearsal)
     rates = [[Rate.of(int(s.sum()), len(s)) for s in side] for side in (sim, rehearsal)]

@@ -8,7 +8,6 @@ import tyro
 from launch.console import reporting, say
 from launch.record_sim import record_sim
 from sim2real.rehearsal import Recording, record
-from sim2real.statistics import Rate
 
 
 def record_command(
@@ -68,5 +67,6 @@ def record_command(
     if found.whole:
         left_out = found.tried - len(lengths)
         dropped = f"; {left_out} left out (--keep-failed keeps them)" if left_out else ""
-        say(f"success of who demonstrated: {Rate.of(found.successes, found.tried)}{dropped}")
+        # Without an interval: recording stops at the last success that is needed.
+        say(f"who demonstrated succeeded in {found.successes} of {found.tried} episodes{dropped}")
     say(f"dataset: {dest}")

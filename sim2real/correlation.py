@@ -130,8 +130,8 @@ def _fisher_of_ranks(rho: float, n: int) -> tuple[float, float]:
     """With the variance of Bonett & Wright (2000)."""
     if math.isnan(rho):
         return math.nan, math.nan
-    if n <= FEWEST or abs(rho) >= 1:
-        return (-1.0, 1.0) if n <= FEWEST else (rho, rho)
+    if n <= FEWEST or abs(rho) >= 1:  # a perfect order of few says little: of 4, one in 24 has it by chance
+        return -1.0, 1.0
     half = norm.ppf(0.975) * math.sqrt((1 + rho**2 / 2) / (n - 3))
     return math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)
 

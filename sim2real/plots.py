@@ -72,7 +72,7 @@ def curve_plot(
     arms: Mapping[str, Mapping[int, Estimate]],
     metric: str,
     constant: Mapping[str, Estimate] | None = None,
-    xlabel: str = "real frames used for adapting",
+    xlabel: str = "recorded frames used for adapting",
 ) -> Figure:
     """A metric against the number of frames (logarithmic), a line with 95 % intervals per arm.
 

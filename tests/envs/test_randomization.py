@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envs import make_task
+from envs.batch_env import resolve_randomization
 from envs.random import WorldRandom
 from envs.randomization import Randomization, Randomizer, Target, Vary
 
@@ -233,3 +235,11 @@ def test_what_a_randomizer_cannot_bind_is_refused_with_what_it_could():
         with pytest.raises(ValueError, match=re.escape(part)) as error:
             bound(vary)
         assert "\n" not in str(error.value)
+
+
+def test_what_is_for_one_robot_is_refused_by_another():
+    servos = Randomization.from_dict({"robot": "so101", "vary": []}, "servos.toml")
+    assert Randomization.from_dict(servos.to_dict() | {"name": "again"}, "again").robot == "so101"
+    assert resolve_randomization(make_task("Reach").spec, servos) is servos
+    with pytest.raises(ValueError, match=r"servos.toml is for the robot so101, LaneFollow has lane-car"):
+        resolve_randomization(make_task("LaneFollow").spec, servos)

@@ -78,12 +78,15 @@ def _picture(scene: np.ndarray | None, eye: np.ndarray, action: np.ndarray, name
     scene = scene.copy()
     inset = enlarge(eye, max(width // 3 // eye.shape[1], 1))
     scene[4 : 4 + inset.shape[0], width - 4 - inset.shape[1] : width - 4] = inset
+    many = len(names) > 3  # the joints of an arm: small, in a corner, so that they leave it in sight
+    pitch, half, size = (11, 24, 0.3) if many else (18, 60, 0.4)
     for i, (name, value) in enumerate(zip(names, action, strict=True)):
-        y, middle = height - 14 - 18 * i, width // 2
-        cv2.rectangle(scene, (middle - 60, y - 5), (middle + 60, y + 5), (255, 255, 255), 1)
-        end = int(middle + 60 * float(np.clip(value, -1, 1)))
-        cv2.rectangle(scene, (min(middle, end), y - 4), (max(middle, end), y + 4), (255, 160, 0), -1)
-        cv2.putText(scene, name, (8, y + 4), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1, cv2.LINE_AA)
+        y, middle = height - 12 - pitch * i, 106 if many else width // 2
+        cv2.rectangle(scene, (middle - half, y - pitch // 3), (middle + half, y + pitch // 3), (255, 255, 255), 1)
+        end = int(middle + half * float(np.clip(value, -1, 1)))
+        bar = (min(middle, end), y - pitch // 4), (max(middle, end), y + pitch // 4)
+        cv2.rectangle(scene, *bar, (255, 160, 0), -1)
+        cv2.putText(scene, name, (8, y + 4), cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA)
     return scene
 
 

@@ -10,11 +10,12 @@ import numpy as np
 from envs import make_task
 from launch.conclude import conclude
 from launch.console import Report, reporting, say
+from launch.let_go import let_go
 from policies import Policy
 from sim2real.evaluation import Episodes
 from sim2real.robot_evaluation import RehearsalVenue, Venue, evaluate_on_robot
 from sim2real.robots.hardware import OperatedVenue, open_robot
-from sim2real.robots.simulated import boundary_of
+from sim2real.robots.simulated import boundary_of, home_of
 from sim2real.runs import start_run
 
 if TYPE_CHECKING:
@@ -36,20 +37,26 @@ def evaluate_robot(
         with nullcontext(_silent) if config.on == "robot" else reporting() as stage:  # a bar would hide the questions
             report = stage("evaluate")
             found, interrupted = evaluate_on_robot(
-                venue, policies, config.episodes, config.seed, lambda done, total: report(done, total, {})
+                *(venue, policies, config.episodes, config.seed, lambda done, total: report(done, total, {})),
+                lambda found: run.write_metrics(_so_far(config, found)),
             )
-    finally:
-        venue.robot.close()
+    finally:  # an error of closing must not hide what was judged
+        let_go(venue.robot, holds=config.on == "robot")
     if all(len(episodes.seeds) for episodes in found):
         conclude(run, config, policies, folders, found, finished=not interrupted)
         for folder, episodes in zip(folders, found, strict=True):
             say(f"loop of {folder}: {loop_line(episodes)}")
     else:
         say("no episode of every policy was run: at a terminal, somebody must set them up and say how they went")
-        run.write_metrics({"finished": False, "on": config.on, "episodes": found[0].rows()})
+        run.write_metrics(_so_far(config, found))
     say(f"run: {run.folder}")
     if interrupted:
         raise KeyboardInterrupt
+
+
+def _so_far(config: "EvaluateConfig", found: Sequence[Episodes]) -> dict[str, Any]:
+    against = {"against": {"episodes": found[1].rows()}} if len(found) > 1 else {}
+    return {"finished": False, "on": config.on, "episodes": found[0].rows(), **against}
 
 
 def _venue(config: "EvaluateConfig", policies: Sequence[Policy], folders: Sequence[Path]) -> Venue:
@@ -63,7 +70,10 @@ def _venue(config: "EvaluateConfig", policies: Sequence[Policy], folders: Sequen
     boundary, spec = boundary_of(built), built.spec
     robot = open_robot(config.hardware, boundary, spec.control_dt, cameras[0])
     steps = round(spec.episode_seconds / spec.control_dt)
-    return OperatedVenue(robot, boundary, steps, [str(folder) for folder in folders], lambda text: input(text))
+    names, home = [str(folder) for folder in folders], home_of(built)
+    if home is not None:
+        say("before every episode the robot goes to its home pose, slowly")
+    return OperatedVenue(robot, boundary, steps, names, lambda text: input(text), home)
 
 
 def _silent(name: str) -> Report:

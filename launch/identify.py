@@ -93,7 +93,7 @@ def identify(
     if recording.units.assumed:
         say(f"too few values to show their unit, the model's range is assumed: {', '.join(recording.units.assumed)}")
     print_table(page.PARAMETERS[:-1], page.identified_rows(found), f"servos of {robot.name}, as the recordings tell")
-    say("What they do not tell, and where such values are from, is in the report.")
+    say(f"{page.interval_line(found)} What the log does not tell, and where such values are from, is in the report.")
     print_table(page.ERRORS, page.error_rows(found, judged), page.object_line(found))
     say(f"{page.INTERVAL_NOTE}\ntrain with it: sim2real train Reach --randomization {run.folder}/randomization.toml")
     say(f"report: {run.folder / 'report.html'}")

@@ -1,5 +1,6 @@
 """Keys pressed while something runs, without waiting for them."""
 
+import os
 import select
 import sys
 import termios
@@ -25,8 +26,9 @@ def keys() -> Iterator[Callable[[], str]]:
 def _pressed() -> str:
     found = ""
     while select.select([sys.stdin], [], [], 0)[0]:
-        key = sys.stdin.read(1)
-        if not key:  # the terminal is gone
+        # Not sys.stdin.read: that keeps what it read ahead to itself, where select does not see it.
+        typed = os.read(sys.stdin.fileno(), 1024)
+        if not typed:  # the terminal is gone
             break
-        found += key
+        found += typed.decode(errors="ignore")
     return found

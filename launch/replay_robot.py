@@ -11,13 +11,14 @@ from envs import ArmConfig, ArmTask
 from envs.arms.reach import Reach
 from launch.console import INTERRUPTED, reporting, say, typed_command
 from launch.keys import keys
+from launch.let_go import let_go
 from launch.tables import print_table
 from sim2real.datasets import EpisodeDataset
 from sim2real.log_replay import read_logs
 from sim2real.playback_page import playback_page, playback_plot, tracking, tracking_table
 from sim2real.robots import RobotDescription
-from sim2real.robots.hardware import Hardware, open_robot
-from sim2real.robots.playback import GO, PAUSE, STOP, Played, Program, play, prepare
+from sim2real.robots.hardware import Hardware, check_driver, open_robot
+from sim2real.robots.playback import GO, PAUSE, STOP, Played, Program, ease_to, play, prepare
 from sim2real.robots.recording import Log
 from sim2real.robots.robot import Robot
 from sim2real.robots.simulated import SimulatedRobot, boundary_of
@@ -39,6 +40,8 @@ def replay_on_robot(config: "ReplayConfig", dataset: EpisodeDataset, out: Path |
     """
     if len(config.episodes) > 1:
         raise ValueError("a robot plays one episode at a time: give --episode one index")
+    if config.on == "robot" and config.robot is not None:
+        check_driver(config.robot)
     description, recording, logs = read_logs(dataset, config.episodes)
     task = _stand_in(description)
     limits = boundary_of(task).limits
@@ -52,9 +55,14 @@ def replay_on_robot(config: "ReplayConfig", dataset: EpisodeDataset, out: Path |
     robot = _connect(config, description, task)
     try:
         run, config = start_run("replay", config, out, resume=False)
+        start = np.asarray(robot.observe()["state"], float)
         played = _play(robot, program)
-    finally:
-        robot.close()
+        if config.on == "robot" and not played.reason and not sys.stdin.isatty():  # nobody is asked to support it
+            say("going back to where it was before, slowly")
+            back = ease_to(robot, start, program.limits, program.ease_speed)
+            say(f"it did not get there: {back.reason}" if back.reason else "there")
+    finally:  # an error of closing must not hide what was done
+        let_go(robot, holds=config.on == "robot")
     where = "the rehearsal robot" if config.on == "rehearsal" else config.robot or description.name
     name = f"episode-{logs[0].index:03d}"
     if len(played.error):
@@ -81,7 +89,8 @@ def _connect(config: "ReplayConfig", description: RobotDescription, task: ArmTas
     if config.on == "rehearsal":
         return SimulatedRobot(task, (), real_time=config.real_time)
     settings = Hardware(config.robot or description.name, config.port, config.camera or "0", config.calibration, True)
-    return open_robot(settings, boundary_of(task), task.spec.control_dt, next(iter(task.spec.cameras)))
+    camera = next(iter(task.spec.cameras)) if config.camera else None  # it is not needed
+    return open_robot(settings, boundary_of(task), task.spec.control_dt, camera)
 
 
 def _say_program(robot: RobotDescription, log: Log, program: Program) -> None:

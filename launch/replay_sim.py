@@ -40,6 +40,9 @@ def replay_in_simulation(
 
 def _logs(config: "ReplayConfig", dataset: EpisodeDataset, places: Sequence[int], out: Path | None) -> None:
     robot, recording, logs = read_logs(dataset, config.episodes)
+    if recording.units.assumed:
+        assumed = ", ".join(recording.units.assumed)
+        say(f"note: too few values to show their unit, the model's range is assumed: {assumed}")
     arm, replays = robot.arm(), []
     replayer = Replayer(arm, recording.fps)
     servos = () if config.robot is None else _servos(Path(config.robot), robot.name, replayer)

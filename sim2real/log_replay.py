@@ -102,14 +102,6 @@ def robot_of(dataset: EpisodeDataset) -> RobotDescription:
     )
 
 
-def find_log(recording: Recording, dataset: EpisodeDataset, index: int) -> Log:
-    """Of an episode by its index on the disk; raises DatasetError for one that is too short."""
-    for log in recording.logs:
-        if log.index == index:
-            return log
-    raise DatasetError(f"{dataset.root}: episode {index} is shorter than a second")
-
-
 def replay_log(
     log: Log,
     replayer: Replayer,
@@ -137,7 +129,15 @@ def replay_log(
 
 
 def read_logs(dataset: EpisodeDataset, indices: list[int]) -> tuple[RobotDescription, Recording, list[Log]]:
-    """The logs of some episodes, by index on the disk; raises as `robot_of`, `read_recording` and `find_log`."""
-    robot = robot_of(dataset)
-    recording = read_recording(dataset, robot)
-    return robot, recording, [find_log(recording, dataset, index) for index in indices]
+    """The logs of some episodes, by index on the disk, whatever is wrong with others.
+
+    Raises:
+        DatasetError: as `robot_of` and `read_recording`, or an episode shorter than a second.
+        ValueError: in other units than LeRobot's.
+    """
+    robot, some = robot_of(dataset), EpisodeDataset(dataset.root, indices)
+    for index, length in zip(indices, some.lengths, strict=True):
+        if length < some.fps:
+            raise DatasetError(f"{dataset.root}: episode {index} is shorter than a second")
+    recording = read_recording(some, robot)
+    return robot, recording, list(recording.logs)

@@ -75,11 +75,13 @@ def evaluate_on_robot(
     episodes: int,
     first_seed: int,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    keep: Callable[[list[Episodes]], None] = lambda found: None,
 ) -> tuple[list[Episodes], bool]:
     """Let policies move a robot, each in the same episodes, one after the other at every set-up.
 
     Args:
         progress: called with (episodes done, episodes in all), of all policies together.
+        keep: called after every episode with what became of those until then, per policy.
 
     Returns:
         What became of the episodes of each policy, and whether somebody pressed Ctrl-C: then they are those until then,
@@ -98,6 +100,7 @@ def evaluate_on_robot(
         trace = run_episode(venue.robot, policies[which].act, venue.boundary, venue.steps, venue.judge)
         traces[which].append(trace)
         accounts[which].append(venue.account())
+        keep([_episodes(first_seed, *both) for both in zip(traces, accounts, strict=True)])
         interrupted = trace.interrupted
         if interrupted:
             break

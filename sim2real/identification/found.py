@@ -38,13 +38,14 @@ class Judgement:
         before: with the published servos.
         after: with the identified ones.
         servos: with the identified ones, and nothing in the hand.
+        second_before, second_after: None where no held-out episode is longer than a second.
     """
 
     before: Errors
     after: Errors
     servos: Errors
-    second_before: Errors
-    second_after: Errors
+    second_before: Errors | None
+    second_after: Errors | None
 
 
 @dataclass(frozen=True)

@@ -60,9 +60,17 @@ def open_loop(replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Se
     return Errors(np.array(square), np.array([len(log) for log in logs], float))
 
 
-def second_ahead(replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Sequence[Log], fps: float) -> Errors:
-    """The error a second after each logged state at which a second of an episode begins."""
+def second_ahead(
+    replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Sequence[Log], fps: float
+) -> Errors | None:
+    """The error a second after each logged state at which a second of an episode begins.
+
+    Episodes that end with their first second have none; None where that is so of all.
+    """
     rows = max(1, round(fps))
+    logs = [log for log in logs if len(log) > rows]
+    if not logs:
+        return None
     spans = [(log, k, k + rows + 1) for log in logs for k in range(0, len(log) - rows, rows)]
     angles = replayer.windows({name: values[None] for name, values in parameters.items()}, spans)
     joints = logs[0].state.shape[1]

@@ -6,15 +6,26 @@ import numpy as np
 
 from sim2real.agreement import Estimate
 from sim2real.identification.found import Identified, Judgement
+from sim2real.identification.judge import Errors
 from sim2real.identification.plots import divergence_plot, parameters_plot, rmse_plot
 from sim2real.identification.result import SOURCES, UNITS, without_gripper
 from sim2real.identification.simulation import OBJECT, OFFSET, Replayer
 from sim2real.identification.split import Split
+from sim2real.identification.uncertainty import FEW
 from sim2real.report import INTERVAL_NOTE, Report
 from sim2real.robots.recording import Log, Recording
 
 ERRORS = ["held-out episodes, RMSE [rad]", "published", "identified", "fall"]
 PARAMETERS = ["joint", "parameter", "value", "95 % interval", "unit", "where from"]
+
+
+CONDITIONAL = (
+    "Intervals of parameters, from a sandwich covariance over episodes (stretches of them, if few), hold within this"
+    " model and given the values shown for what the log does not tell: were these uncertain too, they would be wider."
+)
+TOO_SHORT = (
+    f"The fitted episodes make fewer than {FEW} stretches of a second: too few for an interval of any parameter."
+)
 
 
 def percent(share: Estimate) -> str:
@@ -30,7 +41,9 @@ def error_rows(found: Identified, judged: Judgement) -> list[list[Any]]:
     body, pairs = without_gripper(found), (judged.before, judged.after)
     ahead = (judged.second_before, judged.second_after)
 
-    def row(name: str, before, after, joints: Any = slice(None)) -> list[Any]:
+    def row(name: str, before: Errors | None, after: Errors | None, joints: Any = slice(None)) -> list[Any]:
+        if before is None or after is None:
+            return [name, "-", "-", "-"]
         fall = percent(after.fall(before, joints)) if before.rmse(joints) > 0 else ""
         return [name, before.estimate(joints), after.estimate(joints), fall]
 
@@ -63,6 +76,11 @@ def parameter_rows(found: Identified) -> list[list[Any]]:
 def identified_rows(found: Identified) -> list[list[Any]]:
     """Of PARAMETERS but the last: what the log told."""
     return [row[:-1] for row in parameter_rows(found) if row[3]]
+
+
+def interval_line(found: Identified) -> str:
+    """What must be known of the parameters' intervals."""
+    return CONDITIONAL if identified_rows(found) else TOO_SHORT
 
 
 def object_line(found: Identified) -> str:
@@ -109,9 +127,8 @@ def write_page(
     page.figure(divergence_plot(log, replays, found.joints, recording.fps))
     page.heading("Parameters")
     page.text(
-        "Intervals hold within this model and come from a sandwich covariance over episodes. Hollow points are not from"
-        " this log: it does not tell them, or not apart from others. Braking is part of damping: below the torque limit"
-        " a log does not tell them apart. " + _offset_line(found)
+        f"{interval_line(found)} Hollow points are not from this log: it does not tell them, or not apart from others."
+        " Braking is part of damping: below the torque limit a log does not tell them apart. " + _offset_line(found)
     )
     page.figure(parameters_plot(found))
     page.table(PARAMETERS, parameter_rows(found))

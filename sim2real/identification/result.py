@@ -145,12 +145,14 @@ def without_gripper(found: Identified) -> list[int]:
     return [j for j, name in enumerate(found.joints) if name != found.gripper]
 
 
-def _named(judged: Judgement) -> list[tuple[str, Errors]]:
+def _named(judged: Judgement) -> list[tuple[str, Errors | None]]:
     return [("before", judged.before), ("after", judged.after), ("after_without_object", judged.servos),
             ("before", judged.second_before), ("after", judged.second_after)]  # fmt: skip
 
 
-def _of(errors: Errors, found: Identified) -> dict[str, Any]:
+def _of(errors: Errors | None, found: Identified) -> dict[str, Any] | None:
+    if errors is None:
+        return None
     each = {joint: errors.rmse([j]) for j, joint in enumerate(found.joints)}
     body: Estimate = errors.estimate(without_gripper(found))
     return {"rmse": errors.estimate().to_dict(), "rmse_without_gripper": body.to_dict(), "rmse_per_joint": each}

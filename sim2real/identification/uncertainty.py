@@ -11,8 +11,8 @@ from scipy.stats import t as student_t
 
 from sim2real.identification.fit import COORDINATES, NAMES, Problem
 
-FEW = 8  # episodes; of fewer, stretches of five seconds stand in for them
-STRETCH = 5.0  # s
+FEW = 8  # clusters, of which a variance can be had; of fewer episodes, stretches stand in for them
+STRETCHES = (5.0, 4.0, 3.0, 2.0, 1.0)  # s; the longest that makes enough of them
 # Half of an interval beyond which a parameter is not known: a factor of its value, or rad, s.
 TOLERANCE = {"delay": 0.03, "backlash": 0.015, "offset": 0.02, "object": 0.05}
 FACTOR = np.log(2.5)
@@ -22,14 +22,14 @@ ORDER = ("armature", "torque", "friction", "offset", "delay", "backlash", "dampi
 
 def clusters(lengths: Sequence[int], fps: float) -> np.ndarray:
     """(N,) to which cluster each row belongs: its episode, or a stretch of it where there are few episodes."""
-    if len(lengths) >= FEW:
-        return np.repeat(np.arange(len(lengths)), lengths)
-    size, parts, first = max(1, round(STRETCH * fps)), [], 0
-    for length in lengths:
-        part = first + np.arange(length) // size
-        parts.append(part)
-        first = int(part[-1]) + 1
-    return np.concatenate(parts)
+    parts = [1] * len(lengths)
+    for stretch in STRETCHES:
+        if sum(parts) >= FEW:
+            break
+        parts = [max(1, round(length / (stretch * fps))) for length in lengths]
+    ends = np.cumsum(parts)
+    of = [end - n + np.arange(length) * n // length for end, n, length in zip(ends, parts, lengths, strict=True)]
+    return np.concatenate(of)
 
 
 def compensated(problem: Problem, x: np.ndarray, derivative: np.ndarray, j: int, k: int, change: float) -> np.ndarray:
@@ -46,12 +46,13 @@ def compensated(problem: Problem, x: np.ndarray, derivative: np.ndarray, j: int,
 
 
 def half_widths(problem: Problem, x: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(J, K) half of the 95 % interval of every free coordinate at x (J, K), inf where nothing depends on it; and the
-    Jacobian (N, J, K)."""
+    """(J, K) half of the 95 % interval of every free coordinate at x (J, K), inf where nothing depends on it or where
+    there are too few clusters; and the Jacobian (N, J, K)."""
     error, derivative = problem.jacobian(x, central=True)
-    count = int(cluster.max()) + 1
-    quantile = float(student_t.ppf(0.975, max(1, count - 1)))
-    result = np.full(x.shape, np.inf)
+    count, result = int(cluster.max()) + 1, np.full(x.shape, np.inf)
+    if count < FEW:  # at their own best fit the scores of one or two add up to nothing: no interval rather than that
+        return result, derivative
+    quantile = float(student_t.ppf(0.975, count - 1))
     for j in range(len(x)):
         columns = np.flatnonzero(problem.free[j] & (np.abs(derivative[:, j]) > 1e-12).any(0))
         if not len(columns):
@@ -63,7 +64,7 @@ def half_widths(problem: Problem, x: np.ndarray, cluster: np.ndarray) -> tuple[n
         inverse = (vectors / np.maximum(values, 1e-9)) @ vectors.T
         score = np.zeros((count, len(columns)))
         np.add.at(score, cluster, unit * error[:, j, None])
-        covariance = inverse @ (score.T @ score) @ inverse * count / max(1, count - 1)
+        covariance = inverse @ (score.T @ score) @ inverse * count / (count - 1)
         result[j, columns] = quantile * np.sqrt(np.diag(covariance)) / scale
     return result, derivative
 

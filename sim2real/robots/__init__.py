@@ -7,10 +7,11 @@ ROBOTS = {robot.name: robot for robot in (SO101,)}
 
 
 def find_robot(name: str) -> RobotDescription:
-    """By name; raises ValueError that lists the names there are."""
-    if name not in ROBOTS:
-        raise ValueError(f"no robot {name!r}; there are: {', '.join(sorted(ROBOTS))}")
-    return ROBOTS[name]
+    """By name or by LeRobot's `robot_type`; raises ValueError that lists the names there are."""
+    for robot in ROBOTS.values():
+        if name in (robot.name, *robot.types):
+            return robot
+    raise ValueError(f"no robot {name!r}; there are: {', '.join(sorted(ROBOTS))}")
 
 
 __all__ = ["ROBOTS", "RobotDescription", "find_robot"]

@@ -9,6 +9,8 @@ import numpy as np
 
 from sim2real.robots.units import TICKS
 
+SLACK = 10  # ticks (0.9°) beyond the calibrated range, where a joint may come to rest on its stop
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -57,6 +59,10 @@ class Calibration:
     def to_radians(self, ticks: np.ndarray) -> np.ndarray:
         """(J,) ticks to rad."""
         return self.zero + self.scale * (np.asarray(ticks, float) - (self.low + self.high) / 2)
+
+    def outside(self, ticks: np.ndarray) -> np.ndarray:
+        """(J,) bool: from here (J,) a joint would jump, as no goal is outside the calibrated range."""
+        return (ticks < self.low - SLACK) | (ticks > self.high + SLACK)
 
     def to_ticks(self, radians: np.ndarray) -> np.ndarray:
         """(J,) rad to whole ticks, kept within the calibrated range."""

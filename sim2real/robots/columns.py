@@ -7,13 +7,11 @@ import numpy as np
 
 from envs.task import Task
 from sim2real.datasets import DatasetError, Episode, EpisodeDataset
-from sim2real.robots import ROBOTS, RobotDescription
+from sim2real.robots import ROBOTS
 from sim2real.robots.boundary import JointBoundary
-from sim2real.robots.recording import ACTION, STATE, joint_columns
+from sim2real.robots.recording import ACTION, STATE, find_units, joint_columns
 from sim2real.robots.simulated import boundary_of
 from sim2real.robots.units import Units
-
-FOR_UNITS = 40  # episodes looked at for the units
 
 
 @dataclass(frozen=True)
@@ -67,15 +65,7 @@ def joints_of(dataset: EpisodeDataset, task: Task) -> tuple[Columns, Columns, Un
         Columns(dataset, feature, robot.joints, tuple(joint_columns(dataset, robot, feature)))
         for feature in (ACTION, STATE)
     )
-    return targets, positions, _units(dataset, robot, positions)
-
-
-def _units(dataset: EpisodeDataset, robot: RobotDescription, positions: Columns) -> Units:
-    """Found from the whole dataset, so that they do not depend on which of its episodes are asked for."""
-    whole = EpisodeDataset(dataset.root)
-    some = np.unique(np.linspace(0, len(whole) - 1, min(len(whole), FOR_UNITS)).astype(int))
-    measured = np.concatenate([positions(whole.episode(int(k))) for k in some])
     try:
-        return robot.units(measured, str(dataset.root), str(dataset.info.get("robot_type")))
+        return targets, positions, find_units(dataset, robot)
     except ValueError as error:
         raise DatasetError(str(error)) from None

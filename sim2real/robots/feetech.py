@@ -5,15 +5,19 @@ Needs the extra `so101`, which brings Feetech's own protocol library; NumPy and 
 
 import importlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
 
 from sim2real.robots.calibration import Calibration
 from sim2real.robots.robot import Ticker
+from sim2real.robots.safety import UnsafeCommandError
 from sim2real.robots.webcam import Webcam
 
 BAUD = 1_000_000
+ATTEMPTS = 3  # a byte is lost now and then
+SIGN = 0x8000  # of a position: the servo sends sign and magnitude
 TORQUE_ENABLE, GOAL_POSITION, PRESENT_POSITION = 40, 42, 56  # addresses in the servo's control table
 
 
@@ -66,12 +70,13 @@ class FeetechBus:
 
     def read(self) -> np.ndarray:
         """As `Bus.read`."""
-        for _ in range(3):  # a byte is lost now and then
+        for _ in range(ATTEMPTS):
             if self._positions.txRxPacket() == self._sdk.COMM_SUCCESS:
                 break
         else:
             raise OSError(f"not all servos {', '.join(map(str, self._ids))} on {self._name} answer")
-        return np.array([self._positions.getData(number, PRESENT_POSITION, 2) & 0x7FFF for number in self._ids])
+        raw = np.array([self._positions.getData(number, PRESENT_POSITION, 2) for number in self._ids])
+        return np.where(raw & SIGN, -(raw & ~SIGN), raw)
 
     def write(self, ticks: np.ndarray) -> None:
         """As `Bus.write`; raises OSError if the port does not take it."""
@@ -85,8 +90,11 @@ class FeetechBus:
         """As `Bus.torque`; tells every servo, and raises OSError afterwards if one did not answer."""
         silent = []
         for number in self._ids:
-            result, _ = self._packets.write1ByteTxRx(self._port, number, TORQUE_ENABLE, int(on))
-            if result != self._sdk.COMM_SUCCESS:
+            for _ in range(ATTEMPTS):
+                result, _ = self._packets.write1ByteTxRx(self._port, number, TORQUE_ENABLE, int(on))
+                if result == self._sdk.COMM_SUCCESS:
+                    break
+            else:
                 silent.append(str(number))
         if silent:
             raise OSError(f"servos {', '.join(silent)} on {self._name} did not confirm torque {'on' if on else 'off'}")
@@ -104,12 +112,18 @@ class FeetechArm:
         joints: names.
         calibration: between ticks and radians.
         camera: name of the camera in observations.
-        webcam: it.
+        webcam: it; None: observations have no frame.
         ticker: keeps the control period.
     """
 
     def __init__(
-        self, bus: Bus, joints: Sequence[str], calibration: Calibration, camera: str, webcam: Webcam, ticker: Ticker
+        self,
+        bus: Bus,
+        joints: Sequence[str],
+        calibration: Calibration,
+        camera: str,
+        webcam: Webcam | None,
+        ticker: Ticker,
     ) -> None:
         self.action_names, self.control_dt = tuple(joints), ticker.period
         self._bus, self._calibration, self._camera, self._webcam = bus, calibration, camera, webcam
@@ -119,17 +133,44 @@ class FeetechArm:
         """As `Robot.observe`."""
         self._ticker.wait()
         position = self._calibration.to_radians(self._bus.read())
-        frame, taken = self._webcam.latest()
-        return {"state": position, f"images.{self._camera}": frame, "time": self._ticker.clock(), "taken": taken}
+        seen: dict[str, Any] = {}
+        if self._webcam is not None:
+            seen[f"images.{self._camera}"], seen["taken"] = self._webcam.latest()
+        return {"state": position, **seen, "time": self._ticker.clock()}
 
     def command(self, action: np.ndarray) -> np.ndarray:
-        """As `Robot.command`: joint targets (J,) rad; returns them in whole ticks, as they were sent."""
+        """As `Robot.command`: joint targets (J,) rad; returns them in whole ticks, as they were sent.
+
+        Raises:
+            OSError: a servo does not answer; if it would not switch on, all are switched off.
+            UnsafeCommandError: as `check_range`, before the servos hold.
+        """
+        if not self._holds:
+            self.check_range()
         ticks = self._calibration.to_ticks(action)
         self._bus.write(ticks)
         if not self._holds:  # after the goal: with an old one it would jump there
+            try:
+                self._bus.torque(True)
+            except OSError:
+                with suppress(OSError):  # half an arm that holds is worse than none
+                    self._bus.torque(False)
+                raise
             self._holds = True
-            self._bus.torque(True)
         return self._calibration.to_radians(ticks)
+
+    def check_range(self) -> None:
+        """Raise UnsafeCommandError, in one line, for joints outside their calibrated range: they would jump into it."""
+        ticks, calibration = self._bus.read(), self._calibration
+        wrong = [
+            f"{self.action_names[j]} at {ticks[j]:.0f}, calibrated {calibration.low[j]:.0f}…{calibration.high[j]:.0f}"
+            for j in np.flatnonzero(calibration.outside(ticks))
+        ]
+        if wrong:
+            raise UnsafeCommandError(
+                f"the arm is outside its calibrated range ({'; '.join(wrong)} ticks): move it in by hand, or calibrate"
+                " it again"
+            )
 
     def stop(self) -> None:
         """Hold the present position; a robot that was never commanded stays limp."""
@@ -145,6 +186,7 @@ class FeetechArm:
             self._bus.torque(False)
         finally:
             try:
-                self._webcam.close()
+                if self._webcam is not None:
+                    self._webcam.close()
             finally:
                 self._bus.close()

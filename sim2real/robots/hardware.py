@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 from sim2real.robots import find_robot
 from sim2real.robots.boundary import Boundary
 from sim2real.robots.loop import ABORTED, FAILURE, SUCCESS
+from sim2real.robots.playback import ease_to
 from sim2real.robots.robot import Robot, Ticker
 
 LABELS = {"s": SUCCESS, "f": FAILURE, "a": ABORTED}
@@ -35,14 +37,12 @@ class Hardware:
 
     def check(self) -> None:
         """Raise ValueError for what is missing before a robot may move; one line."""
-        names = ", ".join(sorted(HARDWARE))
         if self.robot is None:
             raise ValueError(
-                f"no robot is configured: name one with --robot ({names}) and its --port; without hardware,"
-                " --on rehearsal runs the same commands on a simulated stand-in"
+                f"no robot is configured: name one with --robot ({', '.join(sorted(HARDWARE))}) and its --port; without"
+                " hardware, --on rehearsal runs the same commands on a simulated stand-in"
             )
-        if self.robot not in HARDWARE:
-            raise ValueError(f"no driver for robot {self.robot!r}; there are: {names}")
+        check_driver(self.robot)
         if not self.move:
             raise ValueError(f"--on robot makes {self.robot} move: add --move when nobody is in its reach")
         HARDWARE[self.robot].check(self)
@@ -54,23 +54,23 @@ class Driver:
 
     Attributes:
         check: raises ValueError for settings that it lacks.
-        open: from settings, the boundary of the task, the control period [s] and the camera's name.
+        open: from settings, the boundary of the task, the control period [s] and the camera's name; None: without one.
     """
 
     check: Callable[[Hardware], None]
-    open: Callable[[Hardware, Boundary, float, str], Robot]
+    open: Callable[[Hardware, Boundary, float, str | None], Robot]
 
 
 def _no_settings(settings: Hardware) -> None:
     """A loopback needs none."""
 
 
-def _open_loopback(settings: Hardware, boundary: Boundary, control_dt: float, camera: str) -> Robot:
+def _open_loopback(settings: Hardware, boundary: Boundary, control_dt: float, camera: str | None) -> Robot:
     from sim2real.robots.loopback import Loopback
 
     names = [name.removesuffix(".pos") for name in boundary.action_names]
     limits = boundary.limits
-    return Loopback(names, control_dt, (camera,), (limits.lower + limits.upper) / 2)
+    return Loopback(names, control_dt, () if camera is None else (camera,), (limits.lower + limits.upper) / 2)
 
 
 def _so101_settings(settings: Hardware) -> None:
@@ -80,7 +80,7 @@ def _so101_settings(settings: Hardware) -> None:
         raise ValueError("so101 needs --calibration, the file that LeRobot's calibration of this arm wrote")
 
 
-def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camera: str) -> Robot:
+def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camera: str | None) -> Robot:
     from sim2real.robots.calibration import Calibration
     from sim2real.robots.feetech import FeetechArm, FeetechBus
     from sim2real.robots.webcam import Webcam
@@ -91,13 +91,21 @@ def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camer
     if wanted != list(arm.joints):
         raise ValueError(f"so101 has the joints {', '.join(arm.joints)}; this policy moves {', '.join(wanted)}")
     calibration = Calibration.load(settings.calibration, arm.joints, arm.gripper, np.array(arm.limits))
-    webcam = Webcam(settings.camera)
+    webcam = None if camera is None else Webcam(settings.camera)
     try:
         bus = FeetechBus(settings.port, calibration.ids)
     except (OSError, ValueError):
-        webcam.close()
+        if webcam is not None:
+            webcam.close()
         raise
-    return FeetechArm(bus, arm.joints, calibration, camera, webcam, Ticker(control_dt))
+    robot = FeetechArm(bus, arm.joints, calibration, camera or "", webcam, Ticker(control_dt))
+    try:
+        robot.check_range()
+    except (OSError, ValueError):
+        with suppress(OSError):  # what is wrong was said
+            robot.close()
+        raise
+    return robot
 
 
 HARDWARE: dict[str, Driver] = {
@@ -107,8 +115,17 @@ HARDWARE: dict[str, Driver] = {
 """By name; a loopback is no robot, but lets every command be tried."""
 
 
-def open_robot(settings: Hardware, boundary: Boundary, control_dt: float, camera: str) -> Robot:
-    """Connect to a robot; it does not move yet.
+def check_driver(name: str) -> None:
+    """Raise ValueError, in one line, if there is no driver of this name."""
+    names = ", ".join(sorted(HARDWARE))
+    if name.endswith(".json"):
+        raise ValueError(f"--robot {name}: a robot.json is for --on sim; here --robot names a driver: {names}")
+    if name not in HARDWARE:
+        raise ValueError(f"no driver for robot {name!r}; there are: {names}")
+
+
+def open_robot(settings: Hardware, boundary: Boundary, control_dt: float, camera: str | None) -> Robot:
+    """Connect to a robot, with a camera of this name or (None) without; it does not move yet.
 
     Raises:
         ValueError: settings that lack something, or a robot that does not fit the policy.
@@ -128,18 +145,36 @@ class OperatedVenue:
         steps: of an episode.
         policies: what to call them before the person.
         ask: shows a question, returns the answer; raises EOFError where nobody can answer.
+        home: (A,) physical, to which the robot goes slowly before every episode; None: it stays where it is.
     """
 
     def __init__(
-        self, robot: Robot, boundary: Boundary, steps: int, policies: Sequence[str], ask: Callable[[str], str] = input
+        self,
+        robot: Robot,
+        boundary: Boundary,
+        steps: int,
+        policies: Sequence[str],
+        ask: Callable[[str], str] = input,
+        home: np.ndarray | None = None,
     ) -> None:
         self.robot, self.boundary, self.steps = robot, boundary, steps
-        self._policies, self._ask, self._label = tuple(policies), ask, ABORTED
+        self._policies, self._ask, self._label, self._home = tuple(policies), ask, ABORTED, home
 
     def prepare(self, seed: int, policy: int) -> None:
-        """Have the scene set up; with several policies the same way for each."""
+        """Go home, and have the scene set up; with several policies the same way for each.
+
+        Raises:
+            KeyboardInterrupt: on the way home, too.
+            EOFError: nobody answers.
+        """
+        lost = ""
+        if self._home is not None:
+            way = ease_to(self.robot, self._home, self.boundary.limits)
+            if way.interrupted:
+                raise KeyboardInterrupt
+            lost = f"the robot did not get home ({way.reason}); " if way.reason else ""
         again = ", exactly as before" if policy else ""
-        self._ask(f"episode {seed}, {self._policies[policy]}: set up the scene{again}, then press Enter ")
+        self._ask(f"{lost}episode {seed}, {self._policies[policy]}: set up the scene{again}, then press Enter ")
 
     def judge(self, time_is_up: bool) -> str | None:
         """Asked once the time is up."""

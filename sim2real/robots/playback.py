@@ -51,6 +51,11 @@ class Program:
         """(T,) bool: a command was changed to stay in range or within the speed."""
         return np.asarray((np.abs(self.commands - self.wanted) > 1e-9).any(1))
 
+    @property
+    def ease_limits(self) -> Limits:
+        """On the way to the first command: slow also where a robot is out of range and has to come in."""
+        return replace(self.limits, step=np.minimum(self.limits.step, self.ease_speed * self.dt))
+
     def ease(self, start: np.ndarray) -> np.ndarray:
         """(N, A) commands from where the robot is (A,) to just before the first one, along minimum-jerk paths."""
         way = self.commands[0] - start
@@ -135,7 +140,7 @@ def play(
     paused, reason, interrupted = 0, "", False
     try:
         here = _where(robot, program)
-        last, path = here, program.ease(here)
+        last, path, slow = here, program.ease(here), program.ease_limits
         todo = np.concatenate([path, program.commands])
         k = 0
         while k < len(todo):
@@ -148,7 +153,7 @@ def play(
                 robot.command(last)
                 _where(robot, program)
                 continue
-            safe, _ = program.limits.apply(todo[k], last)
+            safe, _ = (slow if k < len(path) else program.limits).apply(todo[k], last)
             last = np.asarray(robot.command(safe), float)
             here = _where(robot, program)
             sent.append(last)
@@ -161,12 +166,21 @@ def play(
     except (OSError, UnsafeCommandError) as error:
         reason = " ".join(str(error).split())
     finally:
-        robot.stop()
+        try:
+            robot.stop()
+        except OSError as error:
+            reason = f"{reason}; it did not stop: {error}".lstrip("; ")
     size = (len(sent), len(program.names))
     return Played(
         *(np.reshape(sent, size), np.reshape(measured, size), np.array(rows, int)),
         *(reason, interrupted, paused),
     )
+
+
+def ease_to(robot: Robot, pose: np.ndarray, limits: Limits, ease_speed: float = EASE_SPEED) -> Played:
+    """Move a robot slowly to a pose (A,) within the limits, where it holds; `reason` says why it did not get there."""
+    wanted = np.asarray(pose, float)[None]
+    return play(robot, prepare(robot.action_names, wanted, limits, robot.control_dt, ease_speed=ease_speed))
 
 
 def _where(robot: Robot, program: Program) -> np.ndarray:

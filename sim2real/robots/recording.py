@@ -9,6 +9,7 @@ from sim2real.robots.description import RobotDescription
 from sim2real.robots.units import Units, check_values
 
 ACTION, STATE = "action", "observation.state"
+FOR_UNITS = 100  # episodes looked at for the units
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def joint_columns(dataset: EpisodeDataset, robot: RobotDescription, feature: str
 
 
 def read_recording(dataset: EpisodeDataset, robot: RobotDescription) -> Recording:
-    """Read all episodes; cameras are not touched.
+    """Read all episodes that the dataset shows; cameras are not touched.
 
     Raises:
         DatasetError: no episodes, another robot's, damaged, or with values that are not numbers.
@@ -78,11 +79,29 @@ def read_recording(dataset: EpisodeDataset, robot: RobotDescription) -> Recordin
         kept.append((episode.index, *(_values(dataset, episode, f, robot, columns[f]) for f in (STATE, ACTION))))
     if not kept:
         raise DatasetError(f"{dataset.root} has no episode of at least a second")
-    what = str(dataset.root)
-    units = robot.units(np.concatenate([state for _, state, _ in kept]), what, str(dataset.info.get("robot_type")))
-    check_values(np.concatenate([command for *_, command in kept]), robot.joints, robot.gripper, f"{what}, {ACTION}")
+    units = find_units(dataset, robot)
+    commands = np.concatenate([command for *_, command in kept])
+    check_values(commands, robot.joints, robot.gripper, f"{dataset.root}, {ACTION}")
     logs = tuple(Log(index, units.to_radians(state), units.to_radians(command)) for index, state, command in kept)
     return Recording(logs, dataset.fps, units, tuple(short))
+
+
+def find_units(dataset: EpisodeDataset, robot: RobotDescription) -> Units:
+    """Found from the whole dataset, so that they do not depend on which of its episodes are asked for.
+
+    Rows that are not finite are passed over: they may be of episodes that nobody asked for.
+
+    Raises:
+        DatasetError: another robot's, damaged, or without a row that is finite.
+        ValueError: in other units than LeRobot's.
+    """
+    whole, columns = EpisodeDataset(dataset.root), joint_columns(dataset, robot, STATE)
+    some = np.unique(np.linspace(0, len(whole) - 1, min(len(whole), FOR_UNITS)).astype(int))
+    states = np.concatenate([whole.episode(int(k))[STATE][:, columns].astype(float) for k in some])
+    states = states[np.isfinite(states).all(1)]
+    if not len(states):
+        raise DatasetError(f"{dataset.root}: {STATE} has no row of numbers alone")
+    return robot.units(states, str(dataset.root), str(dataset.info.get("robot_type")))
 
 
 def _values(

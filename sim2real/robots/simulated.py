@@ -36,6 +36,17 @@ def _(task: ArmTask) -> Boundary:
 
 
 @singledispatch
+def home_of(task: Task) -> np.ndarray | None:
+    """(A,) physical, where a task's robot begins its episodes; None: wherever it stands."""
+    return None
+
+
+@home_of.register
+def _(task: ArmTask) -> np.ndarray:
+    return np.array(task.config.arm.home)
+
+
+@singledispatch
 def measured(task: Task) -> np.ndarray:
     """(n, S) what the robots of a task's worlds measure now, as `Robot.observe` gives it."""
     return task.state()

@@ -88,9 +88,11 @@ def check_values(values: np.ndarray, names: Sequence[str], gripper: str | None, 
         looks = "raw ticks" if reach.max() > 400 else "no unit of LeRobot"
         raise ValueError(f"{what}: {names[j]} reaches {values[:, j][np.abs(values[:, j]).argmax()]:.4g}, which is"
                          f" {looks}; joints must be in degrees or -100…100, a gripper in 0…100")  # fmt: skip
-    if reach.max() <= 2 * np.pi and np.ptp(values, axis=0).max() > 0.1:
-        raise ValueError(f"{what}: no joint goes beyond {reach.max():.3g}, which looks like radians; joints must be in"
-                         " degrees or -100…100, a gripper in 0…100")  # fmt: skip
+    # Of the body alone: a gripper is often in 0…100 also where the other joints are in radians.
+    if reach[body].max() <= 2 * np.pi and np.ptp(values[:, body], axis=0).max() > 0.1:
+        which = "no joint" if gripper is None else f"no joint but the {gripper}"
+        raise ValueError(f"{what}: {which} goes beyond {reach[body].max():.3g}, which looks like radians; joints must"
+                         " be in degrees or -100…100, a gripper in 0…100")  # fmt: skip
     if gripper is not None:
         j = list(names).index(gripper)
         if values[:, j].min() < -15 or values[:, j].max() > 115:

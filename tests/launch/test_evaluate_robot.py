@@ -141,6 +141,33 @@ def test_ctrl_c_loses_nothing(
     assert quick[0].closed and quick[0].stopped
 
 
+@pytest.mark.parametrize("error", [OSError("servo 2 is silent"), RuntimeError("a bug")])
+def test_what_was_judged_is_kept_whatever_goes_wrong_at_the_end(
+    command: Callable[..., Any],
+    workplace: Path,
+    answers: Callable,
+    quick: list[Loopback],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+):
+    answers("", "s", "", "f")
+
+    def close(self: Loopback) -> None:
+        raise error
+
+    monkeypatch.setattr(Loopback, "close", close)
+    run = lambda: command("evaluate", "first", *LOOPBACK, "--episodes", 2, "--out", "run")  # noqa: E731
+    if isinstance(error, OSError):
+        done = run()
+        assert done.code == 0 and "not closed properly (servo 2 is silent)" in done.out
+    else:
+        with pytest.raises(RuntimeError):
+            run()
+    found = metrics(workplace / "run")
+    assert [row["label"] for row in found["episodes"]] == ["success", "failure"]
+    assert found["finished"] == isinstance(error, OSError)
+
+
 def test_where_nobody_answers_nothing_is_claimed(
     command: Callable[..., Any], workplace: Path, answers: Callable, quick: list[Loopback]
 ):

@@ -27,7 +27,7 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(complains, workplace):
     good = arm_logs.write(workplace / "good", moving)
     complains(("identify", "koch", good), "no robot 'koch'; there are: so101")
     complains(("identify", "so101", "absent"), "no such folder: absent")
-    complains(("identify", "so101", f"{good}[0]"), "nothing to hold out")
+    complains(("identify", "so101_follower", f"{good}[0]"), "nothing to hold out")
     complains(("identify", "so101", f"{good}[7]"), "no such episodes")
     complains(("identify", "so101", good, "--held-out", "1.5"), "held-out must be between 0 and 1")
     complains(("identify", "so101", good, "--frames", "3"), "frames must be at least 100")

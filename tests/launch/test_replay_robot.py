@@ -1,7 +1,11 @@
 """`sim2real replay --on robot` and `--on rehearsal`: nothing moves unasked, keys pause and stop, errors are tracked."""
 
+import builtins
 import json
+import os
+import select
 import sys
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,9 @@ import pytest
 
 from launch import replay_robot
 from launch.keys import keys
+from launch.let_go import let_go
 from launch.replay_robot import switch
+from sim2real.robots.loopback import Loopback
 from sim2real.robots.playback import GO, PAUSE, STOP
 
 
@@ -41,6 +47,7 @@ def test_a_playback_is_tracked(command: Callable[..., Any], workplace: Path, whe
     assert metrics["finished"] and metrics["commands"] == metrics["of"] == 36 and metrics["reason"] == ""
     assert all(0 < joint["rmse"] < 0.5 for joint in metrics["tracking"].values())
     name = "the rehearsal robot" if where[0] == "rehearsal" else "loopback"
+    assert ("going back to where it was before, slowly\nthere\n" in done.out) == (where[0] == "robot")
     assert f"arm on {name}" in (workplace / "run/report.html").read_text()
 
 
@@ -78,6 +85,33 @@ def test_keys_pause_go_on_and_stop():
     assert [wish() for _ in range(8)] == [GO, PAUSE, PAUSE, PAUSE, GO, GO, STOP, STOP]
 
 
+def test_keys_typed_at_once_are_all_seen(monkeypatch: pytest.MonkeyPatch):
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        with keys() as pressed:
+            assert pressed() == ""
+            os.write(ours, b"xq")
+            select.select([terminal], [], [], 5)
+            assert pressed() == "xq"
+    os.close(ours)
+
+
+def test_nobody_drops_an_arm(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    happened: list[str] = []
+    robot = Loopback(("a",), 0.05, ())
+    robot.close = lambda: happened.append("close")  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(builtins, "input", lambda text: happened.append(text) or "")
+    let_go(robot, holds=True)
+    assert happened == ["support the arm, then press Enter: it will go limp ", "close"]
+    let_go(robot, holds=False)
+    assert happened[2:] == ["close"]
+    robot.close = lambda: (_ for _ in ()).throw(OSError("servo 2 is silent"))  # type: ignore[method-assign]
+    let_go(robot, holds=False)
+    assert "not closed properly (servo 2 is silent)" in capsys.readouterr().out
+
+
 def test_without_a_terminal_there_are_no_keys(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
     with keys() as pressed:
@@ -88,6 +122,8 @@ def test_what_cannot_be_played(complains: Callable[[tuple, str], None]):
     complains(("replay", "arm", "--on", "robot", "--episode", "0,1"), "a robot plays one episode at a time")
     complains(("replay", "arm", "--on", "robot", "--move"), "so101 needs --port")
     complains(("replay", "arm", "--on", "robot", "--robot", "koch", "--move"), "no driver for robot 'koch'")
+    complains(("replay", "arm", "--on", "robot", "--robot", "nonsense"), "no driver for robot 'nonsense'")
+    complains(("replay", "arm", "--on", "robot", "--robot", "a/robot.json"), "a robot.json is for --on sim")
     complains(("replay", "arm", "--on", "robot", "--speed", "0"), "speed must be positive, not 0")
     complains(("replay", "arm", "--on", "rehearsal", "--port", "x"), "--port is for --on robot, not for --on rehearsal")
     complains(("replay", "arm", "--on", "robot", "--real-time"), "--real-time is for --on rehearsal")

@@ -1,5 +1,6 @@
 """Identification finds servos that it was not told, says what it cannot, and keeps its hands off held-out episodes."""
 
+import json
 import tomllib
 
 import arm_logs
@@ -7,14 +8,15 @@ import numpy as np
 import pytest
 
 from envs.randomization import Randomization
-from sim2real.identification import result
+from sim2real.identification import page, result
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
-from sim2real.identification.found import judge
+from sim2real.identification.found import Identified, Judgement, Parameter, judge
 from sim2real.identification.identify import identify
+from sim2real.identification.judge import open_loop, second_ahead
 from sim2real.identification.simulation import NOTHING, OBJECT, Grasp
-from sim2real.identification.split import check_motion, some_rows, split_episodes
+from sim2real.identification.split import Split, check_motion, some_rows, split_episodes
 from sim2real.identification.start import blocked_angle
-from sim2real.identification.uncertainty import clusters, half_widths
+from sim2real.identification.uncertainty import clusters, half_widths, not_identifiable
 from sim2real.robots import find_robot
 from sim2real.robots.recording import Log, Recording
 
@@ -90,7 +92,44 @@ def test_a_joint_without_motion_leaves_its_parameters_unknown():
 
 def test_few_episodes_are_clustered_by_stretches():
     assert clusters([100] * 8, 30).tolist() == np.repeat(np.arange(8), 100).tolist()
-    assert clusters([200, 160], 30).tolist() == [0] * 150 + [1] * 50 + [2] * 150 + [3] * 10
+    # Of five seconds where that makes eight; else shorter ones, of a second at least; never across two episodes.
+    assert np.bincount(clusters([400, 1000], 30)).tolist() == [134, 133, 133] + [143] * 6 + [142]
+    assert np.bincount(clusters([120] * 4, 30)).tolist() == [60] * 8
+    assert np.bincount(clusters([90, 90], 30)).tolist() == [30] * 6
+
+
+def test_too_little_to_cluster_gives_no_intervals():
+    true = arm_logs.parameters()
+    logs = arm_logs.logs(true, 2, seconds=3)
+    problem = Problem(arm_logs.replayer(), logs, true)
+    free_only(problem, "gain", "delay")
+    x, cluster = to_coordinates(true), clusters([90, 90], 30)
+    assert len(set(cluster)) == 6 and np.isinf(half_widths(problem, x, cluster)[0]).all()
+    every = half_widths(problem, x, np.arange(180) // 20)[0]  # nine
+    assert np.isfinite(every[problem.free]).all()
+    assert all({"gain", "delay"} == set(names) for names in not_identifiable(problem, x, np.full_like(x, np.inf)))
+
+
+def test_a_second_ahead_needs_more_than_a_second():
+    true = arm_logs.parameters()
+    long = arm_logs.logs(true, 1, seconds=2.5)[0]
+    short = Log(1, long.state[:30], long.command[:30])
+    sim = arm_logs.replayer()
+    assert second_ahead(sim, true, [short], 30) is None
+    alone, both = second_ahead(sim, true, [long], 30), second_ahead(sim, true, [short, long], 30)
+    assert alone is not None and both is not None and both.count.tolist() == [2]
+    assert both.rmse() == alone.rmse() > 0
+    whole = open_loop(sim, true, [short])
+    servos = {joint: {"gain": Parameter(18.0, None, None, "bound")} for joint in arm_logs.SO101.joints}
+    found = Identified(arm_logs.SO101.joints, "gripper", servos, true, true, None, 0.0)
+    judged = Judgement(whole, whole, whole, None, None)
+    ahead = [row[1:] for row in page.error_rows(found, judged) if row[0].startswith("a second ahead")]
+    assert ahead == [["-", "-", "-"]] * 2
+    split = Split((long,), (short,))
+    figures = result.figures(found, judged, split, Recording((long, short), 30.0, arm_logs.units(), ()), 0)
+    assert figures["second_ahead"] == {"before": None, "after": None}
+    json.dumps(figures, allow_nan=False)
+    assert "too few for an interval" in page.interval_line(found)
 
 
 def test_the_jaw_closes_on_an_object_near_the_table_and_not_in_the_air():
@@ -162,6 +201,7 @@ def test_all_parameters_that_are_called_identifiable_are_near_the_truth(identifi
     assert claimed > 20 and len(missed) < 0.25 * claimed, missed
     assert found.object_rmse is None and (found.values[OBJECT] == NOTHING).all()
     judged = judge(found, sim, split.held_out, 30.0)
+    assert judged.second_before is not None and judged.second_after is not None
     assert judged.after.rmse() < 0.004 and judged.after.rmse() < 0.2 * judged.before.rmse()
     assert judged.second_after.rmse() < 0.5 * judged.second_before.rmse()
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import arm_logs
 import av
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from drives import record_drives
 
@@ -94,6 +96,26 @@ def test_a_recording_in_whatever_units_is_the_same_log(log, tmp_path):
         original = arm_logs.logs(TRUE, 3)[2]
         assert robot.name == "so101" and recording.units.mode == mode and found.index == 2
         assert np.abs(found.state - original.state).max() < 2 * arm_logs.TICK
+
+
+def test_what_is_wrong_with_other_episodes_does_not_matter(tmp_path):
+    logs = arm_logs.logs(TRUE, 3)
+    logs[2] = replace(logs[2], state=logs[2].state[:20], command=logs[2].command[:20])
+    root = arm_logs.write(tmp_path / "logs", logs)
+    units = read_logs(EpisodeDataset(root), [1])[1].units
+    data = sorted((root / "data").rglob("*.parquet"))[0]
+    table = pq.read_table(data)
+    states = table["observation.state"].to_pylist()
+    states[7][2] = float("nan")
+    k = table.column_names.index("observation.state")
+    pq.write_table(table.set_column(k, table.schema.field(k), pa.array(states, table.schema.field(k).type)), data)
+    _, recording, (found,) = read_logs(EpisodeDataset(root), [1])
+    assert found.index == 1 and not recording.units.assumed
+    np.testing.assert_allclose(recording.units.scale, units.scale, rtol=1e-6)
+    with pytest.raises(DatasetError, match=r"episode 0: observation\.state of elbow_flex in frame 7 is nan"):
+        read_logs(EpisodeDataset(root), [1, 0])
+    with pytest.raises(DatasetError, match="episode 2 is shorter than a second"):
+        read_logs(EpisodeDataset(root), [2])
 
 
 def test_whose_a_recording_is(log, tmp_path):

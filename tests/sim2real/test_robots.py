@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import arm_logs
@@ -73,6 +74,17 @@ def test_a_joint_that_rests_is_said_to_be_assumed():
     np.testing.assert_allclose(units.scale[4], np.pi / 180)
 
 
+def test_units_do_not_depend_on_the_episodes_asked_for(tmp_path):
+    moving = waves()[0]
+    resting = Log(0, moving.state * (1, 1, 1, 1, 0, 1), moving.command)  # LeRobot's 0 of the wrist throughout
+    root = arm_logs.write(tmp_path / "d", [resting, replace(moving, index=1)])
+    whole = read_recording(EpisodeDataset(root), SO101)
+    assert not whole.units.assumed
+    for k in range(2):
+        some = read_recording(EpisodeDataset(root, [k]), SO101)
+        assert some.units == whole.units and [log.index for log in some.logs] == [k]
+
+
 def test_own_recordings_are_in_degrees(tmp_path):
     known = waves()
     root = tmp_path / "own"
@@ -88,6 +100,8 @@ def test_own_recordings_are_in_degrees(tmp_path):
     ("values", "says"),
     [
         (waves()[0].state, "looks like radians"),
+        (np.where(np.arange(6) == 5, 50, waves()[0].state), "no joint but the gripper .* looks like radians"),
+        (np.tile(np.sin(np.arange(900))[:, None] * 40 + 50, 6), "none in steps of a servo's ticks"),
         (2048 + waves()[0].state / (2 * np.pi) * 4096, "raw ticks"),
         (np.tile(np.linspace(-250, 250, 100)[:, None], 6), "no unit of LeRobot"),
         (np.tile(np.linspace(-90, 90, 100)[:, None], 6), "gripper must be in 0…100"),
@@ -159,6 +173,10 @@ def test_the_genuine_recording_lies_in_the_ranges_of_the_arm():
     states = np.concatenate([log.state for log in recording.logs])
     low, high = np.array(SO101.limits).T
     assert (states.min(0) > low - 0.1).all() and (states.max(0) < high + 0.1).all()
+
+
+def test_robots_go_by_their_type_in_recordings_too():
+    assert find_robot("so101_follower") is SO101
 
 
 def test_unknown_robots_are_told_the_known_ones():

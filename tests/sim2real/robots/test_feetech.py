@@ -14,6 +14,7 @@ from sim2real.robots import find_robot
 from sim2real.robots.calibration import Calibration
 from sim2real.robots.feetech import FeetechArm, FeetechBus
 from sim2real.robots.robot import Ticker
+from sim2real.robots.safety import UnsafeCommandError
 from sim2real.robots.webcam import Webcam
 
 ARM = find_robot("so101")
@@ -148,6 +149,44 @@ def test_servos_hold_only_once_they_know_where(arm: tuple[FeetechArm, FakeBus, F
     assert bus.calls[-2:] == [("torque", False), ("close", None)] and capture.released
 
 
+def test_servos_that_would_not_hold_are_tried_again(arm: tuple[FeetechArm, FakeBus, FakeCapture]):
+    robot, bus, _ = arm
+    failing, torque = [True], bus.torque
+
+    def fails_once(on: bool) -> None:
+        torque(on)
+        if failing:
+            failing.pop()
+            raise OSError("servo 2 did not confirm")
+
+    bus.torque = fails_once  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="servo 2"):
+        robot.command(np.zeros(6))
+    assert bus.calls[1:] == [("torque", True), ("torque", False)]
+    robot.command(np.zeros(6))
+    assert bus.calls[-1] == ("torque", True)
+
+
+def test_an_arm_outside_its_calibrated_range_does_not_move(arm: tuple[FeetechArm, FakeBus, FakeCapture]):
+    robot, bus, _ = arm
+    bus.ticks = np.array([400, 2048, 3005, 2048, 2048, 2048])  # the third by a few ticks only
+    with pytest.raises(UnsafeCommandError, match=r"range \(shoulder_pan at 400, calibrated 1000…3000 ticks\): move"):
+        robot.command(np.zeros(6))
+    assert bus.calls == []
+    bus.ticks = np.full(6, 2048)
+    robot.command(np.zeros(6))
+    bus.ticks = np.array([400, 2048, 2048, 2048, 2048, 2048])  # pushed out while it holds
+    robot.command(np.zeros(6))
+
+
+def test_an_arm_without_a_camera(tmp_path: Path):
+    ticker, bus = Ticker(1 / 30, clock=lambda: 0.0, sleep=lambda seconds: None), FakeBus()
+    robot = FeetechArm(bus, ARM.joints, load(calibration_file(tmp_path)), "", None, ticker)
+    assert set(robot.observe()) == {"state", "time"}
+    robot.close()
+    assert bus.calls[-1] == ("close", None)
+
+
 def test_everything_is_closed_even_if_a_servo_does_not_answer(arm: tuple[FeetechArm, FakeBus, FakeCapture]):
     robot, bus, capture = arm
     bus.torque = lambda on: (_ for _ in ()).throw(OSError("servo 2 is silent"))  # type: ignore[method-assign]
@@ -180,6 +219,7 @@ class FakeLibrary(types.ModuleType):
         super().__init__("scservo_sdk")
         self.log: list[Any] = []
         self.memory = {number: {56: 2000 + number} for number in range(1, 7)}
+        self.lost = 0  # replies that get lost from now on
         library, self.silent = self, silent
 
         class Port:
@@ -201,7 +241,8 @@ class FakeLibrary(types.ModuleType):
 
             def write1ByteTxRx(self, port: Port, number: int, address: int, value: int) -> tuple[int, int]:
                 library.log.append((number, address, value))
-                return (-6 if number == library.silent else 0), 0
+                library.lost -= 1
+                return (-6 if number == library.silent or library.lost >= 0 else 0), 0
 
         class Read:
             def __init__(self, port: Port, packets: Packets, address: int, length: int) -> None:
@@ -245,6 +286,11 @@ def test_the_bus_speaks_feetechs_protocol(monkeypatch: pytest.MonkeyPatch):
     assert library.log[-1] == ("goals", {1: [0, 0], 2: [255, 0], 3: [0, 1], 4: [0, 8], 5: [255, 15], 6: [1, 0]})
     bus.torque(True)
     assert library.log[-6:] == [(number, 40, 1) for number in range(1, 7)]
+    library.lost = 2
+    bus.torque(False)
+    assert library.log[-8:] == [(number, 40, 0) for number in (1, 1, 1, 2, 3, 4, 5, 6)]
+    library.memory[3] = {56: 0x8000 | 20}
+    assert bus.read().tolist() == [2001, 2002, -20, 2004, 2005, 2006]
     bus.close()
     assert library.log[-1] == ("closed",)
 
@@ -260,7 +306,8 @@ def test_a_servo_that_does_not_answer(monkeypatch: pytest.MonkeyPatch):
     library.silent = 2
     with pytest.raises(OSError, match="servos 2 on /dev/ttyACM0 did not confirm torque off"):
         bus.torque(False)
-    assert [entry for entry in library.log if entry[1:] == (40, 0)] == [(number, 40, 0) for number in range(1, 7)]
+    told = [entry for entry in library.log if entry[1:] == (40, 0)]
+    assert told == [(number, 40, 0) for number in (1, 2, 2, 2, 3, 4, 5, 6)]
 
 
 def test_a_port_or_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch):

@@ -126,6 +126,20 @@ def test_ctrl_c_stops_the_robot_and_keeps_what_was_done():
     assert played.interrupted and played.reason == "interrupted" and robot.stopped == 1 and len(played.sent) == 55
 
 
+def test_a_robot_that_is_out_of_range_comes_in_slowly():
+    robot = Follower(at=(-1.9, 0.9))
+    play(robot, program())
+    told = np.array([[-1.9, 0.9], *robot.told])
+    assert np.abs(np.diff(told[told[:, 0] < -0.5], axis=0)).max() <= 0.5 * DT + 1e-9
+
+
+def test_a_robot_that_cannot_be_stopped_loses_no_record():
+    robot = Follower()
+    robot.stop = lambda: (_ for _ in ()).throw(OSError("no answer"))  # type: ignore[method-assign]
+    played = play(robot, program())
+    assert played.reason == "it did not stop: no answer" and len(played.error) == 40
+
+
 def unplugged(count: int) -> Any:
     if count == 50:
         raise OSError("the servo bus does not answer")

@@ -100,6 +100,9 @@ def _claim(out: Path, data: Path | None, sizes: Sizes) -> None:
 
 def _settings(out: Path, sizes: Sizes) -> tuple[TrainConfig, PretrainConfig]:
     """Of teacher and policy; raises ValueError for sizes that cannot be, before anything is written."""
+    for name in ("frames", "steps"):
+        if getattr(sizes, name) < 1:
+            raise ValueError(f"{name} must be at least 1, not {getattr(sizes, name)}")
     Recording(sizes.recorded, sizes.seconds)
     EvaluateConfig(out, out, on="rehearsal", episodes=sizes.episodes)
     teacher = TrainConfig(TASK, TeacherConfig(steps=sizes.steps), evaluate=sizes.episodes)

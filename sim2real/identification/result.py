@@ -90,6 +90,8 @@ def randomization_text(found: Identified, robot: str, dataset: str) -> str:
         "# what the task's own preset has on looks, light, camera and sensor, without its entries on task.*: entries",
         "# act in order, and a later one on the same field acts on what the earlier ones left.",
         "# Component k is joint k: " + ", ".join(f"{k} {joint}" for k, joint in enumerate(found.joints)) + ".",
+        "",
+        f'robot = "{robot}"',
     ]
     for name, intervals in ranges(found).items():
         lines += ["", f"# --- {name} [{UNITS[name]}] ---"]

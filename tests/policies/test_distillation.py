@@ -221,7 +221,7 @@ def test_more_worlds_than_frames_is_no_trouble(changes: dict[str, int]):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"frames": -1}, "frames must be positive, not -1"),
+        ({"frames": -1}, "frames must be at least 0, not -1"),
         ({"reuse": float("inf")}, "reuse must be positive, not inf"),
         ({"learning_rate": float("nan")}, "learning_rate must be positive, not nan"),
         ({"jolt": -0.1}, "jolt must be at least 0, not -0.1"),

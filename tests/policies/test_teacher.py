@@ -102,7 +102,7 @@ def test_a_rollout_is_cut_into_equal_batches(worlds: int):
     ("settings", "message"),
     [
         ({"algorithm": "pop"}, "no algorithm 'pop'; valid: ppo, sac"),
-        ({"steps": 0}, "steps must be at least 1, not 0"),
+        ({"steps": -1}, "steps must be at least 1, or 0 for the task.s own number, not -1"),
         ({"learning_rate": 0.0}, "learning_rate must be positive, not 0.0"),
         ({"learning_rate": float("nan")}, "learning_rate must be positive, not nan"),
         ({"gamma": 1.5}, "gamma must be between 0 and 1, not 1.5"),

@@ -28,15 +28,19 @@ def draw_steering(
     Returns:
         (H, width, 3) uint8 RGB; H depends on the image's shape and the number of values only.
     """
-    height = max(1, round(width * image.shape[0] / image.shape[1]))
-    grows = width >= image.shape[1]
-    picture = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC if grows else cv2.INTER_AREA)
+    picture = _resized(image, width)
     scale = width / 640
     for value, colour in zip(values.values(), COLOURS, strict=False):
         if np.isfinite(value):
             _path(picture, float(value), colour, scale)
     panel = _panel(values, caption, width, raw, scale)
     return np.concatenate([picture, panel])
+
+
+def _resized(image: np.ndarray, width: int) -> np.ndarray:
+    height = max(1, round(width * image.shape[0] / image.shape[1]))
+    grows = width >= image.shape[1]
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC if grows else cv2.INTER_AREA)
 
 
 def _path(picture: np.ndarray, value: float, colour: tuple[int, int, int], scale: float) -> None:
@@ -100,9 +104,7 @@ def draw_actions(
     Returns:
         (H, width, 3) uint8 RGB; H depends on the image's shape and the number of actions only.
     """
-    height = max(1, round(width * image.shape[0] / image.shape[1]))
-    grows = width >= image.shape[1]
-    picture = cv2.resize(image, (width, height), interpolation=cv2.INTER_CUBIC if grows else cv2.INTER_AREA)
+    picture = _resized(image, width)
     scale = width / 640
     size, row, pad = max(0.32, 0.5 * scale), max(15, round(26 * scale)), max(6, round(12 * scale))
     panel = np.full((row * (len(pairs) + 1) + pad, width, 3), PAPER, np.uint8)

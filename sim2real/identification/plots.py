@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from sim2real.identification.found import Identified, Judgement
 from sim2real.identification.result import UNITS
-from sim2real.plots import COLOURS, FAINT, INK, LINES, new_figure
+from sim2real.plots import COLOURS, FAINT, INK, new_figure, new_grid
 from sim2real.robots.recording import Log
 
 COLUMNS = 2
@@ -19,20 +18,11 @@ LOGARITHMIC = ("gain", "damping", "friction", "armature", "torque")
 def _panels(count: int, width: float, height: float, columns: int = COLUMNS) -> tuple[Figure, list]:
     """Axes of the plain style, side by side and below each other; height [inches] of a row."""
     rows = -(-count // columns)
-    figure = Figure(figsize=(width, height * rows), layout="constrained", facecolor="white")
-    FigureCanvasAgg(figure)
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure, rows_of_axes = new_grid(rows, columns, width, height * rows)
+    grid = [axes for row in rows_of_axes for axes in row]
     for axes in grid[count:]:
         axes.set_visible(False)
-    for axes in grid[:count]:
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
-        for side in ("bottom", "left"):
-            axes.spines[side].set_color(FAINT)
-        axes.tick_params(colors=INK, labelsize=9, length=3)
-        axes.grid(True, color=LINES, linewidth=0.8)
-        axes.set_axisbelow(True)
-    return figure, list(grid[:count])
+    return figure, grid[:count]
 
 
 def divergence_plot(

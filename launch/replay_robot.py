@@ -14,8 +14,8 @@ from launch.keys import keys
 from launch.let_go import let_go
 from launch.tables import print_table
 from sim2real.datasets import EpisodeDataset
-from sim2real.log_replay import read_logs
-from sim2real.playback_page import playback_page, playback_plot, tracking, tracking_table
+from sim2real.replays.log_replay import read_logs
+from sim2real.replays.playback_page import playback_page, playback_plot, tracking, tracking_table
 from sim2real.robots import RobotDescription
 from sim2real.robots.hardware import Hardware, check_driver, open_robot
 from sim2real.robots.playback import GO, PAUSE, STOP, Played, Program, ease_to, play, prepare

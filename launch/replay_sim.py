@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from sim2real.datasets import EpisodeDataset
-from sim2real.exact_replay import ExactReplay, replay_exactly
-from sim2real.footage import recorded_frames
 from sim2real.identification.simulation import Replayer
-from sim2real.log_film import film_exact, film_log
-from sim2real.log_replay import read_logs, replay_log
-from sim2real.origin import Origin
-from sim2real.robot_file import read_servos
+from sim2real.replays.exact_replay import ExactReplay, replay_exactly
+from sim2real.replays.footage import recorded_frames
+from sim2real.replays.log_film import film_exact, film_log
+from sim2real.replays.log_replay import read_logs, replay_log
+from sim2real.replays.origin import Origin
+from sim2real.replays.robot_file import read_servos
+from sim2real.replays.simulation_pages import exact_page, joint_table, joints_plot, log_page, state_plot
 from sim2real.runs import Run, start_run
-from sim2real.simulation_pages import exact_page, joint_table, joints_plot, log_page, state_plot
 
 if TYPE_CHECKING:
     from launch.replay import ReplayConfig

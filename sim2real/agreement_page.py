@@ -8,9 +8,9 @@ from sim2real.action_plots import actions_scatter, actions_series
 from sim2real.agreement import METRIC_NAMES
 from sim2real.frames import Frames
 from sim2real.offline import Findings, worst_rows
-from sim2real.overlay import draw_steering
 from sim2real.pages import SHOWN, TILE, episode_table, gain_line, interval_line, metric_table, smoothing_line
-from sim2real.replay import APART
+from sim2real.replays.overlay import draw_steering
+from sim2real.replays.replay import APART
 from sim2real.report import METRIC_NOTE, Report
 from sim2real.video import enlarge
 

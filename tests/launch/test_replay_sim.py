@@ -14,9 +14,9 @@ import pytest
 from drives import record_drives, spoil
 
 from launch import replay_sim
-from sim2real import log_film
 from sim2real.datasets import EpisodeDataset
-from sim2real.origin import INFO
+from sim2real.replays import log_film
+from sim2real.replays.origin import INFO
 
 
 @pytest.fixture(scope="module")

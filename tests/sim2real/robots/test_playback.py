@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from envs import ArmConfig
 from envs.arms.reach import Reach
 from envs.arms.task import ArmTask
-from sim2real.playback_page import playback_plot, tracking
+from sim2real.replays.playback_page import playback_plot, tracking
 from sim2real.robots.playback import GO, PAUSE, STOP, Program, play, prepare
 from sim2real.robots.recording import Log
 from sim2real.robots.safety import Limits, UnsafeCommandError

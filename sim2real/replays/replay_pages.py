@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from sim2real.pages import TILE, gain_line, metric_table, skipped_line, smoothing_line
 from sim2real.plots import COLOURS, FAINT, INK, new_grid, series_plot
-from sim2real.replay import Replay
+from sim2real.replays.replay import Replay
 from sim2real.report import METRIC_NOTE, Report
 
 Table = tuple[list[str], list[list[Any]]]

@@ -12,12 +12,12 @@ from drives import new_policy, record_drives
 
 from sim2real.agreement import Agreement
 from sim2real.datasets import EpisodeDataset
-from sim2real.footage import NoFootageError, recorded_frames
 from sim2real.frames import smooth
-from sim2real.overlay import COLOURS, draw_actions
-from sim2real.replay import Replay, replay_episode
-from sim2real.replay_pages import agreement_table, replay_plot, worst_table
-from sim2real.viewer import absent_cameras, write_recording
+from sim2real.replays.footage import NoFootageError, recorded_frames
+from sim2real.replays.overlay import COLOURS, draw_actions
+from sim2real.replays.replay import Replay, replay_episode
+from sim2real.replays.replay_pages import agreement_table, replay_plot, worst_table
+from sim2real.replays.viewer import absent_cameras, write_recording
 
 RERUN = importlib.util.find_spec("rerun") is not None
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")

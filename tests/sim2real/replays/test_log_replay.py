@@ -15,14 +15,14 @@ from drives import record_drives
 
 from envs.arms.so101 import SO101
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.footage import recorded_frames
 from sim2real.identification.simulation import PARAMETERS
-from sim2real.log_film import SIZE, film_side_by_side, fitted, postures
-from sim2real.log_replay import LogReplay, read_logs, replay_log, robot_of
-from sim2real.robot_file import read_servos
-from sim2real.simulation_pages import joint_table, joints_plot
+from sim2real.replays.footage import recorded_frames
+from sim2real.replays.log_film import SIZE, film_side_by_side, fitted, postures
+from sim2real.replays.log_replay import LogReplay, read_logs, replay_log, robot_of
+from sim2real.replays.robot_file import read_servos
+from sim2real.replays.simulation_pages import joint_table, joints_plot
 
-REAL = Path(os.environ.get("SIM2REAL_REAL", Path(__file__).parents[3] / "shared/real"))
+REAL = Path(os.environ.get("SIM2REAL_REAL", Path(__file__).parents[4] / "shared/real"))
 TRUE = arm_logs.parameters()
 
 

@@ -11,9 +11,9 @@ from drives import record_drives, spoil
 
 from envs import make_task, task_names
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.exact_replay import ExactReplay, replay_exactly
-from sim2real.origin import INFO, Origin
-from sim2real.simulated_log import ACTION, STATE, SimulatedRecording, record_in_simulation
+from sim2real.replays.exact_replay import ExactReplay, replay_exactly
+from sim2real.replays.origin import INFO, Origin
+from sim2real.replays.simulated_log import ACTION, STATE, SimulatedRecording, record_in_simulation
 
 JOINTS = slice(1, 7)  # of an integration state: time, then the arm's joints
 

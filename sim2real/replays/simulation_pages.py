@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from sim2real.exact_replay import ExactReplay
-from sim2real.log_replay import AHEAD, FAR, LogReplay
 from sim2real.plots import COLOURS, FAINT, INK, new_grid
+from sim2real.replays.exact_replay import ExactReplay
+from sim2real.replays.log_replay import AHEAD, FAR, LogReplay
 from sim2real.report import Report
 
 WHAT = (

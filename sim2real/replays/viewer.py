@@ -12,8 +12,8 @@ import numpy as np
 
 from sim2real.datasets import DatasetError, Episode, EpisodeDataset
 from sim2real.datasets.files import write_file
-from sim2real.footage import why_missing
-from sim2real.replay import Replay
+from sim2real.replays.footage import why_missing
+from sim2real.replays.replay import Replay
 
 DRIVER, AS_GIVEN, MEASURED, POLICY = (11, 106, 168), (154, 161, 171), (0, 135, 95), (213, 94, 0)
 RECORDED = {"action": ("actions", "recorded", AS_GIVEN), "observation.state": ("state", "measured", MEASURED)}

@@ -1,5 +1,6 @@
 """Tasks by name: what commands, gymnasium ids and contract tests go by."""
 
+import inspect
 from collections.abc import Callable
 
 from envs.randomization import suggest
@@ -40,9 +41,9 @@ def make_task(name: str, split: str = "train") -> Task:
         raise ValueError(f"no task {name!r}; {suggest(short, _FACTORIES)}")
     if split not in SPLITS:
         raise ValueError(f"no split {split!r}; valid: {', '.join(SPLITS)}")
+    factory = _FACTORIES[short]
     try:
-        return _FACTORIES[short](split, *variants)
+        inspect.signature(factory).bind(split, *variants)
     except TypeError:
-        if not variants:
-            raise
-        raise ValueError(f"{short} has no variants, so there is no {name!r}") from None
+        raise ValueError(f"{short} has no such variants, so there is no {name!r}") from None
+    return factory(split, *variants)

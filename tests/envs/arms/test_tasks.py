@@ -145,3 +145,8 @@ def test_a_task_takes_one_file(monkeypatch):
     _, reward, _, truncated, info = env.step(env.action_space.sample())
     assert truncated.all() and info["final_info"]["success"].shape == (2,) and (reward < 0.2).all()
     env.close()
+
+
+def test_a_task_without_variants_says_so():
+    with pytest.raises(ValueError, match="LaneFollow has no such variants"):
+        make_task("LaneFollow:absolute")

@@ -15,6 +15,7 @@ from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapted import Adapted
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.choose import Choice
+from sim2real.transfer.gate import unjudged
 from sim2real.transfer.probe import Probe
 from sim2real.video import enlarge, grid
 
@@ -54,7 +55,7 @@ def write_report(
         report.table(header, rows, f"{INTERVAL_NOTE} {METRIC_NOTE}", {arms.index(metrics["output"])})
         report.text(f"To do nothing always would have an MAE of {result.rest:.3f}.")
         best = {arm: each[metric] for arm, each in main.estimates.items()}
-        report.figure(intervals_plot(best, metric, "gain"), f"{METRIC_NAMES[metric]}; smaller is better.")
+        report.figure(intervals_plot(best, metric, unjudged(metric)), f"{METRIC_NAMES[metric]}; smaller is better.")
         rows = [[arm, difference] for arm, difference in result.verdict.against.items()]
         report.table(
             [f"{result.plan} minus", METRIC_NAMES[metric]], rows, "Paired over episodes; below 0: the plan is better."

@@ -43,6 +43,11 @@ def fitted_gain(predicted: np.ndarray, actual: np.ndarray) -> tuple[float, float
     return gain, float(actual.mean() - gain * predicted.mean())
 
 
+def gain_free(criterion: str) -> bool:
+    """Whether a metric forgives everybody a scale of his own."""
+    return criterion.startswith("gain_free_")
+
+
 def metric_header(metrics: Iterable[str]) -> list[str]:
     """What metrics are called in a table."""
     return [METRIC_NAMES[name] for name in metrics]

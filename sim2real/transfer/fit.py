@@ -16,7 +16,7 @@ from policies.policy import Policy
 from policies.precision import bf16_autocast
 from sim2real.frames import Frames
 from sim2real.transfer.batches import Batches, Simulated, answered, labelled
-from sim2real.transfer.gain import with_gain
+from sim2real.transfer.gain import beginning, with_gain
 from sim2real.transfer.plans import TransferPlan
 
 CHECKS = 10  # validations in a fit
@@ -43,7 +43,7 @@ def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
     """A copy to be trained: the plan's parts drawn anew, and all but the plan's frozen.
 
     Args:
-        scaled: the policy with the gain that fits folded in.
+        scaled: the policy that the plan begins from.
     """
     model = copy.deepcopy(scaled)
     with _DRAWING, torch.random.fork_rng(devices=[]):
@@ -74,7 +74,7 @@ def fit(
 ) -> Fitted:
     """Train a copy of the policy by the plan; the weights that did best on the validation frames are kept.
 
-    No change (after the gain) is among the candidates. Without validation frames the last weights are kept.
+    No change (but for a gain, see `beginning`) is among the candidates. Without validation frames the last weights are kept.
 
     Args:
         signs: (A,) -1 for actions that change their sign in a mirror; None: frames are not mirrored.
@@ -86,10 +86,10 @@ def fit(
     Raises:
         ValueError: the policy needs a state that the frames do not have.
     """
-    scaled = with_gain(policy, frames)
-    model = prepare(scaled, plan, seed)
     if not plan.trained:
-        return Fitted(model.eval(), 0)
+        return Fitted(with_gain(policy, frames).eval(), 0)
+    scaled = beginning(policy, frames)
+    model = prepare(scaled, plan, seed)
     batches = Batches(model, plan, cache, np.random.default_rng([seed, 1]))
     batches.fill(labelled(frames, scaled, plan, signs), answered(simulated, policy, scaled, plan))
     learner = Learner(model, plan)

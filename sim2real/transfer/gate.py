@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.agreement import METRIC_NAMES, Agreement, Estimate
+from sim2real.agreement import METRIC_NAMES, Agreement, Estimate, gain_free
 
 FEWEST = 6  # held-out episodes: that all of them speak for a plan of no worth happens once in 64 times
 
@@ -28,7 +28,7 @@ class Verdict:
 
 def unjudged(criterion: str) -> str:
     """The arm to use where nothing can be judged: the policy as it came, but for the scale of who was recorded."""
-    return "gain" if criterion.startswith("gain_free_") else "zero-shot"
+    return "gain" if gain_free(criterion) else "zero-shot"
 
 
 def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -> Verdict:
@@ -44,8 +44,7 @@ def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -
         predictions: of the arms "zero-shot", "gain", "scratch" and of the plan, as `Agreement.measure` takes them.
     """
     metric = agreement.criterion
-    plain = metric.removeprefix("gain_free_")
-    own_scale = plain != metric
+    plain, own_scale = metric.removeprefix("gain_free_"), gain_free(metric)
     reference, called = ("gain", "zero-shot + gain") if own_scale else ("zero-shot", "zero-shot")
     free, raw = METRIC_NAMES[metric], METRIC_NAMES[plain]
     against = {arm: agreement.difference(predictions[plan], p, metric) for arm, p in predictions.items() if arm != plan}

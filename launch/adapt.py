@@ -14,10 +14,10 @@ from launch.tables import print_table
 from launch.transfer import check_apart, described, read, simulate
 from policies import load_policy
 from policies.checkpoint import read_config, save_policy
-from sim2real.agreement import metric_header
 from sim2real.frames import Frames
-from sim2real.report import INTERVAL_NOTE
+from sim2real.pages.report import INTERVAL_NOTE
 from sim2real.runs import Run, start_run
+from sim2real.statistics.agreement import metric_header
 from sim2real.transfer.adapt import adapt, split
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapt_report import write_report

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from launch.console import print_rates, say
 from launch.tables import print_table
 from policies import Policy
-from sim2real.evaluation import Episodes, paired_difference
+from sim2real.evaluation.simulation import Episodes, paired_difference
 from sim2real.runs import Run
-from sim2real.settling import settle
-from sim2real.statistics import RateDifference
+from sim2real.statistics.rates import RateDifference
+from sim2real.statistics.settling import settle
 
 if TYPE_CHECKING:
     from launch.evaluate import EvaluateConfig

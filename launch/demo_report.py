@@ -6,9 +6,9 @@ from typing import Any
 
 import cv2
 
-from sim2real.agreement import METRICS, Estimate, metric_header
-from sim2real.report import INTERVAL_NOTE, METRIC_NOTE, Report
-from sim2real.statistics import Rate
+from sim2real.pages.report import INTERVAL_NOTE, METRIC_NOTE, Report
+from sim2real.statistics.agreement import METRICS, Estimate, metric_header
+from sim2real.statistics.rates import Rate
 
 
 def write_page(path: Path, out: Path, recordings: Path, command: str) -> None:

@@ -13,14 +13,14 @@ from launch.checkpoints import policy_folder
 from launch.conclude import WHERE, conclude
 from launch.console import reporting, say
 from policies import Policy, load_policy
-from sim2real.cameras import recipe_cameras
-from sim2real.evaluation import TEST_SEED, Episodes, evaluate_in_simulation
-from sim2real.film import film
-from sim2real.rehearsal import Progress, evaluate_on_rehearsal
+from sim2real.evaluation.film import film
+from sim2real.evaluation.simulation import TEST_SEED, Episodes, evaluate_in_simulation
+from sim2real.pages.video import check_video
+from sim2real.rehearsal.rehearsal import Progress, evaluate_on_rehearsal
 from sim2real.robots.hardware import Hardware
 from sim2real.runs import start_run
-from sim2real.training import TrainConfig, load_randomization
-from sim2real.video import check_video
+from sim2real.training.cameras import recipe_cameras
+from sim2real.training.teacher import TrainConfig, load_randomization
 
 BOTH = "both"
 

@@ -10,14 +10,14 @@ from launch.checkpoints import policy_folder
 from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from policies import load_policy
-from sim2real.agreement import METRIC_NAMES
-from sim2real.agreement_page import evaluation_page
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.datasets.files import write_tables
+from sim2real.evaluation.agreement_page import evaluation_page
 from sim2real.frames import Frames, read_frames
 from sim2real.offline import Findings, judge, plain, predict
-from sim2real.pages import SHOWN, episode_table, gain_line, interval_line, skipped_line, smoothing_line
+from sim2real.pages.lines import SHOWN, episode_table, gain_line, interval_line, skipped_line, smoothing_line
 from sim2real.runs import start_run
+from sim2real.statistics.agreement import METRIC_NAMES
 
 if TYPE_CHECKING:
     from launch.evaluate import EvaluateConfig

@@ -58,7 +58,7 @@ def identify(
     Example: sim2real identify so101 datasets/lift --out runs/so101
     """
     from sim2real.datasets import EpisodeDataset
-    from sim2real.datasets.files import write_json
+    from sim2real.files import write_json
     from sim2real.identification import page, result
     from sim2real.identification.found import judge
     from sim2real.identification.identify import identify as fit

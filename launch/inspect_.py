@@ -25,10 +25,10 @@ def inspect_command(dataset: tyro.conf.Positional[str], out: Path | None = None)
         out: folder for inspect.json, frames-<camera>.png and actions.png; by default under runs/.
     """
     from sim2real.datasets import DatasetError, EpisodeDataset
-    from sim2real.datasets.files import write_json
     from sim2real.datasets.inspection import inspect
     from sim2real.datasets.pictures import contact_sheet, histograms
-    from sim2real.video import write_image
+    from sim2real.files import write_json
+    from sim2real.pages.video import write_image
 
     opened = EpisodeDataset.open(dataset)
     if not len(opened):

@@ -6,8 +6,8 @@ from typing import Annotated
 import tyro
 
 from launch.console import say
-from sim2real.film import contact_sheet
-from sim2real.training import load_randomization
+from sim2real.evaluation.film import contact_sheet
+from sim2real.training.teacher import load_randomization
 
 
 def look(

@@ -6,8 +6,8 @@ from typing import Annotated
 import tyro
 
 from launch.console import print_rates, reporting, resumable, resume_command, say
-from sim2real.pretraining import PretrainConfig, pretrain
 from sim2real.runs import start_run
+from sim2real.training.pretraining import PretrainConfig, pretrain
 
 
 def pretrain_command(

@@ -7,7 +7,7 @@ import tyro
 
 from launch.console import reporting, say
 from launch.record_sim import record_sim
-from sim2real.rehearsal import Recording, record
+from sim2real.rehearsal.rehearsal import Recording, record
 
 
 def record_command(
@@ -56,7 +56,7 @@ def record_command(
     recording = Recording(episodes, seconds, seed, task, True if keep_failed else None)
     operator = None
     if teacher is not None:
-        from sim2real.training import load_teacher
+        from sim2real.training.teacher import load_teacher
 
         operator = load_teacher(teacher / "teacher" if (teacher / "teacher").is_dir() else teacher, task)
     with reporting() as stage:

@@ -7,7 +7,7 @@ import numpy as np
 
 from launch.console import reporting, say
 from sim2real.replays.simulated_log import SEED, Act, SimulatedRecording, record_in_simulation
-from sim2real.statistics import Rate
+from sim2real.statistics.rates import Rate
 
 
 def record_sim(
@@ -33,7 +33,7 @@ def record_sim(
     Raises:
         ValueError: both a teacher and a policy, one that is not of this task, or no such task or preset.
     """
-    from sim2real.training import load_randomization
+    from sim2real.training.teacher import load_randomization
 
     act, keys, by = _who(task, teacher, checkpoint)
     varied = load_randomization(task, randomization)
@@ -52,7 +52,7 @@ def _who(task: str, teacher: Path | None, checkpoint: Path | None) -> tuple[Act 
     if teacher is not None and checkpoint is not None:
         raise ValueError("either a teacher acts or a policy: give --teacher or --checkpoint")
     if teacher is not None:
-        from sim2real.training import load_teacher
+        from sim2real.training.teacher import load_teacher
 
         model = load_teacher(teacher / "teacher" if (teacher / "teacher").is_dir() else teacher, task)
 

@@ -15,13 +15,13 @@ from policies import load_policy
 from sim2real.datasets import EpisodeDataset
 from sim2real.frames import check_smoothing
 from sim2real.offline import plain
-from sim2real.pages import skipped_line, smoothing_line
+from sim2real.pages.lines import skipped_line, smoothing_line
+from sim2real.pages.video import write_image
 from sim2real.replays.footage import NoFootageError
 from sim2real.replays.replay import Replay, film_replay, place, replay_episode, worst_sheet
 from sim2real.replays.replay_pages import agreement_table, gains_line, replay_page, replay_plot, worst_table
 from sim2real.replays.viewer import absent_cameras, open_viewer, rerun, write_recording
 from sim2real.runs import Run, start_run
-from sim2real.video import write_image
 
 ALIKE = "frames of one episode are not independent"
 OWN = {"checkpoint": ("policy", "viewer"), "robot": ("sim", "robot"), "open": ("viewer",),

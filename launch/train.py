@@ -7,7 +7,7 @@ import tyro
 
 from launch.console import print_rates, reporting, resumable, resume_command, say
 from sim2real.runs import start_run
-from sim2real.training import TrainConfig, train_teacher
+from sim2real.training.teacher import TrainConfig, train_teacher
 
 
 def train(

@@ -1,1 +1,1 @@
-"""Crossing the gap: training runs, evaluation and films on top of simulated worlds and policies."""
+"""Crossing the gap from simulated worlds and policies to real cameras and robots: a room for each part of the way."""

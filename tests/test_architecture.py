@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,27 @@ def test_packages_know_only_their_own_libraries(package):
     for file in files(package):
         foreign = imports(file) - set(sys.stdlib_module_names) - PACKAGES.keys()
         assert foreign <= KNOWN[package], file.relative_to(ROOT)
+
+
+def room(module: str) -> str:
+    """Of a module of sim2real: its folder, or the file itself where it lies beside these."""
+    return module.split(".")[1]
+
+
+def test_rooms_import_one_way():
+    """The folders of sim2real, and the files beside them, have an order: none needs one that needs it."""
+    needs: dict[str, set[str]] = {}
+    for file in files("sim2real"):
+        place = ".".join(file.relative_to(ROOT).with_suffix("").parts)
+        if place == "sim2real.__init__":
+            continue
+        modules = [
+            node.module or "" for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)
+        ]
+        others = {room(module) for module in modules if module.startswith("sim2real.")}
+        needs.setdefault(room(place), set()).update(others - {room(place)})
+    order = list(TopologicalSorter(needs).static_order())  # raises CycleError, which names them
+    assert set(order) >= {"datasets", "transfer", "robots", "evaluation", "replays", "identification"}
 
 
 def test_the_reader_of_imports_reads_them_all(tmp_path):

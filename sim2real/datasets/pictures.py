@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from sim2real.datasets.dataset import EpisodeDataset
-from sim2real.video import grid, label
+from sim2real.pages.video import grid, label
 
 INK, BAR, PAPER = (40, 40, 40), (60, 110, 170), 255
 

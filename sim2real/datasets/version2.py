@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from sim2real.datasets.features import INDICES, Feature, read_features
-from sim2real.datasets.files import DatasetError, new_folder, read_json, read_table, write_json
+from sim2real.datasets.files import DatasetError, new_folder, read_json, read_table
 from sim2real.datasets.rows import EncodedImage, column_array
 from sim2real.datasets.stats import image_statistics, sampled_rows
 from sim2real.datasets.videos import read_frames
 from sim2real.datasets.writer import EpisodeWriter
+from sim2real.files import write_json
 
 VERSION = "v2.1"
 REPORT = "import_report.json"

@@ -8,7 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from sim2real.datasets.files import DatasetError, write_file
+from sim2real.datasets.files import DatasetError
+from sim2real.files import write_file
 
 
 def write_frames(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:

@@ -1,0 +1,1 @@
+"""Servos identified from logs: of commands and states alone, with what the logs cannot tell."""

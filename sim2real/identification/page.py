@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from sim2real.agreement import Estimate
 from sim2real.identification.found import Identified, Judgement
 from sim2real.identification.judge import Errors
 from sim2real.identification.plots import divergence_plot, parameters_plot, rmse_plot
@@ -12,8 +11,9 @@ from sim2real.identification.result import SOURCES, UNITS, without_gripper
 from sim2real.identification.simulation import OBJECT, OFFSET, Replayer
 from sim2real.identification.split import Split
 from sim2real.identification.uncertainty import FEW
-from sim2real.report import INTERVAL_NOTE, Report
+from sim2real.pages.report import INTERVAL_NOTE, Report
 from sim2real.robots.recording import Log, Recording
+from sim2real.statistics.agreement import Estimate
 
 ERRORS = ["held-out episodes, RMSE [rad]", "published", "identified", "fall"]
 PARAMETERS = ["joint", "parameter", "value", "95 % interval", "unit", "where from"]

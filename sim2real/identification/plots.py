@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from sim2real.identification.found import Identified, Judgement
 from sim2real.identification.result import UNITS
-from sim2real.plots import COLOURS, FAINT, INK, new_figure, new_grid
+from sim2real.pages.plots import COLOURS, FAINT, INK, new_figure, new_grid
 from sim2real.robots.recording import Log
 
 COLUMNS = 2

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from envs.randomization import Randomization
-from sim2real.agreement import Estimate
-from sim2real.datasets.files import write_file
+from sim2real.files import write_file
 from sim2real.identification.found import Identified, Judgement, Parameter
 from sim2real.identification.judge import Errors
 from sim2real.identification.simulation import OBJECT, OFFSET
@@ -15,6 +14,7 @@ from sim2real.identification.split import Split
 from sim2real.robots import RobotDescription
 from sim2real.robots.recording import Recording
 from sim2real.runs import versions
+from sim2real.statistics.agreement import Estimate
 
 FORMAT_VERSION = 1
 WIDEN = 0.1  # at least so much of a value to either side

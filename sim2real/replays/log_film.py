@@ -13,11 +13,11 @@ from envs.arms.arm import Arm
 from envs.arms.scene import build_model
 from envs.renderer import POSES, BatchRenderer
 from sim2real.datasets import EpisodeDataset
+from sim2real.pages.video import write_video
 from sim2real.replays.exact_replay import replay_exactly
 from sim2real.replays.footage import recorded_frames
 from sim2real.replays.log_replay import LogReplay
 from sim2real.replays.overlay import FONT, INK
-from sim2real.video import write_video
 
 SIZE = (320, 240)  # of one picture, px
 AT_ONCE = 16  # postures rendered together

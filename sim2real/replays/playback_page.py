@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from sim2real.plots import COLOURS, FAINT, INK, new_grid
-from sim2real.report import Report
+from sim2real.pages.plots import COLOURS, FAINT, INK, new_grid
+from sim2real.pages.report import Report
 from sim2real.robots.playback import Played, Program
 from sim2real.robots.recording import Log
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from policies.policy import Policy
-from sim2real.agreement import Agreement, Estimate, fitted_gain
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.frames import read_frames
 from sim2real.offline import judge, predict, worst_rows
+from sim2real.pages.video import grid, write_video
 from sim2real.replays.footage import NoFootageError, why_missing
 from sim2real.replays.overlay import draw_actions, draw_steering
-from sim2real.video import grid, write_video
+from sim2real.statistics.agreement import Agreement, Estimate, fitted_gain
 
 APART = 0.5  # s between two of the worst frames: what follows at once shows the same
 

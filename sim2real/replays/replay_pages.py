@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from sim2real.pages import TILE, gain_line, metric_table, skipped_line, smoothing_line
-from sim2real.plots import COLOURS, FAINT, INK, new_grid, series_plot
+from sim2real.pages.lines import TILE, gain_line, metric_table, skipped_line, smoothing_line
+from sim2real.pages.plots import COLOURS, FAINT, INK, new_grid, series_plot
+from sim2real.pages.report import METRIC_NOTE, Report
 from sim2real.replays.replay import Replay
-from sim2real.report import METRIC_NOTE, Report
 
 Table = tuple[list[str], list[list[Any]]]
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from sim2real.plots import COLOURS, FAINT, INK, new_grid
+from sim2real.pages.plots import COLOURS, FAINT, INK, new_grid
+from sim2real.pages.report import Report
 from sim2real.replays.exact_replay import ExactReplay
 from sim2real.replays.log_replay import AHEAD, FAR, LogReplay
-from sim2real.report import Report
 
 WHAT = (
     "Open loop: the simulation starts once, from the log's first state, and gets the same commands at the same times. "

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from sim2real.datasets import DatasetError, Episode, EpisodeDataset
-from sim2real.datasets.files import write_file
+from sim2real.files import write_file
 from sim2real.replays.footage import why_missing
 from sim2real.replays.replay import Replay
 

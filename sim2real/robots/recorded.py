@@ -14,10 +14,10 @@ from envs import make_task, task_names
 from envs.arms.control import JointControl
 from envs.task import Task
 from policies.policy import PolicyConfig
-from sim2real.agreement import CRITERION
 from sim2real.datasets import DatasetError, Episode, EpisodeDataset
 from sim2real.robots.columns import Columns, joints_of
 from sim2real.robots.recording import ACTION, STATE
+from sim2real.statistics.agreement import CRITERION
 
 SMOOTHING = 0.25  # s to either side, of policies whose task is not known here
 Told = tuple[np.ndarray, np.ndarray | None]

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from policies.policy import Policy
-from sim2real.agreement import Agreement, Estimate
 from sim2real.frames import Frames
 from sim2real.offline import agreement_on, predict_judged
+from sim2real.statistics.agreement import Agreement, Estimate
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
 from sim2real.transfer.adapted import Adapted, Comparison
 from sim2real.transfer.folds import held_out

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2real.action_plots import actions_scatter
-from sim2real.agreement import METRIC_NAMES, metric_header
 from sim2real.frames import Frames
 from sim2real.offline import worst_rows
-from sim2real.plots import bars_plot, curve_plot, intervals_plot
-from sim2real.report import INTERVAL_NOTE, METRIC_NOTE, Report
+from sim2real.pages.action_plots import actions_scatter
+from sim2real.pages.plots import bars_plot, curve_plot, intervals_plot
+from sim2real.pages.report import INTERVAL_NOTE, METRIC_NOTE, Report
+from sim2real.pages.video import enlarge, grid
+from sim2real.statistics.agreement import METRIC_NAMES, metric_header
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapted import Adapted
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.choose import Choice
 from sim2real.transfer.gate import unjudged
 from sim2real.transfer.probe import Probe
-from sim2real.video import enlarge, grid
 
 SHOWN = 8  # pictures in a row
 APART = 20  # frames between pictures of one episode

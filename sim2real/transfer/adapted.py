@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from policies.policy import Policy
-from sim2real.agreement import Agreement, Estimate
 from sim2real.offline import plain
+from sim2real.statistics.agreement import Agreement, Estimate
 from sim2real.transfer.gate import Verdict
 
 SPLIT = "test"

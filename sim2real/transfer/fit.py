@@ -74,7 +74,8 @@ def fit(
 ) -> Fitted:
     """Train a copy of the policy by the plan; the weights that did best on the validation frames are kept.
 
-    No change (but for a gain, see `beginning`) is among the candidates. Without validation frames the last weights are kept.
+    No change (but for a gain, see `beginning`) is among the candidates. Without validation frames the last weights are
+    kept.
 
     Args:
         signs: (A,) -1 for actions that change their sign in a mirror; None: frames are not mirrored.

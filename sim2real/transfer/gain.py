@@ -6,9 +6,9 @@ import numpy as np
 import torch
 
 from policies.policy import Policy
-from sim2real.agreement import fitted_gain, gain_free
 from sim2real.frames import Frames
 from sim2real.offline import predict
+from sim2real.statistics.agreement import fitted_gain, gain_free
 
 PRIOR_GAIN, PRIOR_OFFSET = 0.35, 0.05  # std about 1 and 0
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.agreement import METRIC_NAMES, Agreement, Estimate, gain_free
+from sim2real.statistics.agreement import METRIC_NAMES, Agreement, Estimate, gain_free
 
 FEWEST = 6  # held-out episodes: that all of them speak for a plan of no worth happens once in 64 times
 

@@ -14,13 +14,13 @@ from envs import Camera, make_task
 from policies import load_policy
 from policies.distillation import DistillationConfig
 from policies.teacher import TeacherConfig
-from sim2real.agreement import Estimate
 from sim2real.datasets import EpisodeDataset
 from sim2real.frames import read_frames
-from sim2real.pretraining import PretrainConfig, policy_config, pretrain
 from sim2real.robots.recorded import recorded
 from sim2real.runs import start_run
-from sim2real.training import TrainConfig, load_randomization, train_teacher
+from sim2real.statistics.agreement import Estimate
+from sim2real.training.pretraining import PretrainConfig, policy_config, pretrain
+from sim2real.training.teacher import TrainConfig, load_randomization, train_teacher
 from sim2real.transfer.adapt import Stage, adapt
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapted import Adapted, Comparison

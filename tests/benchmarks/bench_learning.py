@@ -15,7 +15,7 @@ from envs import BatchEnv, make_task
 from policies.distillation import Collector, DistillationConfig, Distiller
 from policies.frame_buffer import FrameBuffer
 from policies.policy import Policy
-from sim2real.pretraining import PretrainConfig, make_worlds, policy_config
+from sim2real.training.pretraining import PretrainConfig, make_worlds, policy_config
 
 ROUNDS = 2
 # Short, but with the defaults' shape: the student's share grows to 90 % in the first half.

@@ -17,8 +17,8 @@ import torch
 from drives import CAMERA, SMALL, image_of, new_policy, record_drives, spoil
 
 from policies import load_policy, save_policy
-from sim2real.agreement import METRICS
 from sim2real.datasets import images
+from sim2real.statistics.agreement import METRICS
 
 torch.set_num_threads(1)
 QUICK = ("--updates", 10, "--seeds", 2)

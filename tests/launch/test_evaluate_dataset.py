@@ -13,8 +13,8 @@ import torch
 from drives import actions_of, image_of, new_policy, record_drives, spoil
 
 from policies import save_policy
-from sim2real.agreement import METRICS, Agreement
 from sim2real.frames import smooth
+from sim2real.statistics.agreement import METRICS, Agreement
 
 torch.set_num_threads(1)
 

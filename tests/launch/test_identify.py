@@ -1,18 +1,15 @@
 """`sim2real identify`, as its user runs it."""
 
 import json
-import os
 import signal
-from pathlib import Path
 
 import arm_logs
 import numpy as np
 import pytest
+from recordings import genuine
 
 from envs.randomization import Randomization
 from sim2real.robots.recording import Log
-
-REAL = Path(os.environ.get("SIM2REAL_REAL", Path(__file__).parents[3] / "shared/real"))
 
 
 def still(count: int, rows: int = 60, amplitude: float = 0.0) -> list[Log]:
@@ -75,9 +72,7 @@ def test_a_recording_in_degrees_gives_all_files(command, workplace):
 
 @pytest.mark.slow
 def test_the_genuine_recording_is_replayed_with_half_the_error(command, workplace):
-    if not (REAL / "so101/lift").is_dir():
-        pytest.skip(f"no genuine recordings: {REAL / 'so101/lift'} is absent (set SIM2REAL_REAL)")
-    done = command("identify", "so101", REAL / "so101/lift", "--out", "run")
+    done = command("identify", "so101", genuine("so101/lift"), "--out", "run")
     assert done.code == 0, done.err
     metrics = json.loads((workplace / "run/metrics.json").read_text())
     assert metrics["heldout_rmse_after"] < 0.5 * metrics["heldout_rmse_before"]

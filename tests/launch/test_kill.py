@@ -19,7 +19,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from policies.teacher import TeacherConfig
 from sim2real.runs import start_run
-from sim2real.training import TrainConfig, train_teacher
+from sim2real.training.teacher import TrainConfig, train_teacher
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from policies import Policy
 from policies.heads import HeadsConfig
-from sim2real.agreement import METRICS
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.frames import Frames, read_frames
 from sim2real.offline import judge, plain, predict, worst_rows
+from sim2real.statistics.agreement import METRICS
 
 NAMES = ("steering", "throttle")
 

@@ -12,9 +12,9 @@ import pytest
 from policies.distillation import DistillationConfig
 from policies.folders import CheckpointError
 from policies.teacher import TeacherConfig
-from sim2real.pretraining import PretrainConfig
 from sim2real.runs import Run, git_revision, load_config, start_run, versions
-from sim2real.training import TrainConfig
+from sim2real.training.pretraining import PretrainConfig
+from sim2real.training.teacher import TrainConfig
 
 SETTINGS = TrainConfig("LaneFollow", TeacherConfig(steps=500, hidden=(8, 8)), worlds=4)
 

@@ -1,7 +1,6 @@
 """Logs in simulation: open loop and a second ahead, their figures, the servos that were identified, and the film."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from drives import record_drives
+from recordings import genuine
 
 from envs.arms.so101 import SO101
 from sim2real.datasets import DatasetError, EpisodeDataset
@@ -22,7 +22,6 @@ from sim2real.replays.log_replay import LogReplay, read_logs, replay_log, robot_
 from sim2real.replays.robot_file import read_servos
 from sim2real.replays.simulation_pages import joint_table, joints_plot
 
-REAL = Path(os.environ.get("SIM2REAL_REAL", Path(__file__).parents[4] / "shared/real"))
 TRUE = arm_logs.parameters()
 
 
@@ -187,14 +186,11 @@ def test_pictures_of_another_shape_are_not_stretched():
 
 
 def test_a_genuine_log_without_its_videos():
-    root = REAL / "so101/lift"
-    if not root.exists():
-        pytest.skip(f"no genuine recordings: {root} is absent (set SIM2REAL_REAL)")
-    dataset = EpisodeDataset(root, [3])
+    dataset = EpisodeDataset(genuine("so101/lift"), [3])
     robot, recording, logs = read_logs(dataset, [3])
     found = replay_log(logs[0], arm_logs.Replayer(robot.arm(), recording.fps), recording.fps)
     body = [found.metrics[name]["rmse"] for name in robot.joints if name != robot.gripper]
     # The arm goes where the person went, a little off; the jaw does not, as nothing is in it here.
     assert 0.001 < max(map(float, filter(None, body))) < 0.1
     assert np.ptp(found.log, axis=0).max() > 1
-    assert recorded_frames(dataset, 0) == f"the videos are missing: no {root / 'videos'}"
+    assert recorded_frames(dataset, 0) == f"the videos are missing: no {dataset.root / 'videos'}"

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from drives import CAMERA, actions_of, image_of, new_policy, record_drives, spoil
 
-from sim2real.agreement import Agreement
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.frames import smooth
 from sim2real.replays import viewer
 from sim2real.replays.overlay import COLOURS, draw_steering
 from sim2real.replays.replay import Replay, film_replay, place, replay_episode, worst_sheet
 from sim2real.replays.viewer import write_recording
+from sim2real.statistics.agreement import Agreement
 
 DRIVER, POLICY = COLOURS[:2]
 

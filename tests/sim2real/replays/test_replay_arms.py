@@ -10,7 +10,6 @@ import pytest
 from arms import arm_config, record_arm
 from drives import new_policy, record_drives
 
-from sim2real.agreement import Agreement
 from sim2real.datasets import EpisodeDataset
 from sim2real.frames import smooth
 from sim2real.replays.footage import NoFootageError, recorded_frames
@@ -18,6 +17,7 @@ from sim2real.replays.overlay import COLOURS, draw_actions
 from sim2real.replays.replay import Replay, replay_episode
 from sim2real.replays.replay_pages import agreement_table, replay_plot, worst_table
 from sim2real.replays.viewer import absent_cameras, write_recording
+from sim2real.statistics.agreement import Agreement
 
 RERUN = importlib.util.find_spec("rerun") is not None
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")

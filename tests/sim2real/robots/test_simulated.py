@@ -15,8 +15,8 @@ from policies.encoder import EncoderConfig
 from policies.heads import HeadsConfig
 from policies.policy import PolicyConfig
 from policies.preprocessing import Preprocessing
-from sim2real.rehearsal import evaluate_on_rehearsal
-from sim2real.robot_evaluation import RehearsalVenue, evaluate_on_robot
+from sim2real.evaluation.on_robot import RehearsalVenue, evaluate_on_robot
+from sim2real.rehearsal.rehearsal import evaluate_on_rehearsal
 from sim2real.robots.simulated import SimulatedRobot, boundary_of, measured
 
 torch.set_num_threads(1)

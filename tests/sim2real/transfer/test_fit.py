@@ -7,8 +7,8 @@ import pytest
 import torch
 from bars import bars
 
-from sim2real.agreement import Agreement
 from sim2real.offline import predict
+from sim2real.statistics.agreement import Agreement
 from sim2real.transfer.batches import Simulated, answered, labelled
 from sim2real.transfer.fit import fit, prepare
 from sim2real.transfer.gain import with_gain

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from bars import bars
 
-from sim2real.agreement import Agreement
 from sim2real.offline import predict
+from sim2real.statistics.agreement import Agreement
 from sim2real.transfer.gate import Verdict, judge
 from sim2real.transfer.learn import Material, learn
 from sim2real.transfer.plans import find_plan

@@ -1,0 +1,54 @@
+"""Tables and lines that pages on evaluations and replays of recordings share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sim2real.statistics.agreement import Estimate, metric_header
+
+ARMS = {"policy": "the policy", "zero": "always 0", "mean": "always the mean"}
+ONE_EPISODE = "There is one episode only: no interval can be given, as its frames are not independent of each other."
+FEW = 10  # episodes, below which a bootstrap's interval is clearly too narrow
+SHOWN = 15  # episodes in a table
+TILE = 320  # px, width of a frame among others
+
+
+def metric_table(metrics: Mapping[str, Mapping[str, Estimate]], first: str = "") -> tuple[list[str], list[list[Any]]]:
+    """Header and a row per arm."""
+    rows = [[ARMS.get(arm, arm), *values.values()] for arm, values in metrics.items()]
+    return [first, *metric_header(next(iter(metrics.values())))], rows
+
+
+def episode_table(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Header and a row for each of the longest episodes."""
+    names = [name for name in rows[0] if name not in ("episode", "frames")]
+    undefined = float("nan")  # a dash; None would be an empty cell
+    values = [[undefined if row[name] is None else row[name] for name in names] for row in rows[:SHOWN]]
+    header = ["episode", "frames", *metric_header(names)]
+    return header, [[row["episode"], row["frames"], *v] for row, v in zip(rows, values, strict=False)]
+
+
+def gain_line(gain: float, offset: float) -> str:
+    """The line that was fitted in hindsight."""
+    return f"best fit in hindsight: recorded = {gain:.3f} × predicted {'−' if offset < 0 else '+'} {abs(offset):.3f}"
+
+
+def smoothing_line(seconds: float, fps: float) -> str:
+    """What was done to recorded actions."""
+    if round(seconds * fps) == 0:
+        return "the recorded actions are taken as they were given"
+    return f"the recorded actions are averaged over ±{seconds:g} s ({2 * round(seconds * fps) + 1} frames)"
+
+
+def interval_line(episodes: int) -> str:
+    """What the intervals are, and how far to trust them."""
+    if episodes == 1:
+        return ONE_EPISODE
+    line = "Intervals: 95 %, by bootstrap over whole episodes."
+    return (
+        line if episodes >= FEW else f"{line} With {episodes} episodes only they are too narrow: take them as a hint."
+    )
+
+
+def skipped_line(skipped: Mapping[str, int]) -> str:
+    """Frames left out, by reason."""
+    return ", ".join(f"{count} ({reason})" for reason, count in skipped.items()) or "none"

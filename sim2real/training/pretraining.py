@@ -1,0 +1,252 @@
+"""Pretraining a vision policy in simulation: DAgger from a teacher, or PPO from pixels."""
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from envs import BatchEnv, make_task
+from envs.renderer import available_device
+from envs.task import TaskSpec
+from policies.checkpoint import save_policy
+from policies.distillation import DistillationConfig, Distiller
+from policies.encoder import EncoderConfig
+from policies.heads import HeadsConfig
+from policies.policy import Policy, PolicyConfig
+from policies.preprocessing import Preprocessing
+from policies.teacher import TeacherConfig
+from policies.training_state import latest, load_state, save_step
+from sim2real.evaluation.simulation import evaluate_in_simulation
+from sim2real.runs import Run, start_run
+from sim2real.training.cameras import own_cameras
+from sim2real.training.pixel_ppo import train_from_pixels
+from sim2real.training.teacher import Report, TrainConfig, load_randomization, load_teacher, train_teacher
+
+METHODS = ("dagger", "ppo")
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """What `sim2real pretrain` does.
+
+    Attributes:
+        task: name of a registered task.
+        method: dagger (a teacher's labels on streamed frames) or ppo (reward alone, from pixels).
+        teacher: folder of a `train` run; None: train one first, inside this run.
+        worlds: rendered side by side.
+        randomization: a preset of the task, or a TOML file.
+        encoder: conv or resnet18.
+        width, depth: of the encoder; None: its own.
+        image_size: (width, height) px that the network sees; None: the task's.
+        camera: JSON file with the calibration of your camera (width, height, fx, fy, cx, cy, distortion, model), to be
+            seen through in place of the task's.
+        device: that renders and learns, cpu or cuda; physics stays on the CPU.
+        threads: of physics and renderer; the learner has one of its own.
+        checkpoint_every: updates between checkpoints.
+        evaluate: episodes on the test split at the end.
+    """
+
+    task: Annotated[str, tyro.conf.arg(metavar="TASK")]
+    method: str = "dagger"
+    teacher: str | None = None
+    worlds: int = 64
+    randomization: str = "default"
+    encoder: str = "conv"
+    width: int | None = None
+    depth: int | None = None
+    image_size: tuple[int, int] | None = None
+    camera: str | None = None
+    device: str = "cpu"
+    threads: int = 1
+    checkpoint_every: int = 500
+    evaluate: int = 100
+    distillation: Annotated[DistillationConfig, tyro.conf.arg(name="")] = field(default_factory=DistillationConfig)
+    teacher_config: TeacherConfig = field(default_factory=TeacherConfig)
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"no method {self.method!r}; valid: {', '.join(METHODS)}")
+        for name in ("worlds", "threads", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.evaluate < 0:
+            raise ValueError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
+        if self.method == "ppo" and (self.teacher is not None or self.teacher_config.algorithm != "ppo"):
+            raise ValueError("method ppo learns from reward alone: it takes neither a teacher nor another algorithm")
+
+    def check(self) -> "PretrainConfig":
+        """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
+        available_device(self.device)
+        own_cameras(make_task(self.task).spec, self.camera)
+        TrainConfig(self.task, self.teacher_config, randomization=self.randomization).check()
+        spec = make_task(self.task).spec
+        policy_config(spec, self)
+        if self.teacher is not None and self.method == "dagger":
+            load_teacher(Path(self.teacher), self.task)
+        teacher, distillation = (c.filled(spec.training) for c in (self.teacher_config, self.distillation))
+        return dataclasses.replace(self, teacher_config=teacher, distillation=distillation)
+
+
+def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
+    """The policy for a task: it looks through the task's first camera as the task's view says."""
+    camera, view = next(iter(spec.cameras.items()))
+    width, height = config.image_size or view.size
+    if height % 4 or width % 4 or min(height, width) < 16:
+        raise ValueError(f"image size {width}x{height}: width and height must be multiples of 4, and at least 16")
+    cells = (height // 4, width // 4)
+    return PolicyConfig(
+        encoder=EncoderConfig(config.encoder, (height, width), config.width, config.depth),
+        heads=HeadsConfig(
+            scalars=dict.fromkeys(spec.label_names, 1),
+            masks={"mask": cells} if config.method == "dagger" else {},
+            maps={"depth": cells} if config.method == "dagger" else {},
+            # Reward alone is learned from images alone, as the head that it shares with SB3 has no state.
+            state=len(spec.state_names) if spec.policy_state and config.method == "dagger" else 0,
+        ),
+        preprocessing=Preprocessing(camera, (view.camera.width, view.camera.height), view.crop, (width, height)),
+        action_names=spec.action_names,
+        task=spec.name,
+    )
+
+
+def make_worlds(config: PretrainConfig, observations: tuple[str, ...], maps: tuple[int, int] | None = None) -> BatchEnv:
+    """The worlds that a policy is pretrained in."""
+    task = make_task(config.task, "train")
+    return BatchEnv(
+        task,
+        config.worlds,
+        cameras=own_cameras(task.spec, config.camera),
+        randomization=load_randomization(config.task, config.randomization),
+        observations=observations,
+        image_size=config.image_size,
+        threads=config.threads,
+        device=config.device,
+        maps=maps,
+    )
+
+
+def pretrain(run: Run, config: PretrainConfig, report: Callable[[str], Report]) -> dict[str, Any]:
+    """Pretrain, or go on pretraining, a policy in a run's folder; ends with `policy/` and `metrics.json`.
+
+    Args:
+        report: given the name of a stage, what to call in it with (done, in all, metrics).
+
+    Raises:
+        ValueError: an unknown task, preset, device or teacher.
+        KeyboardInterrupt: after saving, when interrupted.
+    """
+    config = config.check()
+    spec = make_task(config.task, "train").spec
+    policy = _initial_policy(spec, config)
+    if config.method == "ppo":
+        env = make_worlds(config, (policy.config.preprocessing.key,))
+        try:
+            policy = train_from_pixels(run, env, policy, config.teacher_config, report("pretrain from pixels"))
+        finally:
+            env.close()
+        recipe = {"method": "ppo", "ppo": dataclasses.asdict(config.teacher_config)}
+        trained = {"steps": config.teacher_config.steps}
+    else:
+        teacher = load_teacher(teacher_folder(run, config, report), config.task)
+        camera = policy.config.preprocessing.key
+        env = make_worlds(config, ("state", camera, "privileged"), policy.config.heads.masks["mask"])
+        try:
+            policy = _distill(run, config, Distiller(policy, teacher, env, config.distillation), report("pretrain"))
+        finally:
+            env.close()
+        recipe = {"method": "dagger", "distillation": dataclasses.asdict(config.distillation)}
+        trained = {"updates": config.distillation.updates, "frames": config.distillation.frames}
+    recipe |= {"task": config.task, "randomization": config.randomization, "run": dataclasses.asdict(config)}
+    recipe["cameras"] = {name: camera.to_dict() for name, camera in own_cameras(spec, config.camera).items()}
+    metrics = trained | _judge(policy, config, report("evaluate"))
+    save_policy(run.folder / "policy", policy, recipe, _card(config, policy, metrics))
+    run.write_metrics({"finished": True, **metrics})
+    return metrics
+
+
+def _initial_policy(spec: TaskSpec, config: PretrainConfig) -> Policy:
+    torch.set_num_threads(1)  # the other core renders
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.distillation.seed)
+        return Policy(policy_config(spec, config)).to(config.device)
+
+
+def teacher_folder(run: Run, config: PretrainConfig, report: Callable[[str], Report]) -> Path:
+    """The teacher's run: the one given, or one inside this run, trained now as far as it is not."""
+    if config.teacher is not None:
+        return Path(config.teacher)
+    folder = run.folder / "teacher"
+    settings = TrainConfig(config.task, config.teacher_config, randomization=config.randomization, evaluate=0)
+    inner, settings = start_run("train", settings, folder, resume=(folder / "config.json").is_file())
+    if not inner.finished:
+        train_teacher(inner, settings, report("train teacher"))
+    return folder
+
+
+def _distill(run: Run, config: PretrainConfig, distiller: Distiller, report: Report) -> Policy:
+    from torch.utils.tensorboard import SummaryWriter
+
+    found = latest(run.checkpoints) if run.checkpoints.is_dir() else None
+    if found is not None:
+        distiller.load_state_dict(load_state(found))
+    writer = SummaryWriter(str(run.tensorboard), purge_step=distiller.update)
+    total = config.distillation.updates
+
+    def on_update(update: int, losses: dict[str, float]) -> bool:
+        if update % 20 == 0 or update == total:
+            for name, value in losses.items():
+                writer.add_scalar(f"pretrain/{name}", value, update)
+            report(update, total, losses)
+        if update % config.checkpoint_every == 0:
+            save_step(run.checkpoints, update, distiller.state_dict())
+        return True
+
+    try:
+        distiller.run(on_update)
+    except KeyboardInterrupt:
+        save_step(run.checkpoints, distiller.update, distiller.state_dict())
+        raise
+    finally:
+        writer.close()
+    save_step(run.checkpoints, distiller.update, distiller.state_dict())
+    return distiller.average
+
+
+def _judge(policy: Policy, config: PretrainConfig, report: Report) -> dict[str, Any]:
+    if not config.evaluate:
+        return {}
+    episodes = evaluate_in_simulation(
+        policy.act,
+        config.task,
+        config.evaluate,
+        observations=("state", policy.config.preprocessing.key),
+        randomization=load_randomization(config.task, config.randomization),
+        image_size=config.image_size,
+        cameras=own_cameras(make_task(config.task).spec, config.camera),
+        device=config.device,
+        progress=lambda done, total: report(done, total, {}),
+    )
+    return episodes.summary()
+
+
+def _card(config: PretrainConfig, policy: Policy, metrics: dict[str, Any]) -> str:
+    parameters = sum(p.numel() for p in policy.parameters())
+    lines = [
+        f"# {config.task}, pretrained in simulation",
+        "",
+        f"A vision policy ({policy.config.encoder.kind} encoder, {parameters:,} parameters) for "
+        f"{', '.join(policy.config.action_names)}; method `{config.method}`, randomization `{config.randomization}`.",
+        "Trained on simulated frames alone: what it does on a real camera is not known from these figures.",
+    ]
+    if "success" in metrics:
+        rate = metrics["success"]
+        lines += [
+            "",
+            f"Success on the simulated test split: {100 * rate['value']:.1f} % "
+            f"[{100 * rate['low']:.1f}, {100 * rate['high']:.1f}] of {rate['count']} episodes (95 % Wilson interval).",
+        ]
+    return "\n".join(lines) + "\n"

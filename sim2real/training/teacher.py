@@ -1,0 +1,199 @@
+"""Training a teacher on privileged state: many worlds, SB3, checkpoints, evaluation, automatic randomization."""
+
+import os
+import warnings
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import EvalCallback
+
+from envs import BatchEnv, Randomization, make_task
+from policies.sb3_env import SB3Env
+from policies.teacher import (
+    Progress,
+    Teacher,
+    TeacherConfig,
+    make_teacher,
+    restore_teacher,
+    save_teacher,
+    write_teacher,
+)
+from sim2real.evaluation.simulation import TEST_SEED, evaluate_in_simulation
+from sim2real.runs import Run, load_config
+
+Report = Callable[[int, int, dict[str, float]], None]
+ADR_STEP, ADR_GROW, ADR_SHRINK = 0.05, 0.9, 0.6
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What `sim2real train` does.
+
+    Attributes:
+        task: name of a registered task.
+        worlds: simulated side by side.
+        randomization: a preset of the task, or a TOML file.
+        adr: automatic domain randomization (OpenAI et al. 2019): start with a tenth of every range, widen while the
+            policy succeeds, narrow while it fails.
+        checkpoint_every: steps between checkpoints.
+        evaluate: episodes on the test split at the end.
+    """
+
+    task: Annotated[str, tyro.conf.arg(metavar="TASK")]
+    teacher: Annotated[TeacherConfig, tyro.conf.arg(name="")] = field(default_factory=TeacherConfig)
+    worlds: int = 256
+    randomization: str = "default"
+    adr: bool = False
+    checkpoint_every: int = 100_000
+    evaluate: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("worlds", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.evaluate < 0:
+            raise ValueError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
+
+    def check(self) -> "TrainConfig":
+        """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
+        env = privileged_env(self, "train", 1)
+        env.close()
+        return replace(self, teacher=self.teacher.filled(env.env.task_spec.training))
+
+
+def load_randomization(task: str, name: str) -> Randomization | str:
+    """A preset by name, or a TOML file; the environment complains about unknown presets."""
+    return Randomization.load(name) if name.endswith(".toml") or os.sep in name else name
+
+
+def privileged_env(config: TrainConfig, split: str, worlds: int) -> SB3Env:
+    """Worlds of a split as SB3 sees them, observing privileged state alone."""
+    randomization = load_randomization(config.task, config.randomization)
+    env = BatchEnv(make_task(config.task, split), worlds, randomization=randomization, observations=("privileged",))
+    return SB3Env(env, "privileged")
+
+
+def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, Any]:
+    """Train, or go on training, a teacher in a run's folder; ends with `teacher.zip` and `metrics.json`.
+
+    Args:
+        report: called after every rollout with (steps, steps in all, metrics).
+
+    Returns:
+        The metrics.
+
+    Raises:
+        ValueError: an unknown task, algorithm or preset.
+        KeyboardInterrupt: after saving, when interrupted.
+    """
+    config = config.check()
+    env = privileged_env(config, "train", config.worlds)
+    model = make_teacher(config.teacher, env, run.tensorboard)
+    width = 0.1 if config.adr else 1.0
+    if run.resumed and run.checkpoints.is_dir() and any(run.checkpoints.glob("step_*.zip")):
+        width = restore_teacher(model, run.checkpoints)["width"]
+    env.env.randomizer.width = width
+    saved = model.num_timesteps
+
+    def on_rollout(steps: int, metrics: dict[str, float]) -> bool:
+        nonlocal saved
+        randomizer = env.env.randomizer
+        if config.adr and metrics["episodes"] >= 100:
+            grow = (metrics["success"] > ADR_GROW) - (metrics["success"] < ADR_SHRINK)
+            randomizer.width = min(max(randomizer.width + ADR_STEP * grow, 0.1), 1.0)
+            if model.ep_success_buffer is not None:
+                model.ep_success_buffer.clear()
+        if config.adr:
+            model.logger.record("rollout/adr_width", randomizer.width)
+            metrics = {**metrics, "adr_width": randomizer.width}
+        if steps - saved >= config.checkpoint_every:
+            save_teacher(run.checkpoints, model, {"width": randomizer.width})
+            saved = steps
+        report(min(steps, config.teacher.steps), config.teacher.steps, metrics)
+        return True
+
+    eval_env = privileged_env(config, "test", 32)
+    watch = _watch(run, config, eval_env, model.num_timesteps)
+    try:
+        left = config.teacher.steps - model.num_timesteps
+        if left > 0:
+            model.learn(left, callback=[Progress(on_rollout), watch], reset_num_timesteps=False, tb_log_name="teacher")
+    except KeyboardInterrupt:
+        save_teacher(run.checkpoints, model, {"width": env.env.randomizer.width})
+        raise
+    finally:
+        eval_env.close()
+        env.close()
+    state = {"width": env.env.randomizer.width}
+    save_teacher(run.checkpoints, model, state)
+    write_teacher(run.folder / "teacher.zip", model, state)
+    metrics = {"steps": model.num_timesteps, **_judge(model, config)}
+    if config.adr:
+        metrics["adr_width"] = state["width"]
+    run.write_metrics({"finished": True, **metrics})
+    return metrics
+
+
+def _watch(run: Run, config: TrainConfig, env: SB3Env, step: int) -> EvalCallback:
+    """SB3's evaluations beside the training; a resumed run keeps those up to its step, and the best model with them."""
+    watch = EvalCallback(
+        env,
+        n_eval_episodes=32,
+        eval_freq=max(config.teacher.steps // config.worlds // 4, 32),
+        log_path=str(run.folder),
+        best_model_save_path=str(run.folder),
+        verbose=0,
+        warn=False,
+    )
+    path = run.folder / "evaluations.npz"
+    if run.resumed and path.is_file():
+        try:
+            with np.load(path) as archive:
+                kept = {name: archive[name][archive["timesteps"] <= step] for name in archive.files}
+        except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError):
+            warnings.warn(f"{path} is damaged: evaluations begin anew", stacklevel=2)
+            return watch
+        watch.evaluations_timesteps = kept["timesteps"].tolist()
+        watch.evaluations_results, watch.evaluations_length = kept["results"].tolist(), kept["ep_lengths"].tolist()
+        watch.evaluations_successes = kept["successes"].tolist()
+        watch.best_mean_reward = float(kept["results"].mean(1).max(initial=-np.inf))
+    return watch
+
+
+def _judge(model: BaseAlgorithm, config: TrainConfig) -> dict[str, Any]:
+    if not config.evaluate:
+        return {}
+    teacher = Teacher(model)
+    episodes = evaluate_in_simulation(
+        lambda observation: teacher(observation["privileged"]),
+        config.task,
+        config.evaluate,
+        observations=("privileged",),
+        randomization=load_randomization(config.task, config.randomization),
+        first_seed=TEST_SEED,
+    )
+    return episodes.summary()
+
+
+def load_teacher(path: Path, task: str) -> Teacher:
+    """The teacher of a `train` run, from the run's folder.
+
+    Raises:
+        ValueError: the folder is not a run with a teacher for this task.
+    """
+    config = load_config(path, "train", TrainConfig)
+    if config.task != task:
+        raise ValueError(f"{path} has a teacher for {config.task}, not for {task}")
+    if not any((path / "checkpoints").glob("step_*.zip")):
+        raise ValueError(f"{path} has no trained teacher yet: run `sim2real train {task} --out {path} --resume`")
+    env = privileged_env(config, "train", 1)
+    model = make_teacher(config.teacher, env)
+    restore_teacher(model, path / "checkpoints")
+    env.close()
+    return Teacher(model)

@@ -1,0 +1,163 @@
+"""Training a teacher: a run folder as SB3 users know it, resumed where it was, that learns to drive."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3 import PPO, SAC
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from policies.teacher import TeacherConfig
+from sim2real.runs import Run, start_run
+from sim2real.training import teacher as training
+from sim2real.training.teacher import TrainConfig, load_teacher, train_teacher
+
+torch.set_num_threads(1)
+
+
+def quiet(done: int, total: int, metrics: dict[str, float]) -> None: ...
+
+
+def tiny(task: str, **changes: Any) -> TrainConfig:
+    teacher = TeacherConfig(**{"steps": 3000, "hidden": (16,), **changes.pop("teacher", {})})
+    return TrainConfig(task, teacher, **{"worlds": 16, "evaluate": 3, "checkpoint_every": 1000, **changes})
+
+
+def start(folder: Path, config: TrainConfig, resume: bool = False) -> Run:
+    return start_run("train", config, folder, resume)[0]
+
+
+def curves(run: Run) -> dict[str, list[int]]:
+    """Steps at which each curve in the run's TensorBoard events has a point."""
+    points: dict[str, list[int]] = {}
+    for folder in sorted({path.parent for path in run.tensorboard.rglob("events.*")}):
+        events = EventAccumulator(str(folder)).Reload()
+        for name in events.Tags()["scalars"]:
+            points.setdefault(name, []).extend(event.step for event in events.Scalars(name))
+    return points
+
+
+def test_a_run_ends_with_all_that_sb3_users_look_for(short_lane: str, tmp_path: Path):
+    run, config = start(tmp_path / "run", tiny(short_lane)), tiny(short_lane)
+    said: list[tuple[int, int]] = []
+    metrics = train_teacher(run, config, lambda done, total, _: said.append((done, total)))
+    assert said[0] == (512, 3000) and said[-1] == (3000, 3000)  # 32 steps of 16 worlds at a time
+    assert metrics["steps"] == 3072 and metrics["success"]["count"] == 3
+    assert set(metrics) == {"steps", "success", "without_failure", "mean_return", "mean_steps", "first_seed"}
+    assert run.finished and run.metrics == {"format_version": 1, "finished": True, **metrics}
+    names = {path.name for path in run.folder.iterdir()}
+    expected = {"config.json", "metrics.json", "teacher.zip", "best_model.zip", "evaluations.npz"}
+    assert names == expected | {"checkpoints", "tensorboard"}
+    checkpoints = sorted(path.name for path in run.checkpoints.iterdir())
+    assert checkpoints == ["step_000001024.zip", "step_000002048.zip", "step_000003072.zip"]
+    assert {"rollout/ep_rew_mean", "rollout/success_rate", "eval/mean_reward", "train/value_loss"} <= set(curves(run))
+    assert len(np.load(run.folder / "evaluations.npz")["timesteps"]) == 4
+    observation = np.random.default_rng(0).normal(size=(4, 16)).astype(np.float32)
+    final = load_teacher(run.folder, short_lane)(observation)
+    for name in ("teacher.zip", "checkpoints/step_000003072.zip"):
+        theirs, _ = PPO.load(run.folder / name, device="cpu").predict(observation, deterministic=True)
+        np.testing.assert_allclose(theirs, final, atol=1e-6)
+
+
+def test_interrupted_and_resumed_it_goes_on_from_where_it_was(short_lane: str, tmp_path: Path):
+    config, said = tiny(short_lane, checkpoint_every=10_000), []
+
+    def interrupt(done: int, total: int, metrics: dict[str, float]) -> None:
+        if done >= 1024:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_teacher(start(tmp_path / "run", config), config, interrupt)
+    run = start(tmp_path / "run", config, resume=True)
+    assert not run.finished and [p.name for p in run.checkpoints.iterdir()] == ["step_000001024.zip"]
+    metrics = train_teacher(run, config, lambda done, *_: said.append(done))
+    assert said == [1536, 2048, 2560, 3000] and metrics["steps"] == 3072
+    steps = curves(run)["rollout/ep_rew_mean"]
+    assert steps == sorted(steps) and steps[-1] == 3072  # one curve, without a jump back
+    evaluated = np.load(run.folder / "evaluations.npz")["timesteps"]
+    assert evaluated.tolist() == [736, 1024 + 736, 1024 + 2 * 736]  # those before the interruption are kept
+    again = train_teacher(start(tmp_path / "run", config, resume=True), config, quiet)
+    assert again == metrics  # a finished run is judged anew and not trained
+
+
+@pytest.mark.parametrize(("grow", "shrink", "wider"), [(-1.0, -2.0, True), (3.0, 2.0, False)])
+def test_the_randomization_widens_while_the_policy_succeeds(
+    short_lane: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grow: float, shrink: float, wider: bool
+):
+    monkeypatch.setattr(training, "ADR_GROW", grow)  # the share of successes is between 0 and 1
+    monkeypatch.setattr(training, "ADR_SHRINK", shrink)
+    config = tiny(short_lane, adr=True, worlds=64, evaluate=0, teacher={"steps": 14_000 if wider else 8000})
+    widths: list[float] = []
+    run = start(tmp_path / "run", config)
+    metrics = train_teacher(run, config, lambda done, total, figures: widths.append(figures["adr_width"]))
+    assert widths[0] == 0.1
+    if wider:
+        assert metrics["adr_width"] >= 0.2 and widths == sorted(widths)
+        growth = np.diff(widths)
+        assert set(growth.round(6)) == {0.0, training.ADR_STEP}  # by steps, each on a hundred new episodes
+        widths.clear()
+        longer = tiny(short_lane, adr=True, worlds=64, evaluate=0, teacher={"steps": 16_000})
+        train_teacher(Run(run.folder, True), longer, lambda done, total, figures: widths.append(figures["adr_width"]))
+        assert widths[0] >= metrics["adr_width"]  # a resumed run keeps the width
+    else:
+        assert set(widths) == {0.1}
+    assert "rollout/adr_width" in curves(run)
+
+
+def test_damaged_evaluations_are_said_and_cost_nothing_else(short_lane: str, tmp_path: Path):
+    config = tiny(short_lane, evaluate=0)
+    run = start(tmp_path / "run", config)
+    train_teacher(run, config, quiet)
+    path = run.folder / "evaluations.npz"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.warns(UserWarning, match=r"evaluations\.npz is damaged: evaluations begin anew"):
+        assert train_teacher(start(tmp_path / "run", config, resume=True), config, quiet) == {"steps": 3072}
+
+
+def test_sac_trains_and_resumes(short_lane: str, tmp_path: Path):
+    config = tiny(short_lane, teacher={"algorithm": "sac", "steps": 500}, checkpoint_every=200)
+    run = start(tmp_path / "run", config)
+    metrics = train_teacher(run, config, quiet)
+    assert metrics["steps"] == 512 and "success" in metrics
+    assert SAC.load(run.folder / "teacher.zip", device="cpu").num_timesteps == 512
+    (run.checkpoints / "step_000000512.zip").unlink()
+    said: list[int] = []
+    train_teacher(start(tmp_path / "run", config, resume=True), config, lambda done, *_: said.append(done))
+    assert said[0] > 400 and said[-1] == 500
+
+
+def test_a_teacher_is_loaded_for_its_own_task_alone(short_lane: str, tmp_path: Path):
+    config = tiny(short_lane)
+    run = start(tmp_path / "run", config)
+    with pytest.raises(
+        ValueError, match=r"no trained teacher yet: run `sim2real train LaneFollow --out .*run --resume`"
+    ):
+        load_teacher(run.folder, short_lane)
+    with pytest.raises(ValueError, match="has a teacher for LaneFollow, not for Lift"):
+        load_teacher(run.folder, "Lift")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"worlds": 0}, "worlds must be at least 1, not 0"),
+        ({"checkpoint_every": 0}, "checkpoint_every must be at least 1, not 0"),
+        ({"evaluate": -1}, "evaluate must be at least 0 episodes, not -1"),
+        ({"randomization": "wild"}, "no randomization 'wild'; presets: none, default, wide"),
+        ({"task": "LineFollow"}, "no task 'LineFollow'; did you mean LaneFollow"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_before_anything_is_written(
+    short_lane: str, changes: dict[str, Any], message: str
+):
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**{"task": short_lane, **changes}).check()
+
+
+@pytest.mark.slow
+def test_ppo_learns_to_drive_lane_follow(tmp_path: Path):
+    config = TrainConfig("LaneFollow", TeacherConfig(steps=500_000), evaluate=50)
+    metrics = train_teacher(start(tmp_path / "run", config), config, quiet)
+    assert metrics["success"]["value"] >= 0.8

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from policies.alignment import Alignment
 from policies.encoder import EncoderConfig, VisionEncoder
 from policies.heads import Heads, HeadsConfig
 from policies.preprocessing import MIN_STD, Preprocessing
@@ -46,6 +47,7 @@ class Policy(nn.Module):
     def __init__(self, config: PolicyConfig | None = None) -> None:
         super().__init__()
         self.config = config or PolicyConfig()
+        self.align = Alignment()
         self.encoder = VisionEncoder(self.config.encoder)
         self.heads = Heads(self.config.heads, self.config.encoder, len(self.config.action_names))
 
@@ -65,6 +67,10 @@ class Policy(nn.Module):
         if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != expected:
             got = f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
             raise ValueError(f"images must be uint8 of shape (n, {', '.join(map(str, expected))}), got {got}")
+        return self.features_of_aligned(self.align(images), until)
+
+    def features_of_aligned(self, images: Tensor, until: str | None = None) -> Tensor:
+        """As `features`, of images (n, H, W, 3) that are aligned already, uint8 or float32 in grey levels."""
         normalized = normalize_images(images, self.config.preprocessing.normalization)
         return self.encoder.forward_stages(normalized, until=until)
 
@@ -108,7 +114,7 @@ class Policy(nn.Module):
 
 
 def normalize_images(images: Tensor, normalization: str) -> Tensor:
-    """`preprocessing.normalize` in torch: (n, H, W, 3) uint8 to (n, 3, H, W) float32 on the images' device."""
+    """`preprocessing.normalize` in torch: (n, H, W, 3) grey levels to (n, 3, H, W) float32 on the images' device."""
     x = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
     if normalization == "none":
         return x / 127.5 - 1.0

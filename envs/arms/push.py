@@ -31,13 +31,15 @@ class Push(Rule):
     def place(self, world: ArmWorld, ids: np.ndarray) -> None:
         cube = world.on_table(ids, *AREA)
         u = world.uniform(ids, 2 + 16)
-        # The first of some places about the cube that lies in the area; the cube's own side of it at worst.
+        # The first of some places about the cube that lies in the area; where none does, the one towards its middle.
+        (near, outer), spread = AREA
         far = APART[0] + np.ptp(APART) * u[:, :1]
-        angle = 2 * np.pi * u[:, 2:]
+        inwards = np.arctan2(-cube[:, 1:], (near + outer) / 2 - cube[:, :1])
+        angle = np.concatenate([2 * np.pi * u[:, 2:], inwards], 1)
         places = cube[:, None] + far[..., None] * np.stack([np.cos(angle), np.sin(angle)], -1)
         radius, bearing = np.linalg.norm(places, axis=-1), np.arctan2(places[..., 1], places[..., 0])
-        (near, outer), spread = AREA
         inside = (radius > near) & (radius < outer) & (np.abs(bearing) < spread)
+        inside[:, -1] = True
         goal = places[np.arange(len(ids)), inside.argmax(1)]
         world.place_cube(ids, np.concatenate([cube, np.full((len(ids), 1), CUBE)], 1), np.pi / 2 * u[:, 1])
         world.place_goal(ids, np.concatenate([goal, np.full((len(ids), 1), 0.001)], 1))

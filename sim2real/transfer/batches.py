@@ -31,11 +31,32 @@ class Simulated:
 
 
 class Labelled(NamedTuple):
-    """What is learned from: images (n, h, w, 3), actions (n, A), and the state (n, S) beside the images or None."""
+    """What is learned from.
+
+    Attributes:
+        images: (n, h, w, 3) uint8.
+        actions: (n, A).
+        state: (n, S) beside the images, or None.
+        mirrored: how many of them, at the end, are mirror images of others.
+    """
 
     images: np.ndarray
     actions: np.ndarray
     state: np.ndarray | None = None
+    mirrored: int = 0
+
+
+class Batch(NamedTuple):
+    """One batch: `inputs` (n, …) images, or what frozen stages made of them, `state` (n, S) or None, `actions` (n, A).
+
+    The first `recorded` are recorded, of which `mirrored` (recorded,) bool are mirror images; the rest is simulated.
+    """
+
+    inputs: Tensor
+    state: Tensor | None
+    actions: Tensor
+    recorded: int
+    mirrored: Tensor
 
 
 def labelled(frames: Frames, scaled: Policy, plan: TransferPlan, signs: np.ndarray | None) -> Labelled:
@@ -48,7 +69,7 @@ def labelled(frames: Frames, scaled: Policy, plan: TransferPlan, signs: np.ndarr
     # The car pulls the same way in the mirror: labels are reflected about the fitted offset.
     turned = mirrored_actions(frames.actions, signs, scaled.heads.action.offset.cpu().numpy())
     images = np.concatenate([frames.images, mirrored(frames.images)])
-    return Labelled(images, np.concatenate([frames.actions, turned]))
+    return Labelled(images, np.concatenate([frames.actions, turned]), mirrored=len(turned))
 
 
 def answered(simulated: Simulated | None, policy: Policy, scaled: Policy, plan: TransferPlan) -> Labelled | None:
@@ -58,6 +79,18 @@ def answered(simulated: Simulated | None, policy: Policy, scaled: Policy, plan: 
     before, after = policy.heads.action, scaled.heads.action
     gain, old, new = (value.cpu().numpy() for value in (after.gain / before.gain, before.offset, after.offset))
     return Labelled(simulated.images, (gain * (simulated.actions - old) + new).astype(np.float32), simulated.state)
+
+
+def aligned(model: Policy, images: Tensor, recorded: int, mirrored: Tensor) -> Tensor:
+    """Images (n, h, w, 3) as the model's alignment leaves them, those after the first `recorded` as they are.
+
+    The alignment is of the recorded camera, not of the simulated one; and a mirror image's is the mirror image of it.
+    """
+    flip = mirrored[:, None, None, None]
+    own = images[:recorded]
+    seen = model.align(torch.where(flip, own.flip(2), own))
+    seen = torch.where(flip, seen.flip(2), seen)
+    return seen if recorded == len(images) else torch.cat([seen, images[recorded:].to(seen.dtype)])
 
 
 class Batches:
@@ -70,22 +103,33 @@ class Batches:
     def fill(self, recorded: Labelled, simulated: Labelled | None = None) -> None:
         """Recorded frames, and maybe simulated ones to draw from beside them."""
         self._real, parts = len(recorded.images), [recorded, *([] if simulated is None else [simulated])]
-        self._inputs = self.outputs(np.concatenate([part.images for part in parts]))
+        self._mirrored = torch.arange(self._real) >= self._real - recorded.mirrored
+        nothing = self._mirrored[:0]
+        flags = [self._mirrored, nothing][: len(parts)]
+        self._inputs = torch.cat([self.outputs(part.images, flag) for part, flag in zip(parts, flags, strict=True)])
         self._actions = torch.from_numpy(np.concatenate([part.actions for part in parts]))
         states = [part.state for part in parts if part.state is not None]
         self._state = torch.from_numpy(np.concatenate(states)) if states else None
 
-    def outputs(self, images: np.ndarray) -> Tensor:
-        """Images as they are, or as the frozen stages see them."""
+    def outputs(self, images: np.ndarray, mirrored: Tensor) -> Tensor:
+        """Images (n, h, w, 3) as they are, or as the frozen stages see them.
+
+        Args:
+            mirrored: (n,) bool, which are mirror images; (0,) where all are simulated.
+        """
         tensor = torch.from_numpy(images)
         if self.after is None:
             return tensor
         with torch.inference_mode():
-            parts = [self._model.features(part, until=self.after) for part in tensor.split(256)]
+            seen = [
+                aligned(self._model, tensor[k : k + 256], len(flags := mirrored[k : k + 256]), flags)
+                for k in range(0, len(tensor), 256)
+            ]
+            parts = [self._model.features_of_aligned(part, until=self.after) for part in seen]
         return torch.cat(parts).clone()
 
-    def draw(self) -> tuple[Tensor, Tensor | None, Tensor]:
-        """(inputs, state, actions) of a batch."""
+    def draw(self) -> Batch:
+        """A batch of the plan's size."""
         size = self._plan.batch_size
         simulated = round(size * self._plan.cotrain) if len(self._inputs) > self._real else 0
         rows = self._random.integers(0, self._real, size - simulated)
@@ -98,4 +142,5 @@ class Batches:
         inputs, state = self._inputs[chosen], None if self._state is None else self._state[chosen]
         if self.after is None:
             inputs = photometric(inputs, self._plan.augment, self._random)
-        return inputs, state, self._actions[chosen]
+        recorded = size - simulated
+        return Batch(inputs, state, self._actions[chosen], recorded, self._mirrored[chosen[:recorded]])

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from policies.encoder import reset_parameters
+from policies.encoder import STAGE_NAMES, reset_parameters
 from policies.losses import multi_task_loss
 from policies.policy import Policy
 from policies.precision import bf16_autocast
 from sim2real.frames import Frames
-from sim2real.transfer.batches import Batches, Simulated, answered, labelled
-from sim2real.transfer.gain import beginning, with_gain
+from sim2real.transfer.batches import Batch, Batches, Simulated, aligned, answered, labelled
+from sim2real.transfer.gain import with_gain
 from sim2real.transfer.plans import TransferPlan
 
 CHECKS = 10  # validations in a fit
@@ -43,14 +43,16 @@ def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
     """A copy to be trained: the plan's parts drawn anew, and all but the plan's frozen.
 
     Args:
-        scaled: the policy that the plan begins from.
+        scaled: the policy with the gain that fits folded in.
     """
     model = copy.deepcopy(scaled)
     with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model.encoder.reset_stages(*(part for part in plan.reset if part != "head"))
+        model.encoder.reset_stages(*(part for part in plan.reset if part in STAGE_NAMES))
         if "head" in plan.reset:
             reset_parameters(model.heads)
+        if "align" in plan.reset:
+            model.align.reset_parameters()
     model.requires_grad_(False)
     for part in plan.trained:
         for parameter in part_parameters(model, part):
@@ -74,8 +76,7 @@ def fit(
 ) -> Fitted:
     """Train a copy of the policy by the plan; the weights that did best on the validation frames are kept.
 
-    No change (but for a gain, see `beginning`) is among the candidates. Without validation frames the last weights are
-    kept.
+    No change (after the gain) is among the candidates. Without validation frames the last weights are kept.
 
     Args:
         signs: (A,) -1 for actions that change their sign in a mirror; None: frames are not mirrored.
@@ -87,14 +88,15 @@ def fit(
     Raises:
         ValueError: the policy needs a state that the frames do not have.
     """
-    if not plan.trained:
-        return Fitted(with_gain(policy, frames).eval(), 0)
-    scaled = beginning(policy, frames)
+    scaled = with_gain(policy, frames)
     model = prepare(scaled, plan, seed)
+    if not plan.trained:
+        return Fitted(model.eval(), 0)
     batches = Batches(model, plan, cache, np.random.default_rng([seed, 1]))
     batches.fill(labelled(frames, scaled, plan, signs), answered(simulated, policy, scaled, plan))
     learner = Learner(model, plan)
-    checked = None if validation is None else batches.outputs(validation.images)
+    straight = torch.zeros(0 if validation is None else len(validation), dtype=torch.bool)
+    checked = None if validation is None else batches.outputs(validation.images, straight)
     total = plan.steps(len(frames)) if schedule is None else schedule
     result, last = Fitted(model, 0), total if updates is None else min(updates, total)
     best = copy.deepcopy(model.state_dict())
@@ -112,7 +114,7 @@ def fit(
         check(0)
     every = max(total // CHECKS, 1)
     for update in range(1, last + 1):
-        learner.learn(*batches.draw(), batches.after, (update - 1) / total)
+        learner.learn(batches.draw(), batches.after, (update - 1) / total)
         if update % every == 0 or update == last:
             check(update)
         progress(update, last)
@@ -150,15 +152,18 @@ class Learner:
             if p.grad is not None:
                 p.grad.add_(p - start, alpha=2 * self.plan.l2sp)
 
-    def learn(self, inputs: Tensor, state: Tensor | None, actions: Tensor, after: str | None, progress: float) -> float:
+    def learn(self, batch: Batch, after: str | None, progress: float) -> float:
         """One step; the rate rises for a twentieth of the time and falls as a cosine."""
         plan = self.plan
         rate = min(progress / 0.05 + 0.02, 1.0) * 0.5 * (1 + np.cos(np.pi * progress))
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["rate"]
         # Heads for labels that recordings do not have are not run: they could not learn.
-        given = {"action": _forward(self.model, inputs, state, after, plan.frozen_until)}
-        loss, _ = multi_task_loss(given, {"action": actions}, {"action": 1.0})
+        inputs = batch.inputs
+        if after is None:
+            inputs = aligned(self.model, inputs, batch.recorded, batch.mirrored)
+        given = {"action": _forward(self.model, inputs, batch.state, after, plan.frozen_until)}
+        loss, _ = multi_task_loss(given, {"action": batch.actions}, {"action": 1.0})
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if plan.l2sp and self._pulled:
@@ -174,27 +179,28 @@ class Learner:
 
 
 def _forward(model: Policy, inputs: Tensor, state: Tensor | None, after: str | None, frozen: str | None) -> Tensor:
-    """(n, A) actions; what is trained in half precision where the processor has it, frozen stages as they are."""
+    """(n, A) actions for aligned images, or for what the stages up to `after` made of them.
+
+    What is trained runs in half precision where the processor has it, frozen stages as they are.
+    """
     if after is None and frozen is not None:
         with torch.no_grad():
-            inputs = model.features(inputs, until=frozen)
+            inputs = model.features_of_aligned(inputs, until=frozen)
         after = frozen
     with bf16_autocast(inputs.device):
-        features = model.features(inputs) if after is None else model.encoder.forward_stages(inputs, after=after)
-        return model.heads.action(model.heads.trunk(features), state)
+        seen = model.features_of_aligned(inputs) if after is None else model.encoder.forward_stages(inputs, after=after)
+        return model.heads.action(model.heads.trunk(seen), state)
 
 
 def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None, frames: Frames) -> float:
     """Over the actions by which policies are judged, of the kind by which they are told apart."""
     state = None if frames.state is None else torch.from_numpy(frames.state)
+    outputs = []
     with torch.inference_mode():
-        outputs = torch.cat(
-            [
-                _forward(model, inputs[k : k + 512], None if state is None else state[k : k + 512], after, frozen)
-                for k in range(0, len(inputs), 512)
-            ]
-        )
-    left = outputs.clamp(-1, 1).cpu().numpy()[:, list(frames.judged)] - frames.done
+        for k in range(0, len(inputs), 512):
+            part = inputs[k : k + 512] if after is not None else model.align(inputs[k : k + 512])
+            outputs.append(_forward(model, part, None if state is None else state[k : k + 512], after, frozen))
+    left = torch.cat(outputs).clamp(-1, 1).cpu().numpy()[:, list(frames.judged)] - frames.done
     if frames.criterion.endswith("rmse"):
         return float(np.sqrt(np.nanmean(np.square(left))))
     return float(np.nanmean(np.abs(left)))
@@ -202,6 +208,8 @@ def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None,
 
 def part_parameters(model: Policy, part: str) -> Iterator[nn.Parameter]:
     """Of a part; of the head, what leads to the action."""
+    if part == "align":
+        return model.align.parameters()
     if part != "head":
         return model.encoder.stage_parameters(part)
     return chain(model.heads.trunk.parameters(), model.heads.action.parameters())

@@ -10,7 +10,8 @@ from typing import Any
 from envs.randomization import suggest
 from policies.encoder import STAGE_NAMES
 
-PARTS = (*STAGE_NAMES, "head")
+LAYERS = (*STAGE_NAMES, "head")
+PARTS = ("align", *LAYERS)  # from the image upwards
 RESERVED = ("zero-shot", "auto")
 PLANS_FILE = Path(__file__).with_name("plans.toml")
 
@@ -22,7 +23,7 @@ class TransferPlan:
     Attributes:
         name: of the plan.
         about: in words, and when to use it.
-        rates: part (stem, stage1 … stage4, head) -> factor on the learning rate; 0 or absent: frozen.
+        rates: part (align, stem, stage1 … stage4, head) -> factor on the learning rate; 0 or absent: frozen.
         reset: parts drawn anew.
         updates: gradient steps, unless those are fewer passes over the frames than `passes`, or more than
             `most_passes`; the best are kept.
@@ -87,7 +88,9 @@ class TransferPlan:
     @property
     def frozen_until(self) -> str | None:
         """The last stage of the frozen ones at the bottom, whose output can be computed once; None: none is."""
-        below = PARTS[: PARTS.index(self.trained[0])] if self.trained else STAGE_NAMES
+        if "align" in self.trained:
+            return None
+        below = STAGE_NAMES[: PARTS.index(self.trained[0]) - 1] if self.trained else STAGE_NAMES
         return below[-1] if below else None
 
 

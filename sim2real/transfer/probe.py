@@ -13,8 +13,8 @@ from sim2real.offline import agreement_on, predict_judged
 from sim2real.statistics.agreement import Estimate
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import part_parameters
-from sim2real.transfer.gain import beginning
-from sim2real.transfer.plans import PARTS
+from sim2real.transfer.gain import with_gain
+from sim2real.transfer.plans import LAYERS
 
 MOST = 1000  # frames looked at
 LITTLE, MUCH = 1000, 5000  # frames
@@ -62,7 +62,7 @@ def probe(policy: Policy, frames: Frames, simulated: Simulated, seed: int = 0) -
     shift = {name: _distance(recorded[name], np.concatenate([ours[name], others[name]])) for name in STAGE_NAMES}
     usual = {name: _distance(ours[name], others[name]) for name in STAGE_NAMES}
     zero_shot = agreement_on(frames).measure(predict_judged(policy, frames))
-    gradients = _gradients(beginning(policy, frames), some)
+    gradients = _gradients(with_gain(policy, frames), some)
     count, episodes = len(frames), len(frames.episodes)
     recommended, reason = recommend(count, shift, zero_shot["correlation"].value)
     return Probe(count, episodes, shift, usual, gradients, zero_shot, recommended, reason)
@@ -116,7 +116,7 @@ def _gradients(policy: Policy, frames: Frames) -> dict[str, float]:
     policy.requires_grad_(True)
     images, actions = torch.from_numpy(frames.images), torch.from_numpy(frames.actions)
     states = [None] * len(images.split(128)) if frames.state is None else torch.from_numpy(frames.state).split(128)
-    parts = {name: list(part_parameters(policy, name)) for name in PARTS}
+    parts = {name: list(part_parameters(policy, name)) for name in LAYERS}
     policy.zero_grad()
     for x, state, y in zip(images.split(128), states, actions.split(128), strict=True):
         output = policy.heads.action(policy.heads.trunk(policy.features(x)), state)
@@ -128,5 +128,5 @@ def _gradients(policy: Policy, frames: Frames) -> dict[str, float]:
 
     return {
         name: norm([p.grad for p in parts[name] if p.grad is not None]) / norm([p.detach() for p in parts[name]])
-        for name in PARTS
+        for name in LAYERS
     }

@@ -1,5 +1,6 @@
 """Simulated frames of a pretrained policy's own driving: to compare recordings with, and to mix with them."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,9 @@ def simulated_frames(
     Raises:
         ValueError: its task is unknown, or the randomization that its recipe names is gone.
     """
+    if policy.align.moves:  # towards a recorded camera: the simulated one is where it was
+        policy = copy.deepcopy(policy)
+        policy.align.reset_parameters()
     recipe: dict[str, Any] = read_config(checkpoint).get("recipe", {}) if checkpoint else {}
     preprocessing = policy.config.preprocessing
     env = BatchEnv(

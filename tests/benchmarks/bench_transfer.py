@@ -10,7 +10,7 @@ from envs import make_task
 from policies.policy import Policy
 from sim2real.frames import Frames
 from sim2real.training.pretraining import PretrainConfig, policy_config
-from sim2real.transfer.batches import Batches
+from sim2real.transfer.batches import Batches, Labelled
 from sim2real.transfer.fit import Learner, prepare
 from sim2real.transfer.plans import find_plan
 
@@ -37,12 +37,12 @@ def _epoch(policy: Policy, frames: Frames, cached: bool) -> Callable[[], int]:
     plan = find_plan("feature-extraction")
     model = prepare(policy, plan, 0)
     batches = Batches(model, plan, cached, np.random.default_rng(0))
-    batches.fill(frames.images, frames.actions)
+    batches.fill(Labelled(frames.images, frames.actions))
     learner = Learner(model, plan)
 
     def work() -> int:
         for _ in range(len(frames) // plan.batch_size):
-            learner.learn(*batches.draw(), batches.after, 0.5)
+            learner.learn(batches.draw(), batches.after, 0.5)
         return len(frames)
 
     return work

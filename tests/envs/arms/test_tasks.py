@@ -53,12 +53,16 @@ def test_the_cube_lies_within_reach_on_the_table(name):
     env.close()
 
 
-def test_the_disc_is_apart_from_the_cube():
-    env = make("Push", 256)
+def test_the_disc_is_apart_from_the_cube_and_within_reach():
+    env = make("Push", 1024)
     env.reset(seed=2)
     world = world_of(env)
     apart = np.linalg.norm((world.goal - world.cube)[:, :2], axis=1)
     assert apart.min() > 0.0499 and apart.max() < 0.1401
+    (near, far), spread = AREA
+    radius, bearing = np.linalg.norm(world.goal[:, :2], axis=1), np.arctan2(world.goal[:, 1], world.goal[:, 0])
+    outside = (radius < near) | (radius > far) | (np.abs(bearing) > spread)
+    assert outside.mean() < 0.005 and radius.max() < far + 0.05
     assert not env.task.success().any()
     env.close()
 

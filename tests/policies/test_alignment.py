@@ -1,0 +1,84 @@
+"""Where a camera looks: images are moved as the numbers say, and the numbers are found from images."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from policies import Policy, load_policy, save_policy
+from policies.alignment import Alignment
+
+H, W = 32, 48
+
+
+def picture(seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(size=(H, W, 3))
+    smooth = cv2.GaussianBlur(noise, (0, 0), 4)
+    return (127 + 100 * smooth / np.abs(smooth).max()).astype(np.float32)
+
+
+def alignment(*values: float) -> Alignment:
+    align = Alignment()
+    align.similarity.copy_(torch.tensor(values))
+    return align
+
+
+def middle(images: np.ndarray) -> np.ndarray:
+    return images[..., 8:-8, 8:-8, :]
+
+
+def test_without_an_alignment_images_are_passed_on():
+    images = torch.zeros(2, H, W, 3, dtype=torch.uint8)
+    assert Alignment()(images) is images and not Alignment().moves
+
+
+@given(right=st.floats(-0.15, 0.15), down=st.floats(-0.15, 0.15), zoom=st.floats(-0.1, 0.1), roll=st.floats(-0.2, 0.2))
+def test_images_are_moved_as_opencv_moves_them(right, down, zoom, roll):
+    image = picture()
+    got = alignment(right, down, zoom, roll)(torch.from_numpy(image)[None])[0].numpy()
+    scale, x, y = np.exp(zoom), (W - 1) / 2, (H - 1) / 2
+    turn = scale * np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
+    shift = np.array([x + right * W / 2, y + down * H / 2]) - turn @ [x, y]
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    rows = np.concatenate([turn, shift[:, None]], 1)
+    wanted = cv2.warpAffine(image, rows, (W, H), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    np.testing.assert_allclose(got, wanted, atol=2.5)  # OpenCV counts in 32nds of a pixel
+
+
+def test_the_numbers_are_found_from_images():
+    images = torch.from_numpy(np.stack([picture(seed) for seed in range(8)]))
+    true = [0.08, -0.06, 0.04, 0.1]
+    seen = alignment(*true)(images)
+    align = Alignment().requires_grad_()
+    optimizer = torch.optim.Adam(align.parameters(), lr=5e-3)
+    for _ in range(300):
+        optimizer.zero_grad()
+        (align(images) - seen).square().mean().backward()
+        optimizer.step()
+    np.testing.assert_allclose(align.similarity.detach().numpy(), true, atol=3e-3)
+
+
+def test_a_policy_keeps_where_it_looks(tmp_path, policy: Policy):
+    images = torch.randint(0, 256, (2, *policy.config.encoder.size, 3), dtype=torch.uint8)
+    state = None if not policy.config.heads.state else torch.zeros(2, policy.config.heads.state)
+    straight = policy(images, state)["action"]
+    policy.align.similarity.copy_(torch.tensor([0.3, 0.0, 0.0, 0.1]))
+    aside = policy(images, state)["action"]
+    assert not torch.allclose(straight, aside)
+    save_policy(tmp_path / "p", policy, {}, "card")
+    torch.testing.assert_close(load_policy(tmp_path / "p")(images, state)["action"], aside)
+
+
+def test_a_policy_of_before_there_was_an_alignment_looks_straight_ahead(tmp_path, policy: Policy, monkeypatch):
+    older = {name: value for name, value in policy.state_dict().items() if not name.startswith("align.")}
+    monkeypatch.setattr(policy, "state_dict", lambda: older)
+    save_policy(tmp_path / "p", policy, {}, "card")
+    assert not load_policy(tmp_path / "p").align.moves
+
+
+@pytest.fixture
+def policy() -> Policy:
+    torch.manual_seed(0)
+    return Policy().eval().requires_grad_(False)

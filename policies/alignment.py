@@ -1,5 +1,7 @@
 """What lies below an encoder's lowest layer: where the camera looks."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import affine_grid, grid_sample
@@ -23,6 +25,18 @@ class Alignment(nn.Module):
     def moves(self) -> bool:
         """Whether images come out other than they went in."""
         return bool(self.similarity.detach().any())
+
+    def found(self, width: int, height: int) -> dict[str, float]:
+        """How images differ from those that the encoder knows: things are so many px further right and down, times so
+        large, and turned by so many degrees clockwise, in images of that size."""
+        right, down, zoom, roll = (float(value) for value in self.similarity.detach())
+        degrees = math.degrees(roll)
+        return {
+            "right_px": right * width / 2,
+            "down_px": down * height / 2,
+            "zoom": math.exp(zoom),
+            "roll_deg": degrees,
+        }
 
     def forward(self, images: Tensor) -> Tensor:
         """(n, H, W, 3), aligned: float32, or as they are where nothing is to be changed or learned."""

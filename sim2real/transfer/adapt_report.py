@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from policies.policy import Policy
 from sim2real.frames import Frames
 from sim2real.offline import worst_rows
 from sim2real.pages.action_plots import actions_scatter
@@ -69,7 +71,7 @@ def write_report(
     if found is not None:
         _probe(report, found)
     if simulated is not None and test is not None:
-        _cameras(report, simulated, test)
+        _cameras(report, simulated, test, result.policy)
     report.heading("How this was made")
     judged = "nothing" if test is None else config.test or "held-out episodes of the same"
     settings = {"seeds of every fit": config.seeds, "actions averaged over": f"± {result.smoothing:g} s"}
@@ -131,10 +133,22 @@ def write_probe_report(
     report.provenance(command, 0, **settings).write(path)
 
 
-def _cameras(report: Report, simulated: Simulated, frames: Frames) -> None:
+def _cameras(report: Report, simulated: Simulated, frames: Frames, policy: Policy | None = None) -> None:
     report.heading("What the camera sees")
     report.picture(_row(simulated.images), "Simulated frames, as the network sees them.")
     report.picture(_row(frames.images), "Recorded frames.")
+    if policy is not None and policy.align.moves:
+        aligned = policy.align(torch.from_numpy(frames.images)).detach().numpy().astype(np.uint8)
+        report.picture(_row(aligned), f"Recorded frames, aligned: {alignment_line(policy)}.")
+
+
+def alignment_line(policy: Policy) -> str:
+    """How the recorded camera looks elsewhere than the simulated one, in words."""
+    found = policy.align.found(*policy.config.preprocessing.size)
+    aside = f"{abs(found['right_px']):.1f} px further {'right' if found['right_px'] >= 0 else 'left'}"
+    height = f"{abs(found['down_px']):.1f} px {'lower' if found['down_px'] >= 0 else 'higher'}"
+    turned = f"turned by {found['roll_deg']:+.1f}° clockwise"
+    return f"the recorded camera has things {aside}, {height}, {found['zoom']:.3f} times as large, {turned}"
 
 
 def _probe(report: Report, found: Probe) -> None:

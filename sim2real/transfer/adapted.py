@@ -79,6 +79,7 @@ class Adapted:
             "arms": _arms(main.estimates),
             "actions": {name: _arms(estimates) for name, estimates in self.each.items()},
             "updates": main.updates,
+            "align": self.policy.align.found(*self.policy.config.preprocessing.size),
             "against": {arm: d.to_dict() for arm, d in self.verdict.against.items()} if self.verdict else {},
             "curve": {str(c.frames): _arms(c.estimates) for c in self.comparisons} if len(self.comparisons) > 1 else {},
         }

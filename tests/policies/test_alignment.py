@@ -47,6 +47,16 @@ def test_images_are_moved_as_opencv_moves_them(right, down, zoom, roll):
     np.testing.assert_allclose(got, wanted, atol=2.5)  # OpenCV counts in 32nds of a pixel
 
 
+def test_it_says_where_a_camera_has_things():
+    """A dot that the encoder knows in the middle is seen further right and up, by as much as is said."""
+    align = alignment(0.25, -0.25, 0.0, 0.0)
+    said = align.found(W, H)
+    assert said == {"right_px": 6.0, "down_px": -4.0, "zoom": 1.0, "roll_deg": 0.0}
+    seen = torch.zeros(1, H, W, 3)
+    seen[0, H // 2 - 4, W // 2 + 6] = 255.0
+    assert align(seen)[0, H // 2, W // 2, 0] > 200
+
+
 def test_the_numbers_are_found_from_images():
     images = torch.from_numpy(np.stack([picture(seed) for seed in range(8)]))
     true = [0.08, -0.06, 0.04, 0.1]

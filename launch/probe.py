@@ -16,7 +16,7 @@ from sim2real.offline import plain
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import METRIC_NAMES
 from sim2real.transfer.adapt_report import write_probe_report
-from sim2real.transfer.plans import LAYERS
+from sim2real.transfer.plans import PARTS
 from sim2real.transfer.probe import probe
 
 
@@ -68,7 +68,7 @@ def probe_command(
     say(described(config.dataset, frames))
     rows: list[list[Any]] = [[METRIC_NAMES[name], value] for name, value in found.zero_shot.items()]
     print_table(["zero-shot", "value [95 % interval]"], rows)
-    rows = [[part, found.shift.get(part), found.usual.get(part), found.gradients[part]] for part in LAYERS]
+    rows = [[part, found.shift.get(part), found.usual.get(part), found.gradients[part]] for part in PARTS]
     print_table(["part", "shift", "among simulated", "relative gradient"], rows)
     say("Shift: distance of a channel's mean between simulated and recorded frames, in its standard deviations.")
     say(f"recommended: {found.recommended} ({found.reason})\nreport: {run.folder / 'report.html'}")

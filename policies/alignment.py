@@ -10,8 +10,9 @@ from torch.nn.functional import affine_grid, grid_sample
 class Alignment(nn.Module):
     """Puts images of a camera that looks a little aside, closer or rolled where those of another camera have them.
 
-    Convolutions answer alike wherever a thing is, so that no low layer can undo this; a similarity can, and its four
-    numbers are learned from few images (a spatial transformer, Jaderberg et al. 2015, of all images alike).
+    Convolutions answer alike wherever a thing is, so that no low layer can undo this; a similarity can (a spatial
+    transformer, Jaderberg et al. 2015, of all images alike), and its four numbers need few images. No optimizer moves
+    them: they are fitted like a calibration.
 
     `similarity` (4,) is 0 for no change: how far the image is moved to the left and up [half its width and height],
     the logarithm of the zoom out, and the roll [rad]. What it asks for beyond the edge is the edge's colour.
@@ -19,29 +20,24 @@ class Alignment(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.similarity = nn.Parameter(torch.zeros(4), requires_grad=False)
+        self.similarity: Tensor
+        self.register_buffer("similarity", torch.zeros(4))
 
     @property
     def moves(self) -> bool:
         """Whether images come out other than they went in."""
-        return bool(self.similarity.detach().any())
+        return bool(self.similarity.any())
 
     def found(self, width: int, height: int) -> dict[str, float]:
         """How images differ from those that the encoder knows: things are so many px further right and down, times so
         large, and turned by so many degrees clockwise, in images of that size."""
-        right, down, zoom, roll = (float(value) for value in self.similarity.detach())
-        degrees = math.degrees(roll)
-        return {
-            "right_px": right * width / 2,
-            "down_px": down * height / 2,
-            "zoom": math.exp(zoom),
-            "roll_deg": degrees,
-        }
+        right, down, zoom, roll = self.similarity.tolist()
+        aside = {"right_px": right * width / 2, "down_px": down * height / 2}
+        return aside | {"zoom": math.exp(zoom), "roll_deg": math.degrees(roll)}
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, H, W, 3), aligned: float32, or as they are where nothing is to be changed or learned."""
-        learns = self.similarity.requires_grad and torch.is_grad_enabled()
-        if not learns and not self.moves:
+        """(n, H, W, 3), aligned: float32, or as they are where nothing is to be changed."""
+        if not self.moves:
             return images
         x = images.permute(0, 3, 1, 2).to(torch.float32)
         right, down, zoom, roll = self.similarity
@@ -50,7 +46,3 @@ class Alignment(nn.Module):
         rows = torch.stack([torch.stack([cos, -sin * aspect, right]), torch.stack([sin / aspect, cos, down])])
         grid = affine_grid(rows.expand(len(x), 2, 3), list(x.shape), align_corners=False)
         return grid_sample(x, grid, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)
-
-    def reset_parameters(self) -> None:
-        """No change."""
-        nn.init.zeros_(self.similarity)

@@ -17,6 +17,7 @@ from sim2real.transfer.folds import held_out
 from sim2real.transfer.gate import judge, unjudged
 from sim2real.transfer.jobs import Job, run_jobs, side_by_side
 from sim2real.transfer.learn import Material
+from sim2real.transfer.look import fit_similarity
 from sim2real.transfer.plans import TransferPlan, find_plan
 
 CONTROLS = ("gain", "scratch")
@@ -43,12 +44,18 @@ def adapt(
     """
     arms = arms_of(config, plans)
     sizes = config.sizes(len(material.frames))
-    materials, jobs = {}, []
+    materials = {}
     for size in dict.fromkeys(min(size, len(material.frames)) for size in sizes):
         for seed in range(config.seeds):
             frames = material.frames.limited(size, np.random.default_rng(seed))
-            materials[size, seed] = part = dataclasses.replace(material, frames=frames)
-            jobs += [Job(f"{arm}-{size}-{seed}", part, plan, seed) for arm, plan in arms.items()]
+            materials[size, seed] = dataclasses.replace(material, frames=frames)
+    if any(plan.align for plan in arms.values()):
+        materials = _looking(materials, stage("look"))
+    jobs = [
+        Job(f"{arm}-{size}-{seed}", part, plan, seed)
+        for (size, seed), part in materials.items()
+        for arm, plan in arms.items()
+    ]
     report = stage("fit")
     fitted = run_jobs(jobs, folder, lambda done, total: report(round(done, 2), total, {}))
     agreement = None if test is None else agreement_on(test)
@@ -64,6 +71,19 @@ def adapt(
         {} if test is None else _each(test, comparisons[-1], names),
         None if test is None else float(np.nanmean(np.abs(test.done))),
     )
+
+
+def _looking(materials: dict[tuple[int, int], Material], report) -> dict[tuple[int, int], Material]:
+    """With where the recorded camera looks, found once for every set of frames."""
+    found: dict[int, np.ndarray] = {}
+    different = {id(part.frames): part for part in materials.values()}
+    for k, (key, part) in enumerate(different.items()):
+
+        def told(done: int, total: int, k: int = k) -> None:
+            report(k * total + done, len(different) * total, {})
+
+        found[key] = fit_similarity(part.policy, part.frames, progress=told)
+    return {key: dataclasses.replace(part, similarity=found[id(part.frames)]) for key, part in materials.items()}
 
 
 def _compare(config, arms, materials, fitted, test, agreement, report) -> list[Comparison]:

@@ -22,6 +22,7 @@ class Overrides:
         l2sp: pull towards the pretrained weights.
         ema: decay of the averaged weights.
         augment: strength of the photometric augmentation, 0 … 1.
+        align: fit first where the recorded camera looks.
         mirror: train on mirrored frames too.
         cotrain: share of simulated frames in a batch.
     """
@@ -32,6 +33,7 @@ class Overrides:
     l2sp: float | None = None
     ema: float | None = None
     augment: float | None = None
+    align: bool | None = None
     mirror: bool | None = None
     cotrain: float | None = None
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from policies.encoder import STAGE_NAMES, reset_parameters
+from policies.encoder import reset_parameters
 from policies.losses import multi_task_loss
 from policies.policy import Policy
 from policies.precision import bf16_autocast
@@ -48,11 +48,9 @@ def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
     model = copy.deepcopy(scaled)
     with _DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model.encoder.reset_stages(*(part for part in plan.reset if part in STAGE_NAMES))
+        model.encoder.reset_stages(*(part for part in plan.reset if part != "head"))
         if "head" in plan.reset:
             reset_parameters(model.heads)
-        if "align" in plan.reset:
-            model.align.reset_parameters()
     model.requires_grad_(False)
     for part in plan.trained:
         for parameter in part_parameters(model, part):
@@ -208,8 +206,6 @@ def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None,
 
 def part_parameters(model: Policy, part: str) -> Iterator[nn.Parameter]:
     """Of a part; of the head, what leads to the action."""
-    if part == "align":
-        return model.align.parameters()
     if part != "head":
         return model.encoder.stage_parameters(part)
     return chain(model.heads.trunk.parameters(), model.heads.action.parameters())

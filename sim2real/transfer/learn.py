@@ -1,5 +1,6 @@
 """An arm of a comparison: a plan carried out on recordings, stopped early where episodes can be held out."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from sim2real.frames import Frames
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import Fitted, fit
 from sim2real.transfer.folds import FEW, folds, held_out
+from sim2real.transfer.look import looking
 from sim2real.transfer.plans import TransferPlan
 
 VALIDATION = 0.15  # share of the frames that decide when to stop
@@ -25,12 +27,14 @@ class Material:
         frames: recorded.
         signs: (A,) of the actions in a mirror; None: frames are not mirrored.
         simulated: for plans that mix them in.
+        similarity: (4,) where the recorded camera looks, for plans that align the image; None: as the simulated one.
     """
 
     policy: Policy
     frames: Frames
     signs: np.ndarray | None = None
     simulated: Simulated | None = None
+    similarity: np.ndarray | None = None
 
 
 def learn(
@@ -43,6 +47,8 @@ def learn(
     its end: nothing can be validated.
     """
     frames, count = material.frames, len(material.frames.episodes)
+    if plan.align and material.similarity is not None:
+        material = dataclasses.replace(material, policy=looking(material.policy, material.similarity))
     shared = {"signs": material.signs, "simulated": material.simulated, "seed": seed}
     if not plan.trained or count < 2:
         return fit(material.policy, plan, frames, **shared, progress=progress)

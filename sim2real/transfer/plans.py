@@ -10,8 +10,7 @@ from typing import Any
 from envs.randomization import suggest
 from policies.encoder import STAGE_NAMES
 
-LAYERS = (*STAGE_NAMES, "head")
-PARTS = ("align", *LAYERS)  # from the image upwards
+PARTS = (*STAGE_NAMES, "head")
 RESERVED = ("zero-shot", "auto")
 PLANS_FILE = Path(__file__).with_name("plans.toml")
 
@@ -23,13 +22,14 @@ class TransferPlan:
     Attributes:
         name: of the plan.
         about: in words, and when to use it.
-        rates: part (align, stem, stage1 … stage4, head) -> factor on the learning rate; 0 or absent: frozen.
+        rates: part (stem, stage1 … stage4, head) -> factor on the learning rate; 0 or absent: frozen.
         reset: parts drawn anew.
         updates: gradient steps, unless those are fewer passes over the frames than `passes`, or more than
             `most_passes`; the best are kept.
         l2sp: pull of trained parts towards their pretrained weights, factor of the squared distance (Li et al. 2018).
         ema: decay of the averaged weights, which are what is kept.
         augment: strength of the photometric augmentation, 0 … 1.
+        align: fit where the recorded camera looks first, and keep it if held-out episodes speak for it.
         mirror: train on mirrored frames with mirrored actions too.
         cotrain: share of simulated frames in a batch, with the pretrained policy's own answers as labels (learning
             without forgetting, Li & Hoiem 2016).
@@ -51,6 +51,7 @@ class TransferPlan:
     l2sp: float = 0.01
     ema: float = 0.98
     augment: float = 0.5
+    align: bool = False
     mirror: bool = True
     cotrain: float = 0.0
 
@@ -88,9 +89,7 @@ class TransferPlan:
     @property
     def frozen_until(self) -> str | None:
         """The last stage of the frozen ones at the bottom, whose output can be computed once; None: none is."""
-        if "align" in self.trained:
-            return None
-        below = STAGE_NAMES[: PARTS.index(self.trained[0]) - 1] if self.trained else STAGE_NAMES
+        below = PARTS[: PARTS.index(self.trained[0])] if self.trained else STAGE_NAMES
         return below[-1] if below else None
 
 
@@ -140,7 +139,7 @@ def _plan(path: Path, name: str, settings: Any) -> TransferPlan:
 
 
 _KINDS: dict[str, type] = {
-    **{"reset": list, "about": str, "mirror": bool},
+    **{"reset": list, "about": str, "align": bool, "mirror": bool},
     **{"updates": int, "batch_size": int},
 }
 

@@ -14,7 +14,7 @@ from sim2real.statistics.agreement import Estimate
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import part_parameters
 from sim2real.transfer.gain import with_gain
-from sim2real.transfer.plans import LAYERS
+from sim2real.transfer.plans import PARTS
 
 MOST = 1000  # frames looked at
 LITTLE, MUCH = 1000, 5000  # frames
@@ -116,7 +116,7 @@ def _gradients(policy: Policy, frames: Frames) -> dict[str, float]:
     policy.requires_grad_(True)
     images, actions = torch.from_numpy(frames.images), torch.from_numpy(frames.actions)
     states = [None] * len(images.split(128)) if frames.state is None else torch.from_numpy(frames.state).split(128)
-    parts = {name: list(part_parameters(policy, name)) for name in LAYERS}
+    parts = {name: list(part_parameters(policy, name)) for name in PARTS}
     policy.zero_grad()
     for x, state, y in zip(images.split(128), states, actions.split(128), strict=True):
         output = policy.heads.action(policy.heads.trunk(policy.features(x)), state)
@@ -128,5 +128,5 @@ def _gradients(policy: Policy, frames: Frames) -> dict[str, float]:
 
     return {
         name: norm([p.grad for p in parts[name] if p.grad is not None]) / norm([p.detach() for p in parts[name]])
-        for name in LAYERS
+        for name in PARTS
     }

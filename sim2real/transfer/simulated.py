@@ -52,7 +52,7 @@ def simulated_frames(
     """
     if policy.align.moves:  # towards a recorded camera: the simulated one is where it was
         policy = copy.deepcopy(policy)
-        policy.align.reset_parameters()
+        policy.align.similarity.zero_()
     recipe: dict[str, Any] = read_config(checkpoint).get("recipe", {}) if checkpoint else {}
     preprocessing = policy.config.preprocessing
     env = BatchEnv(

@@ -1,4 +1,4 @@
-"""Where a camera looks: images are moved as the numbers say, and the numbers are found from images."""
+"""Where a camera looks: images are moved as the numbers say, and a policy keeps them."""
 
 import cv2
 import numpy as np
@@ -55,19 +55,6 @@ def test_it_says_where_a_camera_has_things():
     seen = torch.zeros(1, H, W, 3)
     seen[0, H // 2 - 4, W // 2 + 6] = 255.0
     assert align(seen)[0, H // 2, W // 2, 0] > 200
-
-
-def test_the_numbers_are_found_from_images():
-    images = torch.from_numpy(np.stack([picture(seed) for seed in range(8)]))
-    true = [0.08, -0.06, 0.04, 0.1]
-    seen = alignment(*true)(images)
-    align = Alignment().requires_grad_()
-    optimizer = torch.optim.Adam(align.parameters(), lr=5e-3)
-    for _ in range(300):
-        optimizer.zero_grad()
-        (align(images) - seen).square().mean().backward()
-        optimizer.step()
-    np.testing.assert_allclose(align.similarity.detach().numpy(), true, atol=3e-3)
 
 
 def test_a_policy_keeps_where_it_looks(tmp_path, policy: Policy):

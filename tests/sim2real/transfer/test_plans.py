@@ -6,7 +6,7 @@ import pytest
 
 from policies.encoder import STAGE_NAMES
 from sim2real.transfer.adapt_config import Overrides
-from sim2real.transfer.plans import LAYERS, PARTS, TransferPlan, find_plan, read_plans
+from sim2real.transfer.plans import PARTS, TransferPlan, find_plan, read_plans
 
 NAMES = ("gain", "feature-extraction", "sensor-shift", "generic-features", "top-layers", "full", "scratch")
 
@@ -27,10 +27,10 @@ def test_the_plans_are_what_their_names_say():
     assert find_plan("feature-extraction").trained == ("head",)
     assert find_plan("feature-extraction").frozen_until == STAGE_NAMES[-1]
     shift = find_plan("sensor-shift")
-    assert shift.trained == ("align", "stem", "stage1", "head") and shift.rates["head"] < shift.rates["stem"]
+    assert shift.trained == ("stem", "stage1", "head") and shift.align and shift.rates["head"] < shift.rates["stem"]
     assert find_plan("generic-features").frozen_until == "stage1"
     assert find_plan("full").trained == PARTS and not find_plan("full").reset
-    assert set(find_plan("scratch").reset) == set(LAYERS) != set(find_plan("generic-features").reset)
+    assert set(find_plan("scratch").reset) == set(PARTS) != set(find_plan("generic-features").reset)
 
 
 def test_more_frames_take_more_steps():
@@ -55,7 +55,7 @@ def test_a_plan_of_ones_own(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[p]\nrates = { steam = 1 }", "no part 'steam'; valid: align, stem"),
+        ("[p]\nrates = { steam = 1 }", "no part 'steam'; valid: stem"),
         ('[p]\nreset = ["head"]', "draws head anew but never trains it"),
         ("[p]\nlearnig_rate = 1", "no setting 'learnig_rate'.*learning_rate"),
         ("[p]\nlearning_rate = 0", "learning_rate must be positive"),
@@ -84,7 +84,7 @@ def test_a_misspelt_name_is_answered_with_the_right_one():
 
 def test_settings_of_the_command_replace_the_plans_own():
     plan = Overrides(rates="stem=0.5,stage2=0.1", l2sp=0.2).on(find_plan("sensor-shift"))
-    assert plan.rates == {"align": 8.0, "stem": 0.5, "stage1": 1.0, "stage2": 0.1, "head": 0.3} and plan.l2sp == 0.2
+    assert plan.rates == {"stem": 0.5, "stage1": 1.0, "stage2": 0.1, "head": 0.3} and plan.l2sp == 0.2
     assert Overrides().on(plan) == plan
 
 

@@ -11,7 +11,7 @@ from sim2real.offline import predict
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.choose import choose
 from sim2real.transfer.learn import Material
-from sim2real.transfer.plans import LAYERS, find_plan
+from sim2real.transfer.plans import PARTS, find_plan
 from sim2real.transfer.probe import plausible, probe, recommend
 
 
@@ -31,7 +31,7 @@ def test_another_sensor_is_seen_in_the_low_stages(knows_bars, simulated):
     for stage in ("stem", "stage1"):
         assert familiar.shift[stage] < 2 * familiar.usual[stage] + 0.1
         assert other.shift[stage] > 2 * familiar.shift[stage]
-    assert set(other.gradients) == set(LAYERS) and min(other.gradients.values()) > 0
+    assert set(other.gradients) == set(PARTS) and min(other.gradients.values()) > 0
     assert other.zero_shot["correlation"].value < familiar.zero_shot["correlation"].value
     assert familiar.frames == 120 and familiar.episodes == 6
     assert (familiar.recommended, other.recommended) == ("gain", "sensor-shift")

@@ -18,7 +18,7 @@ from sim2real.transfer.choose import choose
 from sim2real.transfer.fit import fit
 from sim2real.transfer.gain import with_gain
 from sim2real.transfer.learn import Material, learn
-from sim2real.transfer.plans import LAYERS, TransferPlan, find_plan
+from sim2real.transfer.plans import PARTS, TransferPlan, find_plan
 from sim2real.transfer.probe import probe
 
 NAMES = ("look", "feel")
@@ -136,7 +136,7 @@ def test_the_probe_and_the_choice_of_a_plan_look_at_both(knows_both, simulated, 
     found = probe(knows_both, frames, simulated)
     agreement = agreement_on(frames)
     assert found.zero_shot == agreement.measure(predict_judged(knows_both, frames))
-    assert set(found.gradients) == set(LAYERS) and min(found.gradients.values()) > 0
+    assert set(found.gradients) == set(PARTS) and min(found.gradients.values()) > 0
     plans = {name: quick(name, updates=10) for name in ("gain", "feature-extraction")}
     choice = choose(Material(knows_both, frames, None, simulated), found, plans, tmp_path)
     assert choice.plan in choice.errors and set(choice.errors) == set(plans)

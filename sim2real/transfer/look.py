@@ -1,0 +1,63 @@
+"""Where a recorded camera looks, beside the simulated one, fitted to what was done."""
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from scipy.optimize import least_squares
+
+from policies.policy import Policy
+from sim2real.frames import Frames
+from sim2real.offline import predict_judged
+from sim2real.statistics.agreement import gain_free
+
+MOST = 600  # frames that a fit looks at: neighbours are alike
+STEP = 0.02  # of central differences, half a pixel: what a network answers is rough in between
+PRIOR = 0.05  # std about 0 of every number of the similarity
+FURTHEST = 0.3
+ROUNDS = 5
+EVALUATIONS = 9 * ROUNDS
+
+
+def looking(policy: Policy, similarity: np.ndarray) -> Policy:
+    """A copy that looks elsewhere; `similarity` (4,) as in `Alignment`."""
+    result = copy.deepcopy(policy)
+    result.align.similarity.copy_(torch.as_tensor(similarity, dtype=torch.float32))
+    return result
+
+
+def fit_similarity(
+    policy: Policy, frames: Frames, seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None
+) -> np.ndarray:
+    """(4,) the most probable similarity, by which the policy comes close to what was done.
+
+    Non-linear least squares with a prior of 0 ± 0.05, so that a few frames do not turn the image; neighbouring frames
+    count as one (as for the gain). Where people give actions on scales of their own it is 0: who drives left of the
+    middle, or steers late, would pass for a camera that looks aside, or is closer.
+    """
+    if gain_free(frames.criterion) or not np.isfinite(frames.done).any():
+        return np.zeros(4)
+    some = frames.select(np.sort(np.random.default_rng(seed).permutation(len(frames))[:MOST]))
+    known, done = np.isfinite(some.done), 0
+
+    def left(similarity: np.ndarray) -> np.ndarray:
+        nonlocal done
+        done += 1
+        progress(min(done, EVALUATIONS), EVALUATIONS)
+        return (predict_judged(looking(policy, similarity), some) - some.done)[known]
+
+    # The frames that were not looked at count, too.
+    noise = max(float(np.mean(left(np.zeros(4)) ** 2)), 1e-6)
+    weight = np.sqrt(frames.independent / noise * len(frames) / len(some))
+
+    def residuals(similarity: np.ndarray) -> np.ndarray:
+        return np.concatenate([weight * left(similarity), similarity / PRIOR])
+
+    def slopes(similarity: np.ndarray) -> np.ndarray:
+        ends = [[residuals(similarity + way * step) for way in (1, -1)] for step in STEP * np.eye(4)]
+        return np.stack([(after - before) / (2 * STEP) for after, before in ends], 1)
+
+    found = least_squares(residuals, np.zeros(4), slopes, bounds=(-FURTHEST, FURTHEST), max_nfev=ROUNDS)
+    progress(EVALUATIONS, EVALUATIONS)
+    return found.x

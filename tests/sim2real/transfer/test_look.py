@@ -1,0 +1,54 @@
+"""Where a recorded camera looks: found where actions tell it, and nowhere else."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from bars import bars
+
+from sim2real.frames import Frames
+from sim2real.offline import predict
+from sim2real.transfer.fit import fit
+from sim2real.transfer.learn import Material, learn
+from sim2real.transfer.look import fit_similarity, looking
+from sim2real.transfer.plans import find_plan
+
+
+def aside(frames: Frames, pixels: int, criterion: str = "rmse") -> Frames:
+    """Frames of a camera that has things so many px further right."""
+    return dataclasses.replace(frames, images=np.roll(frames.images, pixels, axis=2), criterion=criterion)
+
+
+@pytest.mark.parametrize("pixels", [-2, 0, 2])
+def test_a_camera_that_looks_aside_is_found(knows_bars, pixels):
+    there, test = aside(bars(6, 60, seed=6), pixels), aside(bars(6, 60, seed=7), pixels)
+    similarity = fit_similarity(knows_bars, there)
+    assert looking(knows_bars, similarity).align.found(40, 24)["right_px"] == pytest.approx(pixels, abs=0.7)
+    errors = [
+        np.abs(predict(p, test.images) - test.actions).mean() for p in (knows_bars, looking(knows_bars, similarity))
+    ]
+    assert errors[1] < max(0.5 * errors[0], 0.06)
+
+
+def test_few_frames_do_not_turn_the_image(knows_bars):
+    """The less there is to learn from, the less the image is moved; labels that mean nothing do not move it at all."""
+    frames = aside(bars(6, 60, seed=6), 3)
+    few = fit_similarity(knows_bars, frames.select(np.arange(8)))
+    assert abs(few[0]) < 0.8 * abs(fit_similarity(knows_bars, frames)[0])
+    nothing = aside(bars(6, 60, seed=6, shuffled=True), 0)
+    assert np.abs(fit_similarity(knows_bars, nothing)).max() < 0.05
+
+
+def test_habits_do_not_pass_for_a_camera(knows_bars):
+    """Who steers on a scale of his own may as well keep left."""
+    assert not fit_similarity(knows_bars, aside(bars(3, 30, seed=6), 3, "gain_free_mae")).any()
+
+
+def test_only_plans_that_align_look_elsewhere(knows_bars):
+    frames = aside(bars(6, 40, seed=6), 3)
+    material = Material(knows_bars, frames, similarity=fit_similarity(knows_bars, frames))
+    assert find_plan("sensor-shift").align and not find_plan("gain").align
+    short = dataclasses.replace(find_plan("sensor-shift"), updates=5, passes=0.1)
+    assert learn(material, short, 0).policy.align.moves
+    assert not learn(material, find_plan("gain"), 0).policy.align.moves
+    assert not fit(knows_bars, short, frames).policy.align.moves

@@ -17,7 +17,7 @@ STEP = 0.02  # of central differences, half a pixel: what a network answers is r
 PRIOR = 0.05  # std about 0 of every number of the similarity
 FURTHEST = 0.3
 ROUNDS = 5
-EVALUATIONS = 9 * ROUNDS
+EVALUATIONS = 9 * ROUNDS + 1
 
 
 def looking(policy: Policy, similarity: np.ndarray) -> Policy:
@@ -32,12 +32,13 @@ def fit_similarity(
 ) -> np.ndarray:
     """(4,) the most probable similarity, by which the policy comes close to what was done.
 
-    Non-linear least squares with a prior of 0 ± 0.05, so that a few frames do not turn the image; neighbouring frames
-    count as one (as for the gain). Where people give actions on scales of their own it is 0: who drives left of the
-    middle, or steers late, would pass for a camera that looks aside, or is closer.
+    Non-linear least squares with a prior of where the policy looks now ± 0.05, so that a few frames do not turn the
+    image; neighbouring frames count as one (as for the gain). Where people give actions on scales of their own, nothing
+    is fitted: who drives left of the middle, or steers late, would pass for a camera that looks aside, or is closer.
     """
+    now = policy.align.similarity.double().numpy()
     if gain_free(frames.criterion) or not np.isfinite(frames.done).any():
-        return np.zeros(4)
+        return now
     some = frames.select(np.sort(np.random.default_rng(seed).permutation(len(frames))[:MOST]))
     known, done = np.isfinite(some.done), 0
 
@@ -48,16 +49,17 @@ def fit_similarity(
         return (predict_judged(looking(policy, similarity), some) - some.done)[known]
 
     # The frames that were not looked at count, too.
-    noise = max(float(np.mean(left(np.zeros(4)) ** 2)), 1e-6)
+    noise = max(float(np.mean(left(now) ** 2)), 1e-6)
     weight = np.sqrt(frames.independent / noise * len(frames) / len(some))
 
     def residuals(similarity: np.ndarray) -> np.ndarray:
-        return np.concatenate([weight * left(similarity), similarity / PRIOR])
+        return np.concatenate([weight * left(similarity), (similarity - now) / PRIOR])
 
     def slopes(similarity: np.ndarray) -> np.ndarray:
         ends = [[residuals(similarity + way * step) for way in (1, -1)] for step in STEP * np.eye(4)]
         return np.stack([(after - before) / (2 * STEP) for after, before in ends], 1)
 
-    found = least_squares(residuals, np.zeros(4), slopes, bounds=(-FURTHEST, FURTHEST), max_nfev=ROUNDS)
+    now = now.clip(-0.9 * FURTHEST, 0.9 * FURTHEST)
+    found = least_squares(residuals, now, slopes, bounds=(-FURTHEST, FURTHEST), max_nfev=ROUNDS)
     progress(EVALUATIONS, EVALUATIONS)
     return found.x

@@ -20,7 +20,7 @@ from sim2real.runs import Run, start_run
 from sim2real.statistics.agreement import metric_header
 from sim2real.transfer.adapt import adapt, split
 from sim2real.transfer.adapt_config import AdaptConfig
-from sim2real.transfer.adapt_report import alignment_line, write_report
+from sim2real.transfer.adapt_report import look_line, write_report
 from sim2real.transfer.adapted import Adapted
 from sim2real.transfer.choose import Choice, choose
 from sim2real.transfer.learn import Material
@@ -162,7 +162,7 @@ def _print(config: AdaptConfig, result: Adapted, given: Given, choice: Choice | 
         say(f"{len(result.judged)} actions together ({', '.join(result.judged)}); one by one in the report.")
     if result.rest is not None:
         say(f"To do nothing always would have an MAE of {result.rest:.3f}.")
-    if result.policy.align.moves:
-        say(f"{alignment_line(result.policy)} (in the network's image)")
+    if line := look_line(result.look):
+        say(f"by what was done, {line} (px of the network's image)")
     say(f"{result.plan}: {'PROMOTED' if metrics['promoted'] else 'not promoted'}, {metrics['reason']}")
     say(f"the output is the arm `{metrics['output']}`")

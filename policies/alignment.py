@@ -1,6 +1,7 @@
 """What lies below an encoder's lowest layer: where the camera looks."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,11 @@ class Alignment(nn.Module):
         super().__init__()
         self.similarity: Tensor
         self.register_buffer("similarity", torch.zeros(4))
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        """Weights of before there was an alignment look straight ahead."""
+        state_dict.setdefault(f"{prefix}similarity", torch.zeros(4))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @property
     def moves(self) -> bool:

@@ -55,11 +55,8 @@ def load_policy(folder: Path | str) -> Policy:
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{found / CONFIG} does not describe a policy: {error}") from None
     policy = Policy(config)
-    tensors = read_tensors(found, content.get("weights"))
-    for name, value in policy.align.state_dict(prefix="align.").items():
-        tensors.setdefault(name, value)  # policies of before there was an alignment look straight ahead
     try:
-        policy.load_state_dict(tensors)
+        policy.load_state_dict(read_tensors(found, content.get("weights")))
     except RuntimeError:
         raise CheckpointError(f"{found / WEIGHTS} does not fit the policy that {CONFIG} describes") from None
     return policy.eval()

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -52,6 +53,16 @@ def test_packages_know_only_their_own_libraries(package):
         assert foreign <= KNOWN[package], file.relative_to(ROOT)
 
 
+def modules(file: Path) -> Iterator[str]:
+    """Whole names of what a file imports, and of what it takes from there."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file.relative_to(ROOT)}: imports have whole names"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def room(module: str) -> str:
     """Of a module of sim2real: its folder, or the file itself where it lies beside these."""
     return module.split(".")[1]
@@ -64,10 +75,7 @@ def test_rooms_import_one_way():
         place = ".".join(file.relative_to(ROOT).with_suffix("").parts)
         if place == "sim2real.__init__":
             continue
-        modules = [
-            node.module or "" for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom)
-        ]
-        others = {room(module) for module in modules if module.startswith("sim2real.")}
+        others = {room(module) for module in modules(file) if module.startswith("sim2real.")}
         needs.setdefault(room(place), set()).update(others - {room(place)})
     order = list(TopologicalSorter(needs).static_order())  # raises CycleError, which names them
     assert set(order) >= {"datasets", "transfer", "robots", "evaluation", "replays", "identification"}
@@ -89,6 +97,7 @@ def loaded_with(statement: str) -> set[str]:
 HEAVY = {"torch", "mujoco", "mujoco_warp", "warp", "stable_baselines3"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("statement", "without"),
     [

@@ -17,7 +17,6 @@ from sim2real.transfer.folds import held_out
 from sim2real.transfer.gate import judge, unjudged
 from sim2real.transfer.jobs import Job, run_jobs, side_by_side
 from sim2real.transfer.learn import Material
-from sim2real.transfer.look import fit_similarity
 from sim2real.transfer.plans import TransferPlan, find_plan
 
 CONTROLS = ("gain", "scratch")
@@ -49,8 +48,6 @@ def adapt(
         for seed in range(config.seeds):
             frames = material.frames.limited(size, np.random.default_rng(seed))
             materials[size, seed] = dataclasses.replace(material, frames=frames)
-    if any(plan.align for plan in arms.values()):
-        materials = _looking(materials, stage("look"))
     jobs = [
         Job(f"{arm}-{size}-{seed}", part, plan, seed)
         for (size, seed), part in materials.items()
@@ -67,23 +64,11 @@ def adapt(
     frames, names = material.frames, material.policy.config.action_names
     return Adapted(
         *(policy, plans[0].name, arm, verdict, comparisons, agreement, frames.smoothing),
+        fitted[f"{plans[0].name}-{main}-0"].policy.align.found(*policy.config.preprocessing.size),
         tuple(names[k] for k in frames.judged),
         {} if test is None else _each(test, comparisons[-1], names),
         None if test is None else float(np.nanmean(np.abs(test.done))),
     )
-
-
-def _looking(materials: dict[tuple[int, int], Material], report) -> dict[tuple[int, int], Material]:
-    """With where the recorded camera looks, found once for every set of frames."""
-    found: dict[int, np.ndarray] = {}
-    different = {id(part.frames): part for part in materials.values()}
-    for k, (key, part) in enumerate(different.items()):
-
-        def told(done: int, total: int, k: int = k) -> None:
-            report(k * total + done, len(different) * total, {})
-
-        found[key] = fit_similarity(part.policy, part.frames, progress=told)
-    return {key: dataclasses.replace(part, similarity=found[id(part.frames)]) for key, part in materials.items()}
 
 
 def _compare(config, arms, materials, fitted, test, agreement, report) -> list[Comparison]:
@@ -115,7 +100,8 @@ def _outputs(arms, materials, fitted, test, report) -> dict[str, np.ndarray]:
     """Fit -> (n, J) judged actions on the test frames, and "zero-shot"."""
     policy = next(iter(materials.values())).policy
     outputs = {"zero-shot": predict_judged(policy, test)}
-    still = {f"{arm}-{size}-{seed}" for arm, plan in arms.items() if not plan.trained for size, seed in materials}
+    resting = [arm for arm, plan in arms.items() if not plan.trained and not plan.align]
+    still = {f"{arm}-{size}-{seed}" for arm in resting for size, seed in materials}
     for name in still:
         outputs[name] = _rescaled(outputs["zero-shot"], policy, fitted[name].policy, test.judged)
     others = [name for name in fitted if name not in still]

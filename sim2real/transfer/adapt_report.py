@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from policies.policy import Policy
+from policies.alignment import Alignment
 from sim2real.frames import Frames
 from sim2real.offline import worst_rows
 from sim2real.pages.action_plots import actions_scatter
@@ -22,6 +22,7 @@ from sim2real.transfer.gate import unjudged
 from sim2real.transfer.probe import Probe
 
 SHOWN = 8  # pictures in a row
+STRAIGHT = Alignment().found(1, 1)
 APART = 20  # frames between pictures of one episode
 
 
@@ -71,7 +72,7 @@ def write_report(
     if found is not None:
         _probe(report, found)
     if simulated is not None and test is not None:
-        _cameras(report, simulated, test, result.policy)
+        _cameras(report, simulated, test, result)
     report.heading("How this was made")
     judged = "nothing" if test is None else config.test or "held-out episodes of the same"
     settings = {"seeds of every fit": config.seeds, "actions averaged over": f"± {result.smoothing:g} s"}
@@ -133,18 +134,22 @@ def write_probe_report(
     report.provenance(command, 0, **settings).write(path)
 
 
-def _cameras(report: Report, simulated: Simulated, frames: Frames, policy: Policy | None = None) -> None:
+def _cameras(report: Report, simulated: Simulated, frames: Frames, result: Adapted | None = None) -> None:
     report.heading("What the camera sees")
     report.picture(_row(simulated.images), "Simulated frames, as the network sees them.")
-    report.picture(_row(frames.images), "Recorded frames.")
-    if policy is not None and policy.align.moves:
-        aligned = policy.align(torch.from_numpy(frames.images)).detach().numpy().astype(np.uint8)
-        report.picture(_row(aligned), f"Recorded frames, aligned: {alignment_line(policy)}.")
+    recorded = _some(frames.images)
+    report.picture(_row(recorded), "Recorded frames.")
+    if result is not None and (line := look_line(result.look)):
+        report.text(f"By what was done, {line}, in px of the network's image. ")
+    if result is not None and result.policy.align.moves:
+        aligned = result.policy.align(torch.from_numpy(recorded)).round().clamp(0, 255).numpy().astype(np.uint8)
+        report.picture(_row(aligned), "Recorded frames, aligned.")
 
 
-def alignment_line(policy: Policy) -> str:
-    """How the recorded camera looks elsewhere than the simulated one, in words."""
-    found = policy.align.found(*policy.config.preprocessing.size)
+def look_line(found: dict[str, float]) -> str:
+    """How a recorded camera looks elsewhere than the simulated one, in words; nothing where it does not."""
+    if found == STRAIGHT:
+        return ""
     aside = f"{abs(found['right_px']):.1f} px further {'right' if found['right_px'] >= 0 else 'left'}"
     height = f"{abs(found['down_px']):.1f} px {'lower' if found['down_px'] >= 0 else 'higher'}"
     turned = f"turned by {found['roll_deg']:+.1f}° clockwise"
@@ -159,6 +164,9 @@ def _probe(report: Report, found: Probe) -> None:
     report.text(f"On these grounds: {found.recommended}, as {found.reason}.")
 
 
+def _some(images: np.ndarray) -> np.ndarray:
+    return images[np.linspace(0, len(images) - 1, 2 * SHOWN).astype(int)]
+
+
 def _row(images: np.ndarray) -> np.ndarray:
-    chosen: Sequence[int] = np.linspace(0, len(images) - 1, 2 * SHOWN).astype(int).tolist()
-    return grid([enlarge(images[k], 2) for k in chosen], SHOWN)
+    return grid([enlarge(image, 2) for image in _some(images)], SHOWN)

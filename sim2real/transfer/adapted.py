@@ -44,6 +44,7 @@ class Adapted:
         comparisons: by number of frames, the last is the main one.
         agreement: of the test frames.
         smoothing: s to either side over which recorded actions were averaged.
+        look: how the recorded camera looks elsewhere than the simulated one, as the plan found it (`Alignment.found`).
         judged: names of the actions by which the arms are compared.
         each: action -> arm -> metric, where several are judged together.
         rest: MAE of doing nothing always, which is what any MAE is to be read beside; None where nothing is judged.
@@ -56,6 +57,7 @@ class Adapted:
     comparisons: list[Comparison]
     agreement: Agreement | None
     smoothing: float
+    look: dict[str, float]
     judged: tuple[str, ...]
     each: dict[str, dict[str, dict[str, Estimate]]]
     rest: float | None
@@ -79,7 +81,7 @@ class Adapted:
             "arms": _arms(main.estimates),
             "actions": {name: _arms(estimates) for name, estimates in self.each.items()},
             "updates": main.updates,
-            "align": self.policy.align.found(*self.policy.config.preprocessing.size),
+            "align": self.look,
             "against": {arm: d.to_dict() for arm, d in self.verdict.against.items()} if self.verdict else {},
             "curve": {str(c.frames): _arms(c.estimates) for c in self.comparisons} if len(self.comparisons) > 1 else {},
         }

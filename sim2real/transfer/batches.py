@@ -86,6 +86,8 @@ def aligned(model: Policy, images: Tensor, recorded: int, mirrored: Tensor) -> T
 
     The alignment is of the recorded camera, not of the simulated one; and a mirror image's is the mirror image of it.
     """
+    if recorded == 0 or not model.align.moves:
+        return images
     flip = mirrored[:, None, None, None]
     own = images[:recorded]
     seen = model.align(torch.where(flip, own.flip(2), own))

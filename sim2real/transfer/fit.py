@@ -51,6 +51,8 @@ def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
         model.encoder.reset_stages(*(part for part in plan.reset if part != "head"))
         if "head" in plan.reset:
             reset_parameters(model.heads)
+        if "stem" in plan.reset:  # what begins anew looks straight ahead
+            model.align.similarity.zero_()
     model.requires_grad_(False)
     for part in plan.trained:
         for parameter in part_parameters(model, part):
@@ -74,7 +76,8 @@ def fit(
 ) -> Fitted:
     """Train a copy of the policy by the plan; the weights that did best on the validation frames are kept.
 
-    No change (after the gain) is among the candidates. Without validation frames the last weights are kept.
+    No change (after the gain) of the policy given is among the candidates. Without validation frames the last weights
+    are kept.
 
     Args:
         signs: (A,) -1 for actions that change their sign in a mirror; None: frames are not mirrored.

@@ -1,6 +1,5 @@
 """An arm of a comparison: a plan carried out on recordings, stopped early where episodes can be held out."""
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,7 +10,7 @@ from sim2real.frames import Frames
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import Fitted, fit
 from sim2real.transfer.folds import FEW, folds, held_out
-from sim2real.transfer.look import looking
+from sim2real.transfer.look import aligned_to
 from sim2real.transfer.plans import TransferPlan
 
 VALIDATION = 0.15  # share of the frames that decide when to stop
@@ -27,14 +26,12 @@ class Material:
         frames: recorded.
         signs: (A,) of the actions in a mirror; None: frames are not mirrored.
         simulated: for plans that mix them in.
-        similarity: (4,) where the recorded camera looks, for plans that align the image; None: as the simulated one.
     """
 
     policy: Policy
     frames: Frames
     signs: np.ndarray | None = None
     simulated: Simulated | None = None
-    similarity: np.ndarray | None = None
 
 
 def learn(
@@ -47,21 +44,19 @@ def learn(
     its end: nothing can be validated.
     """
     frames, count = material.frames, len(material.frames.episodes)
-    if plan.align and material.similarity is not None:
-        material = dataclasses.replace(material, policy=looking(material.policy, material.similarity))
     shared = {"signs": material.signs, "simulated": material.simulated, "seed": seed}
     if not plan.trained or count < 2:
-        return fit(material.policy, plan, frames, **shared, progress=progress)
+        return fit(_start(material, plan, frames), plan, frames, **shared, progress=progress)
     if count >= FEW:
         kept, out = held_out(frames, VALIDATION, seed)
-        return fit(material.policy, plan, kept, out, **shared, progress=progress)
+        return fit(_start(material, plan, kept), plan, kept, out, **shared, progress=progress)
     groups, steps = folds(frames, FOLDS, seed), plan.steps(len(frames))
     shared["schedule"], total = steps, (len(groups) + 1) * steps
     errors: dict[int, list[float]] = {}
     for k, group in enumerate(groups):
         rest = frames.select(~np.isin(frames.episode, group))
         found = fit(
-            *(material.policy, plan, rest, frames.of(group)),
+            *(_start(material, plan, rest), plan, rest, frames.of(group)),
             **shared,
             progress=lambda done, _, k=k: progress(k * steps + done, total),
         )
@@ -70,10 +65,15 @@ def learn(
     mean = {update: float(np.sum(each)) / len(frames) for update, each in errors.items()}
     best = min(mean, key=lambda update: mean[update])
     result = fit(
-        *(material.policy, plan, frames),
+        *(_start(material, plan, frames), plan, frames),
         **shared,
         updates=best,
         progress=lambda done, _: progress(len(groups) * steps + done, total),
     )
     progress(total, total)
     return Fitted(result.policy, best, mean)
+
+
+def _start(material: Material, plan: TransferPlan, frames: Frames) -> Policy:
+    """What the plan begins from: the pretrained policy, looking where these frames' camera does if the plan aligns."""
+    return aligned_to(material.policy, frames) if plan.align else material.policy

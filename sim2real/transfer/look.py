@@ -1,7 +1,6 @@
 """Where a recorded camera looks, beside the simulated one, fitted to what was done."""
 
 import copy
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -14,10 +13,9 @@ from sim2real.statistics.agreement import gain_free
 
 MOST = 600  # frames that a fit looks at: neighbours are alike
 STEP = 0.02  # of central differences, half a pixel: what a network answers is rough in between
-PRIOR = 0.05  # std about 0 of every number of the similarity
+PRIOR = 0.05  # std of every number of the similarity about where the policy looks now
 FURTHEST = 0.3
 ROUNDS = 5
-EVALUATIONS = 9 * ROUNDS + 1
 
 
 def looking(policy: Policy, similarity: np.ndarray) -> Policy:
@@ -27,25 +25,25 @@ def looking(policy: Policy, similarity: np.ndarray) -> Policy:
     return result
 
 
-def fit_similarity(
-    policy: Policy, frames: Frames, seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None
-) -> np.ndarray:
+def aligned_to(policy: Policy, frames: Frames) -> Policy:
+    """A copy that looks where the camera of these frames does."""
+    return looking(policy, fit_similarity(policy, frames))
+
+
+def fit_similarity(policy: Policy, frames: Frames) -> np.ndarray:
     """(4,) the most probable similarity, by which the policy comes close to what was done.
 
     Non-linear least squares with a prior of where the policy looks now ± 0.05, so that a few frames do not turn the
     image; neighbouring frames count as one (as for the gain). Where people give actions on scales of their own, nothing
     is fitted: who drives left of the middle, or steers late, would pass for a camera that looks aside, or is closer.
     """
-    now = policy.align.similarity.double().numpy()
+    now = policy.align.similarity.double().cpu().numpy()
     if gain_free(frames.criterion) or not np.isfinite(frames.done).any():
         return now
-    some = frames.select(np.sort(np.random.default_rng(seed).permutation(len(frames))[:MOST]))
-    known, done = np.isfinite(some.done), 0
+    some = frames.select(np.linspace(0, len(frames) - 1, min(len(frames), MOST)).astype(int))
+    known = np.isfinite(some.done)
 
     def left(similarity: np.ndarray) -> np.ndarray:
-        nonlocal done
-        done += 1
-        progress(min(done, EVALUATIONS), EVALUATIONS)
         return (predict_judged(looking(policy, similarity), some) - some.done)[known]
 
     # The frames that were not looked at count, too.
@@ -60,6 +58,4 @@ def fit_similarity(
         return np.stack([(after - before) / (2 * STEP) for after, before in ends], 1)
 
     now = now.clip(-0.9 * FURTHEST, 0.9 * FURTHEST)
-    found = least_squares(residuals, now, slopes, bounds=(-FURTHEST, FURTHEST), max_nfev=ROUNDS)
-    progress(EVALUATIONS, EVALUATIONS)
-    return found.x
+    return least_squares(residuals, now, slopes, bounds=(-FURTHEST, FURTHEST), max_nfev=ROUNDS).x

@@ -29,7 +29,7 @@ class TransferPlan:
         l2sp: pull of trained parts towards their pretrained weights, factor of the squared distance (Li et al. 2018).
         ema: decay of the averaged weights, which are what is kept.
         augment: strength of the photometric augmentation, 0 … 1.
-        align: fit where the recorded camera looks first, and keep it if held-out episodes speak for it.
+        align: fit first where an arm's recorded camera looks, see `fit_similarity`.
         mirror: train on mirrored frames with mirrored actions too.
         cotrain: share of simulated frames in a batch, with the pretrained policy's own answers as labels (learning
             without forgetting, Li & Hoiem 2016).

@@ -58,7 +58,7 @@ def probe(policy: Policy, frames: Frames, simulated: Simulated, seed: int = 0) -
     # By world: frames of one world look alike.
     half = simulated.world % 2 == 0
     parts = (some.images, simulated.images[half], simulated.images[~half])
-    recorded, ours, others = (_channels(policy, images) for images in parts)
+    recorded, ours, others = (_channels(policy, images, k == 0) for k, images in enumerate(parts))
     shift = {name: _distance(recorded[name], np.concatenate([ours[name], others[name]])) for name in STAGE_NAMES}
     usual = {name: _distance(ours[name], others[name]) for name in STAGE_NAMES}
     zero_shot = agreement_on(frames).measure(predict_judged(policy, frames))
@@ -94,12 +94,13 @@ def plausible(frames: int, shift: dict[str, float], correlation: float) -> tuple
     return tuple(names)
 
 
-def _channels(policy: Policy, images: np.ndarray) -> dict[str, np.ndarray]:
-    """Stage -> (n, C) means of its channels over the picture."""
+def _channels(policy: Policy, images: np.ndarray, recorded: bool) -> dict[str, np.ndarray]:
+    """Stage -> (n, C) means of its channels over the picture; the policy's alignment is of recorded pictures alone."""
     result: dict[str, list[np.ndarray]] = {name: [] for name in STAGE_NAMES}
     with torch.inference_mode():
         for part in torch.from_numpy(images).split(256):
-            x = policy.features(part, until=STAGE_NAMES[0])
+            seen = policy.align(part) if recorded else part
+            x = policy.features_of_aligned(seen, until=STAGE_NAMES[0])
             for k, name in enumerate(STAGE_NAMES):
                 x = x if k == 0 else policy.encoder.forward_stages(x, after=STAGE_NAMES[k - 1], until=name)
                 result[name].append(x.mean((2, 3)).numpy())

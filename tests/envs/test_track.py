@@ -70,6 +70,7 @@ def test_a_config_that_leaves_no_track_is_refused_in_one_line():
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_layouts_of_the_test_split_are_not_those_trained_on():
     train, test = (make_task("LaneFollow", split).tracks for split in ("train", "test"))
     assert len(train) == 48 and len(test) == 100

@@ -37,6 +37,7 @@ def left(folder: Path) -> dict:
     return json.loads((folder / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_the_arms_are_compared_and_all_is_written(command: Callable[..., Any], workplace: Path):
     done = command("adapt", "policy", "learn", "--test", "judge", "--curve", "20,50", "--out", "run", *QUICK)
     assert done.code == 0 and done.err == "", done
@@ -55,6 +56,7 @@ def test_the_arms_are_compared_and_all_is_written(command: Callable[..., Any], w
     assert load_policy(workplace / "run" / "policy").config == SMALL
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plan", ["gain", "feature-extraction", "top-layers", "full", "generic-features", "scratch"])
 def test_every_plan_runs(command: Callable[..., Any], workplace: Path, plan: str):
     done = command("adapt", "policy", "learn", "--plan", plan, "--out", "run", "--updates", 3, "--seeds", 1)
@@ -69,6 +71,7 @@ def test_of_one_episode_it_is_said_what_cannot_be_validated(command: Callable[..
     assert not found["promoted"] and found["arms"] == {} and found["episodes"] == 1
 
 
+@pytest.mark.slow
 def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], workplace: Path):
     jpeg = images.encode(image_of(0, 3), ".jpg")
     spoil(workplace / "learn", 0, 3, CAMERA, {"bytes": b"\x89PNG nothing", "path": "x.png"})
@@ -124,6 +127,7 @@ def test_images_of_another_size_are_resized_and_that_is_said_once(command: Calla
     assert done.code == 0 and done.out.count("stretched") == 1, done
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_begun_anew(command: Callable[..., Any], workplace: Path):
     words = ("adapt", "policy", "learn", "--out", "run", *QUICK)
     assert command(*words).code == 0

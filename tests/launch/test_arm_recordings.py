@@ -39,6 +39,7 @@ def left(folder: Path) -> dict:
     return json.loads((folder / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_simulated")
 def test_an_arms_policy_is_adapted_and_judged_by_all_joints(
     command: Callable[..., Any], workplace: Path, recordings: Path
@@ -69,6 +70,7 @@ def test_an_arms_policy_is_compared_with_recordings(command: Callable[..., Any],
     assert "elbow_flex" in (workplace / "run/report.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_simulated")
 def test_an_arms_recordings_are_probed(command: Callable[..., Any], workplace: Path, recordings: Path):
     words = (recordings / "policy", recordings / "learn", "--simulated", 100, "--out", "run")

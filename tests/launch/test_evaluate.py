@@ -98,6 +98,7 @@ def test_an_unfinished_run_has_no_policy_to_evaluate(complains: Complains, workp
     complains(("evaluate", "run"), "run has no policy: .* did not finish")
 
 
+@pytest.mark.slow
 def test_evaluate_prints_the_rate_with_its_interval_and_films(command: Callable[..., Any], workplace: Path):
     words = ("--episodes", "3", "--video", "film.mp4", "--seconds", "0.2", "--out", "run")
     done = command("evaluate", "policy", "--on", "sim", *words)
@@ -117,6 +118,7 @@ def test_evaluate_on_the_rehearsal_robot(command: Callable[..., Any], workplace:
     assert metrics["on"] == "rehearsal" and metrics["success"]["count"] == 3 and metrics["finished"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on", ["sim", "rehearsal"])
 def test_two_checkpoints_meet_the_same_episodes(
     command: Callable[..., Any], workplace: Path, short_lane: str, monkeypatch: pytest.MonkeyPatch, on: str

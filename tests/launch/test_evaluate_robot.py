@@ -179,6 +179,7 @@ def test_where_nobody_answers_nothing_is_claimed(
     assert quick[0].closed
 
 
+@pytest.mark.slow
 def test_the_rehearsal_robot_keeps_time_when_it_is_asked_to(command: Callable[..., Any], workplace: Path):
     done = command("evaluate", "first", "--on", "rehearsal", "--real-time", "--episodes", "1", "--out", "run")
     assert done.code == 0 and done.err == "" and "LaneFollow: first on the rehearsal robot\n" in done.out
@@ -188,6 +189,7 @@ def test_the_rehearsal_robot_keeps_time_when_it_is_asked_to(command: Callable[..
     assert "real" not in done.out.replace("sim2real", "").replace("--real-time", "")
 
 
+@pytest.mark.slow
 def test_simulation_and_rehearsal_are_correlated_over_checkpoints(command: Callable[..., Any], workplace: Path):
     done = command("evaluate", "first", "second", "third", "--on", "both", "--episodes", 3, "--out", "run")
     assert done.code == 0 and done.err == "", done

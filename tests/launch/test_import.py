@@ -50,6 +50,7 @@ def test_options_reach_the_import(tmp_path):
     assert dataset.features["observation.images.front"].dtype == "video"
 
 
+@pytest.mark.slow
 def test_bad_input_gives_one_line_exit_code_2_and_no_dataset(tmp_path):
     make_tub(tmp_path / "tub", [line(k) for k in range(5)])
     make_tub(tmp_path / "empty", [])

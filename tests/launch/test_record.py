@@ -92,6 +92,7 @@ def test_a_task_that_nobody_knows_needs_a_teacher(complains: Callable[[tuple, st
     complains(("record", "set", "--task", "Juggle"), "no task 'Juggle'")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_trained_teacher_demonstrates(command: Callable[..., Any], workplace: Path, inside: bool):
     """Of a `train` run, or of a `pretrain` run that trained one inside; it has not learned much, so all is kept."""

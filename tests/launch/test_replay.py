@@ -106,6 +106,7 @@ def test_recordings_for_the_viewer(command: Callable[..., Any], workplace: Path,
     assert all((workplace / f"run/episode-00{k}.rrd").stat().st_size > 10_000 for k in (0, 2))
 
 
+@pytest.mark.slow
 def test_an_arm_is_filmed_with_all_its_joints(command: Callable[..., Any], workplace: Path):
     record_arm(workplace / "arm", [12])
     save_policy(workplace / "reach", new_policy(config=arm_config()), {}, "# A policy")
@@ -119,6 +120,7 @@ def test_an_arm_is_filmed_with_all_its_joints(command: Callable[..., Any], workp
     assert len(frames) == 12 and frames[0].shape[0] > 480 + 6 * 20
 
 
+@pytest.mark.slow
 def test_faults_of_an_arms_recording_are_one_line(complains: Callable[[tuple, str], None], workplace: Path):
     record_arm(workplace / "arm", [12])
     record_arm(workplace / "koch", [12], robot_type="koch_follower")

@@ -36,6 +36,7 @@ def test_without_move_it_only_says_what_it_would_do(command: Callable[..., Any],
     assert {path.name for path in workplace.iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", [("rehearsal",), ("robot", "--robot", "loopback")])
 def test_a_playback_is_tracked(command: Callable[..., Any], workplace: Path, where: tuple):
     done = command("replay", "arm", "--on", *where, "--move", "--out", "run")

@@ -36,6 +36,7 @@ def small_films(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_film, "SIZE", (96, 72))
 
 
+@pytest.mark.slow
 def test_a_log_in_simulation(command: Callable[..., Any], arm: Path, workplace: Path):
     done = command("replay", "arm", "--episode", "2", "--on", "sim", "--out", "run")
     assert done.code == 0 and done.err == "", done
@@ -127,6 +128,7 @@ def test_recordings_that_do_not_fit(complains, arm: Path, workplace: Path):
     complains(("replay", "arm", "--robot", "x", "--checkpoint", "x"), "--robot is for --on sim or robot")
 
 
+@pytest.mark.slow
 def test_a_simulated_episode_is_recorded_and_reproduced(command: Callable[..., Any], workplace: Path):
     done = command("record", "set", "--on", "sim", "--task", "Reach", "--episodes", "2", "--seed", "5")
     assert done.code == 0 and "2 episodes, 180 frames" in done.out and "success of random actions" in done.out
@@ -142,6 +144,7 @@ def test_a_simulated_episode_is_recorded_and_reproduced(command: Callable[..., A
         assert len(list(film.decode(video=0))) == 90
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unfilmed")
 def test_a_state_that_differs_is_told_and_ends_with_1(command: Callable[..., Any], workplace: Path):
     assert command("record", "set", "--on", "sim", "--task", "Reach", "--episodes", "1").code == 0

@@ -25,10 +25,6 @@ def alignment(*values: float) -> Alignment:
     return align
 
 
-def middle(images: np.ndarray) -> np.ndarray:
-    return images[..., 8:-8, 8:-8, :]
-
-
 def test_without_an_alignment_images_are_passed_on():
     images = torch.zeros(2, H, W, 3, dtype=torch.uint8)
     assert Alignment()(images) is images and not Alignment().moves
@@ -55,6 +51,15 @@ def test_it_says_where_a_camera_has_things():
     seen = torch.zeros(1, H, W, 3)
     seen[0, H // 2 - 4, W // 2 + 6] = 255.0
     assert align(seen)[0, H // 2, W // 2, 0] > 200
+
+
+def test_zoom_and_roll_are_what_is_said():
+    """What the encoder knows a little right of the middle is seen further out by the zoom, and lower by the roll."""
+    align = alignment(0.0, 0.0, float(np.log(1.5)), float(np.pi / 2))
+    assert align.found(W, H)["zoom"] == pytest.approx(1.5) and align.found(W, H)["roll_deg"] == pytest.approx(90.0)
+    seen = torch.zeros(1, H + 1, W + 1, 3)  # an odd size has a pixel in the middle
+    seen[0, H // 2 + 9, W // 2] = 255.0  # a quarter turn clockwise from right is down
+    assert align(seen)[0, H // 2, W // 2 + 6, 0] > 200
 
 
 def test_a_policy_keeps_where_it_looks(tmp_path, policy: Policy):

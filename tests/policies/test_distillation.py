@@ -97,6 +97,7 @@ def collectors() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "collector"]
 
 
+@pytest.mark.slow
 def test_the_student_learns_to_see_what_the_teacher_knows():
     distiller, losses = Distiller(student(), teacher, Bar(), config(frames=5000)), []
     distiller.run(keep(losses))

@@ -151,6 +151,7 @@ def test_frozen_stages_stay_as_they_are_while_others_train(policy: Policy) -> No
     assert {"stem", "stage1", "stage4"} <= moved and not {"stage2", "stage3"} & moved
 
 
+@pytest.mark.slow
 def test_it_overfits_lane_pictures_within_seconds() -> None:
     torch.manual_seed(0)
     pictures, where = lane_pictures(64)

@@ -62,6 +62,7 @@ def test_it_cannot_lift_without_fingers(menagerie):
         make_task(f"Lift:{NAME}")
 
 
+@pytest.mark.slow
 def test_an_arm_that_cannot_be_downloaded_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("MENAGERIE_CACHE_DIR", str(tmp_path))
     monkeypatch.setenv("MENAGERIE_BASE_URL", "http://127.0.0.1:9/")  # nobody listens

@@ -62,6 +62,7 @@ def test_replays_do_not_depend_on_their_company():
     assert np.abs(together[1][1] - together[1][0]).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_gain_delay_and_play_are_recovered_within_their_intervals():
     true = arm_logs.parameters()
     logs = arm_logs.logs(true, 8, seconds=3)

@@ -176,6 +176,7 @@ def test_bars_have_their_values_beside_them():
     assert [bar.get_width() for bar in figure.axes[0].patches] == [0.5, -0.25] and texts(figure) == ["0.5", "-0.25"]
 
 
+@pytest.mark.slow
 def test_plots_do_without_pyplot_and_its_global_state():
     code = """
 import sys

@@ -117,6 +117,7 @@ def test_a_policy_is_filmed_from_outside_with_its_own_view(short_lane: str, tmp_
     assert np.abs(frames[0].astype(int) - frames[-1]).mean() > 0.5  # it moves
 
 
+@pytest.mark.slow
 def test_a_contact_sheet_shows_nominal_randomized_and_real_frames(short_lane: str, tmp_path: Path):
     contact_sheet(short_lane, tmp_path / "sheet.png")
     alone = read_image(tmp_path / "sheet.png")

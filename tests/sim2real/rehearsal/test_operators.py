@@ -67,6 +67,7 @@ def test_who_does_what():
     assert words_for("Reach:absolute") == words_for("Reach") == "touch the ball" and words_for("Toy") == "Toy"
 
 
+@pytest.mark.slow
 def test_failures_are_recorded_anew_unless_they_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rehearsal, "SIDE_BY_SIDE", 2)
     monkeypatch.setattr(rehearsal, "PATIENCE", 1)
@@ -77,6 +78,7 @@ def test_failures_are_recorded_anew_unless_they_are_kept(tmp_path: Path, monkeyp
     assert (found.lengths, found.tried, found.successes, found.whole) == ([15, 15], 2, 0, False)
 
 
+@pytest.mark.slow
 def test_an_arms_recording_has_its_targets_and_positions_in_degrees(tmp_path: Path):
     """Against the arm moved once more as it was recorded."""
 

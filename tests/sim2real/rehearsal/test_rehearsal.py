@@ -31,6 +31,7 @@ def small_policy(seed: int = 0) -> Policy:
     return Policy(policy_config(make_task("LaneFollow").spec, PretrainConfig("LaneFollow", width=4)))
 
 
+@pytest.mark.slow
 def test_the_driver_keeps_to_the_road_of_the_rehearsal_car_but_not_to_its_middle():
     task = make_task("LaneFollow", "rehearsal")
     env = BatchEnv(task, 60, randomization=PRESET, observations=("state",))
@@ -67,6 +68,7 @@ def test_a_drivers_faults_are_those_of_his_seed(lane: LaneFollow):
     assert np.abs(together[:, 0] - together[:, 1]).max() > 0.05
 
 
+@pytest.mark.slow
 def test_a_recording_is_a_sound_dataset_of_whole_frames(tmp_path: Path):
     assert record(tmp_path / "set", Recording(2, 1.0)).lengths == [20, 20]
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
@@ -77,6 +79,7 @@ def test_a_recording_is_a_sound_dataset_of_whole_frames(tmp_path: Path):
     assert not any(inspect(dataset)["truth"].values())
 
 
+@pytest.mark.slow
 def test_frame_state_action_and_time_belong_together(tmp_path: Path):
     """Against the car driven once more with the recorded actions."""
     recording = Recording(2, 1.0, seed=3)
@@ -100,6 +103,7 @@ def test_frame_state_action_and_time_belong_together(tmp_path: Path):
             assert np.argmin(off) == k and off[k] < 4  # grey levels, of JPEG
 
 
+@pytest.mark.slow
 def test_the_same_recording_gives_the_same_bytes_whatever_is_recorded_beside(
     tmp_path: Path, short_lane: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -150,6 +154,7 @@ def test_a_recording_that_cannot_be(settings: dict, message: str):
         Recording(**settings)
 
 
+@pytest.mark.slow
 def test_every_policy_meets_the_same_episodes(short_lane: str):
     said: list[tuple[int, int]] = []
     one, other = small_policy(0), small_policy(1)

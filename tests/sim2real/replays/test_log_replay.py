@@ -88,6 +88,7 @@ def test_the_figure_shows_log_command_and_simulation_of_every_joint(replay, tmp_
         assert np.array_equal(drawn["open loop"], np.abs(replay.divergence[:, j]))
 
 
+@pytest.mark.slow
 def test_a_recording_in_whatever_units_is_the_same_log(log, tmp_path):
     for mode in ("normalized", "degrees"):
         root = arm_logs.write(tmp_path / mode, arm_logs.logs(TRUE, 3), mode)
@@ -185,6 +186,7 @@ def test_pictures_of_another_shape_are_not_stretched():
     assert dark.any(1).sum() == pytest.approx(SIZE[0] * 50 / 400, abs=1) and dark.any(0).all()
 
 
+@pytest.mark.slow
 def test_a_genuine_log_without_its_videos():
     dataset = EpisodeDataset(genuine("so101/lift"), [3])
     robot, recording, logs = read_logs(dataset, [3])

@@ -45,6 +45,7 @@ def copy(reach: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(reach, tmp_path / "copy"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", [*task_names(), "Reach:absolute"])
 def test_every_state_of_every_task_is_reproduced_bit_for_bit(task, tmp_path):
     origin = recorded(tmp_path / "set", task)
@@ -81,6 +82,7 @@ def test_episodes_have_their_own_seeds_draws_and_the_units_of_the_robot(reach):
     assert np.abs(np.diff(one["action"][:, :5], axis=0)).max() <= np.rad2deg(0.06) + 1e-3
 
 
+@pytest.mark.slow
 def test_frames_change_nothing(tmp_path, reach):
     recorded(tmp_path / "seen", images=True)
     seen, blind = (EpisodeDataset(root).episode(1) for root in (tmp_path / "seen", reach))
@@ -89,6 +91,7 @@ def test_frames_change_nothing(tmp_path, reach):
     assert frames.shape[1:] == (120, 160, 3) and frames.std() > 10
 
 
+@pytest.mark.slow
 def test_more_episodes_than_fit_side_by_side(tmp_path):
     recorded(tmp_path / "many", episodes=17)
     assert len(EpisodeDataset(tmp_path / "many")) == 17 and again(tmp_path / "many", 16).same.all()

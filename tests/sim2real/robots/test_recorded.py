@@ -49,6 +49,7 @@ def test_the_state_goes_with_its_frame(arm):
         assert np.array_equal(frames.images[row], image)
 
 
+@pytest.mark.slow
 def test_a_damaged_image_takes_its_state_along(arm, tmp_path):
     record_arm(tmp_path / "set", [12, 20])
     spoil(tmp_path / "set", 0, 4, "observation.images.front", {"bytes": b"no image", "path": "x.png"})
@@ -137,6 +138,7 @@ def test_a_state_that_nobody_can_name_is_refused(tmp_path):
         recorded(EpisodeDataset(tmp_path / "set"), dataclasses.replace(SMALL, heads=told, task="LaneFollow"))
 
 
+@pytest.mark.slow
 def test_genuine_recordings_of_an_arm_are_read_in_their_own_units():
     root = genuine("so101/lift")
     dataset, few = EpisodeDataset(root), EpisodeDataset(root, [3, 4])

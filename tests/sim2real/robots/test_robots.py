@@ -39,6 +39,7 @@ def test_units_convert_there_and_back(scale, values):
     np.testing.assert_allclose(np.diff(units.to_radians(np.array([values, np.array(values) + 1])), axis=0)[0], scale)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(st.integers(900, 4096), st.integers(60, 900), st.integers(0, 2**32 - 1), st.booleans())
 def test_the_spacing_of_whole_ticks_is_found(ticks, reach, seed, gripper):
@@ -112,6 +113,7 @@ def test_other_units_are_refused_in_one_line(values, says):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_joint_that_would_turn_over_more_than_its_servo_can_is_refused():
     values = np.tile(np.linspace(0, 90, 8000)[:, None], 6)
     values[:, 0] = (np.arange(8000) - 4000) * 0.045  # two turns of ticks

@@ -64,6 +64,7 @@ def small_policy(task: str) -> Policy:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TASKS)
 def test_a_policy_does_the_same_behind_the_robots_interface_as_in_a_batch(name: str, monkeypatch: pytest.MonkeyPatch):
     from envs import registry

@@ -142,6 +142,7 @@ def test_the_interval_is_that_of_resampled_episodes():
         assert found[name].high == pytest.approx(drawn.high, abs=0.08 * width)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_about_as_often_as_they_say():
     """Episodes differ from each other by more than frames do: intervals over frames would be far too narrow."""
     rng, held, count = np.random.default_rng(0), {"mae": 0, "frames": 0}, 300

@@ -57,6 +57,7 @@ def assert_acts(policy: Policy, task: str) -> None:
     env.close()
 
 
+@pytest.mark.slow
 def test_dagger_end_to_end_with_a_teacher_of_its_own(short_lane: str, tmp_path: Path):
     config, stages = tiny(short_lane), []
 
@@ -85,6 +86,7 @@ def test_dagger_end_to_end_with_a_teacher_of_its_own(short_lane: str, tmp_path: 
     assert rate == Rate.of(round(3 * rate["value"]), 3).to_dict()
 
 
+@pytest.mark.slow
 def test_the_encoder_may_be_a_resnet_on_larger_images(teacher: str, short_lane: str, tmp_path: Path):
     config = tiny(short_lane, teacher=teacher, encoder="resnet18", image_size=(96, 64), distillation={"frames": 50})
     run = start(tmp_path / "run", config)
@@ -96,6 +98,7 @@ def test_the_encoder_may_be_a_resnet_on_larger_images(teacher: str, short_lane: 
     start(tmp_path / "run", config, resume=True)  # its settings are read back, the image's size among them
 
 
+@pytest.mark.slow
 def test_ppo_from_pixels_trains_the_policy_that_is_saved(short_lane: str, tmp_path: Path):
     config = tiny(short_lane, method="ppo")
     run = start(tmp_path / "run", config)

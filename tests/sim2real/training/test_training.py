@@ -39,6 +39,7 @@ def curves(run: Run) -> dict[str, list[int]]:
     return points
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_all_that_sb3_users_look_for(short_lane: str, tmp_path: Path):
     run, config = start(tmp_path / "run", tiny(short_lane)), tiny(short_lane)
     said: list[tuple[int, int]] = []
@@ -61,6 +62,7 @@ def test_a_run_ends_with_all_that_sb3_users_look_for(short_lane: str, tmp_path: 
         np.testing.assert_allclose(theirs, final, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_interrupted_and_resumed_it_goes_on_from_where_it_was(short_lane: str, tmp_path: Path):
     config, said = tiny(short_lane, checkpoint_every=10_000), []
 
@@ -82,6 +84,7 @@ def test_interrupted_and_resumed_it_goes_on_from_where_it_was(short_lane: str, t
     assert again == metrics  # a finished run is judged anew and not trained
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("grow", "shrink", "wider"), [(-1.0, -2.0, True), (3.0, 2.0, False)])
 def test_the_randomization_widens_while_the_policy_succeeds(
     short_lane: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grow: float, shrink: float, wider: bool
@@ -106,6 +109,7 @@ def test_the_randomization_widens_while_the_policy_succeeds(
     assert "rollout/adr_width" in curves(run)
 
 
+@pytest.mark.slow
 def test_damaged_evaluations_are_said_and_cost_nothing_else(short_lane: str, tmp_path: Path):
     config = tiny(short_lane, evaluate=0)
     run = start(tmp_path / "run", config)

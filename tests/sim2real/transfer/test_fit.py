@@ -10,7 +10,7 @@ from bars import bars
 from sim2real.offline import predict
 from sim2real.statistics.agreement import Agreement
 from sim2real.transfer.batches import Simulated, aligned, answered, labelled
-from sim2real.transfer.fit import fit, part_parameters, prepare
+from sim2real.transfer.fit import fit, prepare
 from sim2real.transfer.gain import with_gain
 from sim2real.transfer.learn import Material, learn
 from sim2real.transfer.look import looking
@@ -24,7 +24,8 @@ def short(name: str, **changes):
 
 
 def weights(policy, part):
-    return torch.cat([p.detach().flatten() for p in part_parameters(policy, part)])
+    parameters = policy.heads.parameters() if part == "head" else policy.encoder.stage_parameters(part)
+    return torch.cat([p.detach().flatten() for p in parameters])
 
 
 @pytest.mark.parametrize("name", read_plans())
@@ -60,6 +61,7 @@ def test_no_change_is_kept_when_training_does_harm(knows_bars):
     np.testing.assert_allclose(predict(fitted.policy, frames.images), predict(scaled, frames.images), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_low_stages_learn_another_sensor(knows_bars):
     there, test = bars(6, 50, seed=6, negative=True), bars(6, 50, seed=7, negative=True)
     fitted = learn(Material(knows_bars, there, SIGNS), short("sensor-shift", updates=150, learning_rate=2e-3), seed=0)
@@ -85,6 +87,7 @@ def test_weights_are_pulled_to_where_they_were(knows_bars):
     assert far[10.0] < 0.5 * far[0.0]
 
 
+@pytest.mark.slow
 def test_simulated_frames_keep_what_was_known(knows_bars):
     simulated = bars(10, 30, seed=8)
     known = Simulated(simulated.images, predict(knows_bars, simulated.images), simulated.episode)

@@ -29,6 +29,7 @@ def verdict(policy, frames, test, plan="full", **changes) -> Verdict:
     return judge(Agreement(test.actions[:, 0], test.episode), predictions, plan)
 
 
+@pytest.mark.slow
 def test_a_harmful_adaptation_is_refused(knows_bars):
     # One episode, so that nothing is held out that would stop the training; its labels are shuffled.
     harmful = bars(1, 150, seed=10, shuffled=True)
@@ -37,12 +38,14 @@ def test_a_harmful_adaptation_is_refused(knows_bars):
     assert "worse than zero-shot + gain" in found.reason
 
 
+@pytest.mark.slow
 def test_a_superfluous_adaptation_is_refused(knows_bars):
     found = verdict(knows_bars, bars(1, 20, seed=12), bars(12, 30, seed=13))
     assert not found.promoted and found.arm in ("zero-shot", "gain")
     assert "zero-shot + gain" in found.reason
 
 
+@pytest.mark.slow
 def test_a_useful_adaptation_is_promoted(knows_bars):
     there, test = bars(10, 8, seed=14, dim=True), bars(12, 30, seed=15, dim=True)
     found = verdict(knows_bars, there, test, "sensor-shift", learning_rate=2e-3)
@@ -50,6 +53,7 @@ def test_a_useful_adaptation_is_promoted(knows_bars):
     assert found.against["gain"].high is not None and found.against["gain"].high < 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("episodes", [1, 5])
 def test_few_held_out_episodes_prove_nothing(knows_bars, episodes):
     there, test = bars(10, 8, seed=14, dim=True), bars(episodes, 100, seed=15, dim=True)

@@ -27,6 +27,7 @@ def test_each_rung_leaves_out_what_it_says():
     assert not any(field.startswith(("mat_", "light_")) for field in fields["wrong lens, one look"])
 
 
+@pytest.mark.slow
 def test_the_wrong_lens_has_the_right_field_of_view(tmp_path: Path):
     right = make_task("LaneFollow").spec.cameras["front"].camera
     wrong = Camera.from_dict(json.loads(ladder._wrong_lens("LaneFollow", tmp_path).read_text()))

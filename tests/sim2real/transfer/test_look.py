@@ -8,7 +8,8 @@ from bars import bars
 
 from sim2real.frames import Frames
 from sim2real.offline import predict
-from sim2real.transfer.fit import fit
+from sim2real.transfer.batches import Simulated
+from sim2real.transfer.fit import fit, prepare
 from sim2real.transfer.learn import Material, learn
 from sim2real.transfer.look import fit_similarity, looking
 from sim2real.transfer.plans import find_plan
@@ -30,6 +31,7 @@ def test_a_camera_that_looks_aside_is_found(knows_bars, pixels):
     assert errors[1] < max(0.5 * errors[0], 0.06)
 
 
+@pytest.mark.slow
 def test_few_frames_do_not_turn_the_image(knows_bars):
     """The less there is to learn from, the less the image is moved; labels that mean nothing do not move it at all."""
     frames = aside(bars(6, 60, seed=6), 3)
@@ -46,9 +48,25 @@ def test_habits_do_not_pass_for_a_camera(knows_bars):
 
 def test_only_plans_that_align_look_elsewhere(knows_bars):
     frames = aside(bars(6, 40, seed=6), 3)
-    material = Material(knows_bars, frames, similarity=fit_similarity(knows_bars, frames))
+    material = Material(knows_bars, frames)
     assert find_plan("sensor-shift").align and not find_plan("gain").align
     short = dataclasses.replace(find_plan("sensor-shift"), updates=5, passes=0.1)
     assert learn(material, short, 0).policy.align.moves
     assert not learn(material, find_plan("gain"), 0).policy.align.moves
     assert not fit(knows_bars, short, frames).policy.align.moves
+
+
+def test_features_can_be_kept_of_a_policy_that_looks_elsewhere(knows_bars):
+    """Its alignment is of recorded frames alone: simulated ones beside them are kept as they are."""
+    frames, there = bars(3, 30, seed=2), looking(knows_bars, np.array([0.1, 0, 0, 0]))
+    simulated = bars(1, 40, seed=3)
+    shown = Simulated(simulated.images, predict(knows_bars, simulated.images), np.zeros(40, int))
+    plan = dataclasses.replace(find_plan("feature-extraction"), updates=10, passes=0.1)
+    kept, anew = (fit(there, plan, frames, simulated=shown, cache=cache).policy for cache in (True, False))
+    np.testing.assert_allclose(predict(kept, frames.images), predict(anew, frames.images), atol=1e-5)
+    assert kept.align.moves
+
+
+def test_what_begins_anew_looks_straight_ahead(knows_bars):
+    scratch = prepare(looking(knows_bars, np.array([0.1, 0, 0, 0])), find_plan("scratch"), 0)
+    assert not scratch.align.moves

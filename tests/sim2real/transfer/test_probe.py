@@ -64,6 +64,7 @@ def test_low_stages_of_a_familiar_sensor_are_left_alone():
     assert "sensor-shift" in plausible(100, same_shift(0.8), 0.9)
 
 
+@pytest.mark.slow
 def test_auto_takes_what_errs_least_on_episodes_left_out(knows_bars, simulated, tmp_path):
     frames = bars(6, 40, seed=32, dim=True)
     found = probe(knows_bars, frames, simulated)

@@ -142,6 +142,7 @@ def test_the_probe_and_the_choice_of_a_plan_look_at_both(knows_both, simulated, 
     assert choice.plan in choice.errors and set(choice.errors) == set(plans)
 
 
+@pytest.mark.slow
 def test_the_arms_are_compared_over_all_actions_and_one_by_one(knows_both, tmp_path):
     there, test = told(5, 30, seed=10, scaled=True, dim=True), told(7, 30, seed=11, scaled=True, dim=True)
     config = AdaptConfig(tmp_path, "set", seeds=2, overrides=Overrides(updates=20))

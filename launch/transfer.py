@@ -8,9 +8,7 @@ from policies.policy import Policy
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.frames import Frames, read_frames
 from sim2real.transfer.batches import Simulated
-from sim2real.transfer.simulated import simulated_frames
-
-SIMULATED = 960  # frames, to compare recordings with and to mix with them
+from sim2real.transfer.simulated import SIMULATED, simulated_frames
 
 
 def read(dataset: str, policy: Policy, smooth: float | None, report: Report) -> Frames:

@@ -38,7 +38,7 @@ def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -
     gain-free error than zero-shot + gain, no larger error than that as it is (both learned their scale from the same
     frames), and no larger gain-free error than training from scratch. What is left when every arm has its best gain is
     seeing, not the scale of who was recorded. Where commands are in known units, it must have a smaller error than
-    zero-shot and no larger one than scratch; a gain alone would only make the robot's motions smaller.
+    zero-shot and no larger one than scratch; a gain would only make the robot's motions smaller.
 
     Args:
         predictions: of the arms "zero-shot", "gain", "scratch" and of the plan, as `Agreement.measure` takes them.

@@ -28,10 +28,9 @@ from sim2real.transfer.choose import choose
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import find_plan
 from sim2real.transfer.probe import probe
-from sim2real.transfer.simulated import mirror_signs, simulated_frames
+from sim2real.transfer.simulated import SIMULATED, mirror_signs, simulated_frames
 
 PLANS = ("sensor-shift", "feature-extraction", "full")
-SIMULATED = 960  # frames
 # What the camera is in simulation -> (whether its lens is right, what is varied).
 RUNGS = {
     "matched lens": (True, "default"),

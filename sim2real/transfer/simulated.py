@@ -17,8 +17,9 @@ from sim2real.training.cameras import recipe_cameras
 from sim2real.training.teacher import load_randomization
 from sim2real.transfer.batches import Simulated
 
+SIMULATED = 2400  # frames, to compare recordings with and to mix with them
 WORLDS = 48
-EVERY = 10  # steps between frames that are kept: neighbours are alike
+EVERY = 4  # steps between frames that are kept: neighbours are alike
 
 
 def task_spec(name: str) -> TaskSpec | None:

@@ -68,6 +68,7 @@ def room(module: str) -> str:
     return module.split(".")[1]
 
 
+@pytest.mark.slow
 def test_rooms_import_one_way():
     """The folders of sim2real, and the files beside them, have an order: none needs one that needs it."""
     needs: dict[str, set[str]] = {}

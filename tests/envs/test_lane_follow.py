@@ -198,6 +198,7 @@ def test_actuator_delay_delays_the_wheels(lane, cars):
     np.testing.assert_allclose(late[4:], early[1:4], atol=0.03)
 
 
+@pytest.mark.slow
 def test_seeing_changes_no_dynamics(lane):
     actions = np.random.default_rng(0).uniform(-1, 1, (60, 4, 2))
     runs = []

@@ -64,6 +64,7 @@ def test_every_plan_runs(command: Callable[..., Any], workplace: Path, plan: str
     assert plan in left(workplace / "run")["arms"]
 
 
+@pytest.mark.slow
 def test_of_one_episode_it_is_said_what_cannot_be_validated(command: Callable[..., Any], workplace: Path):
     done = command("adapt", "policy", "learn[1]", "--out", "run", *QUICK)
     assert done.code == 0 and "one episode and no --test: nothing could be held out" in done.out
@@ -121,6 +122,7 @@ def test_an_action_that_is_no_number_is_pointed_out(command: Callable[..., Any],
     assert not (workplace / "run").exists()
 
 
+@pytest.mark.slow
 def test_images_of_another_size_are_resized_and_that_is_said_once(command: Callable[..., Any], workplace: Path):
     record_drives(workplace / "wide", [14, 20], size=(120, 240))
     done = command("adapt", "policy", "wide", "--out", "run", *QUICK)

@@ -58,6 +58,7 @@ def test_an_arms_policy_is_adapted_and_judged_by_all_joints(
     assert load_policy(workplace / "run/policy").config == arm_config()
 
 
+@pytest.mark.slow
 def test_an_arms_policy_is_compared_with_recordings(command: Callable[..., Any], workplace: Path, recordings: Path):
     done = command("evaluate", recordings / "policy", "--dataset", recordings / "judge", "--out", "run", "--smooth", 0)
     assert done.code == 0 and done.err == "", done

@@ -82,6 +82,7 @@ def test_what_is_printed(workplace: Path, evaluate):
     assert not re.search(r"https?:", page)
 
 
+@pytest.mark.slow
 def test_only_the_chosen_episodes_count_and_the_longest_are_listed(workplace: Path, evaluate):
     record_drives(workplace / "many", [3 + k % 5 for k in range(20)])
     said, found = evaluate("many[2:]", "--smooth", "0"), left(workplace / "run")

@@ -27,6 +27,7 @@ def sim2real(folder: Path, *words: object, limit: int | None = None) -> subproce
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=env, check=False, timeout=60)
 
 
+@pytest.mark.slow
 def test_a_tub_is_imported_and_inspected(tmp_path):
     make_tub(tmp_path / "tub", [line(k) for k in range(40)], deleted=range(10, 25))
     done = sim2real(tmp_path, "import", "tub", "set")
@@ -71,6 +72,7 @@ def test_bad_input_gives_one_line_exit_code_2_and_no_dataset(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"tub", "empty", "exists"}
 
 
+@pytest.mark.slow
 def test_a_full_disk_gives_one_line_and_no_dataset(tmp_path):
     make_tub(tmp_path / "tub", [line(k) for k in range(200)])
     done = sim2real(tmp_path, "import", "tub", "set", limit=20_000)
@@ -79,6 +81,7 @@ def test_a_full_disk_gives_one_line_and_no_dataset(tmp_path):
     assert sim2real(tmp_path, "import", "tub", "set").returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_an_interrupted_import_leaves_no_dataset_and_can_be_repeated(tmp_path, how):
     lines = [line(k, _timestamp_ms=1000 * k) for k in range(1500)]  # an episode each: long to write
@@ -101,6 +104,7 @@ def test_an_interrupted_import_leaves_no_dataset_and_can_be_repeated(tmp_path, h
     assert {path.name for path in tmp_path.iterdir()} == {"tub", "set"}
 
 
+@pytest.mark.slow
 def test_an_unsound_dataset_gives_exit_code_1(tmp_path):
     make_tub(tmp_path / "tub", [line(k) for k in range(10)])
     sim2real(tmp_path, "import", "tub", "set", "--video")

@@ -28,6 +28,7 @@ def made(workplace: Path) -> Path:
     return workplace
 
 
+@pytest.mark.slow
 def test_episodes_are_filmed_and_told_of(command: Callable[..., Any], workplace: Path):
     words = ("--episode", "1,0", "--on", "policy", "--checkpoint", "policy", "--out", "run", "--worst", "2")
     done = command("replay", "set", *words)

@@ -60,6 +60,7 @@ def unfilmed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_sim, "film_exact", lambda *_: False)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unfilmed")
 def test_identified_servos_are_simulated(command: Callable[..., Any], arm: Path, workplace: Path):
     true = arm_logs.parameters()

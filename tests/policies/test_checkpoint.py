@@ -85,6 +85,7 @@ def test_killed_between_the_two_renames_the_old_one_is_read_and_then_replaced(tm
     assert [path.name for path in tmp_path.iterdir()] == ["policy"]
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_a_whole_checkpoint_is_there(tmp_path: Path) -> None:
     code = (
         "import sys, torch; torch.set_num_threads(1)\n"

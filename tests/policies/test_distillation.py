@@ -169,6 +169,7 @@ def test_what_breaks_in_learning_ends_the_collector(error: type[BaseException]):
     assert distiller.update == 5 and not collectors()
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_at_its_update(tmp_path: Path):
     settings, first, second = config(), [], []
     begun = Distiller(student(), teacher, Bar(), settings)

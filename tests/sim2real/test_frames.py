@@ -57,6 +57,7 @@ def test_smoothing_is_the_mean_over_the_window(length, side, seed):
     assert np.allclose(smooth(ramp, side / 20, 20.0)[inside], ramp[inside])
 
 
+@pytest.mark.slow
 @given(st.integers(0, 1000))
 def test_float32_actions_stay_exact_enough(seed):
     actions = np.random.default_rng(seed).uniform(-1, 1, (3000, 1)).astype(np.float32)

@@ -135,6 +135,7 @@ def test_all_that_is_judged_must_have_been_recorded(driven):
         judge(dataclasses.replace(driven, judged=(0, 1)), driven.actions, NAMES)
 
 
+@pytest.mark.slow
 def test_a_policy_that_is_told_a_state_predicts_what_it_does_when_it_acts(tmp_path):
     record_arm(tmp_path / "set", [9, 6])
     dataset, policy = EpisodeDataset(tmp_path / "set"), new_policy(config=arm_config())

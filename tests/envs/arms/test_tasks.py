@@ -120,6 +120,7 @@ def test_actions_move_the_joints_that_they_name(name):
     env.close()
 
 
+@pytest.mark.slow
 def test_a_task_takes_one_file(monkeypatch):
     class Hover(Rule):
         """Keep the hand 15 cm above the table."""

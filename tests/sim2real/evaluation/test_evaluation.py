@@ -30,6 +30,7 @@ def assert_equal(one: Episodes, other: Episodes, where: slice = slice(None)) -> 
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name)[where], err_msg=name)
 
 
+@pytest.mark.slow
 def test_an_episode_is_given_by_its_seed_alone(lane: LaneFollow):
     """So that two policies meet the same worlds, however many are asked for."""
     eight = drive(lane, 8)

@@ -168,6 +168,7 @@ def test_every_policy_meets_the_same_episodes(short_lane: str):
     np.testing.assert_allclose(alone.returns, found[1].returns[1:])
 
 
+@pytest.mark.slow
 def test_policies_get_the_whole_frame_on_the_rehearsal_split(monkeypatch: pytest.MonkeyPatch):
     splits: list[str] = []
 

@@ -98,6 +98,7 @@ def test_a_recording_in_whatever_units_is_the_same_log(log, tmp_path):
         assert np.abs(found.state - original.state).max() < 2 * arm_logs.TICK
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_other_episodes_does_not_matter(tmp_path):
     logs = arm_logs.logs(TRUE, 3)
     logs[2] = replace(logs[2], state=logs[2].state[:20], command=logs[2].command[:20])

@@ -121,6 +121,7 @@ def test_another_seed_is_another_episode(copy):
     assert not again(copy).same.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "told"),
     [({"mujoco": "3.9.0"}, "recorded with MuJoCo 3.9.0, this is"), ({"model_sha256": "0" * 64}, "model of Reach is")],

@@ -113,6 +113,7 @@ def test_an_arms_recording_needs_its_positions(tmp_path):
         recorded(EpisodeDataset(root), arm_config())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["action", STATE])
 def test_a_joint_that_is_no_number_is_pointed_out(tmp_path, column):
     record_arm(tmp_path / "set", [8, 8])
@@ -121,6 +122,7 @@ def test_a_joint_that_is_no_number_is_pointed_out(tmp_path, column):
         read_frames(EpisodeDataset(tmp_path / "set"), arm_config())
 
 
+@pytest.mark.slow
 def test_a_car_is_told_nothing_and_judged_by_its_steering(tmp_path):
     record_drives(tmp_path / "set", [6])
     driving = recorded(EpisodeDataset(tmp_path / "set"), dataclasses.replace(SMALL, task="LaneFollow"))

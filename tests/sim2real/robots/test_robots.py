@@ -74,6 +74,7 @@ def test_a_joint_that_rests_is_said_to_be_assumed():
     np.testing.assert_allclose(units.scale[4], np.pi / 180)
 
 
+@pytest.mark.slow
 def test_units_do_not_depend_on_the_episodes_asked_for(tmp_path):
     moving = waves()[0]
     resting = Log(0, moving.state * (1, 1, 1, 1, 0, 1), moving.command)  # LeRobot's 0 of the wrist throughout
@@ -135,6 +136,7 @@ def _with_nan(table):
     return table.set_column(column, field, pa.array([v.tolist() for v in values], field.type))
 
 
+@pytest.mark.slow
 def test_bad_recordings_are_refused_in_one_line(tmp_path):
     logs = waves()
 
@@ -164,6 +166,7 @@ def test_bad_recordings_are_refused_in_one_line(tmp_path):
     refuse(rows, "239 rows of episode 0")
 
 
+@pytest.mark.slow
 def test_the_genuine_recording_lies_in_the_ranges_of_the_arm():
     recording = read_recording(EpisodeDataset(genuine("so101/lift")), SO101)
     assert recording.units.mode == "normalized" and not recording.units.assumed and len(recording.logs) == 50

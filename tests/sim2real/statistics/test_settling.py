@@ -14,6 +14,7 @@ def difference(both: int, won: int, lost: int, neither: int) -> RateDifference:
     return RateDifference.of(first, np.repeat([True, True, False, False], [both, won, lost, neither]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "discordant", "true"), [(100, 0.3, 0.15), (60, 0.5, 0.1), (40, 0.25, 0.25)])
 def test_the_power_is_how_often_the_test_that_is_printed_finds_it(n: int, discordant: float, true: float):
     random, found, times = np.random.default_rng(0), 0, 1500

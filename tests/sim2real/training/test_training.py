@@ -120,6 +120,7 @@ def test_damaged_evaluations_are_said_and_cost_nothing_else(short_lane: str, tmp
         assert train_teacher(start(tmp_path / "run", config, resume=True), config, quiet) == {"steps": 3072}
 
 
+@pytest.mark.slow
 def test_sac_trains_and_resumes(short_lane: str, tmp_path: Path):
     config = tiny(short_lane, teacher={"algorithm": "sac", "steps": 500}, checkpoint_every=200)
     run = start(tmp_path / "run", config)

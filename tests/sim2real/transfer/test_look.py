@@ -46,6 +46,7 @@ def test_habits_do_not_pass_for_a_camera(knows_bars):
     assert not fit_similarity(knows_bars, aside(bars(3, 30, seed=6), 3, "gain_free_mae")).any()
 
 
+@pytest.mark.slow
 def test_only_plans_that_align_look_elsewhere(knows_bars):
     frames = aside(bars(6, 40, seed=6), 3)
     material = Material(knows_bars, frames)

@@ -16,7 +16,7 @@ from policies.policy import Policy
 from policies.precision import bf16_autocast
 from sim2real.frames import Frames
 from sim2real.transfer.batches import Batch, Batches, Simulated, aligned, answered, labelled
-from sim2real.transfer.gain import beginning, with_gain
+from sim2real.transfer.gain import with_gain
 from sim2real.transfer.plans import TransferPlan
 
 CHECKS = 10  # validations in a fit
@@ -43,7 +43,7 @@ def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
     """A copy to be trained: the plan's parts drawn anew, and all but the plan's frozen.
 
     Args:
-        scaled: the policy that the plan begins from, see `beginning`.
+        scaled: the policy with the gain that fits folded in.
     """
     model = copy.deepcopy(scaled)
     with _DRAWING, torch.random.fork_rng(devices=[]):
@@ -76,7 +76,7 @@ def fit(
 ) -> Fitted:
     """Train a copy of the policy by the plan; the weights that did best on the validation frames are kept.
 
-    No change (see `beginning`) of the policy given is among the candidates. Without validation frames the last weights
+    No change (after the gain) of the policy given is among the candidates. Without validation frames the last weights
     are kept.
 
     Args:
@@ -89,8 +89,7 @@ def fit(
     Raises:
         ValueError: the policy needs a state that the frames do not have.
     """
-    # What trains nothing is scaled, in known units too: then the gain is all that it has to show.
-    scaled = beginning(policy, frames) if plan.trained else with_gain(policy, frames)
+    scaled = with_gain(policy, frames)
     model = prepare(scaled, plan, seed)
     if not plan.trained:
         return Fitted(model.eval(), 0)

@@ -8,7 +8,7 @@ import torch
 from policies.policy import Policy
 from sim2real.frames import Frames
 from sim2real.offline import predict
-from sim2real.statistics.agreement import fitted_gain, gain_free
+from sim2real.statistics.agreement import fitted_gain
 
 PRIOR_GAIN, PRIOR_OFFSET = 0.35, 0.05  # std about 1 and 0
 
@@ -44,12 +44,3 @@ def with_gain(policy: Policy, frames: Frames) -> Policy:
     device = result.heads.action.gain.device
     result.heads.action.fold(gain.to(device), offset.to(device))
     return result
-
-
-def beginning(policy: Policy, frames: Frames) -> Policy:
-    """A copy of the policy from which plans begin: in the scale of who was recorded, where people have their own.
-
-    Where actions are in known units none is fitted: a policy that sees badly has errors in what the gain multiplies, so
-    that the best gain is below 1, and all motions would be learned smaller (regression dilution).
-    """
-    return with_gain(policy, frames) if gain_free(frames.criterion) else copy.deepcopy(policy)

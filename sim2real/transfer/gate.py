@@ -38,7 +38,7 @@ def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -
     gain-free error than zero-shot + gain, no larger error than that as it is (both learned their scale from the same
     frames), and no larger gain-free error than training from scratch. What is left when every arm has its best gain is
     seeing, not the scale of who was recorded. Where commands are in known units, it must have a smaller error than
-    zero-shot and no larger one than scratch; a gain would only make the robot's motions smaller.
+    zero-shot, and see no worse than scratch (gain-free); a gain would only make the robot's motions smaller.
 
     Args:
         predictions: of the arms "zero-shot", "gain", "scratch" and of the plan, as `Agreement.measure` takes them.
@@ -57,8 +57,9 @@ def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -
     if plan == "gain":
         better = "" if _below(gain) else "not shown to be "
         return Verdict(_below(gain), fallback, f"{better}better than zero-shot ({raw}, difference {gain})", against)
-    scratch = agreement.difference(predictions["scratch"], predictions[reference], metric)
-    if _below(scratch):
+    # In known units, too, the control must see better: to do little has a small error, and gets no robot anywhere.
+    seeing = metric if own_scale else "gain_free_rmse"
+    if _below(agreement.difference(predictions["scratch"], predictions[reference], seeing)):
         fallback = "scratch"
     difference = against[reference]
     if not _below(difference):
@@ -68,13 +69,9 @@ def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -
     if own_scale and _above(scale):
         reason = f"it sees better than zero-shot + gain, but its scale is worse ({raw}, difference {scale})"
         return Verdict(False, fallback, reason, against)
-    if plan != "scratch" and _above(against["scratch"]):
-        return Verdict(
-            False,
-            "scratch",
-            f"worse than training from scratch ({free}, difference {against['scratch']})",
-            against,
-        )
+    if plan != "scratch" and _above(worse := agreement.difference(predictions[plan], predictions["scratch"], seeing)):
+        reason = f"worse than training from scratch ({METRIC_NAMES[seeing]}, difference {worse})"
+        return Verdict(False, "scratch", reason, against)
     return Verdict(True, plan, f"better than {called} ({free}, difference {difference})", against)
 
 

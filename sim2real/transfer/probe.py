@@ -13,7 +13,7 @@ from sim2real.offline import agreement_on, predict_judged
 from sim2real.statistics.agreement import Estimate
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import part_parameters
-from sim2real.transfer.gain import beginning
+from sim2real.transfer.gain import with_gain
 from sim2real.transfer.plans import PARTS
 
 MOST = 1000  # frames looked at
@@ -62,7 +62,7 @@ def probe(policy: Policy, frames: Frames, simulated: Simulated, seed: int = 0) -
     shift = {name: _distance(recorded[name], np.concatenate([ours[name], others[name]])) for name in STAGE_NAMES}
     usual = {name: _distance(ours[name], others[name]) for name in STAGE_NAMES}
     zero_shot = agreement_on(frames).measure(predict_judged(policy, frames))
-    gradients = _gradients(beginning(policy, frames), some)
+    gradients = _gradients(with_gain(policy, frames), some)
     count, episodes = len(frames), len(frames.episodes)
     recommended, reason = recommend(count, shift, zero_shot["correlation"].value)
     return Probe(count, episodes, shift, usual, gradients, zero_shot, recommended, reason)

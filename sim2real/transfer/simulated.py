@@ -19,7 +19,7 @@ from sim2real.transfer.batches import Simulated
 
 SIMULATED = 2400  # frames, to compare recordings with and to mix with them
 WORLDS = 48
-EVERY = 4  # steps between frames that are kept: neighbours are alike
+STEPS, APART = 200, 10  # driven for many frames; most steps between frames that are kept, as neighbours are alike
 
 
 def task_spec(name: str) -> TaskSpec | None:
@@ -68,9 +68,11 @@ def simulated_frames(
     told: list[np.ndarray] = []
     try:
         observation, _ = env.reset(seed=seed)
-        steps = EVERY * -(-count // WORLDS)
+        rounds = -(-count // WORLDS)
+        every = int(np.clip(STEPS // max(rounds, 1), 1, APART))
+        steps = every * rounds
         for step in range(steps):
-            if step % EVERY == 0:
+            if step % every == 0:
                 kept.append(observation[preprocessing.key].copy())
                 told.append(observation["state"].copy())
             observation, *_ = env.step(policy.act(observation))

@@ -32,7 +32,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     """A glance into the simulator instead of a look."""
     monkeypatch.setattr("launch.adapt.simulate", lambda policy, folder, stage: simulate(policy, folder, stage, 100))
-    monkeypatch.setattr("sim2real.transfer.simulated.EVERY", 3)
+    monkeypatch.setattr("sim2real.transfer.simulated.APART", 3)
 
 
 def left(folder: Path) -> dict:

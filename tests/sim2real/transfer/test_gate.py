@@ -131,3 +131,17 @@ def test_where_commands_are_in_known_units_a_gain_is_no_rival():
     assert found.promoted and "better than zero-shot (RMSE" in found.reason
     found = judge(agreement, {arm: p for arm, p in predictions.items() if arm != "full"}, "worse")
     assert not found.promoted and found.arm == "zero-shot"
+
+
+def test_who_does_next_to_nothing_is_not_handed_out():
+    """From scratch on a few recordings comes who hardly moves: he has a small error, and sees nothing."""
+    random = np.random.default_rng(0)
+    episode, actual = np.repeat(np.arange(10), 100), random.normal(0, 0.2, 1000)
+    zero = actual + random.normal(0, 0.3, 1000)
+    predictions = {"zero-shot": zero, "gain": 0.3 * zero, "scratch": random.normal(0, 0.01, 1000)}
+    predictions = {arm: p[None] for arm, p in predictions.items()} | {"full": zero[None] + 0.01}
+    agreement = Agreement(actual, episode, criterion="rmse")
+    errors = {arm: agreement.measure(p)["rmse"].value for arm, p in predictions.items()}
+    assert errors["scratch"] < 0.8 * errors["full"]
+    found = judge(agreement, predictions, "full")
+    assert not found.promoted and found.arm == "zero-shot", found

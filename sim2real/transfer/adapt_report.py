@@ -73,7 +73,6 @@ def write_report(
         _probe(report, found)
     if simulated is not None and test is not None:
         _cameras(report, simulated, test, result)
-    report.heading("How this was made")
     judged = "nothing" if test is None else config.test or "held-out episodes of the same"
     settings = {"seeds of every fit": config.seeds, "actions averaged over": f"± {result.smoothing:g} s"}
     settings |= {"learned from": config.dataset, "judged on": judged}
@@ -140,7 +139,7 @@ def _cameras(report: Report, simulated: Simulated, frames: Frames, result: Adapt
     recorded = _some(frames.images)
     report.picture(_row(recorded), "Recorded frames.")
     if result is not None and (line := look_line(result.look)):
-        report.text(f"By what was done, {line}, in px of the network's image. ")
+        report.text(f"By what was done, {line}, in px of the network's image.")
     if result is not None and result.policy.align.moves:
         aligned = result.policy.align(torch.from_numpy(recorded)).round().clamp(0, 255).numpy().astype(np.uint8)
         report.picture(_row(aligned), "Recorded frames, aligned.")

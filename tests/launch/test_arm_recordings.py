@@ -53,7 +53,9 @@ def test_an_arms_policy_is_adapted_and_judged_by_all_joints(
     measured = {"correlation", "mae", "rmse"}
     assert all(set(arm["test"]) == measured for arm in found["arms"].values())
     assert found["test_frames"] == 58 and "± 0.1 s" in done.out and "6 actions together" in done.out
+    assert set(found["align"]) == {"right_px", "down_px", "zoom", "roll_deg"} and found["align"]["zoom"] != 1
     page = (workplace / "run/report.html").read_text()
+    assert "the recorded camera has things" in page and "the recorded camera has things" in done.out
     assert "Action by action" in page and "elbow_flex" in page and "± 0.1 s" in page
     assert load_policy(workplace / "run/policy").config == arm_config()
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from bars import bars
 
+from policies.alignment import Alignment
 from sim2real.frames import Frames
 from sim2real.offline import predict
+from sim2real.transfer.adapt_report import look_line
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import fit, prepare
 from sim2real.transfer.learn import Material, learn
@@ -71,3 +73,11 @@ def test_features_can_be_kept_of_a_policy_that_looks_elsewhere(knows_bars):
 def test_what_begins_anew_looks_straight_ahead(knows_bars):
     scratch = prepare(looking(knows_bars, np.array([0.1, 0, 0, 0])), find_plan("scratch"), 0)
     assert not scratch.align.moves
+
+
+def test_what_was_found_is_said_in_words():
+    assert look_line(Alignment().found(64, 64)) == ""
+    found = {"right_px": -1.26, "down_px": 0.4, "zoom": 1.02, "roll_deg": -1.5}
+    said = look_line(found)
+    for part in ("1.3 px further left", "0.4 px lower", "1.020 times as large", "turned by -1.5° clockwise"):
+        assert part in said

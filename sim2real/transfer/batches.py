@@ -106,9 +106,9 @@ class Batches:
         """Recorded frames, and maybe simulated ones to draw from beside them."""
         self._real, parts = len(recorded.images), [recorded, *([] if simulated is None else [simulated])]
         self._mirrored = torch.arange(self._real) >= self._real - recorded.mirrored
-        nothing = self._mirrored[:0]
-        flags = [self._mirrored, nothing][: len(parts)]
-        self._inputs = torch.cat([self.outputs(part.images, flag) for part, flag in zip(parts, flags, strict=True)])
+        self._inputs = self.outputs(recorded.images, self._mirrored)
+        if simulated is not None:
+            self._inputs = torch.cat([self._inputs, self.outputs(simulated.images, self._mirrored[:0])])
         self._actions = torch.from_numpy(np.concatenate([part.actions for part in parts]))
         states = [part.state for part in parts if part.state is not None]
         self._state = torch.from_numpy(np.concatenate(states)) if states else None

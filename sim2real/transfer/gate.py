@@ -69,8 +69,8 @@ def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -
     if own_scale and _above(scale):
         reason = f"it sees better than zero-shot + gain, but its scale is worse ({raw}, difference {scale})"
         return Verdict(False, fallback, reason, against)
-    if plan != "scratch" and _above(worse := agreement.difference(predictions[plan], predictions["scratch"], seeing)):
-        reason = f"worse than training from scratch ({METRIC_NAMES[seeing]}, difference {worse})"
+    if plan != "scratch" and _above(more := agreement.difference(predictions[plan], predictions["scratch"], seeing)):
+        reason = f"worse than training from scratch ({METRIC_NAMES[seeing]}, difference {more})"
         return Verdict(False, "scratch", reason, against)
     return Verdict(True, plan, f"better than {called} ({free}, difference {difference})", against)
 

@@ -7,10 +7,10 @@ import numpy as np
 
 from policies.policy import Policy
 from sim2real.frames import Frames
+from sim2real.transfer.align import aligned_to
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import Fitted, fit
 from sim2real.transfer.folds import FEW, folds, held_out
-from sim2real.transfer.look import aligned_to
 from sim2real.transfer.plans import TransferPlan
 
 VALIDATION = 0.15  # share of the frames that decide when to stop

@@ -9,11 +9,11 @@ from bars import bars
 
 from sim2real.offline import predict
 from sim2real.statistics.agreement import Agreement
+from sim2real.transfer.align import looking
 from sim2real.transfer.batches import Simulated, aligned, answered, labelled
 from sim2real.transfer.fit import fit, prepare
 from sim2real.transfer.gain import with_gain
 from sim2real.transfer.learn import Material, learn
-from sim2real.transfer.look import looking
 from sim2real.transfer.plans import PARTS, find_plan, read_plans
 
 SIGNS = np.array([-1.0])

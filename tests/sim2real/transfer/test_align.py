@@ -10,10 +10,10 @@ from policies.alignment import Alignment
 from sim2real.frames import Frames
 from sim2real.offline import predict
 from sim2real.transfer.adapt_report import look_line
+from sim2real.transfer.align import fit_similarity, looking
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import fit, prepare
 from sim2real.transfer.learn import Material, learn
-from sim2real.transfer.look import fit_similarity, looking
 from sim2real.transfer.plans import find_plan
 
 

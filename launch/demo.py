@@ -21,7 +21,7 @@ from sim2real.datasets import EpisodeDataset
 from sim2real.datasets.tub import is_tub
 from sim2real.datasets.version2 import is_version2
 from sim2real.evaluation.film import contact_sheet, film
-from sim2real.rehearsal.rehearsal import Recording, record
+from sim2real.rehearsal.record import Recording, record
 from sim2real.runs import Run, start_run
 from sim2real.training.pretraining import PretrainConfig, pretrain
 from sim2real.training.teacher import TrainConfig, train_teacher

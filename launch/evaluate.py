@@ -16,7 +16,7 @@ from policies import Policy, load_policy
 from sim2real.evaluation.film import film
 from sim2real.evaluation.simulation import TEST_SEED, Episodes, evaluate_in_simulation
 from sim2real.pages.video import check_video
-from sim2real.rehearsal.rehearsal import Progress, evaluate_on_rehearsal
+from sim2real.rehearsal.evaluate import Progress, evaluate_on_rehearsal
 from sim2real.robots.hardware import Hardware
 from sim2real.runs import start_run
 from sim2real.training.cameras import recipe_cameras

@@ -7,9 +7,9 @@ import pytest
 
 from envs import BatchEnv, make_task
 from sim2real.datasets import EpisodeDataset
-from sim2real.rehearsal import rehearsal
+from sim2real.rehearsal import record as recording
 from sim2real.rehearsal.operators import HABITS, PAUSE_STEPS, TeacherOperator, habit_of, words_for
-from sim2real.rehearsal.rehearsal import Recording, record
+from sim2real.rehearsal.record import Recording, record
 
 REACH = {"task": "Reach", "seconds": 0.5}
 
@@ -69,8 +69,8 @@ def test_who_does_what():
 
 @pytest.mark.slow
 def test_failures_are_recorded_anew_unless_they_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rehearsal, "SIDE_BY_SIDE", 2)
-    monkeypatch.setattr(rehearsal, "PATIENCE", 1)
+    monkeypatch.setattr(recording, "SIDE_BY_SIDE", 2)
+    monkeypatch.setattr(recording, "PATIENCE", 1)
     with pytest.raises(ValueError, match=r"who demonstrates Reach succeeded in only 0 of \d+ .* --keep-failed"):
         record(tmp_path / "set", Recording(2, **REACH), teacher=still)
     assert not list(tmp_path.iterdir())

@@ -13,9 +13,10 @@ from policies import Policy
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.datasets.inspection import inspect
 from sim2real.evaluation.simulation import TEST_SEED, run_episodes
-from sim2real.rehearsal import rehearsal
+from sim2real.rehearsal import record as recording
 from sim2real.rehearsal.driver import RehearsalDriver
-from sim2real.rehearsal.rehearsal import PRESET, Recording, evaluate_on_rehearsal, record
+from sim2real.rehearsal.evaluate import PRESET, evaluate_on_rehearsal
+from sim2real.rehearsal.record import Recording, record
 from sim2real.training.pretraining import PretrainConfig, policy_config
 
 torch.set_num_threads(1)
@@ -110,7 +111,7 @@ def test_the_same_recording_gives_the_same_bytes_whatever_is_recorded_beside(
     record(tmp_path / "one", Recording(3, 0.5))
     record(tmp_path / "again", Recording(3, 0.5))
     record(tmp_path / "other", Recording(3, 0.5, seed=8))
-    monkeypatch.setattr(rehearsal, "SIDE_BY_SIDE", 2)
+    monkeypatch.setattr(recording, "SIDE_BY_SIDE", 2)
     said: list[tuple[int, int]] = []
     record(tmp_path / "parts", Recording(3, 0.5), lambda done, total: said.append((done, total)))
     one = files(tmp_path / "one")

@@ -16,7 +16,7 @@ from policies.heads import HeadsConfig
 from policies.policy import PolicyConfig
 from policies.preprocessing import Preprocessing
 from sim2real.evaluation.on_robot import RehearsalVenue, evaluate_on_robot
-from sim2real.rehearsal.rehearsal import evaluate_on_rehearsal
+from sim2real.rehearsal.evaluate import evaluate_on_rehearsal
 from sim2real.robots.simulated import SimulatedRobot, boundary_of, measured
 
 torch.set_num_threads(1)

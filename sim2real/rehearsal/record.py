@@ -1,27 +1,21 @@
-"""The rehearsal robot: a stand-in for a real one, simulated but withheld, to be recorded and to be tested on.
+"""Recordings of the rehearsal robot."""
 
-Its camera gives whole frames through a lens, under a light and with a sensor that pretraining never drew, and its
-dynamics are its own (the `rehearsal` preset of its task).
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from envs import BatchEnv, make_task
-from policies.policy import Policy
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
 from sim2real.datasets.files import new_folder
-from sim2real.evaluation.simulation import TEST_SEED, Episodes, run_episodes
 from sim2real.rehearsal.operators import Operator, Teacher, habit_of, words_for
 from sim2real.robots.boundary import Boundary
+from sim2real.robots.recording import ACTION, STATE
 from sim2real.robots.simulated import PRESET, boundary_of, measured
 
 Progress = Callable[[int, int], None]
 
-STATE, ACTION = "observation.state", "action"
 RECORDING_SEED = 20_000_000  # first seed of recordings
 LONGEST = 120.0  # s
 SIDE_BY_SIDE = 16  # worlds: their frames wait in memory until an episode is complete
@@ -178,45 +172,3 @@ def _drive(
         told(step + 1)
     success[going] = env.task.success()[going]  # the recording ends before the task's own time
     return list(zip(columns, success.tolist(), strict=True))
-
-
-def evaluate_on_rehearsal(
-    policies: Sequence[Policy],
-    episodes: int,
-    first_seed: int = TEST_SEED,
-    progress: Progress = lambda done, total: None,
-    *,
-    device: str = "cpu",
-) -> list[Episodes]:
-    """Drive policies on the rehearsal robot, on layouts that were never recorded; each meets the same episodes.
-
-    They get what they would get of a real one: the camera's whole frame, which their own preprocessing crops and
-    reduces.
-
-    Args:
-        progress: called with (steps done, steps at most), of all policies together.
-        device: where frames are rendered.
-
-    Raises:
-        ValueError: no policy or no episode, policies of different tasks, a camera that the robot does not have, or no
-            such device.
-    """
-    if episodes < 1:
-        raise ValueError(f"episodes must be at least 1, not {episodes}")
-    tasks = sorted({policy.config.task for policy in policies})
-    if len(tasks) != 1:
-        raise ValueError(f"policies of one task can be compared, not of: {', '.join(tasks) or 'none'}")
-    keys = sorted({policy.config.preprocessing.key for policy in policies})
-    task = make_task(tasks[0], "rehearsal")
-    env = BatchEnv(task, episodes, randomization=PRESET, observations=("state", *keys), device=device)
-    results = []
-    try:
-        for k, policy in enumerate(policies):
-
-            def report(done: int, total: int, before: int = k) -> None:
-                progress(before * total + done, len(policies) * total)
-
-            results.append(run_episodes(env, policy.act, first_seed, report))
-    finally:
-        env.close()
-    return results

@@ -14,13 +14,13 @@ from launch.tables import print_table
 from launch.transfer import check_apart, described, read, simulate
 from policies import load_policy
 from policies.checkpoint import read_config, save_policy
-from sim2real.frames import Frames
-from sim2real.pages.report import INTERVAL_NOTE
+from sim2real.recordings.frames import Frames
+from sim2real.reports.page import INTERVAL_NOTE
+from sim2real.reports.pages.adaptation import look_line, write_report
 from sim2real.runs import Run, start_run
 from sim2real.statistics.agreement import metric_header
 from sim2real.transfer.adapt import adapt, split
 from sim2real.transfer.adapt_config import AdaptConfig
-from sim2real.transfer.adapt_report import look_line, write_report
 from sim2real.transfer.adapted import Adapted
 from sim2real.transfer.choose import Choice, choose
 from sim2real.transfer.learn import Material

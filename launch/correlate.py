@@ -11,11 +11,11 @@ from launch.console import reporting, say, typed_command
 from launch.evaluate import drive
 from launch.tables import print_table
 from policies import Policy
-from sim2real.evaluation.correlation import Coefficient, Correlation
-from sim2real.evaluation.correlation_plot import correlation_plot
 from sim2real.evaluation.simulation import Episodes
-from sim2real.pages.report import Report
+from sim2real.reports.page import Report
+from sim2real.reports.plots.correlation import correlation_plot
 from sim2real.runs import start_run
+from sim2real.statistics.correlation import Coefficient, Correlation
 from sim2real.statistics.rates import Rate
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ from typing import Any
 from envs import make_task
 from launch.adapt import adapt_command
 from launch.console import print_rates, reporting, resumable, say, typed_command
-from launch.demo_report import write_page
 from launch.evaluate import EvaluateConfig, evaluate
 from launch.import_ import import_command
 from launch.replay import ReplayConfig, replay
@@ -18,10 +17,11 @@ from policies import load_policy
 from policies.distillation import DistillationConfig
 from policies.teacher import TeacherConfig
 from sim2real.datasets import EpisodeDataset
-from sim2real.datasets.tub import is_tub
-from sim2real.datasets.version2 import is_version2
-from sim2real.evaluation.film import contact_sheet, film
-from sim2real.rehearsal.record import Recording, record
+from sim2real.datasets.donkeycar.tub import is_tub
+from sim2real.datasets.lerobot.version2 import is_version2
+from sim2real.recordings.rehearsal import Recording, record
+from sim2real.reports.films.rollouts import contact_sheet, film
+from sim2real.reports.pages.demo import write_page
 from sim2real.runs import Run, start_run
 from sim2real.training.pretraining import PretrainConfig, pretrain
 from sim2real.training.teacher import TrainConfig, train_teacher

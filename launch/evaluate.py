@@ -13,10 +13,10 @@ from launch.checkpoints import policy_folder
 from launch.conclude import WHERE, conclude
 from launch.console import reporting, say
 from policies import Policy, load_policy
-from sim2real.evaluation.film import film
+from sim2real.evaluation.rehearsal import Progress, evaluate_on_rehearsal
 from sim2real.evaluation.simulation import TEST_SEED, Episodes, evaluate_in_simulation
-from sim2real.pages.video import check_video
-from sim2real.rehearsal.evaluate import Progress, evaluate_on_rehearsal
+from sim2real.reports.films.rollouts import film
+from sim2real.reports.films.video import check_video
 from sim2real.robots.hardware import Hardware
 from sim2real.runs import start_run
 from sim2real.training.cameras import recipe_cameras

@@ -12,10 +12,10 @@ from launch.tables import print_table
 from policies import load_policy
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.datasets.files import write_tables
-from sim2real.evaluation.agreement_page import evaluation_page
-from sim2real.frames import Frames, read_frames
-from sim2real.offline import Findings, judge, plain, predict
-from sim2real.pages.lines import SHOWN, episode_table, gain_line, interval_line, skipped_line, smoothing_line
+from sim2real.evaluation.offline import Findings, judge, plain, predict
+from sim2real.recordings.frames import Frames, read_frames
+from sim2real.reports.lines import SHOWN, episode_table, gain_line, interval_line, skipped_line, smoothing_line
+from sim2real.reports.pages.agreement import evaluation_page
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import METRIC_NAMES
 

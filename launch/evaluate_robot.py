@@ -12,10 +12,10 @@ from launch.conclude import conclude
 from launch.console import Report, reporting, say
 from launch.let_go import let_go
 from policies import Policy
-from sim2real.evaluation.on_robot import RehearsalVenue, Venue, evaluate_on_robot
+from sim2real.evaluation.robot import RehearsalVenue, Venue, evaluate_on_robot
 from sim2real.evaluation.simulation import Episodes
+from sim2real.rehearsal.robot import boundary_of, home_of
 from sim2real.robots.hardware import OperatedVenue, open_robot
-from sim2real.robots.simulated import boundary_of, home_of
 from sim2real.runs import start_run
 
 if TYPE_CHECKING:

@@ -59,13 +59,15 @@ def identify(
     """
     from sim2real.datasets import EpisodeDataset
     from sim2real.files import write_json
-    from sim2real.identification import page, result
+    from sim2real.identification import result
     from sim2real.identification.found import judge
     from sim2real.identification.identify import identify as fit
+    from sim2real.identification.models import arm_of
     from sim2real.identification.simulation import Replayer
     from sim2real.identification.split import check_motion, some_rows, split_episodes
+    from sim2real.recordings.arm_logs import read_recording
+    from sim2real.reports.pages import identification as page
     from sim2real.robots import find_robot
-    from sim2real.robots.recording import read_recording
 
     robot = find_robot(config.robot)
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -76,7 +78,7 @@ def identify(
         report(1, 1, {})
         split = split_episodes(recording.logs, config.held_out, config.seed)
         check_motion(split.fit)
-        replayer = Replayer(robot.arm(), recording.fps, config.threads)
+        replayer = Replayer(arm_of(robot), recording.fps, config.threads)
         found = fit(robot, recording, some_rows(split.fit, config.frames, config.seed), replayer, stage)
         report = stage("judge")
         judged = judge(found, replayer, split.held_out, recording.fps)

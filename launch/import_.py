@@ -34,8 +34,8 @@ def import_command(
         task: what the tub's driver did, in words.
     """
     from sim2real.datasets import DatasetError, Rules, TubImport, import_tub
-    from sim2real.datasets.tub import is_tub
-    from sim2real.datasets.version2 import convert, is_version2
+    from sim2real.datasets.donkeycar.tub import is_tub
+    from sim2real.datasets.lerobot.version2 import convert, is_version2
 
     if source.is_dir() and not is_tub(source) and not is_version2(source):
         raise DatasetError(f"{source} is neither a Donkeycar tub v2 (manifest.json) nor a LeRobot v2.1 dataset (meta/)")
@@ -56,7 +56,7 @@ def import_command(
 
 def print_account(report: dict[str, Any]) -> None:
     """What became of the records, and what was noticed."""
-    from sim2real.datasets.record import MEANING
+    from sim2real.datasets.donkeycar.record import MEANING
 
     table = Table("", "records", "", title=f"{report['source']} ({report['kind']})", title_justify="left")
     meaning = {str(verdict): text for verdict, text in MEANING.items()}

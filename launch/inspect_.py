@@ -26,9 +26,9 @@ def inspect_command(dataset: tyro.conf.Positional[str], out: Path | None = None)
     """
     from sim2real.datasets import DatasetError, EpisodeDataset
     from sim2real.datasets.inspection import inspect
-    from sim2real.datasets.pictures import contact_sheet, histograms
     from sim2real.files import write_json
-    from sim2real.pages.video import write_image
+    from sim2real.reports.films.video import write_image
+    from sim2real.reports.pictures.datasets import contact_sheet, histograms
 
     opened = EpisodeDataset.open(dataset)
     if not len(opened):

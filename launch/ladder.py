@@ -8,8 +8,8 @@ import tyro
 from launch.console import reporting, resumable, resume_command, say, typed_command
 from launch.tables import print_table
 from launch.transfer import check_apart
-from sim2real.pages.plots import curve_plot
-from sim2real.pages.report import INTERVAL_NOTE, METRIC_NOTE, Report
+from sim2real.reports.page import INTERVAL_NOTE, METRIC_NOTE, Report
+from sim2real.reports.plots.charts import curve_plot
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import METRIC_NAMES
 from sim2real.transfer.ladder import LadderConfig, Rung, climb, summary

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from launch.console import say
-from sim2real.evaluation.film import contact_sheet
+from sim2real.reports.films.rollouts import contact_sheet
 from sim2real.training.teacher import load_randomization
 
 

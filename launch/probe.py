@@ -11,11 +11,11 @@ from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from launch.transfer import described, read, simulate
 from policies import load_policy
-from sim2real.frames import check_smoothing
-from sim2real.offline import plain
+from sim2real.evaluation.offline import plain
+from sim2real.recordings.frames import check_smoothing
+from sim2real.reports.pages.adaptation import write_probe_report
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import METRIC_NAMES
-from sim2real.transfer.adapt_report import write_probe_report
 from sim2real.transfer.plans import PARTS
 from sim2real.transfer.probe import probe
 

@@ -7,7 +7,7 @@ import tyro
 
 from launch.console import reporting, say
 from launch.record_sim import record_sim
-from sim2real.rehearsal.record import Recording, record
+from sim2real.recordings.rehearsal import Recording, record
 
 
 def record_command(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from launch.console import reporting, say
-from sim2real.replays.simulated_log import SEED, Act, SimulatedRecording, record_in_simulation
+from sim2real.recordings.simulation import SEED, Act, SimulatedRecording, record_in_simulation
 from sim2real.statistics.rates import Rate
 
 

@@ -13,14 +13,15 @@ from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from policies import load_policy
 from sim2real.datasets import EpisodeDataset
-from sim2real.frames import check_smoothing
-from sim2real.offline import plain
-from sim2real.pages.lines import skipped_line, smoothing_line
-from sim2real.pages.video import write_image
-from sim2real.replays.footage import NoFootageError
-from sim2real.replays.replay import Replay, film_replay, place, replay_episode, worst_sheet
-from sim2real.replays.replay_pages import agreement_table, gains_line, replay_page, replay_plot, worst_table
-from sim2real.replays.viewer import absent_cameras, open_viewer, rerun, write_recording
+from sim2real.evaluation.offline import plain
+from sim2real.recordings.footage import NoFootageError
+from sim2real.recordings.frames import check_smoothing
+from sim2real.replays.replay import Replay, place, replay_episode
+from sim2real.reports.films.replay import film_replay, worst_sheet
+from sim2real.reports.films.video import write_image
+from sim2real.reports.lines import skipped_line, smoothing_line
+from sim2real.reports.pages.replay import agreement_table, gains_line, replay_page, replay_plot, worst_table
+from sim2real.reports.viewer import absent_cameras, open_viewer, rerun, write_recording
 from sim2real.runs import Run, start_run
 
 ALIKE = "frames of one episode are not independent"

@@ -14,14 +14,15 @@ from launch.keys import keys
 from launch.let_go import let_go
 from launch.tables import print_table
 from sim2real.datasets import EpisodeDataset
+from sim2real.identification.models import arm_of
+from sim2real.recordings.arm_logs import Log
+from sim2real.rehearsal.robot import SimulatedRobot, boundary_of
 from sim2real.replays.log_replay import read_logs
-from sim2real.replays.playback_page import playback_page, playback_plot, tracking, tracking_table
+from sim2real.reports.pages.playback import playback_page, playback_plot, tracking, tracking_table
 from sim2real.robots import RobotDescription
 from sim2real.robots.hardware import Hardware, check_driver, open_robot
 from sim2real.robots.playback import GO, PAUSE, STOP, Played, Program, ease_to, play, prepare
-from sim2real.robots.recording import Log
 from sim2real.robots.robot import Robot
-from sim2real.robots.simulated import SimulatedRobot, boundary_of
 from sim2real.runs import start_run
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def replay_on_robot(config: "ReplayConfig", dataset: EpisodeDataset, out: Path |
 
 def _stand_in(robot: RobotDescription) -> ArmTask:
     """The robot's arm on its table, told joint positions, for as long as it takes; nothing is asked of it."""
-    return ArmTask(Reach(), ArmConfig(robot.arm(), actions="absolute", seconds=HOUR))
+    return ArmTask(Reach(), ArmConfig(arm_of(robot), actions="absolute", seconds=HOUR))
 
 
 def _connect(config: "ReplayConfig", description: RobotDescription, task: ArmTask) -> Robot:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from sim2real.datasets import EpisodeDataset
+from sim2real.identification.models import arm_of
+from sim2real.identification.robot_file import read_servos
 from sim2real.identification.simulation import Replayer
+from sim2real.recordings.footage import recorded_frames
+from sim2real.recordings.origin import Origin
 from sim2real.replays.exact_replay import ExactReplay, replay_exactly
-from sim2real.replays.footage import recorded_frames
-from sim2real.replays.log_film import film_exact, film_log
 from sim2real.replays.log_replay import read_logs, replay_log
-from sim2real.replays.origin import Origin
-from sim2real.replays.robot_file import read_servos
-from sim2real.replays.simulation_pages import exact_page, joint_table, joints_plot, log_page, state_plot
+from sim2real.reports.films.logs import film_exact, film_log
+from sim2real.reports.pages.simulated_replay import exact_page, joint_table, joints_plot, log_page, state_plot
 from sim2real.runs import Run, start_run
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _logs(config: "ReplayConfig", dataset: EpisodeDataset, places: Sequence[int]
     if recording.units.assumed:
         assumed = ", ".join(recording.units.assumed)
         say(f"note: too few values to show their unit, the model's range is assumed: {assumed}")
-    arm, replays = robot.arm(), []
+    arm, replays = arm_of(robot), []
     replayer = Replayer(arm, recording.fps)
     servos = () if config.robot is None else _servos(Path(config.robot), robot.name, replayer)
     with reporting() as stage:

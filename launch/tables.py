@@ -7,7 +7,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from launch.console import console, say
-from sim2real.pages.report import cell
+from sim2real.reports.page import cell
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:

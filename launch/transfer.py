@@ -6,7 +6,7 @@ from pathlib import Path
 from launch.console import Report, say
 from policies.policy import Policy
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.frames import Frames, read_frames
+from sim2real.recordings.frames import Frames, read_frames
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.simulated import SIMULATED, simulated_frames
 

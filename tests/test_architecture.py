@@ -3,8 +3,8 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
-from graphlib import TopologicalSorter
+from collections.abc import Collection, Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -53,14 +53,44 @@ def test_packages_know_only_their_own_libraries(package):
         assert foreign <= KNOWN[package], file.relative_to(ROOT)
 
 
-def modules(file: Path) -> Iterator[str]:
-    """Whole names of what a file imports, and of what it takes from there."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+def module_name(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(file): file for package in PACKAGES for file in files(package)}
+
+
+def imported_modules(text: str, modules: Collection[str]) -> set[str]:
+    """Which of our modules a text imports: at its top, inside functions, and for type checkers alone."""
+    needed = set()
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            needed |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file.relative_to(ROOT)}: imports have whole names"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            assert node.level == 0, "imports have whole names"
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            needed |= {name if name in modules else str(node.module) for name in whole}
+    return needed & set(modules)
+
+
+NEEDS = {name: imported_modules(file.read_text(encoding="utf-8"), MODULES) - {name} for name, file in MODULES.items()}
+
+
+def assert_no_circle(needs: Mapping[str, Iterable[str]]) -> None:
+    """Fail with the circle, if there is one."""
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        pytest.fail("a circle: " + " → ".join(reversed(error.args[1])))
+
+
+def test_no_file_needs_one_that_needs_it():
+    assert_no_circle(NEEDS)
+
+
+def test_a_circle_is_printed():
+    with pytest.raises(pytest.fail.Exception, match=r"a circle: (a → b|b → a)"):
+        assert_no_circle({"a": {"b"}, "b": {"a"}, "c": set()})
 
 
 def room(module: str) -> str:
@@ -68,18 +98,37 @@ def room(module: str) -> str:
     return module.split(".")[1]
 
 
-@pytest.mark.slow
 def test_rooms_import_one_way():
-    """The folders of sim2real, and the files beside them, have an order: none needs one that needs it."""
     needs: dict[str, set[str]] = {}
-    for file in files("sim2real"):
-        place = ".".join(file.relative_to(ROOT).with_suffix("").parts)
-        if place == "sim2real.__init__":
-            continue
-        others = {room(module) for module in modules(file) if module.startswith("sim2real.")}
-        needs.setdefault(room(place), set()).update(others - {room(place)})
-    order = list(TopologicalSorter(needs).static_order())  # raises CycleError, which names them
-    assert set(order) >= {"datasets", "transfer", "robots", "evaluation", "replays", "identification"}
+    for name, others in NEEDS.items():
+        if name.startswith("sim2real."):
+            below = {room(other) for other in others if other.startswith("sim2real.")}
+            needs.setdefault(room(name), set()).update(below - {room(name)})
+    assert set(needs) >= {"datasets", "transfer", "robots", "evaluation", "replays", "identification", "reports"}
+    assert_no_circle(needs)
+
+
+def test_nothing_that_computes_draws():
+    """What people look at lies on top: `launch` alone imports the reports, and they alone the libraries of pictures."""
+    for name, others in NEEDS.items():
+        if name.split(".")[0] != "launch" and not name.startswith("sim2real.reports"):
+            assert not [other for other in others if other.startswith("sim2real.reports")], name
+            assert not imports(MODULES[name]) & {"matplotlib", "jinja2", "rerun"}, name
+
+
+ROBOT_ROOM = {"numpy", "cv2", "sim2real"}
+"""Besides the standard library; a driver imports its bus by name when it is opened."""
+
+
+def test_what_runs_on_a_robots_computer_knows_little():
+    names = [name for name in MODULES if name.startswith("sim2real.robots")]
+    for name in names:
+        assert not imports(MODULES[name]) - set(sys.stdlib_module_names) - ROBOT_ROOM, name
+        assert all(other.startswith("sim2real.robots") for other in NEEDS[name]), name
+    # Imported for real, too, where the heavy ones do not exist.
+    blocked = ("torch", "mujoco", "mujoco_warp", "warp", "pyarrow", "stable_baselines3", "gymnasium", "scipy")
+    lines = [f"import sys; sys.modules.update(dict.fromkeys({blocked!r}))", *(f"import {name}" for name in names)]
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], cwd=ROOT, check=True)
 
 
 def test_the_reader_of_imports_reads_them_all(tmp_path):

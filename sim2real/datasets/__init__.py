@@ -1,13 +1,13 @@
 """Recordings: LeRobot v3.0 datasets on disk, read and written without LeRobot, and importers."""
 
-from sim2real.datasets.account import Rules
-from sim2real.datasets.dataset import EpisodeDataset
-from sim2real.datasets.donkeycar import TubImport, import_tub
-from sim2real.datasets.episode import Episode
-from sim2real.datasets.features import Feature, camera_feature
+from sim2real.datasets.donkeycar.account import Rules
+from sim2real.datasets.donkeycar.importer import TubImport, import_tub
 from sim2real.datasets.files import DatasetError
-from sim2real.datasets.rows import EncodedImage
-from sim2real.datasets.writer import EpisodeWriter
+from sim2real.datasets.lerobot.dataset import EpisodeDataset
+from sim2real.datasets.lerobot.episode import Episode
+from sim2real.datasets.lerobot.features import Feature, camera_feature
+from sim2real.datasets.lerobot.rows import EncodedImage
+from sim2real.datasets.lerobot.writer import EpisodeWriter
 
 __all__ = [
     "DatasetError",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real.identification.simulation import OBJECT, PARAMETERS, Replayer
-from sim2real.robots.recording import Log
+from sim2real.recordings.arm_logs import Log
 
 
 @dataclass(frozen=True)

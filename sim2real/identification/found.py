@@ -7,7 +7,7 @@ import numpy as np
 
 from sim2real.identification.judge import Errors, open_loop, second_ahead
 from sim2real.identification.simulation import NOTHING, OBJECT, Replayer
-from sim2real.robots.recording import Log
+from sim2real.recordings.arm_logs import Log
 
 
 @dataclass(frozen=True)

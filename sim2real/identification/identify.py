@@ -6,11 +6,12 @@ import numpy as np
 
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
 from sim2real.identification.found import Identified, Parameter
+from sim2real.identification.models import published_servo
 from sim2real.identification.simulation import NOTHING, OBJECT, Replayer
 from sim2real.identification.start import find_object, grid_search, starts
 from sim2real.identification.uncertainty import at_bound, clusters, compensated, half_widths, not_identifiable
+from sim2real.recordings.arm_logs import Log, Recording
 from sim2real.robots import RobotDescription
-from sim2real.robots.recording import Log, Recording
 
 # What a maker knows of a motor is believed in its absence from the log; what a firmware decides is not.
 MAKERS = ("friction", "armature", "torque")
@@ -43,7 +44,7 @@ def identify(robot: RobotDescription, recording: Recording, logs: tuple[Log, ...
 
 
 def _published(robot: RobotDescription, replayer: Replayer) -> dict[str, np.ndarray]:
-    servo = robot.published()
+    servo = published_servo(robot)
     nominal = replayer.nominal()
     return {n: np.full(len(robot.joints), getattr(servo, n)) if hasattr(servo, n) else v for n, v in nominal.items()}
 

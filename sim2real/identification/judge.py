@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real.identification.simulation import Replayer
-from sim2real.robots.recording import Log
+from sim2real.recordings.arm_logs import Log
 from sim2real.statistics.agreement import Estimate
 
 RESAMPLES = 4000

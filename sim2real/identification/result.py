@@ -11,8 +11,8 @@ from sim2real.identification.found import Identified, Judgement, Parameter
 from sim2real.identification.judge import Errors
 from sim2real.identification.simulation import OBJECT, OFFSET
 from sim2real.identification.split import Split
+from sim2real.recordings.arm_logs import Recording
 from sim2real.robots import RobotDescription
-from sim2real.robots.recording import Recording
 from sim2real.runs import versions
 from sim2real.statistics.agreement import Estimate
 

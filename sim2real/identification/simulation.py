@@ -14,7 +14,7 @@ from mujoco.batch import Batch
 from envs.arms import servo
 from envs.arms.arm import Arm
 from envs.arms.scene import TIME_STEP
-from sim2real.robots.recording import Log
+from sim2real.recordings.arm_logs import Log
 
 OFFSET, OBJECT = "offset", "object"
 PARAMETERS = (*servo.PARAMETERS, OFFSET, OBJECT)

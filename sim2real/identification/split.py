@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.robots.recording import Log
+from sim2real.recordings.arm_logs import Log
 
 
 @dataclass(frozen=True)

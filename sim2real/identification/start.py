@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sim2real.identification.simulation import LOW, NOTHING, OBJECT, Replayer
-from sim2real.robots.recording import Log
+from sim2real.recordings.arm_logs import Log
 
 GRID = {
     "gain": (6.0, 15.0, 40.0, 120.0, 400.0),  # N m/rad

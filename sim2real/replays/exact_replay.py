@@ -9,8 +9,8 @@ import numpy as np
 
 from envs import BatchEnv, Task, make_task
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.replays.origin import Origin, model_hash
-from sim2real.replays.simulated_log import ACTION, STATE
+from sim2real.recordings.origin import Origin, model_hash
+from sim2real.recordings.simulation import ACTION, STATE
 
 TOLERANCE = 1e-6  # of positions [rad, m] between versions of MuJoCo
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.identification.simulation import Replayer
+from sim2real.recordings.arm_logs import Log, Recording, read_recording
 from sim2real.robots import ROBOTS, RobotDescription
-from sim2real.robots.recording import Log, Recording, read_recording
 
 AHEAD = 1.0  # s, after which the state-forced replay is compared
 FAR = 0.1  # rad, that a joint is said to have left its log at

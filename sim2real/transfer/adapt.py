@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from policies.policy import Policy
-from sim2real.frames import Frames
-from sim2real.offline import agreement_on, predict_judged
+from sim2real.evaluation.offline import agreement_on, predict_judged
+from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
 from sim2real.transfer.adapted import Adapted, Comparison

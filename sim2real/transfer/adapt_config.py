@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from sim2real.frames import check_smoothing
+from sim2real.recordings.frames import check_smoothing
 from sim2real.transfer.plans import TransferPlan, find_plan
 
 

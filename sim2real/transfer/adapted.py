@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from policies.policy import Policy
-from sim2real.offline import plain
+from sim2real.evaluation.offline import plain
 from sim2real.statistics.agreement import Agreement, Estimate
 from sim2real.transfer.gate import Verdict
 

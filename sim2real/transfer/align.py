@@ -7,8 +7,8 @@ import torch
 from scipy.optimize import least_squares
 
 from policies.policy import Policy
-from sim2real.frames import Frames
-from sim2real.offline import predict_judged
+from sim2real.evaluation.offline import predict_judged
+from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import gain_free
 
 MOST = 600  # frames that a fit looks at: neighbours are alike

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from policies.policy import Policy
-from sim2real.frames import Frames
+from sim2real.recordings.frames import Frames
 from sim2real.transfer.augment import mirrored, mirrored_actions, photometric
 from sim2real.transfer.plans import TransferPlan
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2real.frames import Frames
-from sim2real.offline import agreement_on, predict_judged
+from sim2real.evaluation.offline import agreement_on, predict_judged
+from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import METRIC_NAMES
 from sim2real.transfer.folds import folds
 from sim2real.transfer.jobs import Job, run_jobs

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim2real.frames import Frames
+from sim2real.recordings.frames import Frames
 
 FEW = 10  # episodes, below which every one of them is held out in turn
 

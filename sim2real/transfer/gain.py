@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from policies.policy import Policy
-from sim2real.frames import Frames
-from sim2real.offline import predict
+from sim2real.evaluation.offline import predict
+from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import fitted_gain
 
 PRIOR_GAIN, PRIOR_OFFSET = 0.35, 0.05  # std about 1 and 0

@@ -15,8 +15,8 @@ from policies import load_policy
 from policies.distillation import DistillationConfig
 from policies.teacher import TeacherConfig
 from sim2real.datasets import EpisodeDataset
-from sim2real.frames import read_frames
-from sim2real.robots.recorded import recorded
+from sim2real.recordings.frames import read_frames
+from sim2real.recordings.interpretation import recorded
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import Estimate
 from sim2real.training.pretraining import PretrainConfig, policy_config, pretrain

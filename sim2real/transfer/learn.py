@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from policies.policy import Policy
-from sim2real.frames import Frames
+from sim2real.recordings.frames import Frames
 from sim2real.transfer.align import aligned_to
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import Fitted, fit

@@ -11,8 +11,8 @@ from envs import BatchEnv, make_task
 from envs.task import TaskSpec
 from policies.checkpoint import read_config
 from policies.policy import Policy
-from sim2real.offline import predict
-from sim2real.robots.recorded import known_task
+from sim2real.evaluation.offline import predict
+from sim2real.recordings.interpretation import known_task
 from sim2real.training.cameras import recipe_cameras
 from sim2real.training.teacher import load_randomization
 from sim2real.transfer.batches import Simulated

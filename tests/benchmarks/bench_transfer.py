@@ -8,7 +8,7 @@ from common import Result, alternate, compare
 
 from envs import make_task
 from policies.policy import Policy
-from sim2real.frames import Frames
+from sim2real.recordings.frames import Frames
 from sim2real.training.pretraining import PretrainConfig, policy_config
 from sim2real.transfer.batches import Batches, Labelled
 from sim2real.transfer.fit import Learner, prepare

@@ -8,7 +8,7 @@ import numpy as np
 from envs.arms.so101 import SO101
 from sim2real.datasets import EpisodeWriter, Feature
 from sim2real.identification.simulation import Replayer
-from sim2real.robots.recording import Log
+from sim2real.recordings.arm_logs import Log
 from sim2real.robots.units import TICKS, Units
 
 NAMES = tuple(f"{joint}.pos" for joint in SO101.joints)

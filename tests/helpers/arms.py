@@ -12,7 +12,7 @@ from policies.heads import HeadsConfig
 from policies.policy import PolicyConfig
 from policies.preprocessing import Preprocessing
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
-from sim2real.robots.simulated import boundary_of
+from sim2real.rehearsal.robot import boundary_of
 
 SIZE = (64, 64)
 

@@ -9,7 +9,7 @@ from policies.encoder import EncoderConfig
 from policies.heads import HeadsConfig
 from policies.policy import Policy, PolicyConfig
 from policies.preprocessing import Preprocessing
-from sim2real.frames import Frames
+from sim2real.recordings.frames import Frames
 from sim2real.transfer.fit import fit
 from sim2real.transfer.plans import find_plan
 

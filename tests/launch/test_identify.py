@@ -9,7 +9,7 @@ import pytest
 from recordings import genuine
 
 from envs.randomization import Randomization
-from sim2real.robots.recording import Log
+from sim2real.recordings.arm_logs import Log
 
 
 def still(count: int, rows: int = 60, amplitude: float = 0.0) -> list[Log]:

@@ -15,8 +15,8 @@ from drives import record_drives, spoil
 
 from launch import replay_sim
 from sim2real.datasets import EpisodeDataset
-from sim2real.replays import log_film
-from sim2real.replays.origin import INFO
+from sim2real.recordings.origin import INFO
+from sim2real.reports.films import logs as log_film
 
 
 @pytest.fixture(scope="module")

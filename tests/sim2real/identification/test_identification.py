@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from envs.randomization import Randomization
-from sim2real.identification import page, result
+from sim2real.identification import result
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
 from sim2real.identification.found import Identified, Judgement, Parameter, judge
 from sim2real.identification.identify import identify
@@ -17,8 +17,9 @@ from sim2real.identification.simulation import NOTHING, OBJECT, Grasp
 from sim2real.identification.split import Split, check_motion, some_rows, split_episodes
 from sim2real.identification.start import blocked_angle
 from sim2real.identification.uncertainty import clusters, half_widths, not_identifiable
+from sim2real.recordings.arm_logs import Log, Recording
+from sim2real.reports.pages import identification as page
 from sim2real.robots import find_robot
-from sim2real.robots.recording import Log, Recording
 
 JAW = 5
 

@@ -7,9 +7,9 @@ import pytest
 
 from envs import BatchEnv, make_task
 from sim2real.datasets import EpisodeDataset
-from sim2real.rehearsal import record as recording
+from sim2real.recordings import rehearsal as recording
+from sim2real.recordings.rehearsal import Recording, record
 from sim2real.rehearsal.operators import HABITS, PAUSE_STEPS, TeacherOperator, habit_of, words_for
-from sim2real.rehearsal.record import Recording, record
 
 REACH = {"task": "Reach", "seconds": 0.5}
 

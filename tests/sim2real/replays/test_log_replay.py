@@ -15,12 +15,13 @@ from recordings import genuine
 
 from envs.arms.so101 import SO101
 from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.identification.models import arm_of
+from sim2real.identification.robot_file import read_servos
 from sim2real.identification.simulation import PARAMETERS
-from sim2real.replays.footage import recorded_frames
-from sim2real.replays.log_film import SIZE, film_side_by_side, fitted, postures
+from sim2real.recordings.footage import recorded_frames
 from sim2real.replays.log_replay import LogReplay, read_logs, replay_log, robot_of
-from sim2real.replays.robot_file import read_servos
-from sim2real.replays.simulation_pages import joint_table, joints_plot
+from sim2real.reports.films.logs import SIZE, film_side_by_side, fitted, postures
+from sim2real.reports.pages.simulated_replay import joint_table, joints_plot
 
 TRUE = arm_logs.parameters()
 
@@ -191,7 +192,7 @@ def test_pictures_of_another_shape_are_not_stretched():
 def test_a_genuine_log_without_its_videos():
     dataset = EpisodeDataset(genuine("so101/lift"), [3])
     robot, recording, logs = read_logs(dataset, [3])
-    found = replay_log(logs[0], arm_logs.Replayer(robot.arm(), recording.fps), recording.fps)
+    found = replay_log(logs[0], arm_logs.Replayer(arm_of(robot), recording.fps), recording.fps)
     body = [found.metrics[name]["rmse"] for name in robot.joints if name != robot.gripper]
     # The arm goes where the person went, a little off; the jaw does not, as nothing is in it here.
     assert 0.001 < max(map(float, filter(None, body))) < 0.1

@@ -9,11 +9,12 @@ import pytest
 from drives import CAMERA, actions_of, image_of, new_policy, record_drives, spoil
 
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.frames import smooth
-from sim2real.replays import viewer
-from sim2real.replays.overlay import COLOURS, draw_steering
-from sim2real.replays.replay import Replay, film_replay, place, replay_episode, worst_sheet
-from sim2real.replays.viewer import write_recording
+from sim2real.recordings.frames import smooth
+from sim2real.replays.replay import Replay, place, replay_episode
+from sim2real.reports import viewer
+from sim2real.reports.films.replay import film_replay, replay_picture, worst_sheet
+from sim2real.reports.pictures.overlay import COLOURS, draw_steering
+from sim2real.reports.viewer import write_recording
 from sim2real.statistics.agreement import Agreement
 
 DRIVER, POLICY = COLOURS[:2]
@@ -110,12 +111,12 @@ def test_a_film_has_every_frame_at_the_speed_of_the_recording(replay, tmp_path):
         frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
         assert film.streams.video[0].average_rate == 20
     assert len(frames) == 30
-    expected = replay.picture(17)[: frames[0].shape[0]]
+    expected = replay_picture(replay, 17)[: frames[0].shape[0]]
     assert np.abs(frames[17].astype(float) - expected).mean() < 8  # up to compression
 
 
 def test_the_sheet_shows_the_worst_first(replay):
-    sheet, tile = worst_sheet(replay, 3, columns=2), replay.picture(int(replay.worst(1)[0]), 320)
+    sheet, tile = worst_sheet(replay, 3, columns=2), replay_picture(replay, int(replay.worst(1)[0]), 320)
     assert np.array_equal(sheet[: tile.shape[0], :320], tile)
     assert sheet.shape[:2] == (2 * tile.shape[0] + 8, 2 * 320 + 8)
 

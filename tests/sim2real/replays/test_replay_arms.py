@@ -11,12 +11,13 @@ from arms import arm_config, record_arm
 from drives import new_policy, record_drives
 
 from sim2real.datasets import EpisodeDataset
-from sim2real.frames import smooth
-from sim2real.replays.footage import NoFootageError, recorded_frames
-from sim2real.replays.overlay import COLOURS, draw_actions
+from sim2real.recordings.footage import NoFootageError, recorded_frames
+from sim2real.recordings.frames import smooth
 from sim2real.replays.replay import Replay, replay_episode
-from sim2real.replays.replay_pages import agreement_table, replay_plot, worst_table
-from sim2real.replays.viewer import absent_cameras, write_recording
+from sim2real.reports.films.replay import replay_picture
+from sim2real.reports.pages.replay import agreement_table, replay_plot, worst_table
+from sim2real.reports.pictures.overlay import COLOURS, draw_actions
+from sim2real.reports.viewer import absent_cameras, write_recording
 from sim2real.statistics.agreement import Agreement
 
 RERUN = importlib.util.find_spec("rerun") is not None
@@ -95,7 +96,7 @@ def test_bars_point_to_their_side_and_are_as_long_as_the_value(sign):
 
 
 def test_pictures_of_an_episode_are_of_one_size_and_nan_draws_nothing(replay):
-    assert replay.picture(0).shape == replay.picture(17).shape
+    assert replay_picture(replay, 0).shape == replay_picture(replay, 17).shape
     gray, names = np.full((120, 160, 3), 128, np.uint8), ("recorded", "policy")
     one = draw_actions(gray, {"one": (9.0, -9.0)}, names, width=320)
     none = draw_actions(gray, {"one": (np.nan, np.nan)}, names, width=320)

@@ -12,11 +12,11 @@ from hypothesis.extra.numpy import arrays
 from envs import ArmConfig
 from envs.arms.reach import Reach
 from envs.arms.task import ArmTask
-from sim2real.replays.playback_page import playback_plot, tracking
+from sim2real.recordings.arm_logs import Log
+from sim2real.rehearsal.robot import SimulatedRobot, boundary_of
+from sim2real.reports.pages.playback import playback_plot, tracking
 from sim2real.robots.playback import GO, PAUSE, STOP, Program, play, prepare
-from sim2real.robots.recording import Log
 from sim2real.robots.safety import Limits, UnsafeCommandError
-from sim2real.robots.simulated import SimulatedRobot, boundary_of
 
 DT = 0.05
 LIMITS = Limits(np.array([-1.0, -2.0]), np.array([1.0, 2.0]), np.array([0.2, 0.1]))

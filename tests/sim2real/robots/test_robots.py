@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from recordings import genuine
 
 from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.recordings.arm_logs import Log, read_recording
 from sim2real.robots import find_robot
-from sim2real.robots.recording import Log, read_recording
 from sim2real.robots.units import DEGREE_TICK, TICKS, Units, read_units, spacing
 
 SO101 = find_robot("so101")

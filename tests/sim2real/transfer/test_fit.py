@@ -7,7 +7,7 @@ import pytest
 import torch
 from bars import bars
 
-from sim2real.offline import predict
+from sim2real.evaluation.offline import predict
 from sim2real.statistics.agreement import Agreement
 from sim2real.transfer.align import looking
 from sim2real.transfer.batches import Simulated, aligned, answered, labelled

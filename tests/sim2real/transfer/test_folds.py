@@ -6,7 +6,7 @@ from bars import bars
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim2real.frames import Frames
+from sim2real.recordings.frames import Frames
 from sim2real.transfer.folds import folds, held_out
 
 

@@ -6,7 +6,7 @@ from bars import bars
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim2real.offline import predict
+from sim2real.evaluation.offline import predict
 from sim2real.transfer.gain import estimate_gain, with_gain
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bars import bars
 
-from sim2real.offline import predict
+from sim2real.evaluation.offline import predict
 from sim2real.statistics.agreement import Agreement
 from sim2real.transfer.gate import Verdict, judge
 from sim2real.transfer.learn import Material, learn

@@ -7,7 +7,7 @@ import pytest
 from bars import bars
 
 from policies.encoder import STAGE_NAMES
-from sim2real.offline import predict
+from sim2real.evaluation.offline import predict
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.choose import choose
 from sim2real.transfer.learn import Material

@@ -8,8 +8,8 @@ import torch
 from bars import bars, tiny_policy
 
 from policies.policy import Policy
-from sim2real.frames import Frames
-from sim2real.offline import agreement_on, predict, predict_judged
+from sim2real.evaluation.offline import agreement_on, predict, predict_judged
+from sim2real.recordings.frames import Frames
 from sim2real.transfer.adapt import adapt
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
 from sim2real.transfer.adapted import Comparison

@@ -1,0 +1,1 @@
+"""Donkeycar tubs (v2), imported with an account of every record."""

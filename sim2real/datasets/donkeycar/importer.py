@@ -1,0 +1,122 @@
+"""Import of a Donkeycar tub v2: what is consistent becomes a dataset, and every record is accounted for."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim2real.datasets import images
+from sim2real.datasets.donkeycar.account import Rules, cut, judge
+from sim2real.datasets.donkeycar.record import Record, Verdict
+from sim2real.datasets.donkeycar.report import counts, tub_report
+from sim2real.datasets.donkeycar.tub import Tub, read_tub
+from sim2real.datasets.files import DatasetError, new_folder
+from sim2real.datasets.lerobot.features import Feature, camera_feature
+from sim2real.datasets.lerobot.rows import EncodedImage
+from sim2real.datasets.lerobot.writer import EpisodeWriter
+from sim2real.files import write_json
+
+CAMERA = "observation.images.front"
+COMMAND = ("steering", "throttle")
+REPORT = "import_report.json"
+BATCH = 64  # episodes per file
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class TubImport:
+    """What is asked of an import.
+
+    Attributes:
+        rules: which records count, and where episodes end.
+        video: keep frames in mp4 (lossy) instead of the original image files (exact).
+        task: what the driver did, in words.
+    """
+
+    rules: Rules = Rules()
+    video: bool = False
+    task: str = "follow the road"
+
+
+def import_tub(
+    source: Path, destination: Path, options: TubImport = TubImport(), progress: Progress | None = None
+) -> dict:
+    """Make a LeRobot v3.0 dataset of a tub; returns the report, which is in its folder, too.
+
+    Frame k has the image, `action` (steering, throttle) as commanded then, `observation.state`: what was commanded at
+    frame k-1 of the episode (zeros at its start), and `recorded_at` [s since 1970]. Steering is positive to the right.
+    The result depends on the tub's content alone: a second import is byte-identical.
+
+    Raises:
+        DatasetError: not a tub, an empty one, nothing in it can be used, or the destination exists.
+        OSError: the disk is full; nothing is left behind.
+    """
+    tub, rules = read_tub(source), options.rules
+    if destination.exists():
+        raise DatasetError(f"{destination} exists: choose another destination, or remove it first")
+    judge(tub, rules)
+    size = _load_images(tub, progress)
+    pieces = cut(tub.records, rules)
+    if not pieces:
+        found = ", ".join(f"{count} {name}" for name, count in counts(tub.records).items() if count)
+        raise DatasetError(f"nothing in the tub {source} can be used: {found}")
+    with new_folder(destination) as folder:
+        features = {
+            CAMERA: camera_feature(*size),
+            "observation.state": Feature("float32", (2,), COMMAND),
+            "action": Feature("float32", (2,), COMMAND),
+            "recorded_at": Feature("float64", (1,), ("seconds",)),
+        }
+        settings = {"robot_type": "donkeycar", "video": options.video, "flush_every": BATCH}
+        resized = 0
+        with EpisodeWriter(folder, features, rules.fps, **settings) as writer:
+            written, total = 0, sum(len(piece) for piece in pieces)
+            for piece in pieces:
+                frames = [_frame(tub, record, size) for record in piece]
+                resized += sum(frame.name != record.image for frame, record in zip(frames, piece, strict=True))
+                writer.save_columns(_columns(piece, frames), options.task)
+                written += len(piece)
+                if progress:
+                    progress(total + written, 2 * total)
+        report = tub_report(tub, pieces, rules, size)
+        report |= {"video": options.video, "task": options.task, "resized_images": resized}
+        write_json(folder / REPORT, report)
+    return report
+
+
+def _load_images(tub: Tub, progress: Progress | None) -> tuple[int, int]:
+    """Judge the image of every record that is still kept; returns the most frequent size (height, width)."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    kept = [record for record in tub.records if record.verdict is Verdict.KEPT]
+    for done, record in enumerate(kept, 1):
+        path = tub.images / record.image
+        try:
+            sizes[images.check(path.read_bytes()).shape[:2]] += 1
+        except FileNotFoundError:
+            record.verdict = Verdict.MISSING
+        except (ValueError, OSError):
+            record.verdict = Verdict.UNREADABLE
+        if progress and done % 200 == 0:
+            progress(done, 2 * len(kept))  # reading is one half of the work, writing the other
+    return max(sizes, key=lambda size: (sizes[size], size), default=(0, 0))
+
+
+def _frame(tub: Tub, record: Record, size: tuple[int, int]) -> EncodedImage:
+    """The original file; one of another size or without colours is made to fit, and named differently."""
+    content = (tub.images / record.image).read_bytes()
+    pixels = images.check(content)
+    if pixels.shape == (*size, 3):
+        return EncodedImage(content, pixels.shape, record.image)
+    return EncodedImage(
+        images.encode(images.resize(pixels, *size)), (*size, 3), f"{Path(record.image).stem}-resized.png"
+    )
+
+
+def _columns(piece: list[Record], frames: list[EncodedImage]) -> dict[str, Any]:
+    action = np.array([record.action for record in piece], np.float32)
+    state = np.concatenate([np.zeros((1, 2), np.float32), action[:-1]])
+    times = np.array([record.time for record in piece])
+    return {CAMERA: frames, "observation.state": state, "action": action, "recorded_at": times}

@@ -1,0 +1,59 @@
+"""The account of an import."""
+
+from collections import Counter, defaultdict
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from sim2real.datasets.donkeycar.account import Rules
+from sim2real.datasets.donkeycar.record import Record, Verdict
+from sim2real.datasets.donkeycar.tub import Tub
+
+
+def counts(records: list[Record]) -> dict[str, int]:
+    """Records per verdict, all verdicts named; they add up to the records."""
+    found = Counter(record.verdict for record in records)
+    return {str(verdict): found[verdict] for verdict in Verdict}
+
+
+def tub_report(tub: Tub, pieces: list[list[Record]], rules: Rules, size: tuple[int, int]) -> dict[str, Any]:
+    """What became of a tub: "records" = sum of "account", by verdict, "where" naming the lines of each.
+
+    Args:
+        pieces: records of each episode.
+        size: of the images, (height, width).
+    """
+    used = {record.image for record in tub.records if record.verdict is not Verdict.MALFORMED}
+    there = {path.name for path in tub.images.iterdir()}
+    steps = np.concatenate([np.diff([record.time for record in piece]) for piece in pieces])
+    return {
+        "format_version": 1,
+        "kind": "Donkeycar tub v2",
+        "source": tub.folder.resolve().name,
+        "options": {
+            "include_deleted": rules.include_deleted,
+            "max_gap_seconds": rules.max_gap,
+            "min_frames": rules.min_frames,
+            "fps": rules.fps,
+        },
+        "records": len(tub.records),
+        "account": counts(tub.records),
+        "episodes": [
+            {"frames": len(p), "first": p[0].index, "last": p[-1].index, "session": p[0].session} for p in pieces
+        ],
+        "measured_fps": round(1 / max(float(np.median(steps)), 1e-9), 2) if len(steps) else None,
+        "image_size": [size[1], size[0]],
+        "images_without_record": len(there - used),
+        "missing_catalogs": list(tub.missing),
+        "where": _where(tub.records),
+    }
+
+
+def _where(records: list[Record]) -> dict[str, list[str]]:
+    """Per verdict the lines that it was given to, as `catalog:first-last`, counted from 1: nothing is unaccounted."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for (catalog, verdict), group in groupby(records, key=lambda record: (record.catalog, record.verdict)):
+        lines = [record.line + 1 for record in group]
+        found[str(verdict)].append(f"{catalog}:{lines[0]}-{lines[-1]}")
+    return dict(sorted(found.items()))

@@ -1,0 +1,138 @@
+"""What is known of a dataset that is being written, and how it gets to the disk."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sim2real.datasets.files import LOCK, DatasetError, write_tables
+from sim2real.datasets.lerobot import stats as statistics
+from sim2real.datasets.lerobot.features import Feature, read_features
+from sim2real.datasets.lerobot.meta import (
+    CHUNK,
+    INFO,
+    PATTERN,
+    VERSION,
+    numbered,
+    place,
+    read_episodes,
+    read_info,
+    read_tasks,
+    tasks_table,
+)
+from sim2real.files import write_json
+
+
+@dataclass
+class Catalog:
+    """What is known of a dataset that is being written; `commit` puts it on the disk.
+
+    Attributes:
+        root: of the dataset.
+        info: content of `info.json`.
+        episodes: an entry each; the last ones may not be on the disk yet.
+        stats: of each episode's features.
+        tasks: index of each text.
+        file: number of the next file.
+    """
+
+    root: Path
+    info: dict[str, Any]
+    episodes: list[dict[str, Any]] = field(default_factory=list)
+    stats: list[dict[str, statistics.Stats]] = field(default_factory=list)
+    tasks: dict[str, int] = field(default_factory=dict)
+    file: int = 0
+    committed: int = 0
+
+    @classmethod
+    def open(cls, root: Path, features: Mapping[str, Feature], fps: float, robot_type: str) -> "Catalog":
+        """Of a new dataset, or of one to go on with; raises DatasetError if something else is in the way."""
+        if not (root / INFO).exists():
+            foreign = sorted(path.name for path in root.iterdir() if path.name not in (LOCK, "data", "meta", "videos"))
+            if foreign:
+                raise DatasetError(f"{root} exists and is not a dataset (there is {foreign[0]}): choose another folder")
+            catalog = cls(root, _info(features, fps, robot_type))
+            catalog.commit()
+            return catalog
+        info = read_info(root)
+        if read_features(info) != dict(features) or info["fps"] != fps:
+            theirs = {name: f"{f.dtype}{list(f.shape)}" for name, f in read_features(info).items()}
+            raise DatasetError(f"{root} is a dataset at {info['fps']} Hz of {theirs}: it cannot be gone on with")
+        catalog = cls(root, info)
+        for entry in read_episodes(root, info["total_episodes"]):
+            stats: dict[str, dict[str, Any]] = {}
+            for key in [key for key in entry if key.startswith("stats/")]:
+                name, statistic = key.removeprefix("stats/").rsplit("/", 1)
+                stats.setdefault(name, {})[statistic] = entry.pop(key)
+            catalog.add(entry, statistics.arrays(stats))
+        catalog.tasks = read_tasks(root) if catalog.episodes else {}
+        kinds = ("data", "meta/episodes")
+        used = [CHUNK * e[f"{kind}/chunk_index"] + e[f"{kind}/file_index"] for e in catalog.episodes for kind in kinds]
+        catalog.file, catalog.committed = max(used, default=-1) + 1, len(catalog.episodes)
+        return catalog
+
+    def next_entry(self, length: int, tasks: Sequence[str]) -> dict[str, Any]:
+        """Of an episode that comes next; its tasks get indices."""
+        for task in tasks:
+            self.tasks.setdefault(task, len(self.tasks))
+        start = self.episodes[-1]["dataset_to_index"] if self.episodes else 0
+        chunk, file = place(self.file)
+        entry = {"episode_index": len(self.episodes), "tasks": list(tasks), "length": length}
+        entry |= {"data/chunk_index": chunk, "data/file_index": file}
+        entry |= {"dataset_from_index": start, "dataset_to_index": start + length}
+        return {**entry, "meta/episodes/chunk_index": chunk, "meta/episodes/file_index": file}
+
+    def add(self, entry: dict[str, Any], stats: dict[str, statistics.Stats]) -> None:
+        """Count an episode."""
+        self.episodes.append(entry)
+        self.stats.append(stats)
+
+    def commit(self) -> None:
+        """Write what changed, `info.json` last: what it counts is there. Raises OSError."""
+        new = slice(self.committed, None)
+        if self.episodes[new]:
+            write_tables(
+                self.root / numbered("meta/episodes", self.file), [_table(self.episodes[new], self.stats[new])]
+            )
+            write_tables(self.root / "meta/tasks.parquet", [tasks_table(self.tasks)])
+            write_json(self.root / "meta/stats.json", statistics.plain(statistics.aggregate_all(self.stats)))
+            self.file, self.committed = self.file + 1, len(self.episodes)
+        elif (self.root / INFO).exists():
+            return
+        self.info["total_episodes"], self.info["total_tasks"] = len(self.episodes), len(self.tasks)
+        self.info["total_frames"] = self.episodes[-1]["dataset_to_index"] if self.episodes else 0
+        self.info["splits"] = {"train": f"0:{len(self.episodes)}"}
+        write_json(self.root / INFO, self.info)
+
+
+def _info(features: Mapping[str, Feature], fps: float, robot_type: str) -> dict[str, Any]:
+    videos = any(feature.dtype == "video" for feature in features.values())
+    return {
+        "codebase_version": VERSION,
+        "robot_type": robot_type,
+        "total_episodes": 0,
+        "total_frames": 0,
+        "total_tasks": 0,
+        "chunks_size": CHUNK,
+        "data_files_size_in_mb": 100,
+        "video_files_size_in_mb": 500,
+        "fps": int(fps) if fps == int(fps) else fps,
+        "splits": {},
+        "data_path": "data" + PATTERN + ".parquet",
+        "video_path": "videos/{video_key}" + PATTERN + ".mp4" if videos else None,
+        "features": {name: feature.plain() for name, feature in features.items()},
+    }
+
+
+def _table(entries: list[dict[str, Any]], stats: list[dict[str, statistics.Stats]]) -> pa.Table:
+    columns = {key: pa.array([entry[key] for entry in entries]) for key in entries[0]}
+    for name, keys in stats[0].items():
+        for key, value in keys.items():
+            kind = pa.int64() if key == "count" else pa.float64()
+            for _ in range(np.ndim(value)):
+                kind = pa.list_(kind)
+            columns[f"stats/{name}/{key}"] = pa.array([part[name][key].tolist() for part in stats], kind)
+    return pa.table(columns)

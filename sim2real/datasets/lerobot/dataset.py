@@ -1,0 +1,130 @@
+"""Reading LeRobot v3.0 datasets, without LeRobot: episodes as arrays over time."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from sim2real.datasets.files import DatasetError, read_json
+from sim2real.datasets.lerobot import stats as statistics
+from sim2real.datasets.lerobot.episode import Episode
+from sim2real.datasets.lerobot.features import read_features
+from sim2real.datasets.lerobot.meta import read_episodes, read_info, read_tasks
+from sim2real.datasets.lerobot.windows import frame_offsets, window_rows
+
+
+class EpisodeDataset:
+    """Episodes of a LeRobot v3.0 dataset, or some of them.
+
+    Args:
+        root: folder of the dataset.
+        episodes: which to show, in this order; None: all. Episodes keep the index that they have on the disk.
+
+    Attributes:
+        fps: frames per second [Hz].
+        features: what a frame has, by name.
+        cameras: names of the features that are images.
+        indices: (n,) of the episodes on the disk.
+        lengths: (n,) frames of each episode.
+        tasks: (n,) text of each episode.
+
+    Raises:
+        DatasetError: no such folder, not a dataset, of another version, damaged, or no such episode.
+    """
+
+    def __init__(self, root: Path | str, episodes: Sequence[int] | None = None) -> None:
+        self.root = Path(root)
+        self.info = read_info(self.root)
+        self.fps = float(self.info["fps"])
+        self.features = read_features(self.info)
+        self.cameras = tuple(name for name, feature in self.features.items() if feature.camera)
+        entries = read_episodes(self.root, self.info["total_episodes"])
+        self.indices = np.arange(len(entries)) if episodes is None else np.asarray(episodes, np.int64).reshape(-1)
+        wrong = [int(k) for k in self.indices if not 0 <= k < len(entries)]
+        if wrong:
+            raise DatasetError(f"{self.root} has no episode {wrong[0]}: it has {len(entries)}, from 0 on")
+        self._entries = [entries[k] for k in self.indices]
+        self.lengths = np.array([entry["length"] for entry in self._entries], np.int64)
+        self.tasks = tuple((entry["tasks"] or [""])[0] for entry in self._entries)
+        self._last: tuple[int, Episode] | None = None
+
+    @classmethod
+    def open(cls, text: str | Path) -> "EpisodeDataset":
+        """From a path, with a Python slice or indices of episodes behind it: `path`, `path[0:17]`, `path[3]`,
+        `path[1,4,7]`; raises DatasetError."""
+        found = re.fullmatch(r"(.+?)\[([-\d:, ]+)\]", str(text))
+        if found is None or Path(text).exists():
+            return cls(text)
+        whole = cls(found[1])
+        every, where = np.arange(len(whole)), found[2].replace(" ", "")
+        try:
+            if ":" in where:
+                chosen = every[slice(*(int(part) if part else None for part in where.split(":")))]
+            else:
+                chosen = every[[int(part) for part in where.split(",")]]
+        except (ValueError, IndexError, TypeError):
+            raise DatasetError(f"no such episodes: [{found[2]}] of the {len(whole)} in {found[1]}") from None
+        if not len(chosen):
+            raise DatasetError(f"[{found[2]}] selects none of the {len(whole)} episodes in {found[1]}")
+        return cls(found[1], chosen)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Episode]:
+        return (self.episode(k) for k in range(len(self)))
+
+    @property
+    def frames(self) -> int:
+        """Of all episodes shown."""
+        return int(self.lengths.sum())
+
+    @cached_property
+    def all_tasks(self) -> dict[str, int]:
+        """Index of each task's text."""
+        return read_tasks(self.root) if len(self) else {}
+
+    @cached_property
+    def stats(self) -> dict[str, statistics.Stats]:
+        """Of every feature over the whole dataset: min, max, mean, std, count, quantiles; images in [0, 1]."""
+        return statistics.arrays(read_json(self.root / "meta/stats.json"))
+
+    def camera(self, name: str | None = None) -> str:
+        """The camera's full name; None: the only one. Raises DatasetError that lists the cameras there are."""
+        matches = [c for c in self.cameras if name in (None, c, c.removeprefix("observation."), c.rpartition(".")[2])]
+        if len(matches) != 1:
+            what = f"no camera {name!r}" if name else "several cameras, or none: name one"
+            raise DatasetError(f"{self.root} has {what}; its cameras: {', '.join(self.cameras) or 'none'}")
+        return matches[0]
+
+    def episode(self, k: int) -> Episode:
+        """The k-th of the episodes shown; raises DatasetError if its rows are damaged or incomplete."""
+        if self._last is None or self._last[0] != k:
+            self._last = k, Episode.read(self.root, self.info, self.features, self._entries[k])
+        return self._last[1]
+
+    def window(self, frame: int, deltas: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
+        """What LeRobot's `delta_timestamps` give.
+
+        Args:
+            frame: counted over all episodes shown.
+            deltas: per feature, times [s] relative to the frame's.
+
+        Returns:
+            Per feature (T, ...), and `<feature>_is_pad` (T,): where the episode's first or last frame stands in.
+
+        Raises:
+            ValueError: a time between two frames, or no such frame or feature.
+        """
+        if not 0 <= frame < self.frames:
+            raise ValueError(f"no frame {frame}: the dataset has {self.frames}")
+        ends = self.lengths.cumsum()
+        k = int(np.searchsorted(ends, frame, side="right"))
+        episode, at, result = self.episode(k), frame - int(ends[k] - self.lengths[k]), {}
+        for name, times in deltas.items():
+            rows, padded = window_rows(len(episode), frame_offsets(times, self.fps), at)
+            result[name] = episode.images(name, rows[0]) if name in self.cameras else episode[name][rows[0]]
+            result[f"{name}_is_pad"] = padded[0]
+        return result

@@ -1,0 +1,97 @@
+"""One recorded episode: arrays over time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sim2real.datasets import images
+from sim2real.datasets.files import DatasetError, read_table
+from sim2real.datasets.lerobot import videos
+from sim2real.datasets.lerobot.features import Feature
+from sim2real.datasets.lerobot.rows import column_array
+
+
+@dataclass(frozen=True)
+class Episode:
+    """Rows k of all columns belong together: what was seen, the state, the action given then, the time.
+
+    Attributes:
+        index: on the disk.
+        task: what was done, in words.
+        fps: frames per second [Hz].
+        columns: (n, ...) arrays by name, frames of cameras not among them.
+    """
+
+    index: int
+    task: str
+    fps: float
+    columns: Mapping[str, np.ndarray]
+    _features: Mapping[str, Feature] = field(repr=False)
+    _cells: Mapping[str, pa.ChunkedArray] = field(repr=False)
+    _videos: Mapping[str, tuple[Path, float]] = field(repr=False)
+
+    @classmethod
+    def read(
+        cls, root: Path, info: Mapping[str, Any], features: Mapping[str, Feature], entry: Mapping[str, Any]
+    ) -> "Episode":
+        """From its entry in `meta/episodes`; raises DatasetError if its rows are missing, damaged, or too few."""
+        index, length = entry["episode_index"], entry["length"]
+        where = {"chunk_index": entry["data/chunk_index"], "file_index": entry["data/file_index"]}
+        path = root / info["data_path"].format(**where)
+        table = read_table(path, episode=index).sort_by("frame_index")
+        if table.num_rows != length:
+            raise DatasetError(f"{path} has {table.num_rows} rows of episode {index}, which has {length} frames")
+        columns, cells, films = {}, {}, {}
+        for name, feature in features.items():
+            if feature.dtype == "video":
+                span = {key: entry[f"videos/{name}/{key}"] for key in ("chunk_index", "file_index", "from_timestamp")}
+                film = root / info["video_path"].format(video_key=name, **span)
+                films[name] = film, span["from_timestamp"]
+            elif name not in table.column_names:
+                raise DatasetError(f"{path} has no column {name}, which meta/info.json lists")
+            elif feature.dtype == "image":
+                cells[name] = table[name]
+            else:
+                columns[name] = column_array(table[name], feature, length)
+        task = (entry["tasks"] or [""])[0]
+        return cls(index, task, float(info["fps"]), columns, features, cells, films)
+
+    def __len__(self) -> int:
+        return len(self.columns["frame_index"])
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """A column (n, ...), a camera's decoded; raises ValueError that lists the names there are."""
+        if name in self.columns:
+            return self.columns[name]
+        return self.images(name)
+
+    def images(self, camera: str, rows: np.ndarray | None = None) -> np.ndarray:
+        """Frames (m, H, W, 3) uint8 RGB of a camera, of the given rows or of all.
+
+        Raises:
+            ValueError: no such camera.
+            DatasetError: a frame is damaged or missing.
+            FileNotFoundError: the video is missing.
+        """
+        rows = np.arange(len(self)) if rows is None else np.asarray(rows)
+        if camera in self._videos:
+            path, start = self._videos[camera]
+            return videos.read_frames(path, start + self.columns["timestamp"][rows].astype(np.float64), self.fps)
+        try:
+            return np.stack([images.decode(self.encoded(camera, int(row))) for row in rows])
+        except ValueError as error:
+            if camera not in self._cells:
+                raise
+            raise DatasetError(f"episode {self.index}, {camera}: {error}") from None
+
+    def encoded(self, camera: str, row: int) -> bytes:
+        """The image file of a frame, as it was recorded; raises ValueError if the camera has none."""
+        if camera not in self._cells:
+            known = ", ".join(self._features)
+            what = "has its frames in a video" if camera in self._videos else f"is not a camera here: there are {known}"
+            raise ValueError(f"{camera} {what}")
+        return (self._cells[camera][row].as_py() or {}).get("bytes") or b""

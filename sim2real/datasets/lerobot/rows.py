@@ -1,0 +1,117 @@
+"""What a frame may hold, and how columns become Arrow tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sim2real.datasets import images
+from sim2real.datasets.files import DatasetError
+from sim2real.datasets.lerobot.features import INDICES, Feature
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """A JPEG or PNG file that was found complete.
+
+    Attributes:
+        content: of the file, kept byte for byte.
+        shape: (H, W, 3) of its pixels.
+        name: where it came from; empty: named after its frame.
+    """
+
+    content: bytes
+    shape: tuple[int, ...]
+    name: str = ""
+
+    @classmethod
+    def checked(cls, content: bytes, name: str = "") -> "EncodedImage":
+        """Raises ValueError if the file is truncated or damaged, or gray: colours are expected of every camera."""
+        pixels = images.check(content)
+        if pixels.ndim == 2:
+            raise ValueError("a gray image: convert it to RGB")
+        return cls(content, pixels.shape, name)
+
+    def pixels(self) -> np.ndarray:
+        """RGB (H, W, 3) uint8."""
+        return images.decode(self.content)
+
+
+def checked_row(frame: Mapping[str, Any], features: Mapping[str, Feature]) -> dict[str, Any]:
+    """One frame's values, each as its feature says; raises ValueError naming what is missing, unknown or wrong."""
+    wanted = [name for name in features if name not in INDICES]
+    if set(frame) != set(wanted):
+        missing, unknown = sorted(set(wanted) - set(frame)), sorted(set(frame) - set(wanted))
+        raise ValueError(f"frame does not fit the dataset: missing {missing}, unknown {unknown}; it has {wanted}")
+    return {name: _value(name, frame[name], features[name]) for name in wanted}
+
+
+def _value(name: str, value: Any, feature: Feature) -> Any:
+    if feature.camera:
+        if isinstance(value, bytes):
+            value = EncodedImage.checked(value)
+        elif not isinstance(value, EncodedImage):
+            # Encoded at once: a running episode must fit into the memory of a small computer.
+            value = EncodedImage(images.encode(np.asarray(value)), np.shape(value))
+        if value.shape != feature.shape:
+            raise ValueError(f"{name}: this frame is {value.shape}, the dataset's are {feature.shape} (H, W, C)")
+        return value
+    if feature.dtype == "string":
+        return str(value)
+    array = np.asarray(value, feature.dtype)
+    if array.shape != feature.shape and not (feature.shape == (1,) and array.shape == ()):
+        raise ValueError(f"{name}: this value has shape {array.shape}, the dataset's {feature.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: the value is not finite ({array.tolist()})")
+    return array.reshape(feature.shape)
+
+
+def index_columns(entry: Mapping[str, Any], tasks: Sequence[int], fps: float) -> dict[str, np.ndarray]:
+    """The columns that every dataset has, for the rows of one episode, given its entry and the frames' tasks."""
+    rows = np.arange(entry["length"])
+    return {
+        "timestamp": rows / fps,
+        "frame_index": rows,
+        "episode_index": np.full(len(rows), entry["episode_index"]),
+        "index": entry["dataset_from_index"] + rows,
+        "task_index": np.asarray(tasks),
+    }
+
+
+def columns_table(columns: Mapping[str, Sequence[Any]], features: Mapping[str, Feature], schema: pa.Schema) -> pa.Table:
+    """One episode's rows; columns are sequences over frames."""
+    return pa.table([_column(columns[name], features[name]) for name in schema.names], schema=schema)
+
+
+def _column(values: Sequence[Any], feature: Feature) -> pa.Array:
+    if feature.dtype == "image":
+        cells = [
+            {"bytes": image.content, "path": image.name or f"frame-{k:06d}{images.suffix(image.content)}"}
+            for k, image in enumerate(values)
+        ]
+        return pa.array(cells, feature.arrow)
+    if feature.dtype == "string":
+        return pa.array([str(value) for value in values], feature.arrow)
+    array = np.asarray(values, feature.dtype)
+    if feature.shape == (1,):
+        return pa.array(array.reshape(-1), feature.arrow)
+    nested = pa.array(array.reshape(-1), pa.from_numpy_dtype(array.dtype))
+    for size in reversed(feature.shape):
+        nested = pa.FixedSizeListArray.from_arrays(nested, size)
+    return nested.cast(feature.arrow)
+
+
+def column_array(column: pa.ChunkedArray, feature: Feature, length: int) -> np.ndarray:
+    """Back from Arrow: (length, *shape), and (length,) for shape (1,); raises DatasetError if it does not fit."""
+    if feature.dtype == "string":
+        return np.array(column.to_pylist(), dtype=object)
+    values = column.combine_chunks()
+    while isinstance(values, pa.FixedSizeListArray | pa.ListArray | pa.LargeListArray):
+        values = values.flatten()
+    shape = (length,) if feature.shape == (1,) else (length, *feature.shape)
+    try:
+        return values.to_numpy(zero_copy_only=False).astype(feature.dtype).reshape(shape)
+    except ValueError:
+        raise DatasetError(f"the rows do not have the shape {list(feature.shape)} of meta/info.json") from None

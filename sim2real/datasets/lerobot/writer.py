@@ -1,0 +1,149 @@
+"""Recording: episodes of a LeRobot v3.0 dataset, frame by frame, so that a power cut costs at most the running one."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sim2real.datasets.files import locked, write_tables
+from sim2real.datasets.lerobot.catalog import Catalog
+from sim2real.datasets.lerobot.features import INDICES, Feature, as_video, schema
+from sim2real.datasets.lerobot.meta import numbered, video_span
+from sim2real.datasets.lerobot.rows import checked_row, columns_table, index_columns
+from sim2real.datasets.lerobot.stats import Stats, episode_statistics
+from sim2real.datasets.lerobot.videos import write_frames
+from sim2real.files import write_file
+
+FLUSH_BYTES = 256 << 20
+
+
+class EpisodeWriter:
+    """Writes episodes; an existing dataset of the same features and rate is gone on with.
+
+    An episode is kept in memory until `save_episode`. After each `flush` all files are complete, footers included, and
+    `meta/info.json`, replaced last, says how many episodes count: a killed writer leaves a dataset that loads.
+
+    Args:
+        root: folder of the dataset.
+        features: what a frame has; cameras are features of dtype "image".
+        fps: frames per second [Hz].
+        robot_type: kept in `info.json`.
+        video: keep frames in mp4 files (lossy) instead of image files (exact).
+        flush_every: episodes per file; 1 loses least, more makes fewer files.
+
+    Raises:
+        DatasetError: another writer is at work there, or the folder is another dataset.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        features: Mapping[str, Feature],
+        fps: float,
+        *,
+        robot_type: str = "unknown",
+        video: bool = False,
+        flush_every: int = 1,
+    ) -> None:
+        self.root, self.fps, self._flush_every = Path(root), fps, flush_every
+        reserved = set(features) & set(INDICES)
+        if reserved:
+            raise ValueError(f"features {', '.join(sorted(reserved))} are written by the writer itself: leave them out")
+        stored = {k: as_video(f, fps) if video and f.dtype == "image" else f for k, f in features.items()}
+        self.features, self._schema = {**stored, **INDICES}, schema({**stored, **INDICES})
+        self._frames: list[dict[str, Any]] = []
+        self._tables: list[Any] = []
+        self._bytes = 0
+        with ExitStack() as stack:
+            stack.enter_context(locked(self.root))
+            self._catalog = Catalog.open(self.root, self.features, fps, robot_type)
+            self._closing = stack.pop_all()
+
+    @property
+    def episodes(self) -> int:
+        """Saved so far, those of earlier writers included."""
+        return len(self._catalog.episodes)
+
+    def add_frame(self, frame: Mapping[str, Any]) -> None:
+        """Append to the running episode: a value per feature.
+
+        A camera's is RGB pixels (H, W, 3) uint8, or a JPEG or PNG file that is kept byte for byte: its content, or an
+        `EncodedImage`.
+
+        Raises:
+            ValueError: a feature is missing or unknown, of another shape, or not finite.
+        """
+        self._frames.append(checked_row(frame, self.features))
+
+    def discard_episode(self) -> None:
+        """Forget the frames of the running episode."""
+        self._frames = []
+
+    def save_episode(self, task: str) -> int:
+        """End the running episode, in which `task` was done; returns its index.
+
+        Raises:
+            ValueError: it has no frames.
+            OSError: the disk is full; episodes flushed before are intact, `flush` tries this one again.
+        """
+        if not self._frames:
+            raise ValueError("the episode has no frames: call add_frame before save_episode")
+        frames, self._frames = self._frames, []
+        return self.save_columns({name: [frame[name] for frame in frames] for name in frames[0]}, task)
+
+    def save_columns(
+        self,
+        columns: Mapping[str, Sequence[Any]],
+        task: str | Sequence[str],
+        videos: Mapping[str, Path] | None = None,
+        stats: Mapping[str, Stats] | None = None,
+    ) -> int:
+        """Save an episode given as a sequence over frames per feature, not checked any more; returns its index.
+
+        Args:
+            task: of the episode, or of each frame.
+            videos: in place of a camera's frames, a file of just these, copied as it is.
+            stats: of what is in such files.
+        """
+        length = len(next(iter(columns.values())))
+        tasks = [task] * length if isinstance(task, str) else list(task)
+        entry = self._catalog.next_entry(length, list(dict.fromkeys(tasks)))
+        number, videos = entry["episode_index"], videos or {}
+        indices = [self._catalog.tasks[text] for text in tasks]
+        rows: dict[str, Any] = {**columns, **index_columns(entry, indices, self.fps)}
+        for name in [name for name, feature in self.features.items() if feature.dtype == "video"]:
+            path = self.root / numbered(f"videos/{name}", number, ".mp4")
+            if name in videos:
+                write_file(path, videos[name].read_bytes())
+            else:
+                write_frames(path, (frame.pixels() for frame in rows[name]), self.fps)
+            entry |= video_span(name, number, length / self.fps)
+        table = columns_table(rows, self.features, self._schema)
+        self._tables.append(table)
+        self._bytes += table.nbytes
+        self._catalog.add(entry, {**episode_statistics(rows, self.features), **(stats or {})})
+        if len(self._tables) >= self._flush_every or self._bytes > FLUSH_BYTES:
+            self.flush()
+        return number
+
+    def flush(self) -> None:
+        """Put all saved episodes on the disk; raises OSError."""
+        if self._tables:
+            write_tables(self.root / numbered("data", self._catalog.file), self._tables)
+            self._tables, self._bytes = [], 0
+        self._catalog.commit()
+
+    def close(self) -> None:
+        """Flush, and let other writers in; frames of an episode that was not saved are dropped."""
+        with self._closing:
+            self.flush()
+
+    def __enter__(self) -> "EpisodeWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if isinstance(error, OSError):  # the disk is full: do not try once more
+            self._closing.close()
+        else:
+            self.close()

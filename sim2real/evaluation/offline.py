@@ -1,0 +1,146 @@
+"""What a policy would have done on recorded frames, and how that agrees with what people did."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from policies.policy import Policy
+from sim2real.datasets.files import DatasetError
+from sim2real.recordings.frames import Frames
+from sim2real.statistics.agreement import Agreement, Estimate
+
+
+def predict(
+    policy: Policy,
+    images: np.ndarray,
+    state: np.ndarray | None = None,
+    batch: int = 512,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> np.ndarray:
+    """Actions (n, A) float32 in [-1, 1] for images (n, h, w, 3) uint8 of the network's size.
+
+    Args:
+        state: (n, S) float32 that the policy is told beside the images; None: it is told none.
+
+    Raises:
+        ValueError: the policy needs a state beside its images, or images of another type or size.
+    """
+    if bool(policy.config.heads.state) != (state is not None):
+        needs = "needs a state beside its images" if state is None else "looks at images alone, and was given a state"
+        raise ValueError(f"the policy {needs}")
+    device = next(policy.parameters()).device
+    actions = [np.zeros((0, len(policy.config.action_names)), np.float32)]
+    with torch.inference_mode():
+        for first in range(0, len(images), batch):
+            # The action head alone: auxiliary maps would cost as much as the encoder. A copy, as torch wants no
+            # read-only array.
+            features = policy.features(torch.tensor(images[first : first + batch]).to(device))
+            told = None if state is None else torch.tensor(state[first : first + batch]).to(device)
+            actions.append(policy.heads.action(policy.heads.trunk(features), told).clamp(-1, 1).cpu().numpy())
+            progress(min(first + batch, len(images)), len(images))
+    return np.concatenate(actions)
+
+
+def predict_judged(policy: Policy, frames: Frames) -> np.ndarray:
+    """(n, J) of the actions by which policies are compared with what was done, like `Frames.done`."""
+    return predict(policy, frames.images, frames.state)[:, list(frames.judged)]
+
+
+def agreement_on(frames: Frames) -> Agreement:
+    """Measures predictions (n, J) of the judged actions, or those of S seeds (S, n, J)."""
+    return Agreement(frames.done, frames.episode, criterion=frames.criterion)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """How predictions agree with what was done, of one action or of several together.
+
+    Attributes:
+        action: its name, or which they are.
+        columns: their indices among the policy's actions.
+        metrics: by arm ("policy"; "zero" and "mean", which predict just that), by metric.
+        gains: (J, 2) gain and offset of each: actual = gain * predicted + offset, fitted in hindsight.
+        per_episode: "episode", "frames" and metrics of each episode, the longest first; None where undefined.
+        frames: on which the action is known.
+    """
+
+    action: str
+    columns: tuple[int, ...]
+    metrics: dict[str, dict[str, Estimate]]
+    gains: np.ndarray
+    per_episode: list[dict[str, Any]]
+    frames: int
+
+    @property
+    def gain(self) -> float:
+        """Of a single action, like `offset`."""
+        return float(self.gains[0, 0])
+
+    @property
+    def offset(self) -> float:
+        return float(self.gains[0, 1])
+
+    def seen(self, predicted: np.ndarray) -> np.ndarray:
+        """(n, J) predictions (n, A) of these actions after the fitted gains."""
+        return self.gains[:, 0] * predicted[:, list(self.columns)] + self.gains[:, 1]
+
+
+def judge(frames: Frames, predicted: np.ndarray, names: tuple[str, ...]) -> list[Findings]:
+    """Compare predictions (n, A) with what was done; actions that the recording lacks are left out.
+
+    First comes what the policy is judged by, one action or several together; then, one by one, all others, and those
+    together before.
+
+    Raises:
+        DatasetError: the recording lacks an action that the policy is judged by.
+    """
+    known = np.isfinite(frames.actions).any(0)
+    missing = [names[k] for k in frames.judged if not known[k]]
+    if missing:
+        present = [name for name, there in zip(names, known, strict=True) if there]
+        raise DatasetError(f"the dataset has no action named {', '.join(missing)}, only {', '.join(present)}")
+    single = [(k,) for k in np.flatnonzero(known).tolist() if (k,) != frames.judged]
+    return [_findings(frames, predicted, columns, names) for columns in (frames.judged, *single)]
+
+
+def judged_label(judged: tuple[int, ...], names: tuple[str, ...]) -> str:
+    """What is judged in words: the action's name, or which actions."""
+    if len(judged) == len(names) > 1:
+        return f"all {len(names)} actions"
+    return ", ".join(names[k] for k in judged)
+
+
+def _findings(frames: Frames, predicted: np.ndarray, columns: tuple[int, ...], names: tuple[str, ...]) -> Findings:
+    actual, chosen = frames.actions[:, list(columns)], predicted[:, list(columns)]
+    agreement = Agreement(actual, frames.episode, criterion=frames.criterion)
+    mean = np.broadcast_to([column[np.isfinite(column)].mean() for column in actual.T], actual.shape)
+    arms = {"policy": chosen, "zero": np.zeros(actual.shape), "mean": mean}
+    each = sorted(agreement.per_episode(chosen), key=lambda row: -row["frames"])
+    rows = [{key: value if np.isfinite(value) else None for key, value in row.items()} for row in each]
+    metrics = {arm: agreement.measure(values) for arm, values in arms.items()}
+    return Findings(judged_label(columns, names), columns, metrics, agreement.fitted(chosen), rows, len(agreement))
+
+
+def plain(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
+    """For JSON, which has no NaN: None where a metric is undefined (the correlation of a constant)."""
+    return {
+        name: {key: value if value is not None and np.isfinite(value) else None for key, value in e.to_dict().items()}
+        for name, e in metrics.items()
+    }
+
+
+def worst_rows(error: np.ndarray, episode: np.ndarray, row: np.ndarray, count: int, apart: int) -> np.ndarray:
+    """Indices of the `count` largest errors (n,), at least `apart` rows from each other within an episode.
+
+    Frames follow each other closely: without the distance all would show one and the same moment.
+    """
+    chosen: list[int] = []
+    for k in np.argsort(-np.nan_to_num(np.abs(error), nan=-1.0), kind="stable"):
+        if len(chosen) == count or not np.isfinite(error[k]):
+            break
+        if all(episode[k] != episode[c] or abs(int(row[k]) - int(row[c])) >= apart for c in chosen):
+            chosen.append(int(k))
+    return np.array(chosen, int)

@@ -1,0 +1,52 @@
+"""Policies that drive the rehearsal robot, side by side."""
+
+from collections.abc import Callable, Sequence
+
+from envs import BatchEnv, make_task
+from policies.policy import Policy
+from sim2real.evaluation.simulation import TEST_SEED, Episodes, run_episodes
+from sim2real.rehearsal.robot import PRESET
+
+Progress = Callable[[int, int], None]
+
+
+def evaluate_on_rehearsal(
+    policies: Sequence[Policy],
+    episodes: int,
+    first_seed: int = TEST_SEED,
+    progress: Progress = lambda done, total: None,
+    *,
+    device: str = "cpu",
+) -> list[Episodes]:
+    """Drive policies on the rehearsal robot, on layouts that were never recorded; each meets the same episodes.
+
+    They get what they would get of a real one: the camera's whole frame, which their own preprocessing crops and
+    reduces.
+
+    Args:
+        progress: called with (steps done, steps at most), of all policies together.
+        device: where frames are rendered.
+
+    Raises:
+        ValueError: no policy or no episode, policies of different tasks, a camera that the robot does not have, or no
+            such device.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes must be at least 1, not {episodes}")
+    tasks = sorted({policy.config.task for policy in policies})
+    if len(tasks) != 1:
+        raise ValueError(f"policies of one task can be compared, not of: {', '.join(tasks) or 'none'}")
+    keys = sorted({policy.config.preprocessing.key for policy in policies})
+    task = make_task(tasks[0], "rehearsal")
+    env = BatchEnv(task, episodes, randomization=PRESET, observations=("state", *keys), device=device)
+    results = []
+    try:
+        for k, policy in enumerate(policies):
+
+            def report(done: int, total: int, before: int = k) -> None:
+                progress(before * total + done, len(policies) * total)
+
+            results.append(run_episodes(env, policy.act, first_seed, report))
+    finally:
+        env.close()
+    return results

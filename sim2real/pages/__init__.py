@@ -1,1 +1,0 @@
-"""What people look at: HTML pages, plots, films."""

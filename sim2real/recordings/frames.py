@@ -1,0 +1,168 @@
+"""Recorded frames as a policy sees them, with what it is told beside them and the actions that people gave."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from scipy.ndimage import uniform_filter1d
+
+from policies.policy import PolicyConfig
+from sim2real.datasets import Episode, EpisodeDataset
+from sim2real.datasets.files import DatasetError
+from sim2real.recordings.interpretation import recorded
+from sim2real.statistics.agreement import CRITERION
+
+
+@dataclass(frozen=True)
+class Frames:
+    """n frames of a dataset, episode by episode.
+
+    Attributes:
+        images: (n, h, w, 3) uint8 RGB, cropped and reduced to the network's size.
+        actions: (n, A) float32 in the order of the policy's actions, smoothed; NaN where there is no such action.
+        episode: (n,) index of each frame's episode on the disk.
+        row: (n,) place of each frame in its episode.
+        smoothing: s to either side over which the actions are averaged; 0: as they were given.
+        fps: frames per second [Hz].
+        skipped: frames left out, counted by reason.
+        state: (n, S) float32 that the policy would have been told; None if it looks at images alone.
+        judged: indices of the actions by which policies are compared with what was done.
+        criterion: the metric by which they are told apart, see `Agreement`.
+    """
+
+    images: np.ndarray
+    actions: np.ndarray
+    episode: np.ndarray
+    row: np.ndarray
+    smoothing: float
+    fps: float
+    skipped: dict[str, int] = field(default_factory=dict)
+    state: np.ndarray | None = None
+    judged: tuple[int, ...] = (0,)
+    criterion: str = CRITERION
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def independent(self) -> float:
+        """Share of the frames that count as independent: those of a second, or averaged together, are alike."""
+        return 1 / max(_window(self.smoothing, self.fps), round(self.fps))
+
+    @property
+    def done(self) -> np.ndarray:
+        """(n, J) the actions by which policies are compared with what was done."""
+        return self.actions[:, list(self.judged)]
+
+    @property
+    def episodes(self) -> np.ndarray:
+        """(E,) indices of the episodes, in order of appearance."""
+        _, first = np.unique(self.episode, return_index=True)
+        return self.episode[np.sort(first)]
+
+    def select(self, where: np.ndarray) -> "Frames":
+        """Those of a mask (n,) bool, or of indices."""
+        parts = {name: getattr(self, name)[where] for name in ("images", "actions", "episode", "row")}
+        return replace(self, **parts, state=None if self.state is None else self.state[where])
+
+    def of(self, episodes: np.ndarray) -> "Frames":
+        """Those of some episodes."""
+        return self.select(np.isin(self.episode, episodes))
+
+    def limited(self, count: int, random: np.random.Generator) -> "Frames":
+        """About `count` frames: whole episodes in random order, the last of them cut to consecutive frames.
+
+        Long episodes are drawn the more often, as a frame drawn at random would have it. All frames if there are no
+        more than that.
+        """
+        if count >= len(self):
+            return self
+        names, sizes = np.unique(self.episode, return_counts=True)
+        chosen: list[np.ndarray] = []
+        for k in random.choice(len(names), len(names), replace=False, p=sizes / sizes.sum()):
+            rows, left = np.flatnonzero(self.episode == names[k]), count - sum(map(len, chosen))
+            if len(rows) > left:
+                first = random.integers(len(rows) - left + 1)
+                chosen.append(rows[first : first + left])
+                break
+            chosen.append(rows)
+        return self.select(np.sort(np.concatenate(chosen)))
+
+
+def read_frames(
+    dataset: EpisodeDataset,
+    config: PolicyConfig,
+    smoothing: float | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Frames:
+    """What a policy would see of a dataset, and what was done then.
+
+    A frame whose image is damaged is left out and counted.
+
+    Args:
+        smoothing: s to either side over which actions are averaged; None: as the policy's task has it.
+
+    Raises:
+        DatasetError: no such camera (those there are, are listed), another robot or other units than the policy's, no
+            such action as those that it is judged by, an action or state that is not finite, or not one frame that can
+            be read.
+    """
+    camera = dataset.camera(config.preprocessing.camera)
+    reading = recorded(dataset, config)
+    smoothing = reading.smoothing if smoothing is None else smoothing
+    skipped: Counter[str] = Counter()
+    parts, states = [], []
+    for k in range(len(dataset)):
+        episode = dataset.episode(k)
+        given, state = reading.read(episode)
+        images, rows = _readable(episode, camera, config, skipped)
+        parts.append((images, smooth(given, smoothing, dataset.fps)[rows], np.full(len(rows), episode.index), rows))
+        states.append(None if state is None else state[rows])
+        progress(k + 1, len(dataset))
+    if not sum(len(part[3]) for part in parts):
+        raise DatasetError(f"{dataset.root} has no frame that can be read")
+    images, actions, index, rows = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    state = None if states[0] is None else np.concatenate(states)
+    known = reading.judged, reading.criterion
+    return Frames(images, actions, index, rows, smoothing, dataset.fps, dict(skipped), state, *known)
+
+
+def smooth(actions: np.ndarray, seconds: float, fps: float) -> np.ndarray:
+    """Mean of actions (n, A) over `seconds` to either side; the first and the last frame stand in beyond the ends."""
+    return uniform_filter1d(actions, _window(seconds, fps), axis=0, mode="nearest")
+
+
+def check_smoothing(seconds: float | None) -> None:
+    """Raise ValueError for seconds to either side that are out of range; None stands for the task's own."""
+    if seconds is not None and not 0 <= seconds <= 5:
+        raise ValueError(f"smooth must be in 0…5 s, not {seconds}")
+
+
+def _window(seconds: float, fps: float) -> int:
+    return 2 * round(seconds * fps) + 1
+
+
+def _readable(
+    episode: Episode, camera: str, config: PolicyConfig, skipped: Counter[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images at the network's size, and their rows; damaged ones are counted in `skipped`."""
+    rows = np.arange(len(episode))
+    try:
+        return config.preprocessing(episode.images(camera, rows)), rows
+    except (DatasetError, ValueError):  # a damaged image, or images of several sizes: which, shows one by one
+        return _one_by_one(episode, camera, config, skipped)
+
+
+def _one_by_one(
+    episode: Episode, camera: str, config: PolicyConfig, skipped: Counter[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    height, width = config.encoder.size
+    kept, images = [], [np.zeros((0, height, width, 3), np.uint8)]
+    for row in range(len(episode)):
+        try:
+            images.append(config.preprocessing(episode.images(camera, np.array([row]))))
+            kept.append(row)
+        except DatasetError:
+            skipped["damaged image"] += 1
+    return np.concatenate(images), np.array(kept, int)

@@ -1,0 +1,174 @@
+"""Recordings of the rehearsal robot."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from envs import BatchEnv, make_task
+from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
+from sim2real.datasets.files import new_folder
+from sim2real.recordings.arm_logs import ACTION, STATE
+from sim2real.rehearsal.operators import Operator, Teacher, habit_of, words_for
+from sim2real.rehearsal.robot import PRESET, boundary_of, measured
+from sim2real.robots.boundary import Boundary
+
+Progress = Callable[[int, int], None]
+
+RECORDING_SEED = 20_000_000  # first seed of recordings
+LONGEST = 120.0  # s
+SIDE_BY_SIDE = 16  # worlds: their frames wait in memory until an episode is complete
+PATIENCE = 4  # episodes that may be tried for one that is wanted
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is recorded on the rehearsal robot.
+
+    Attributes:
+        episodes: each on a layout drawn from those that nothing is tested on.
+        seconds: length of an episode at most [s]; the task's own end comes sooner where it is shorter.
+        seed: of the first episode; the next ones have the next seeds.
+        task: a registered one.
+        keep_failed: keep episodes that ended in failure; None: as people do in this task (a driver goes on, who has
+            dropped the cube begins anew).
+
+    Raises:
+        ValueError: no episode, one that is too short or too long, or a negative seed.
+    """
+
+    episodes: int = 20
+    seconds: float = 20.0
+    seed: int = RECORDING_SEED
+    task: str = "LaneFollow"
+    keep_failed: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise ValueError(f"episodes must be at least 1, not {self.episodes}")
+        if not 0.1 <= self.seconds <= LONGEST:
+            raise ValueError(f"seconds must be from 0.1 to {LONGEST:g}, not {self.seconds:g}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be at least 0, not {self.seed}")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What came of it.
+
+    Attributes:
+        lengths: frames of each episode in the dataset.
+        tried: episodes that were begun and ended.
+        successes: of these.
+        whole: whether they went on until the task's own end, so that success is what the task means by it.
+    """
+
+    lengths: list[int]
+    tried: int
+    successes: int
+    whole: bool
+
+
+def record(
+    destination: Path,
+    recording: Recording = Recording(),
+    progress: Progress = lambda done, total: None,
+    *,
+    teacher: Teacher | None = None,
+) -> Recorded:
+    """Have somebody do the task on the rehearsal robot, and write a LeRobot v3.0 dataset of it.
+
+    Frame k has the whole frame of the first camera (JPEG), as late as it arrives; `observation.state`: what the robot
+    measured at frame k; and `action`: what it was told then; both in a dataset's units and names (`Boundary`). An
+    episode that fails early ends there. The same recording gives the same bytes.
+
+    Args:
+        destination: must not exist; what is interrupted leaves nothing.
+        progress: called with (frames done, frames in all).
+        teacher: privileged states (n, P) to actions (n, A); who demonstrates, with a person's faults.
+
+    Raises:
+        DatasetError: the destination exists.
+        ValueError: an unknown task, nobody who can do it, or one who fails too often.
+        OSError: the disk is full; nothing is left behind.
+    """
+    task = make_task(recording.task, "recording")
+    habit = habit_of(recording.task, teacher)
+    keep_failed = habit.keeps_failures if recording.keep_failed is None else recording.keep_failed
+    with new_folder(destination) as folder:
+        boundary, camera = boundary_of(task), next(iter(task.spec.cameras))
+        steps = round(min(recording.seconds, task.spec.episode_seconds) / task.spec.control_dt)
+        rounds = -(-recording.episodes // SIDE_BY_SIDE)
+        worlds = -(-recording.episodes // rounds)
+        env = BatchEnv(task, worlds, randomization=PRESET, observations=(f"images.{camera}",))
+        features = _features(env, boundary, camera)
+        lengths, tried, successes = [], 0, 0
+        try:
+            with EpisodeWriter(folder, features, 1 / task.spec.control_dt, robot_type=boundary.robot_type) as writer:
+                while len(lengths) < recording.episodes:
+                    if tried >= PATIENCE * recording.episodes + SIDE_BY_SIDE:
+                        raise ValueError(_hopeless(recording.task, successes, tried))
+                    past, seeds = tried // worlds, recording.seed + tried + np.arange(worlds)
+
+                    def told(step: int, before: int = past) -> None:
+                        progress(worlds * (before * steps + step), worlds * max(rounds, before + 1) * steps)
+
+                    for columns, success in _drive(env, boundary, habit.operator(env, seeds), seeds, steps, told):
+                        if len(lengths) < recording.episodes:
+                            tried, successes = tried + 1, successes + success
+                            if success or keep_failed:
+                                writer.save_columns(columns, words_for(recording.task))
+                                lengths.append(len(columns[ACTION]))
+        finally:
+            env.close()
+    return Recorded(lengths, tried, successes, recording.seconds >= task.spec.episode_seconds)
+
+
+def _hopeless(task: str, successes: int, tried: int) -> str:
+    return (
+        f"who demonstrates {task} succeeded in only {successes} of {tried} episodes on the rehearsal robot: train a"
+        " better teacher (--randomization wide), or keep the failures with --keep-failed"
+    )
+
+
+def _features(env: BatchEnv, boundary: Boundary, camera: str) -> dict[str, Feature]:
+    lens = env.task_spec.cameras[camera].lens
+    return {
+        f"observation.images.{camera}": camera_feature(lens.height, lens.width),
+        STATE: Feature("float32", (len(boundary.state_names),), boundary.state_names),
+        ACTION: Feature("float32", (len(boundary.action_names),), boundary.action_names),
+    }
+
+
+def _drive(
+    env: BatchEnv,
+    boundary: Boundary,
+    operator: Operator,
+    seeds: np.ndarray,
+    steps: int,
+    told: Callable[[int], None],
+) -> list[tuple[dict[str, list], bool]]:
+    """Columns of an episode per world, each up to where it ended, and whether it succeeded."""
+    observation, _ = env.reset(seed=seeds)
+    state = measured(env.task)
+    sent, going, success = np.asarray(state, float), np.ones(len(seeds), bool), np.zeros(len(seeds), bool)
+    (key,) = observation
+    columns: list[dict[str, list]] = [{f"observation.{key}": [], STATE: [], ACTION: []} for _ in seeds]
+    for step in range(steps):
+        action = operator(boundary.action(sent, sent)).astype(np.float32)
+        sent = boundary.command(action, state, sent)
+        states, actions = boundary.to_log(state), boundary.to_log(sent)
+        for i in np.flatnonzero(going):
+            image = observation[key][i]
+            columns[i][f"observation.{key}"].append(EncodedImage(images.encode(image, ".jpg"), image.shape))
+            columns[i][STATE].append(states[i])
+            columns[i][ACTION].append(actions[i])
+        observation, _, terminated, truncated, info = env.step(action)
+        state, ended = measured(env.task), going & (terminated | truncated)
+        if ended.any():
+            success[ended] = info["final_info"]["success"][ended]
+            going &= ~ended
+        told(step + 1)
+    success[going] = env.task.success()[going]  # the recording ends before the task's own time
+    return list(zip(columns, success.tolist(), strict=True))

@@ -1,0 +1,1 @@
+"""What people look at: pages, plots, pictures and films. Only `launch` imports this room."""

@@ -1,0 +1,38 @@
+"""Films and pictures of recorded episodes beside what a policy would have done."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sim2real.replays.replay import Replay
+from sim2real.reports.films.video import grid, write_video
+from sim2real.reports.pictures.overlay import draw_actions, draw_steering
+
+
+def replay_picture(replay: Replay, k: int, width: int = 640) -> np.ndarray:
+    """Frame k with what was done and what the policy would have done drawn; RGB, `width` px wide."""
+    caption = f"episode {replay.episode}   frame {replay.row[k]}   {replay.time[k]:.2f} s"
+    if len(replay.tracks) == 1:  # a single action is steering: it can be drawn where it leads
+        one = replay.tracks[0]
+        values = {"driver": float(one.driver[k]), "policy": float(one.policy[k])}
+        return draw_steering(replay.images[k], values, caption, width, raw=float(one.raw[k]))
+    pairs = {one.action: (float(one.driver[k]), float(one.policy[k])) for one in replay.tracks}
+    return draw_actions(replay.images[k], pairs, ("recorded", "policy"), caption, width)
+
+
+def film_replay(replay: Replay, path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
+    """Write the episode as a film at the speed of the recording; returns its frames. Raises as `write_video`."""
+
+    def pictures() -> Iterator[np.ndarray]:
+        for k in range(len(replay.row)):
+            yield replay_picture(replay, k)
+            progress(k + 1, len(replay.row))
+
+    return write_video(path, pictures(), replay.fps)
+
+
+def worst_sheet(replay: Replay, count: int = 12, columns: int = 4) -> np.ndarray:
+    """The worst frames as one picture, the worst first; RGB."""
+    chosen = replay.worst(count)
+    return grid([replay_picture(replay, int(k), 320) for k in chosen], min(columns, len(chosen)), gap=8)

@@ -1,0 +1,1 @@
+"""A page for each command that has something to show."""

@@ -1,0 +1,84 @@
+"""The page that a comparison with recordings leaves."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sim2real.evaluation.offline import Findings, worst_rows
+from sim2real.recordings.frames import Frames
+from sim2real.replays.replay import APART
+from sim2real.reports.films.video import enlarge
+from sim2real.reports.lines import SHOWN, TILE, episode_table, gain_line, interval_line, metric_table, smoothing_line
+from sim2real.reports.page import METRIC_NOTE, Report
+from sim2real.reports.pictures.overlay import draw_steering
+from sim2real.reports.plots.actions import actions_scatter, actions_series
+from sim2real.statistics.agreement import METRIC_NAMES
+
+WORST = 12  # frames
+
+
+def evaluation_page(
+    title: str, frames: Frames, predicted: np.ndarray, findings: Sequence[Findings], names: Sequence[str]
+) -> Report:
+    """Page of an evaluation.
+
+    Args:
+        predicted: (n, A).
+        findings: the first of them is what the policy is judged by, one action or several together.
+        names: of the policy's A actions.
+    """
+    main = findings[0]
+    policy, zero = main.metrics["policy"], main.metrics["zero"]
+    raw = frames.criterion.removeprefix("gain_free_")
+    left = f"{policy[frames.criterion].value:.3f} ({zero[raw].value:.3f} of predicting 0)"
+    kind = METRIC_NAMES[raw]
+    page = Report(
+        title,
+        f"{len(frames):,} frames of {len(frames.episodes)} episodes; {smoothing_line(frames.smoothing, frames.fps)}",
+    )
+    page.text(
+        f"Judged by {main.action}, the policy correlates {policy['correlation']} with what was done. "
+        f"Its mean absolute error is {policy['mae'].value:.3f}; to predict 0 always would give "
+        f"{zero['mae'].value:.3f}. Once the scale of who was recorded is allowed for, the {kind} is {left}.".replace(
+            "nan", "undefined"
+        ),
+        lead=True,
+    )
+    page.heading(f"Agreement: {main.action}")
+    page.table(*metric_table(main.metrics), note=f"{interval_line(len(frames.episodes))} {METRIC_NOTE}")
+    chosen = [names[k] for k in main.columns]
+    guess = predicted[:, list(main.columns)]
+    fit = f"; {gain_line(main.gain, main.offset)}" if len(chosen) == 1 else "; orange: the best fit in hindsight"
+    page.figure(actions_scatter(frames.done, guess, chosen, main.gains), f"Each point is a frame{fit}.")
+    longest = frames.episode == main.per_episode[0]["episode"]
+    lines = {"recorded": frames.done[longest], "policy": guess[longest]}
+    page.figure(
+        actions_series(frames.row[longest] / frames.fps, lines, chosen),
+        f"The longest episode, {main.per_episode[0]['episode']}, over time.",
+    )
+    page.heading("Where it is most wrong")
+    page.text("Largest differences after the fitted gain, at least half a second apart; as the network sees them.")
+    error = main.seen(predicted) - frames.done
+    size = np.linalg.norm(np.nan_to_num(error), axis=1)
+    worst = worst_rows(size, frames.episode, frames.row, WORST, max(1, round(APART * frames.fps)))
+    page.pictures([_worst(frames, predicted, error, names, int(k)) for k in worst], width=300)
+    for other in findings[1:]:
+        page.heading(f"Agreement: {other.action}").table(*metric_table(other.metrics))
+    page.heading("Episodes")
+    count = len(main.per_episode)
+    note = f"The longest {SHOWN} of {count}; all are in metrics.json. " if count > SHOWN else ""
+    page.table(*episode_table(main.per_episode), note=f"{note}Gain-free is after one gain for all episodes.")
+    return page
+
+
+def _worst(
+    frames: Frames, predicted: np.ndarray, error: np.ndarray, names: Sequence[str], row: int
+) -> tuple[np.ndarray, str]:
+    """A frame and its caption: a single action is drawn, of several the one that differs most is named."""
+    where = f"episode {frames.episode[row]}   frame {frames.row[row]}"
+    k = frames.judged[int(np.nanargmax(np.abs(error[row])))]
+    values = {"recorded": float(frames.actions[row, k]), "policy": float(predicted[row, k])}
+    if len(frames.judged) == 1:
+        return draw_steering(frames.images[row], values, where, TILE), ""
+    said = ", ".join(f"{who} {value:+.2f}" for who, value in values.items())
+    return enlarge(frames.images[row], max(1, TILE // frames.images.shape[2])), f"{where}: {names[k]} {said}"

@@ -1,0 +1,65 @@
+"""The page that a demo leaves."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from sim2real.reports.page import INTERVAL_NOTE, METRIC_NOTE, Report
+from sim2real.statistics.agreement import METRICS, Estimate, metric_header
+from sim2real.statistics.rates import Rate
+
+
+def write_page(path: Path, out: Path, recordings: Path, command: str) -> None:
+    """What the demo's steps came to, from the metrics and pictures that they left in `out`."""
+    vision, adapted = _metrics(out / "policy"), _metrics(out / "adapted")
+    report = Report("From simulation to a camera", f"a small run of the whole mission, on {recordings.name}")
+    verdict = "promoted" if adapted["promoted"] else "not promoted"
+    report.text(f"The adaptation by {adapted['plan']} was {verdict}: {adapted['reason']}.", lead=True)
+    report.heading("Pretrained in simulation")
+    if "success" in vision:
+        rates = [[name, Rate(**_metrics(out / folder)["success"])] for name, folder in STEPS.items()]
+        report.table(["driving in unseen simulated worlds", "success"], rows=rates)
+    _picture(report, out / "frames.png", "What the policy saw while it was pretrained.")
+    report.heading("Adapted to the recordings")
+    figures = {arm: each["test"] for arm, each in adapted["arms"].items()}
+    rows = [
+        [arm, *(Estimate(**f[m]) if f[m]["value"] is not None else None for m in METRICS)] for arm, f in figures.items()
+    ]
+    smoothing = f"People's actions averaged over ± {adapted['smoothing']:g} s."
+    judged = f"Judged on {adapted['test_episodes']} episodes that nothing was learned from."
+    note = " ".join((smoothing, judged, INTERVAL_NOTE, METRIC_NOTE))
+    report.table(["arm", *metric_header(METRICS)], rows, note)
+    if (out / "driven" / "metrics.json").is_file():
+        _driven(report, _metrics(out / "driven"))
+    worst = next((out / "replay").glob("*-worst.png"), None)
+    if worst is not None:
+        _picture(report.heading("Replayed"), worst, "Where driver and policy differ most.")
+    report.text("Each step has a page of its own: adapted/report.html, replay/report.html.")
+    report.provenance(command).write(path)
+
+
+STEPS = {"teacher, which knows the state": "teacher", "vision policy, which sees the camera's frames": "policy"}
+
+
+def _driven(report: Report, driven: dict[str, Any]) -> None:
+    report.heading("Driving the rehearsal car")
+    rows = [["before", Rate(**driven["success"])], ["after", Rate(**driven["against"]["success"])]]
+    difference = driven["difference"]
+    low, high = 100 * difference["low"], 100 * difference["high"]
+    note = (
+        f"The same episodes: {100 * difference['value']:+.0f} points [{low:+.0f}, {high:+.0f}], "
+        f"{difference['won']} won, {difference['lost']} lost; exact McNemar p = {difference['p_value']:.2g}."
+    )
+    report.table(["the adapted output against the policy as it was pretrained", "success"], rows, note)
+
+
+def _picture(report: Report, path: Path, caption: str) -> None:
+    image = cv2.imread(str(path))
+    if image is not None:
+        report.picture(image[..., ::-1], caption)
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "metrics.json").read_text())

@@ -1,0 +1,161 @@
+"""Recorded episodes as Rerun recordings (.rrd): images, actions and predictions on a timeline."""
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from sim2real.datasets import DatasetError, Episode, EpisodeDataset
+from sim2real.files import write_file
+from sim2real.recordings.footage import why_missing
+from sim2real.replays.replay import Replay
+
+DRIVER, AS_GIVEN, MEASURED, POLICY = (11, 106, 168), (154, 161, 171), (0, 135, 95), (213, 94, 0)
+RECORDED = {"action": ("actions", "recorded", AS_GIVEN), "observation.state": ("state", "measured", MEASURED)}
+
+
+def rerun() -> Any:
+    """Rerun's SDK; raises ValueError that says how to install it.
+
+    It is an extra, as it weighs more than all else but torch.
+    """
+    try:
+        return importlib.import_module("rerun")
+    except ImportError:
+        raise ValueError("the viewer needs Rerun, which is not installed: pip install 'sim2real[viewer]'") from None
+
+
+def write_recording(
+    path: Path,
+    dataset: EpisodeDataset,
+    k: int,
+    replay: Replay | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Write the k-th episode shown of a dataset for Rerun's viewer; returns its frames.
+
+    Timelines are `frame` (place in the episode) and `time` [s]. All cameras, actions and states are in it, as
+    recorded; with a replay also the averaged actions and the policy's, in [-1, 1]. Cameras whose frames cannot be read
+    are left out, see `absent_cameras`. The file appears when it is complete.
+
+    Raises:
+        ValueError: Rerun is not installed.
+        DatasetError: the episode is damaged.
+        OSError: the file cannot be written.
+    """
+    rr = rerun()
+    episode, absent = dataset.episode(k), absent_cameras(dataset, k)
+    stream = rr.RecordingStream("sim2real", recording_id=f"{dataset.root.resolve().name}-{episode.index}")
+    # Through memory: writing to a full disk, Rerun waits for ever.
+    memory = stream.memory_recording()
+    cameras = [camera for camera in dataset.cameras if camera not in absent]
+    stream.send_blueprint(_blueprint(rr, dataset, cameras, replay))
+    _log_columns(rr, stream, dataset, episode, replay)
+    for row in range(len(episode)):
+        stream.set_time("frame", sequence=row)
+        stream.set_time("time", duration=float(episode["timestamp"].reshape(-1)[row]))
+        for camera in cameras:
+            image = _image(rr, episode, camera, row)
+            if image is not None:
+                stream.log(f"cameras/{camera.rpartition('.')[2]}", image)
+        progress(row + 1, len(episode))
+    write_file(path, memory.drain_as_bytes())
+    return len(episode)
+
+
+def absent_cameras(dataset: EpisodeDataset, k: int) -> dict[str, str]:
+    """Cameras of the k-th episode shown whose frames cannot be read, and why, in a line."""
+    absent, episode = {}, dataset.episode(k)
+    for camera in dataset.cameras:
+        try:
+            if dataset.features[camera].dtype == "video":
+                episode.images(camera, np.array([0]))
+        except (OSError, DatasetError) as error:
+            absent[camera] = why_missing(dataset, episode, camera, error)
+    return absent
+
+
+def open_viewer(paths: Sequence[Path]) -> None:
+    """Start Rerun's viewer on some recordings and leave it running; raises ValueError if Rerun is not installed."""
+    rerun()
+    command = [sys.executable, "-m", "rerun", *map(str, paths)]
+    subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def _log_columns(rr: Any, stream: Any, dataset: EpisodeDataset, episode: Episode, replay: Replay | None) -> None:
+    rows, seconds = np.arange(len(episode)), episode["timestamp"].reshape(-1).astype(np.float64)
+    for feature, (folder, name, colour) in RECORDED.items():
+        for component, column in _columns(dataset, episode, feature):
+            _series(rr, stream, f"{folder}/{component}/{name}", colour, rows, seconds, column)
+    if replay is not None:
+        for one in replay.tracks:
+            where = _judged(dataset, one.action)
+            _series(rr, stream, f"{where}/driver averaged", DRIVER, replay.row, replay.time, one.driver)
+            _series(rr, stream, f"{where}/policy", POLICY, replay.row, replay.time, one.policy)
+
+
+def _judged(dataset: EpisodeDataset, action: str) -> str:
+    """Where a policy's action is shown: with the recorded one where that is the same thing in the same units."""
+    return f"{'actions' if action in _names(dataset, 'action') else 'policy actions'}/{action}"
+
+
+def _names(dataset: EpisodeDataset, feature: str) -> tuple[str, ...]:
+    return dataset.features[feature].names or () if feature in dataset.features else ()
+
+
+def _columns(dataset: EpisodeDataset, episode: Episode, feature: str) -> list[tuple[str, np.ndarray]]:
+    """Name and values (n,) of each component."""
+    if feature not in episode.columns:
+        return []
+    values = episode[feature].reshape(len(episode), -1)
+    names = dataset.features[feature].names or [str(j) for j in range(values.shape[1])]
+    return list(zip(names, values.T, strict=True))
+
+
+def _series(
+    rr: Any,
+    stream: Any,
+    entity: str,
+    colour: tuple[int, int, int],
+    rows: np.ndarray,
+    seconds: np.ndarray,
+    values: np.ndarray,
+) -> None:
+    path = rr.new_entity_path(entity.split("/"))  # names may hold spaces, which a path wants escaped
+    stream.log(path, rr.SeriesLines(colors=[colour], names=[entity.rpartition("/")[2]]), static=True)
+    times = [rr.TimeColumn("frame", sequence=rows), rr.TimeColumn("time", duration=seconds)]
+    stream.send_columns(path, times, rr.Scalars.columns(scalars=values.astype(np.float64)))
+
+
+def _image(rr: Any, episode: Episode, camera: str, row: int) -> Any:
+    """As it was recorded where that is a file; None where it is damaged."""
+    try:
+        data = episode.encoded(camera, row)
+    except ValueError:  # a video
+        frame = episode.images(camera, np.array([row]))[0]
+        data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    if not data:
+        return None
+    return rr.EncodedImage(contents=data, media_type="image/png" if data[:4] == b"\x89PNG" else "image/jpeg")
+
+
+def _blueprint(rr: Any, dataset: EpisodeDataset, cameras: Sequence[str], replay: Replay | None) -> Any:
+    """Cameras on the left, then a plot per action, with the state of that name, then the policy's actions."""
+    views = importlib.import_module("rerun.blueprint")
+    seen = [views.Spatial2DView(origin=f"cameras/{c.rpartition('.')[2]}") for c in cameras]
+    states, plots = _names(dataset, "observation.state"), []
+    for name in _names(dataset, "action"):
+        paths = [["actions", name], *([["state", name]] if name in states else [])]
+        contents = [f"{rr.new_entity_path(path)}/**" for path in paths]
+        plots.append(views.TimeSeriesView(origin="/", contents=contents, name=name))
+    places = [_judged(dataset, one.action) for one in replay.tracks] if replay is not None else []
+    further = [place for place in places if not place.startswith("actions/")]
+    judged = [views.TimeSeriesView(origin=rr.new_entity_path(p.split("/")), name=f"policy: {p.rpartition('/')[2]}")
+              for p in further]  # fmt: skip
+    columns = [views.Vertical(*column) for column in (seen, plots, judged) if column]
+    return views.Blueprint(views.Horizontal(*columns), collapse_panels=True)

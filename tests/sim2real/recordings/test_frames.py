@@ -1,0 +1,160 @@
+"""Recorded frames as a policy sees them: what belongs together stays together, and damage is counted."""
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+from drives import CAMERA, SMALL, actions_of, image_of, record_drives, spoil
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.recordings.frames import Frames, read_frames, smooth
+
+
+def read(root, config=SMALL, **options) -> Frames:
+    return read_frames(EpisodeDataset.open(root), config, **options)
+
+
+def test_images_and_actions_of_a_frame_belong_together(tmp_path):
+    record_drives(tmp_path / "set", [5, 9])
+    calls = []
+    frames = read(tmp_path / "set", smoothing=0.0, progress=lambda *done: calls.append(done))
+    assert len(frames) == 14 and frames.skipped == {} and frames.fps == 20.0 and calls == [(1, 2), (2, 2)]
+    assert frames.episode.tolist() == [0] * 5 + [1] * 9 and frames.row.tolist() == [*range(5), *range(9)]
+    for image, action, episode, row in zip(frames.images, frames.actions, frames.episode, frames.row, strict=True):
+        seen = image_of(episode, row)[24:]  # the lower 96 of 120 rows, reduced to the half
+        assert np.array_equal(image, cv2.resize(seen, (80, 48), interpolation=cv2.INTER_AREA))
+        assert np.array_equal(action, actions_of(episode, 9)[row])
+
+
+def test_actions_are_in_the_order_of_the_policy_whatever_the_datasets(tmp_path):
+    record_drives(tmp_path / "set", [6], names=("throttle", "horn", "steering"))
+    frames = read(tmp_path / "set", smoothing=0.0)
+    assert np.array_equal(frames.actions, actions_of(0, 6))
+
+
+def test_an_action_that_was_not_recorded_is_nan(tmp_path):
+    record_drives(tmp_path / "set", [6], names=("steering",))
+    frames = read(tmp_path / "set")
+    assert np.isfinite(frames.actions[:, 0]).all() and np.isnan(frames.actions[:, 1]).all()
+
+
+def slow_smooth(actions: np.ndarray, side: int) -> np.ndarray:
+    padded = np.concatenate([actions[:1]] * side + [actions] + [actions[-1:]] * side)
+    return np.stack([padded[k : k + 2 * side + 1].mean(0) for k in range(len(actions))])
+
+
+@given(st.integers(1, 40), st.integers(0, 12), st.integers(0, 1000))
+def test_smoothing_is_the_mean_over_the_window(length, side, seed):
+    actions = np.random.default_rng(seed).uniform(-1, 1, (length, 2))
+    found = smooth(actions, side / 20, 20.0)
+    assert found.shape == actions.shape and np.allclose(found, slow_smooth(actions, side), atol=1e-9)
+    assert np.allclose(smooth(np.full((length, 1), 0.3), side / 20, 20.0), 0.3)
+    ramp = np.arange(40.0)[:, None]
+    inside = slice(side, 40 - side)
+    assert np.allclose(smooth(ramp, side / 20, 20.0)[inside], ramp[inside])
+
+
+@pytest.mark.slow
+@given(st.integers(0, 1000))
+def test_float32_actions_stay_exact_enough(seed):
+    actions = np.random.default_rng(seed).uniform(-1, 1, (3000, 1)).astype(np.float32)
+    assert np.abs(smooth(actions, 0.25, 20.0) - slow_smooth(actions.astype(np.float64), 5)).max() < 1e-5
+
+
+def test_no_window_reaches_into_another_episode(tmp_path):
+    record_drives(tmp_path / "set", [5, 9])
+    frames = read(tmp_path / "set", smoothing=0.25)
+    for episode, length in ((0, 5), (1, 9)):
+        assert np.allclose(
+            frames.actions[frames.episode == episode], slow_smooth(actions_of(episode, length), 5), atol=1e-6
+        )
+    assert frames.independent == 1 / 20  # of a second, which is longer than the window
+
+
+def test_a_damaged_image_is_left_out_and_counted(tmp_path):
+    root = record_drives(tmp_path / "set", [12, 12])
+    whole = read(root)
+    for row, content in ((3, b"no image"), (7, b"")):
+        spoil(root, 1, row, CAMERA, {"bytes": content, "path": "x.png"})
+    frames = read(root)
+    kept = ~((whole.episode == 1) & np.isin(whole.row, [3, 7]))
+    assert frames.skipped == {"damaged image": 2}
+    for name in ("images", "actions", "episode", "row"):  # the commands of the two still count in the means
+        assert np.array_equal(getattr(frames, name), getattr(whole, name)[kept]), name
+
+
+def test_an_episode_without_one_readable_image_is_skipped_and_a_dataset_refused(tmp_path):
+    root = record_drives(tmp_path / "set", [2, 3])
+    for row in range(2):
+        spoil(root, 0, row, CAMERA, {"bytes": b"no image", "path": "x.png"})
+    assert read(root).episodes.tolist() == [1]
+    with pytest.raises(DatasetError, match="no frame that can be read"):
+        read(f"{root}[0]")
+
+
+def test_what_is_missing_is_named_with_what_there_is(tmp_path):
+    root = record_drives(tmp_path / "set", [4], cameras=("observation.images.left", "observation.images.right"))
+    with pytest.raises(DatasetError, match=r"no camera 'front'; its cameras: .*left, .*right"):
+        read(root)
+    root = record_drives(tmp_path / "arm", [4], names=("shoulder", "elbow"))
+    with pytest.raises(DatasetError, match="no action named steering; its actions: shoulder, elbow"):
+        read(root)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_action_that_is_no_number_is_refused(tmp_path, value):
+    root = record_drives(tmp_path / "set", [4, 6])
+    spoil(root, 1, 2, "action", [value, 0.4])
+    with pytest.raises(DatasetError, match=r"steering is not a number in frame 2 of episode 1 \(1 such frames\)"):
+        read(root)
+    assert len(read(f"{root}[0]")) == 4
+
+
+def test_frames_of_another_shape_are_stretched_and_that_is_said_once(tmp_path):
+    root = record_drives(tmp_path / "set", [3, 3], size=(60, 160))
+    config = dataclasses.replace(SMALL, action_names=("steering",))
+    with pytest.warns(UserWarning, match="images.front is 160x60: stretched to 80x48") as said:
+        frames = read(root, config)
+    assert frames.images.shape == (6, 48, 80, 3) and len(said) == 1
+
+
+def test_episodes_of_a_selection_keep_their_index(tmp_path):
+    root = record_drives(tmp_path / "set", [3, 4, 5])
+    frames = read(f"{root}[2,0]")
+    assert frames.episodes.tolist() == [2, 0] and len(frames) == 8
+    assert np.array_equal(frames.of(np.array([0])).images, read(f"{root}[0]").images)
+    assert frames.select(frames.row == 0).episode.tolist() == [2, 0]
+
+
+def of_lengths(lengths: list[int]) -> Frames:
+    episode = np.repeat(np.arange(len(lengths)) * 7 + 2, lengths)
+    row = np.concatenate([np.arange(n) for n in lengths])
+    images = np.broadcast_to(row[:, None, None, None].astype(np.uint8), (len(row), 2, 2, 3))
+    return Frames(images, episode[:, None].astype(np.float32), episode, row, 0.25, 20.0)
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=8), st.integers(1, 200), st.integers(0, 1000))
+def test_a_limit_takes_whole_episodes_and_of_the_last_consecutive_frames(lengths, count, seed):
+    frames = of_lengths(lengths)
+    limited = frames.limited(count, np.random.default_rng(seed))
+    assert len(limited) == min(count, len(frames))
+    cut = 0
+    for name in limited.episodes:
+        rows = limited.row[limited.episode == name]
+        assert (np.diff(rows) == 1).all()
+        cut += len(rows) < (frames.episode == name).sum()
+    assert cut <= 1
+    again = frames.limited(count, np.random.default_rng(seed))
+    assert np.array_equal(again.episode, limited.episode) and np.array_equal(again.row, limited.row)
+    assert np.array_equal(limited.images[:, 0, 0, 0], limited.row) and np.array_equal(
+        limited.actions[:, 0], limited.episode
+    )
+
+
+def test_other_seeds_limit_to_other_frames():
+    frames = of_lengths([10] * 20)
+    chosen = {tuple(frames.limited(15, np.random.default_rng(seed)).episodes) for seed in range(20)}
+    assert len(chosen) > 10

@@ -118,7 +118,7 @@ def _probe(config: AdaptConfig, given: Given, run: Run, stage: Any) -> tuple[Pro
         return found, None
     plans = {name: plan if name == "gain" else config.overrides.on(plan) for name, plan in read_plans().items()}
     report = stage("choose a plan")
-    choice = choose(limited, found, plans, run.checkpoints, progress=lambda done, total: report(done, total, {}))
+    choice = choose(limited, found, plans, run.checkpoints, progress=report)
     return found, choice
 
 

@@ -4,14 +4,17 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
+
+from sim2real.progress import NOTHING, Progress, Stages
 
 console = Console()
 INTERRUPTED = 130  # exit code, as shells have it
@@ -19,17 +22,15 @@ QUIET_SECONDS = 15.0  # between lines where there is no terminal to draw a bar o
 
 interrupted = threading.Event()
 
-Report = Callable[[int, int, Mapping[str, float]], None]
-
 
 def _figures(metrics: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {value:.3g}" for name, value in list(metrics.items())[:5])
 
 
 @contextmanager
-def reporting() -> Iterator[Callable[[str], Report]]:
+def reporting() -> Iterator[Stages]:
     """Progress bars, one per stage: report = stage("name"); report(done, in all, figures)."""
-    bars = Progress(
+    bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -40,11 +41,11 @@ def reporting() -> Iterator[Callable[[str], Report]]:
         disable=not console.is_terminal,
     )
 
-    def stage(name: str) -> Report:
+    def stage(name: str) -> Progress:
         row = bars.add_task(name, total=None, figures="")
         said = time.monotonic()
 
-        def report(done: int, total: int, metrics: Mapping[str, float]) -> None:
+        def report(done: float, total: float, metrics: Mapping[str, float] = NOTHING, /) -> None:
             nonlocal said
             if interrupted.is_set():  # and yet still here: Arrow loses exceptions while it looks for modules
                 raise KeyboardInterrupt

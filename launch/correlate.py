@@ -45,7 +45,7 @@ def correlate(
     with reporting() as stage:
         for side in SIDES:
             report = stage(side)
-            found[side] = drive(there[side], policies, folders, lambda done, total, tell=report: tell(done, total, {}))
+            found[side] = drive(there[side], policies, folders, report)
     sim, rehearsal = ([episodes.success[episodes.completed] for episodes in found[side]] for side in SIDES)
     result = Correlation.of(sim, rehearsal)
     rates = [[Rate.of(int(s.sum()), len(s)) for s in side] for side in (sim, rehearsal)]

@@ -129,7 +129,7 @@ def _pretrain(out: Path, teacher_config: TrainConfig, policy_config: PretrainCon
         report = stage("film")
         if not (out / "frames.png").is_file():
             policy = load_policy(run.folder / "policy")
-            film(policy, out / "drive.mp4", progress=lambda done, total: report(done, total, {}))
+            film(policy, out / "drive.mp4", progress=report)
             contact_sheet(TASK, out / "frames.png")
     return run.folder
 
@@ -151,7 +151,7 @@ def _record(out: Path, sizes: Sizes) -> Path:
         with reporting() as stage:
             report = stage("record")
             settings = Recording(sizes.recorded, sizes.seconds)
-            record(place, settings, lambda done, total: report(done, total, {}))
+            record(place, settings, report)
     return _described(place)
 
 

@@ -137,7 +137,7 @@ def evaluate(
     run, config = start_run("evaluate", config, out, resume=False)
     with reporting() as stage:
         report = stage("evaluate")
-        found = drive(config, policies, folders, lambda done, total: report(done, total, {}))
+        found = drive(config, policies, folders, report)
     conclude(run, config, policies, folders, found)
     if config.video is not None:
         _film(config, policies[0], recipe_cameras(folders[0]), config.video)
@@ -183,6 +183,6 @@ def _film(config: EvaluateConfig, policy: Policy, cameras: Mapping[str, Camera],
             randomization=load_randomization(policy.config.task, config.randomization),
             first_seed=config.seed,
             cameras=cameras,
-            progress=lambda done, total: report(done, total, {}),
+            progress=report,
         )
     say(f"video: {path}")

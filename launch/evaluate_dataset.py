@@ -38,13 +38,13 @@ def evaluate_dataset(config: "EvaluateConfig", out: Path | None) -> None:
         raise DatasetError(f"{config.dataset} has no episodes yet")
     with reporting() as stage:
         report = stage("read")
-        frames = read_frames(dataset, policy.config, config.smooth, lambda done, total: report(done, total, {}))
+        frames = read_frames(dataset, policy.config, config.smooth, report)
         judge(frames, np.zeros_like(frames.actions), policy.config.action_names)  # complains before anything is written
         run, config = start_run("evaluate", config, out, resume=False)
         report_predicted = stage("predict")
         predicted = predict(
             *(policy, frames.images, frames.state),
-            progress=lambda done, total: report_predicted(done, total, {}),
+            progress=report_predicted,
         )
     findings = judge(frames, predicted, policy.config.action_names)
     _print(f"{folder} on {config.dataset}", frames, findings)

@@ -9,11 +9,12 @@ import numpy as np
 
 from envs import make_task
 from launch.conclude import conclude
-from launch.console import Report, reporting, say
+from launch.console import reporting, say
 from launch.let_go import let_go
 from policies import Policy
 from sim2real.evaluation.robot import RehearsalVenue, Venue, evaluate_on_robot
 from sim2real.evaluation.simulation import Episodes
+from sim2real.progress import Progress, silent
 from sim2real.rehearsal.robot import boundary_of, home_of
 from sim2real.robots.hardware import OperatedVenue, open_robot
 from sim2real.runs import start_run
@@ -37,7 +38,7 @@ def evaluate_robot(
         with nullcontext(_silent) if config.on == "robot" else reporting() as stage:  # a bar would hide the questions
             report = stage("evaluate")
             found, interrupted = evaluate_on_robot(
-                *(venue, policies, config.episodes, config.seed, lambda done, total: report(done, total, {})),
+                *(venue, policies, config.episodes, config.seed, report),
                 lambda found: run.write_metrics(_so_far(config, found)),
             )
     finally:  # an error of closing must not hide what was judged
@@ -76,8 +77,8 @@ def _venue(config: "EvaluateConfig", policies: Sequence[Policy], folders: Sequen
     return OperatedVenue(robot, boundary, steps, names, lambda text: input(text), home)
 
 
-def _silent(name: str) -> Report:
-    return lambda done, total, metrics: None
+def _silent(name: str) -> Progress:
+    return silent
 
 
 def loop_line(episodes: Episodes) -> str:

@@ -75,14 +75,14 @@ def identify(
     with reporting() as stage:
         report = stage("read")
         recording = read_recording(EpisodeDataset.open(config.dataset), robot)
-        report(1, 1, {})
+        report(1, 1)
         split = split_episodes(recording.logs, config.held_out, config.seed)
         check_motion(split.fit)
         replayer = Replayer(arm_of(robot), recording.fps, config.threads)
         found = fit(robot, recording, some_rows(split.fit, config.frames, config.seed), replayer, stage)
         report = stage("judge")
         judged = judge(found, replayer, split.held_out, recording.fps)
-        report(1, 1, {})
+        report(1, 1)
     run, config = start_run("identify", config, out, resume=False)
     name = Path(config.dataset).name
     title, command = f"{robot.name} identified from {name}", typed_command()

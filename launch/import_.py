@@ -43,7 +43,7 @@ def import_command(
         report = stage("import")
 
         def progress(done: int, total: int) -> None:
-            report(done, total, {})
+            report(done, total)
 
         if is_version2(source):
             account = convert(source, dest, progress)

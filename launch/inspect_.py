@@ -36,7 +36,7 @@ def inspect_command(dataset: tyro.conf.Positional[str], out: Path | None = None)
     out = out or Path("runs") / f"inspect-{opened.root.resolve().name}"
     with reporting() as stage:
         report = stage("inspect")
-        found = inspect(opened, lambda done, total: report(done, total, {}))
+        found = inspect(opened, report)
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "inspect.json", found)
     for camera in opened.cameras:

@@ -61,7 +61,7 @@ def record_command(
         operator = load_teacher(teacher / "teacher" if (teacher / "teacher").is_dir() else teacher, task)
     with reporting() as stage:
         report = stage("record")
-        found = record(dest, recording, lambda done, total: report(done, total, {}), teacher=operator)
+        found = record(dest, recording, report, teacher=operator)
     lengths = found.lengths
     say(f"{len(lengths)} episodes, {sum(lengths)} frames: {min(lengths)} to {max(lengths)} frames an episode")
     if found.whole:

@@ -41,7 +41,7 @@ def record_sim(
     recording = SimulatedRecording(task, episodes, first, randomization=varied, images=images, by=by)
     with reporting() as stage:
         report = stage("record")
-        origin, lengths = record_in_simulation(dest, recording, act, keys, lambda done, total: report(done, total, {}))
+        origin, lengths = record_in_simulation(dest, recording, act, keys, report)
     say(f"{len(lengths)} episodes, {sum(lengths)} frames: {min(lengths)} to {max(lengths)} frames an episode")
     say(f"success of {by}: {Rate.of(sum(origin.success), len(origin.success))}")
     say(f"dataset: {dest}; live through it again with: sim2real replay {dest} --on sim")

@@ -142,7 +142,7 @@ def _through_policy(config: ReplayConfig, dataset: EpisodeDataset) -> list[Repla
                 if config.on != "viewer":
                     raise
                 return []
-            report(done, len(config.episodes), {})
+            report(done, len(config.episodes))
     return replays
 
 
@@ -153,7 +153,7 @@ def _to_films(run: Run, config: ReplayConfig, replays: list[Replay]) -> None:
         films.append(f"{name}.mp4")
         with reporting() as stage:
             report = stage(f"film of episode {one.episode}")
-            film_replay(one, run.folder / films[-1], lambda done, total, report=report: report(done, total, {}))
+            film_replay(one, run.folder / films[-1], report)
         replay_plot(one, config.worst).savefig(run.folder / f"{name}.png", dpi=120)
         write_image(run.folder / f"{name}-worst.png", worst_sheet(one, config.worst))
         left_out = f"; left out: {skipped_line(one.skipped)}" if one.skipped else ""
@@ -186,7 +186,7 @@ def _to_viewer(run: Run, dataset: EpisodeDataset, places: list[int], replays: li
         paths.append(run.folder / f"episode-{dataset.indices[k]:03d}.rrd")
         with reporting() as stage:
             report = stage(f"episode {dataset.indices[k]}")
-            write_recording(paths[-1], dataset, k, one, lambda done, total, report=report: report(done, total, {}))
+            write_recording(paths[-1], dataset, k, one, report)
         absent = "; ".join(dict.fromkeys(absent_cameras(dataset, k).values()))
         if absent:
             say(f"note: {absent}; the rest is shown")

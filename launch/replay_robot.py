@@ -114,7 +114,7 @@ def _play(robot: Robot, program: Program) -> Played:
     say("space: pause and go on; q: stop; Ctrl-C: stop")
     with reporting() as stage, keys() as pressed:
         report = stage("move")
-        return play(robot, program, switch(pressed), lambda done, total: report(done, total, {}))
+        return play(robot, program, switch(pressed), report)
 
 
 def switch(pressed: Callable[[], str]) -> Callable[[], str]:

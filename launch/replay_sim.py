@@ -112,7 +112,7 @@ def _again(config: "ReplayConfig", dataset: EpisodeDataset, places: Sequence[int
 
 
 def _told(report: Callable[..., None]) -> Callable[[int, int], None]:
-    return lambda done, total: report(done, total, {})
+    return report
 
 
 def _finish(run: Run, config: "ReplayConfig", page: Any, figures: dict[str, Any], more: dict[str, Any]) -> None:

@@ -1,20 +1,20 @@
 """What `adapt`, `probe` and `ladder` share: reading a policy and recordings."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from launch.console import Report, say
+from launch.console import say
 from policies.policy import Policy
 from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.progress import Progress, Stages
 from sim2real.recordings.frames import Frames, read_frames
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.simulated import SIMULATED, simulated_frames
 
 
-def read(dataset: str, policy: Policy, smooth: float | None, report: Report) -> Frames:
+def read(dataset: str, policy: Policy, smooth: float | None, report: Progress) -> Frames:
     """Frames of a dataset, or of some of its episodes; says what was left out."""
     opened = EpisodeDataset.open(dataset)
-    frames = read_frames(opened, policy.config, smooth, lambda done, total: report(done, total, {}))
+    frames = read_frames(opened, policy.config, smooth, report)
     for reason, count in frames.skipped.items():
         say(f"{dataset}: {count} frames left out: {reason}")
     return frames
@@ -29,10 +29,10 @@ def check_apart(learned: str, judged: str) -> None:
         raise DatasetError(f"episodes {which} of {ours.root} would be both learned from and judged by: choose others")
 
 
-def simulate(policy: Policy, folder: Path, stage: Callable[[str], Report], count: int = SIMULATED) -> Simulated:
+def simulate(policy: Policy, folder: Path, stage: Stages, count: int = SIMULATED) -> Simulated:
     """Frames of the worlds that a policy was pretrained in."""
     report = stage("look into the simulator")
-    return simulated_frames(policy, count, folder, progress=lambda done, total: report(done, total, {}))
+    return simulated_frames(policy, count, folder, progress=report)
 
 
 def described(name: str, frames: Frames) -> str:

@@ -211,7 +211,7 @@ class Teacher:
         return np.clip(action.numpy(), -1, 1)
 
 
-class Progress(BaseCallback):
+class RolloutCallback(BaseCallback):
     """Calls back at every rollout's end with (steps so far, metrics); stops the training when told to.
 
     Args:

@@ -1,7 +1,6 @@
 """Is a dataset what it says: figures of every feature, the rate, and whether frames are true to their rows."""
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,12 @@ from sim2real.datasets.files import DatasetError
 from sim2real.datasets.lerobot.dataset import EpisodeDataset
 from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import INDICES
+from sim2real.progress import Progress, silent
 
 CLOCK = "recorded_at"
 
 
-def inspect(dataset: EpisodeDataset, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+def inspect(dataset: EpisodeDataset, progress: Progress = silent) -> dict[str, Any]:
     """Read everything once.
 
     Returns:

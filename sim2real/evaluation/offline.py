@@ -1,6 +1,5 @@
 """What a policy would have done on recorded frames, and how that agrees with what people did."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +8,7 @@ import torch
 
 from policies.policy import Policy
 from sim2real.datasets.files import DatasetError
+from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
 
@@ -18,7 +18,7 @@ def predict(
     images: np.ndarray,
     state: np.ndarray | None = None,
     batch: int = 512,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> np.ndarray:
     """Actions (n, A) float32 in [-1, 1] for images (n, h, w, 3) uint8 of the network's size.
 

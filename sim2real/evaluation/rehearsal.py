@@ -1,20 +1,19 @@
 """Policies that drive the rehearsal robot, side by side."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from envs import BatchEnv, make_task
 from policies.policy import Policy
 from sim2real.evaluation.simulation import TEST_SEED, Episodes, run_episodes
+from sim2real.progress import Progress, silent
 from sim2real.rehearsal.robot import PRESET
-
-Progress = Callable[[int, int], None]
 
 
 def evaluate_on_rehearsal(
     policies: Sequence[Policy],
     episodes: int,
     first_seed: int = TEST_SEED,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = silent,
     *,
     device: str = "cpu",
 ) -> list[Episodes]:

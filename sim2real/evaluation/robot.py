@@ -9,6 +9,7 @@ import numpy as np
 from envs import make_task
 from policies.policy import Policy
 from sim2real.evaluation.simulation import Episodes
+from sim2real.progress import Progress, silent
 from sim2real.rehearsal.robot import SimulatedRobot
 from sim2real.robots.boundary import Boundary
 from sim2real.robots.loop import ABORTED, SUCCESS, Trace, run_episode
@@ -74,7 +75,7 @@ def evaluate_on_robot(
     policies: Sequence[Policy],
     episodes: int,
     first_seed: int,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
     keep: Callable[[list[Episodes]], None] = lambda found: None,
 ) -> tuple[list[Episodes], bool]:
     """Let policies move a robot, each in the same episodes, one after the other at every set-up.

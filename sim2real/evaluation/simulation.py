@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from envs import BatchEnv, Camera, Randomization, make_task
+from sim2real.progress import Progress, silent
 from sim2real.robots.loop import ABORTED, FAILURE, SUCCESS
 from sim2real.statistics.rates import Rate, RateDifference
 
@@ -103,7 +104,7 @@ def run_episodes(
     env: BatchEnv,
     act: Callable[[dict[str, np.ndarray]], np.ndarray],
     first_seed: int = TEST_SEED,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Episodes:
     """Drive one episode in every world of env, world i with seed first_seed + i.
 
@@ -143,7 +144,7 @@ def evaluate_in_simulation(
     image_size: tuple[int, int] | None = None,
     cameras: Mapping[str, Camera] | None = None,
     device: str = "cpu",
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Episodes:
     """Episodes on the task's test split, whose layouts, looks and dynamics were never trained on.
 

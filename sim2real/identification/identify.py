@@ -10,6 +10,7 @@ from sim2real.identification.models import published_servo
 from sim2real.identification.simulation import NOTHING, OBJECT, Replayer
 from sim2real.identification.start import find_object, grid_search, starts
 from sim2real.identification.uncertainty import at_bound, clusters, compensated, half_widths, not_identifiable
+from sim2real.progress import Stages
 from sim2real.recordings.arm_logs import Log, Recording
 from sim2real.robots import RobotDescription
 
@@ -18,21 +19,19 @@ MAKERS = ("friction", "armature", "torque")
 GRID_FRAMES, ROUNDS, WORSE = 2400, 6, 1.05
 ITERATIONS = (14, 8)  # from the first start and from the second
 
-Stage = Callable[[str], Callable[[int, int, Mapping[str, float]], None]]
 
-
-def identify(robot: RobotDescription, recording: Recording, logs: tuple[Log, ...], replayer: Replayer, stage: Stage):
+def identify(robot: RobotDescription, recording: Recording, logs: tuple[Log, ...], replayer: Replayer, stage: Stages):
     """Fit the servos of a robot to some episodes of a recording; returns Identified."""
     published = _published(robot, replayer)
     base = replayer.nominal() | {name: published[name] for name in MAKERS} | {"braking": 0 * published["gain"]}
     few = logs[:: max(1, round(sum(map(len, logs)) / GRID_FRAMES))]
     report = stage("coarse search")
     angle, object_rmse = find_object(replayer, few if len(few) > 5 else logs, base, recording.fps)
-    report(1, 2, {})
+    report(1, 2)
     if angle is not None:
         base[OBJECT] = np.where(np.array(robot.joints) == robot.gripper, angle, NOTHING)
     begin = starts(*grid_search(replayer, few, base))
-    report(2, 2, {})
+    report(2, 2)
     problem = Problem(replayer, logs, base)
     best, cost = _from_all(problem, begin, stage)
     best, half, sources = _prune(problem, best, cost, base, recording.fps, stage)
@@ -49,12 +48,12 @@ def _published(robot: RobotDescription, replayer: Replayer) -> dict[str, np.ndar
     return {n: np.full(len(robot.joints), getattr(servo, n)) if hasattr(servo, n) else v for n, v in nominal.items()}
 
 
-def _told(stage: Stage, name: str) -> Callable[[int, int, float], None]:
+def _told(stage: Stages, name: str) -> Callable[[int, int, float], None]:
     report = stage(name)
     return lambda done, total, rmse: report(done, total, {"RMSE": rmse})
 
 
-def _from_all(problem: Problem, begin: list[dict[str, np.ndarray]], stage: Stage) -> tuple[np.ndarray, np.ndarray]:
+def _from_all(problem: Problem, begin: list[dict[str, np.ndarray]], stage: Stages) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates (J, K) and mean square errors (J,), the better of all starts for each joint."""
     best, cost = None, None
     for k, start in enumerate(begin, 1):
@@ -69,7 +68,7 @@ def _from_all(problem: Problem, begin: list[dict[str, np.ndarray]], stage: Stage
 
 
 def _prune(
-    problem: Problem, x: np.ndarray, cost: np.ndarray, base: Mapping[str, np.ndarray], fps: float, stage: Stage
+    problem: Problem, x: np.ndarray, cost: np.ndarray, base: Mapping[str, np.ndarray], fps: float, stage: Stages
 ) -> tuple[np.ndarray, np.ndarray, list[dict[str, str]]]:
     """Give up, one per joint and round, what the log does not determine; returns coordinates (J, K), half intervals
     (J, K) and where each parameter is from."""
@@ -103,7 +102,7 @@ def _prune(
     for j, names in enumerate(not_identifiable(problem, x, half)):
         for name in names:
             sources[j][name] = "bound"
-    report(ROUNDS, ROUNDS, {})
+    report(ROUNDS, ROUNDS)
     return x, half, sources
 
 

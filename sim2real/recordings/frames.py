@@ -1,7 +1,6 @@
 """Recorded frames as a policy sees them, with what it is told beside them and the actions that people gave."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,6 +9,7 @@ from scipy.ndimage import uniform_filter1d
 from policies.policy import PolicyConfig
 from sim2real.datasets import Episode, EpisodeDataset
 from sim2real.datasets.files import DatasetError
+from sim2real.progress import Progress, silent
 from sim2real.recordings.interpretation import recorded
 from sim2real.statistics.agreement import CRITERION
 
@@ -94,7 +94,7 @@ def read_frames(
     dataset: EpisodeDataset,
     config: PolicyConfig,
     smoothing: float | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Frames:
     """What a policy would see of a dataset, and what was done then.
 

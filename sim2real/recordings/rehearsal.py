@@ -9,12 +9,11 @@ import numpy as np
 from envs import BatchEnv, make_task
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
 from sim2real.datasets.files import new_folder
+from sim2real.progress import Progress, silent
 from sim2real.recordings.arm_logs import ACTION, STATE
 from sim2real.rehearsal.operators import Operator, Teacher, habit_of, words_for
 from sim2real.rehearsal.robot import PRESET, boundary_of, measured
 from sim2real.robots.boundary import Boundary
-
-Progress = Callable[[int, int], None]
 
 RECORDING_SEED = 20_000_000  # first seed of recordings
 LONGEST = 120.0  # s
@@ -73,7 +72,7 @@ class Recorded:
 def record(
     destination: Path,
     recording: Recording = Recording(),
-    progress: Progress = lambda done, total: None,
+    progress: Progress = silent,
     *,
     teacher: Teacher | None = None,
 ) -> Recorded:

@@ -18,6 +18,7 @@ from envs.batch_env import resolve_randomization
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
 from sim2real.datasets.files import new_folder
 from sim2real.files import write_json
+from sim2real.progress import Progress, silent
 from sim2real.recordings.origin import INFO, Origin, model_hash
 from sim2real.rehearsal.robot import boundary_of, measured
 
@@ -26,7 +27,6 @@ SEED = 30_000_000  # first seed of recordings: no policy was trained or tested t
 SIDE_BY_SIDE = 16  # worlds: what they recorded waits in memory until an episode is complete
 
 Act = Callable[[Mapping[str, np.ndarray]], np.ndarray]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def record_in_simulation(
     recording: SimulatedRecording,
     act: Act | None = None,
     observations: tuple[str, ...] = (),
-    progress: Progress = lambda done, total: None,
+    progress: Progress = silent,
 ) -> tuple[Origin, list[int]]:
     """Write a LeRobot v3.0 dataset of simulated episodes that `replay --on sim` reproduces bit for bit.
 

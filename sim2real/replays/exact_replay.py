@@ -9,6 +9,7 @@ import numpy as np
 
 from envs import BatchEnv, Task, make_task
 from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.progress import Progress, silent
 from sim2real.recordings.origin import Origin, model_hash
 from sim2real.recordings.simulation import ACTION, STATE
 
@@ -72,7 +73,7 @@ def replay_exactly(
     dataset: EpisodeDataset,
     k: int,
     watch: Callable[[BatchEnv], None] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> ExactReplay:
     """Live through the k-th episode shown once more.
 

@@ -3,7 +3,7 @@
 import importlib
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from sim2real.datasets import DatasetError, Episode, EpisodeDataset
 from sim2real.files import write_file
+from sim2real.progress import Progress, silent
 from sim2real.recordings.footage import why_missing
 from sim2real.replays.replay import Replay
 
@@ -35,7 +36,7 @@ def write_recording(
     dataset: EpisodeDataset,
     k: int,
     replay: Replay | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> int:
     """Write the k-th episode shown of a dataset for Rerun's viewer; returns its frames.
 

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from envs import BatchEnv
 from policies.policy import Policy
 from policies.sb3_env import SB3Env
-from policies.teacher import Progress, TeacherConfig, make_teacher, restore_teacher, save_teacher
+from policies.teacher import RolloutCallback, TeacherConfig, make_teacher, restore_teacher, save_teacher
+from sim2real.progress import Progress
 from sim2real.runs import Run
-
-Report = Callable[[int, int, dict[str, float]], None]
 
 
 class PolicyFeatures(BaseFeaturesExtractor):
@@ -51,7 +50,7 @@ class _HeadOn(nn.Module):
         return self.head(features, None)
 
 
-def train_from_pixels(run: Run, env: BatchEnv, policy: Policy, config: TeacherConfig, report: Report) -> Policy:
+def train_from_pixels(run: Run, env: BatchEnv, policy: Policy, config: TeacherConfig, report: Progress) -> Policy:
     """Train policy by PPO on what its camera shows, or go on with it.
 
     Args:
@@ -83,7 +82,7 @@ def train_from_pixels(run: Run, env: BatchEnv, policy: Policy, config: TeacherCo
     try:
         if model.num_timesteps < config.steps:
             left = config.steps - model.num_timesteps
-            model.learn(left, callback=Progress(on_rollout), reset_num_timesteps=False, tb_log_name="ppo")
+            model.learn(left, callback=RolloutCallback(on_rollout), reset_num_timesteps=False, tb_log_name="ppo")
     except KeyboardInterrupt:
         save_teacher(run.checkpoints, model, {})
         raise

@@ -1,7 +1,6 @@
 """Pretraining a vision policy in simulation: DAgger from a teacher, or PPO from pixels."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,10 +20,11 @@ from policies.preprocessing import Preprocessing
 from policies.teacher import TeacherConfig
 from policies.training_state import latest, load_state, save_step
 from sim2real.evaluation.simulation import evaluate_in_simulation
+from sim2real.progress import Progress, Stages
 from sim2real.runs import Run, start_run
 from sim2real.training.cameras import own_cameras
 from sim2real.training.pixel_ppo import train_from_pixels
-from sim2real.training.teacher import Report, TrainConfig, load_randomization, load_teacher, train_teacher
+from sim2real.training.teacher import TrainConfig, load_randomization, load_teacher, train_teacher
 
 METHODS = ("dagger", "ppo")
 
@@ -129,7 +129,7 @@ def make_worlds(config: PretrainConfig, observations: tuple[str, ...], maps: tup
     )
 
 
-def pretrain(run: Run, config: PretrainConfig, report: Callable[[str], Report]) -> dict[str, Any]:
+def pretrain(run: Run, config: PretrainConfig, report: Stages) -> dict[str, Any]:
     """Pretrain, or go on pretraining, a policy in a run's folder; ends with `policy/` and `metrics.json`.
 
     Args:
@@ -175,7 +175,7 @@ def _initial_policy(spec: TaskSpec, config: PretrainConfig) -> Policy:
         return Policy(policy_config(spec, config)).to(config.device)
 
 
-def teacher_folder(run: Run, config: PretrainConfig, report: Callable[[str], Report]) -> Path:
+def teacher_folder(run: Run, config: PretrainConfig, report: Stages) -> Path:
     """The teacher's run: the one given, or one inside this run, trained now as far as it is not."""
     if config.teacher is not None:
         return Path(config.teacher)
@@ -187,7 +187,7 @@ def teacher_folder(run: Run, config: PretrainConfig, report: Callable[[str], Rep
     return folder
 
 
-def _distill(run: Run, config: PretrainConfig, distiller: Distiller, report: Report) -> Policy:
+def _distill(run: Run, config: PretrainConfig, distiller: Distiller, report: Progress) -> Policy:
     from torch.utils.tensorboard import SummaryWriter
 
     found = latest(run.checkpoints) if run.checkpoints.is_dir() else None
@@ -216,7 +216,7 @@ def _distill(run: Run, config: PretrainConfig, distiller: Distiller, report: Rep
     return distiller.average
 
 
-def _judge(policy: Policy, config: PretrainConfig, report: Report) -> dict[str, Any]:
+def _judge(policy: Policy, config: PretrainConfig, report: Progress) -> dict[str, Any]:
     if not config.evaluate:
         return {}
     episodes = evaluate_in_simulation(
@@ -228,7 +228,7 @@ def _judge(policy: Policy, config: PretrainConfig, report: Report) -> dict[str, 
         image_size=config.image_size,
         cameras=own_cameras(make_task(config.task).spec, config.camera),
         device=config.device,
-        progress=lambda done, total: report(done, total, {}),
+        progress=report,
     )
     return episodes.summary()
 

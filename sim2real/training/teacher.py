@@ -3,7 +3,6 @@
 import os
 import warnings
 import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from stable_baselines3.common.callbacks import EvalCallback
 from envs import BatchEnv, Randomization, make_task
 from policies.sb3_env import SB3Env
 from policies.teacher import (
-    Progress,
+    RolloutCallback,
     Teacher,
     TeacherConfig,
     make_teacher,
@@ -25,9 +24,9 @@ from policies.teacher import (
     write_teacher,
 )
 from sim2real.evaluation.simulation import TEST_SEED, evaluate_in_simulation
+from sim2real.progress import Progress
 from sim2real.runs import Run, load_config
 
-Report = Callable[[int, int, dict[str, float]], None]
 ADR_STEP, ADR_GROW, ADR_SHRINK = 0.05, 0.9, 0.6
 
 
@@ -79,7 +78,7 @@ def privileged_env(config: TrainConfig, split: str, worlds: int) -> SB3Env:
     return SB3Env(env, "privileged")
 
 
-def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, Any]:
+def train_teacher(run: Run, config: TrainConfig, report: Progress) -> dict[str, Any]:
     """Train, or go on training, a teacher in a run's folder; ends with `teacher.zip` and `metrics.json`.
 
     Args:
@@ -123,7 +122,9 @@ def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, An
     try:
         left = config.teacher.steps - model.num_timesteps
         if left > 0:
-            model.learn(left, callback=[Progress(on_rollout), watch], reset_num_timesteps=False, tb_log_name="teacher")
+            model.learn(
+                left, callback=[RolloutCallback(on_rollout), watch], reset_num_timesteps=False, tb_log_name="teacher"
+            )
     except KeyboardInterrupt:
         save_teacher(run.checkpoints, model, {"width": env.env.randomizer.width})
         raise

@@ -1,7 +1,6 @@
 """Adapting a pretrained policy to recordings: the plan beside its control arms, and the gate."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 
 from policies.policy import Policy
 from sim2real.evaluation.offline import agreement_on, predict_judged
+from sim2real.progress import Stages
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
@@ -20,7 +20,6 @@ from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import TransferPlan, find_plan
 
 CONTROLS = ("gain", "scratch")
-Stage = Callable[[str], Callable[[float, int, Mapping[str, float]], None]]
 
 
 def split(frames: Frames, test: Frames | None, share: float) -> tuple[Frames, Frames | None]:
@@ -31,7 +30,7 @@ def split(frames: Frames, test: Frames | None, share: float) -> tuple[Frames, Fr
 
 
 def adapt(
-    config: AdaptConfig, material: Material, test: Frames | None, plans: list[TransferPlan], folder: Path, stage: Stage
+    config: AdaptConfig, material: Material, test: Frames | None, plans: list[TransferPlan], folder: Path, stage: Stages
 ) -> Adapted:
     """Fit every arm at every number of frames and with every seed; compare them on the test frames; let the gate judge.
 
@@ -54,7 +53,7 @@ def adapt(
         for arm, plan in arms.items()
     ]
     report = stage("fit")
-    fitted = run_jobs(jobs, folder, lambda done, total: report(round(done, 2), total, {}))
+    fitted = run_jobs(jobs, folder, lambda done, total: report(round(done, 2), total))
     agreement = None if test is None else agreement_on(test)
     comparisons = _compare(config, arms, materials, fitted, test, agreement, stage("compare"))
     main = min(sizes[-1], len(material.frames))
@@ -106,7 +105,7 @@ def _outputs(arms, materials, fitted, test, report) -> dict[str, np.ndarray]:
         outputs[name] = _rescaled(outputs["zero-shot"], policy, fitted[name].policy, test.judged)
     others = [name for name in fitted if name not in still]
     work = {name: partial(predict_judged, fitted[name].policy, test) for name in others}
-    done = side_by_side(work, lambda: report(0, len(others), {}))
+    done = side_by_side(work, lambda: report(0, len(others)))
     report(len(others), len(others), {})
     return outputs | done
 

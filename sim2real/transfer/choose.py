@@ -1,13 +1,14 @@
 """`auto`: which plan, by cross-validation over episodes among those that the amount of data makes plausible."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sim2real.evaluation.offline import agreement_on, predict_judged
+from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import METRIC_NAMES
 from sim2real.transfer.folds import folds
@@ -32,7 +33,7 @@ def choose(
     plans: Mapping[str, TransferPlan],
     folder: Path,
     seed: int = 0,
-    progress: Callable[[float, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Choice:
     """Try each plausible plan on all episodes but some, in turn, and take the one that errs least on those left out.
 

@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -14,6 +14,7 @@ from policies.encoder import reset_parameters
 from policies.losses import multi_task_loss
 from policies.policy import Policy
 from policies.precision import bf16_autocast
+from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.transfer.batches import Batch, Batches, Simulated, aligned, answered, labelled
 from sim2real.transfer.gain import with_gain
@@ -72,7 +73,7 @@ def fit(
     updates: int | None = None,
     seed: int = 0,
     cache: bool = True,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Fitted:
     """Train a copy of the policy by the plan; the weights that did best on the validation frames are kept.
 

@@ -13,6 +13,7 @@ import torch
 
 from policies.checkpoint import load_policy, read_config, save_policy
 from policies.folders import CheckpointError
+from sim2real.progress import Progress, silent
 from sim2real.transfer.fit import Fitted
 from sim2real.transfer.learn import Material, learn
 from sim2real.transfer.plans import TransferPlan
@@ -35,9 +36,7 @@ class Job:
     seed: int
 
 
-def run_jobs(
-    jobs: Iterable[Job], folder: Path, progress: Callable[[float, int], None] = lambda done, total: None
-) -> dict[str, Fitted]:
+def run_jobs(jobs: Iterable[Job], folder: Path, progress: Progress = silent) -> dict[str, Fitted]:
     """Carry out jobs, or read what an earlier start did of them.
 
     Args:

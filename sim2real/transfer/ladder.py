@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,13 +14,14 @@ from policies import load_policy
 from policies.distillation import DistillationConfig
 from policies.teacher import TeacherConfig
 from sim2real.datasets import EpisodeDataset
+from sim2real.progress import Progress, Stages
 from sim2real.recordings.frames import read_frames
 from sim2real.recordings.interpretation import recorded
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import Estimate
 from sim2real.training.pretraining import PretrainConfig, policy_config, pretrain
 from sim2real.training.teacher import TrainConfig, load_randomization, train_teacher
-from sim2real.transfer.adapt import Stage, adapt
+from sim2real.transfer.adapt import adapt
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapted import Adapted, Comparison
 from sim2real.transfer.choose import choose
@@ -108,7 +108,7 @@ class Rung:
     behind: dict[int, Estimate]
 
 
-def climb(config: LadderConfig, folder: Path, stage: Stage) -> list[Rung]:
+def climb(config: LadderConfig, folder: Path, stage: Stages) -> list[Rung]:
     """Pretrain a policy per rung and adapt each; what an earlier start finished is read.
 
     Raises:
@@ -131,7 +131,7 @@ def summary(rungs: list[Rung]) -> dict[str, Any]:
     }
 
 
-def _teacher(config: LadderConfig, folder: Path, stage: Stage) -> Path:
+def _teacher(config: LadderConfig, folder: Path, stage: Stages) -> Path:
     if config.teacher is not None:
         return Path(config.teacher)
     path = folder / "teacher"
@@ -152,7 +152,7 @@ def _wrong_lens(task: str, folder: Path) -> Path:
     return path
 
 
-def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: Path, stage: Stage) -> Rung:
+def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: Path, stage: Stages) -> Rung:
     matched, randomization = RUNGS[name]
     place = folder / name.replace(", ", "-").replace(" ", "-")
     settings = PretrainConfig(
@@ -180,14 +180,14 @@ def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: P
     return Rung(name, adapted, chosen, {c.frames: _behind(adapted, c, chosen[c.frames]) for c in adapted.comparisons})
 
 
-def _auto(material: Material, size: int, place: Path, report: Callable[[float, int, Mapping[str, float]], None]) -> str:
+def _auto(material: Material, size: int, place: Path, report: Progress) -> str:
     """The plan that `auto` takes on so many frames."""
     limited = dataclasses.replace(material, frames=material.frames.limited(size, np.random.default_rng(0)))
     assert material.simulated is not None
     found = probe(material.policy, limited.frames, material.simulated)
     plans = {name: find_plan(name) for name in ("gain", *PLANS)}
     folder = place / f"auto-{size}"
-    choice = choose(limited, found, plans, folder, progress=lambda done, total: report(done, total, {}))
+    choice = choose(limited, found, plans, folder, progress=report)
     return choice.plan if choice.plan in plans else PLANS[0]
 
 

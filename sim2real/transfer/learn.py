@@ -1,11 +1,11 @@
 """An arm of a comparison: a plan carried out on recordings, stopped early where episodes can be held out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from policies.policy import Policy
+from sim2real.progress import NOTHING, Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.transfer.align import aligned_to
 from sim2real.transfer.batches import Simulated
@@ -34,9 +34,7 @@ class Material:
     simulated: Simulated | None = None
 
 
-def learn(
-    material: Material, plan: TransferPlan, seed: int, progress: Callable[[int, int], None] = lambda done, total: None
-) -> Fitted:
+def learn(material: Material, plan: TransferPlan, seed: int, progress: Progress = silent) -> Fitted:
     """Carry out the plan; when to stop, held-out episodes say.
 
     With many episodes some are held out for good. With few, each is held out in turn, the number of updates is taken
@@ -58,7 +56,7 @@ def learn(
         found = fit(
             *(_start(material, plan, rest), plan, rest, frames.of(group)),
             **shared,
-            progress=lambda done, _, k=k: progress(k * steps + done, total),
+            progress=lambda done, _, figures=NOTHING, k=k: progress(k * steps + done, total),
         )
         for update, error in found.errors.items():
             errors.setdefault(update, []).append(error * np.isin(frames.episode, group).sum())

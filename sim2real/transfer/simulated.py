@@ -1,7 +1,6 @@
 """Simulated frames of a pretrained policy's own driving: to compare recordings with, and to mix with them."""
 
 import copy
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from envs.task import TaskSpec
 from policies.checkpoint import read_config
 from policies.policy import Policy
 from sim2real.evaluation.offline import predict
+from sim2real.progress import Progress, silent
 from sim2real.recordings.interpretation import known_task
 from sim2real.training.cameras import recipe_cameras
 from sim2real.training.teacher import load_randomization
@@ -41,7 +41,7 @@ def simulated_frames(
     checkpoint: Path | None = None,
     split: str = "train",
     seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Simulated:
     """Frames of the worlds that the policy was pretrained in, while it drives, with its own answers.
 

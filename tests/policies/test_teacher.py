@@ -18,7 +18,7 @@ from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.envs import IdentityEnvBox
 from teachers import ALGORITHMS, SETTINGS, trained, worlds
 
-from policies.teacher import Progress, Teacher, TeacherConfig, _batch_size, make_teacher, save_teacher
+from policies.teacher import RolloutCallback, Teacher, TeacherConfig, _batch_size, make_teacher, save_teacher
 
 torch.set_num_threads(1)
 SB3 = {"ppo": PPO, "sac": SAC}
@@ -84,7 +84,7 @@ def test_progress_reports_and_stops_when_told_to():
         return len(said) < 3
 
     model = make_teacher(SETTINGS["ppo"], worlds(Succeeding))
-    model.learn(100_000, callback=Progress(report))
+    model.learn(100_000, callback=RolloutCallback(report))
     assert [steps for steps, _ in said] == [256, 512, 768]
     figures = said[-1][1]
     assert (figures["episodes"], figures["success"], figures["length"]) == (100, 1, 5)

@@ -15,7 +15,7 @@ import torch
 from stable_baselines3 import PPO, SAC
 from teachers import ALGORITHMS, SETTINGS, trained, worlds
 
-from policies.teacher import Progress, Teacher, TeacherConfig, make_teacher, restore_teacher, save_teacher
+from policies.teacher import RolloutCallback, Teacher, TeacherConfig, make_teacher, restore_teacher, save_teacher
 
 torch.set_num_threads(1)
 
@@ -62,7 +62,7 @@ def test_training_goes_on_from_the_restored_step(tmp_path: Path, algorithm: str)
         rates.append((steps, model.lr_schedule(model._current_progress_remaining)))
         return True
 
-    model.learn(left, callback=Progress(look), reset_num_timesteps=False)
+    model.learn(left, callback=RolloutCallback(look), reset_num_timesteps=False)
     assert model.num_timesteps == 1024 and rates[0][0] > 512
     assert not torch.equal(numbers(model)["policy.log_std" if algorithm == "ppo" else "log_ent_coef"], before)
     if algorithm == "ppo":  # the schedule goes on, too: half of the steps were done before

@@ -1,7 +1,6 @@
 """Import of a Donkeycar tub v2: what is consistent becomes a dataset, and every record is accounted for."""
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,12 @@ from sim2real.datasets.lerobot.features import Feature, camera_feature
 from sim2real.datasets.lerobot.rows import EncodedImage
 from sim2real.datasets.lerobot.writer import EpisodeWriter
 from sim2real.files import write_json
+from sim2real.progress import Progress, silent
 
 CAMERA = "observation.images.front"
 COMMAND = ("steering", "throttle")
 REPORT = "import_report.json"
 BATCH = 64  # episodes per file
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,7 @@ class TubImport:
     task: str = "follow the road"
 
 
-def import_tub(
-    source: Path, destination: Path, options: TubImport = TubImport(), progress: Progress | None = None
-) -> dict:
+def import_tub(source: Path, destination: Path, options: TubImport = TubImport(), progress: Progress = silent) -> dict:
     """Make a LeRobot v3.0 dataset of a tub; returns the report, which is in its folder, too.
 
     Frame k has the image, `action` (steering, throttle) as commanded then, `observation.state`: what was commanded at

@@ -1,7 +1,7 @@
 """Import of LeRobot v2.1 datasets: a file per episode becomes v3.0; frames and videos are kept as they are."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from sim2real.datasets.lerobot.stats import image_statistics, sampled_rows
 from sim2real.datasets.lerobot.videos import read_frames
 from sim2real.datasets.lerobot.writer import EpisodeWriter
 from sim2real.files import write_json
+from sim2real.progress import Progress, silent
 
 VERSION = "v2.1"
 REPORT = "import_report.json"
@@ -24,7 +25,7 @@ def is_version2(folder: Path) -> bool:
     ) == VERSION
 
 
-def convert(source: Path, destination: Path, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+def convert(source: Path, destination: Path, progress: Progress = silent) -> dict[str, Any]:
     """Make a v3.0 dataset of a v2.1 one; returns the report.
 
     Raises:

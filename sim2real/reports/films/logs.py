@@ -1,6 +1,6 @@
 """Films of recordings replayed in simulation: what was seen then beside what the model does now."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,6 +13,7 @@ from envs.arms.arm import Arm
 from envs.arms.scene import build_model
 from envs.renderer import POSES, BatchRenderer
 from sim2real.datasets import EpisodeDataset
+from sim2real.progress import Progress, silent
 from sim2real.recordings.footage import recorded_frames
 from sim2real.replays.exact_replay import replay_exactly
 from sim2real.replays.log_replay import LogReplay
@@ -23,10 +24,8 @@ SIZE = (320, 240)  # of one picture, px
 AT_ONCE = 16  # postures rendered together
 OUTSIDE = "spectator"
 
-Progress = Callable[[int, int], None]
 
-
-def postures(arm: Arm, angles: np.ndarray, progress: Progress = lambda done, total: None) -> Iterator[np.ndarray]:
+def postures(arm: Arm, angles: np.ndarray, progress: Progress = silent) -> Iterator[np.ndarray]:
     """Pictures (H, W, 3) uint8 RGB of an arm on its table at joint angles (T, J) [rad], seen from outside."""
     model = build_model(arm)
     count = min(AT_ONCE, len(angles))
@@ -88,7 +87,7 @@ def film_log(
     arm: Arm,
     replay: LogReplay,
     frames: tuple[str, np.ndarray] | str,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = silent,
 ) -> int:
     """Film what was recorded beside the simulation, open loop.
 
@@ -109,7 +108,7 @@ def film_log(
     return film_side_by_side(path, (left, right), captions, replay.fps)
 
 
-def film_exact(path: Path, dataset: EpisodeDataset, k: int, progress: Progress = lambda done, total: None) -> bool:
+def film_exact(path: Path, dataset: EpisodeDataset, k: int, progress: Progress = silent) -> bool:
     """Film an episode that was recorded in simulation, and is simulated again, beside its frames where there are any;
     whether the task has a camera to film with."""
     pictures: list[np.ndarray] = []

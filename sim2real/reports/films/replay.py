@@ -1,10 +1,11 @@
 """Films and pictures of recorded episodes beside what a policy would have done."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from sim2real.progress import Progress, silent
 from sim2real.replays.replay import Replay
 from sim2real.reports.films.video import grid, write_video
 from sim2real.reports.pictures.overlay import draw_actions, draw_steering
@@ -21,7 +22,7 @@ def replay_picture(replay: Replay, k: int, width: int = 640) -> np.ndarray:
     return draw_actions(replay.images[k], pairs, ("recorded", "policy"), caption, width)
 
 
-def film_replay(replay: Replay, path: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
+def film_replay(replay: Replay, path: Path, progress: Progress = silent) -> int:
     """Write the episode as a film at the speed of the recording; returns its frames. Raises as `write_video`."""
 
     def pictures() -> Iterator[np.ndarray]:

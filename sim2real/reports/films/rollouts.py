@@ -10,6 +10,7 @@ from envs import BatchEnv, Camera, Randomization, make_task
 from policies.policy import Policy
 from policies.preprocessing import Preprocessing
 from sim2real.evaluation.simulation import TEST_SEED
+from sim2real.progress import Progress, silent
 from sim2real.reports.films.video import enlarge, grid, label, write_image, write_video
 
 FILM_SIZE = (256, 192)  # of one world, px
@@ -24,7 +25,7 @@ def film(
     randomization: Randomization | str = "default",
     first_seed: int = TEST_SEED,
     cameras: Mapping[str, Camera] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> int:
     """Film a policy in the first worlds of its test episodes, from outside and through its own eye.
 

@@ -8,6 +8,7 @@ import torch
 
 from policies.alignment import Alignment
 from sim2real.evaluation.offline import worst_rows
+from sim2real.progress import Progress
 from sim2real.recordings.frames import Frames
 from sim2real.reports.films.video import enlarge, grid
 from sim2real.reports.page import INTERVAL_NOTE, METRIC_NOTE, Report
@@ -79,7 +80,7 @@ def write_report(
     report.provenance(command, 0, **settings).write(path)
 
 
-def _pictures(report: Report, result: Adapted, test: Frames) -> None:
+def _pictures(report: Progress, result: Adapted, test: Frames) -> None:
     output = result.metrics()["output"]
     predicted, actual = result.comparisons[-1].predictions[output][0], test.done
     names = result.judged
@@ -103,7 +104,7 @@ def _caption(actual: np.ndarray, predicted: np.ndarray, names: Sequence[str]) ->
     return f"{name}{actual[j]:+.2f}, policy {predicted[j]:+.2f}"
 
 
-def _each(report: Report, result: Adapted) -> None:
+def _each(report: Progress, result: Adapted) -> None:
     """The arms action by action, where several are judged together."""
     if not result.each or result.agreement is None:
         return
@@ -133,7 +134,7 @@ def write_probe_report(
     report.provenance(command, 0, **settings).write(path)
 
 
-def _cameras(report: Report, simulated: Simulated, frames: Frames, result: Adapted | None = None) -> None:
+def _cameras(report: Progress, simulated: Simulated, frames: Frames, result: Adapted | None = None) -> None:
     report.heading("What the camera sees")
     report.picture(_row(simulated.images), "Simulated frames, as the network sees them.")
     recorded = _some(frames.images)
@@ -155,7 +156,7 @@ def look_line(found: dict[str, float]) -> str:
     return f"the recorded camera has things {aside}, {height}, {found['zoom']:.3f} times as large, {turned}"
 
 
-def _probe(report: Report, found: Probe) -> None:
+def _probe(report: Progress, found: Probe) -> None:
     report.heading("How far the recordings are from simulation")
     report.figure(bars_plot(found.shift, "shift [standard deviations of a channel]"), "Per stage, without labels.")
     rows = [[name, found.shift.get(name), found.usual.get(name), value] for name, value in found.gradients.items()]

@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 
+from sim2real.progress import Progress
 from sim2real.reports.page import INTERVAL_NOTE, METRIC_NOTE, Report
 from sim2real.statistics.agreement import METRICS, Estimate, metric_header
 from sim2real.statistics.rates import Rate
@@ -43,7 +44,7 @@ def write_page(path: Path, out: Path, recordings: Path, command: str) -> None:
 STEPS = {"teacher, which knows the state": "teacher", "vision policy, which sees the camera's frames": "policy"}
 
 
-def _driven(report: Report, driven: dict[str, Any]) -> None:
+def _driven(report: Progress, driven: dict[str, Any]) -> None:
     report.heading("Driving the rehearsal car")
     rows = [["before", Rate(**driven["success"])], ["after", Rate(**driven["against"]["success"])]]
     difference = driven["difference"]
@@ -55,7 +56,7 @@ def _driven(report: Report, driven: dict[str, Any]) -> None:
     report.table(["the adapted output against the policy as it was pretrained", "success"], rows, note)
 
 
-def _picture(report: Report, path: Path, caption: str) -> None:
+def _picture(report: Progress, path: Path, caption: str) -> None:
     image = cv2.imread(str(path))
     if image is not None:
         report.picture(image[..., ::-1], caption)

@@ -70,15 +70,16 @@ def read_config(folder: Path | str) -> dict[str, Any]:
 def from_plain(kind: Any, value: Any) -> Any:
     """Rebuild a value of type `kind` from what JSON made of it: dataclasses, tuples, dicts and plain values.
 
+    A field that an older version did not write takes the value that reproduces what that version did: the field's
+    `metadata["absent"]`, stated where the field was added, or else its default. An older version ignores nothing
+    either: a field that is unknown here may change what the others mean.
+
     Raises:
-        TypeError: value does not fit the type; a field of a dataclass is unknown or absent.
+        TypeError: value does not fit the type; a field of a dataclass is unknown, or absent without a default.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = typing.get_type_hints(kind)
-        if not isinstance(value, dict) or value.keys() != hints.keys():
-            raise TypeError(f"{kind.__name__} needs exactly the fields {', '.join(hints)}")
-        return kind(**{name: from_plain(hints[name], value[name]) for name in hints})
+        return _dataclass_from_plain(kind, value)
     if origin in (types.UnionType, typing.Union):
         (something,) = (k for k in arguments if k is not type(None))  # no other unions than `X | None`
         return None if value is None else from_plain(something, value)
@@ -96,3 +97,19 @@ def from_plain(kind: Any, value: Any) -> Any:
     if not isinstance(value, kind):
         raise TypeError(f"{value!r} is not of type {kind}")
     return value
+
+
+def _dataclass_from_plain(kind: type, value: Any) -> Any:
+    hints = typing.get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is not of type {kind.__name__}, which has the fields {', '.join(fields)}")
+    if unknown := [str(name) for name in value if name not in fields]:
+        raise TypeError(f"{kind.__name__} has no field {', '.join(unknown)}, only {', '.join(fields)}")
+    given = {name: from_plain(hints[name], part) for name, part in value.items()}
+    for name in fields.keys() - value.keys():
+        if "absent" in fields[name].metadata:
+            given[name] = fields[name].metadata["absent"]
+        elif fields[name].default is dataclasses.MISSING and fields[name].default_factory is dataclasses.MISSING:
+            raise TypeError(f"{kind.__name__} lacks the field {name}")
+    return kind(**given)

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,22 @@ class Looking:
     picture: Path
 
 
+@dataclass(frozen=True)
+class LookingCloser:
+    """The same settings in a later version, which has two more; without them, earlier ones looked from 2 m."""
+
+    task: str
+    picture: Path
+    distance: float = field(default=0.5, metadata={"absent": 2.0})
+    colours: bool = True
+
+
+def test_a_setting_that_came_later_has_in_older_runs_the_value_that_reproduces_them(folder: Path):
+    start_run("look", Looking("LaneFollow", Path("a.png")), folder / "run", resume=False)
+    _, found = start_run("look", LookingCloser("LaneFollow", Path("b.png")), folder / "run", resume=True)
+    assert found == LookingCloser("LaneFollow", Path("a.png"), distance=2.0, colours=True)
+
+
 def test_paths_are_kept_as_text(folder: Path):
     run, _ = start_run("look", Looking("LaneFollow", Path("a/b.png")), folder / "run", resume=False)
     assert json.loads((run.folder / "config.json").read_text())["config"]["picture"] == "a/b.png"
@@ -104,8 +120,12 @@ def test_a_folder_in_use_is_left_alone(folder: Path):
         (lambda path: change(path, format_version=9), "has format version 9; this program reads version 1"),
         (lambda path: change(path, command="pretrain"), "is a run of `pretrain`, not of `train`"),
         (
-            lambda path: change(path, config={"task": "LaneFollow"}),
-            "TrainConfig needs exactly the fields task, teacher",
+            lambda path: change(path, config={"worlds": 4}),
+            r"does not fit this version: TrainConfig lacks the field task",
+        ),
+        (
+            lambda path: change(path, config={"task": "LaneFollow", "hurry": True}),
+            r"does not fit this version: TrainConfig has no field hurry, only task, teacher",
         ),
         (lambda path: path.write_text(path.read_text().replace('"ppo"', '"pop"')), "no algorithm 'pop'"),
         (

@@ -133,8 +133,14 @@ def truncate(path: Path) -> None:
         (lambda f: (f / "config.json").write_text("{}"), "config.json is not of a checkpoint"),
         (lambda f: edit(f / "config.json", format_version=7), "has format version 7; this program reads version 1"),
         (lambda f: edit(f / "config.json", weights=None), "does not name a tensor file"),
-        (lambda f: edit(f / "config.json", policy=None), "None is not of type PolicyConfig, which has the fields encoder"),
-        (lambda f: edit(f / "config.json", policy={"taks": "x"}), "PolicyConfig has no field taks, only encoder, heads"),
+        (
+            lambda f: edit(f / "config.json", policy=None),
+            "None is not of type PolicyConfig, which has",
+        ),
+        (
+            lambda f: edit(f / "config.json", policy={"taks": "x"}),
+            "PolicyConfig has no field taks, only encoder",
+        ),
         (lambda f: edit(f / "config.json", policy={"task": "x"}), "does not fit the policy that config.json describes"),
     ],
 )

@@ -54,7 +54,7 @@ def _who(task: str, teacher: Path | None, checkpoint: Path | None) -> tuple[Act 
     if teacher is not None:
         from sim2real.training.teacher import load_teacher
 
-        model = load_teacher(teacher / "teacher" if (teacher / "teacher").is_dir() else teacher, task)
+        model = load_teacher(teacher, task)
 
         def taught(observation: Mapping[str, np.ndarray]) -> np.ndarray:
             return model(observation["privileged"])

@@ -13,10 +13,10 @@ from sim2real.rehearsal.operators import Operator, Teacher, habit_of, words_for
 from sim2real.robots.boundary import Boundary
 from sim2real.robots.recording import ACTION, STATE
 from sim2real.robots.simulated import PRESET, boundary_of, measured
+from sim2real.seeds import RECORDING
 
 Progress = Callable[[int, int], None]
 
-RECORDING_SEED = 20_000_000  # first seed of recordings
 LONGEST = 120.0  # s
 SIDE_BY_SIDE = 16  # worlds: their frames wait in memory until an episode is complete
 PATIENCE = 4  # episodes that may be tried for one that is wanted
@@ -40,7 +40,7 @@ class Recording:
 
     episodes: int = 20
     seconds: float = 20.0
-    seed: int = RECORDING_SEED
+    seed: int = RECORDING.start
     task: str = "LaneFollow"
     keep_failed: bool | None = None
 

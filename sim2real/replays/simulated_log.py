@@ -20,9 +20,10 @@ from sim2real.datasets.files import new_folder
 from sim2real.files import write_json
 from sim2real.replays.origin import INFO, Origin, model_hash
 from sim2real.robots.simulated import boundary_of, measured
+from sim2real.seeds import SIMULATED_RECORDING
 
 STATE, ACTION = "sim.state", "sim.action"
-SEED = 30_000_000  # first seed of recordings: no policy was trained or tested there
+SEED = SIMULATED_RECORDING.start
 SIDE_BY_SIDE = 16  # worlds: what they recorded waits in memory until an episode is complete
 
 Act = Callable[[Mapping[str, np.ndarray]], np.ndarray]

@@ -21,10 +21,10 @@ from policies.preprocessing import Preprocessing
 from policies.teacher import TeacherConfig
 from policies.training_state import latest, load_state, save_step
 from sim2real.evaluation.simulation import evaluate_in_simulation
-from sim2real.runs import Run, start_run
+from sim2real.runs import Run
 from sim2real.training.cameras import own_cameras
 from sim2real.training.pixel_ppo import train_from_pixels
-from sim2real.training.teacher import Report, TrainConfig, load_randomization, load_teacher, train_teacher
+from sim2real.training.teacher import Report, TrainConfig, load_randomization, load_teacher, train_teacher_inside
 
 METHODS = ("dagger", "ppo")
 
@@ -36,7 +36,8 @@ class PretrainConfig:
     Attributes:
         task: name of a registered task.
         method: dagger (a teacher's labels on streamed frames) or ppo (reward alone, from pixels).
-        teacher: folder of a `train` run; None: train one first, inside this run.
+        teacher: folder of a `train` run, or of a `pretrain` run that trained a teacher of its own; None: train one
+            first, inside this run.
         worlds: rendered side by side.
         randomization: a preset of the task, or a TOML file.
         encoder: conv or resnet18.
@@ -151,7 +152,7 @@ def pretrain(run: Run, config: PretrainConfig, report: Callable[[str], Report]) 
         recipe = {"method": "ppo", "ppo": dataclasses.asdict(config.teacher_config)}
         trained = {"steps": config.teacher_config.steps}
     else:
-        teacher = load_teacher(teacher_folder(run, config, report), config.task)
+        teacher = load_teacher(_trained_teacher(run, config, report), config.task)
         camera = policy.config.preprocessing.key
         env = make_worlds(config, ("state", camera, "privileged"), policy.config.heads.masks["mask"])
         try:
@@ -175,16 +176,12 @@ def _initial_policy(spec: TaskSpec, config: PretrainConfig) -> Policy:
         return Policy(policy_config(spec, config)).to(config.device)
 
 
-def teacher_folder(run: Run, config: PretrainConfig, report: Callable[[str], Report]) -> Path:
+def _trained_teacher(run: Run, config: PretrainConfig, report: Callable[[str], Report]) -> Path:
     """The teacher's run: the one given, or one inside this run, trained now as far as it is not."""
     if config.teacher is not None:
         return Path(config.teacher)
-    folder = run.folder / "teacher"
     settings = TrainConfig(config.task, config.teacher_config, randomization=config.randomization, evaluate=0)
-    inner, settings = start_run("train", settings, folder, resume=(folder / "config.json").is_file())
-    if not inner.finished:
-        train_teacher(inner, settings, report("train teacher"))
-    return folder
+    return train_teacher_inside(run.folder, settings, report)
 
 
 def _distill(run: Run, config: PretrainConfig, distiller: Distiller, report: Report) -> Policy:

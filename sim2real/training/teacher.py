@@ -25,9 +25,11 @@ from policies.teacher import (
     write_teacher,
 )
 from sim2real.evaluation.simulation import TEST_SEED, evaluate_in_simulation
-from sim2real.runs import Run, load_config
+from sim2real.runs import Run, load_config, start_run
+from sim2real.seeds import VALIDATION
 
 Report = Callable[[int, int, dict[str, float]], None]
+INSIDE = "teacher"  # folder, in a `pretrain` run, of the run of its own teacher
 ADR_STEP, ADR_GROW, ADR_SHRINK = 0.05, 0.9, 0.6
 
 
@@ -72,11 +74,11 @@ def load_randomization(task: str, name: str) -> Randomization | str:
     return Randomization.load(name) if name.endswith(".toml") or os.sep in name else name
 
 
-def privileged_env(config: TrainConfig, split: str, worlds: int) -> SB3Env:
-    """Worlds of a split as SB3 sees them, observing privileged state alone."""
+def privileged_env(config: TrainConfig, split: str, worlds: int, every_reset: int | None = None) -> SB3Env:
+    """Worlds of a split as SB3 sees them, observing privileged state alone; `every_reset` as in SB3Env."""
     randomization = load_randomization(config.task, config.randomization)
     env = BatchEnv(make_task(config.task, split), worlds, randomization=randomization, observations=("privileged",))
-    return SB3Env(env, "privileged")
+    return SB3Env(env, "privileged", every_reset)
 
 
 def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, Any]:
@@ -118,7 +120,7 @@ def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, An
         report(min(steps, config.teacher.steps), config.teacher.steps, metrics)
         return True
 
-    eval_env = privileged_env(config, "test", 32)
+    eval_env = privileged_env(config, "validation", 32, VALIDATION.start)
     watch = _watch(run, config, eval_env, model.num_timesteps)
     try:
         left = config.teacher.steps - model.num_timesteps
@@ -141,7 +143,10 @@ def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, An
 
 
 def _watch(run: Run, config: TrainConfig, env: SB3Env, step: int) -> EvalCallback:
-    """SB3's evaluations beside the training; a resumed run keeps those up to its step, and the best model with them."""
+    """SB3's evaluations beside the training, which select the best model, all on the same validation episodes.
+
+    A resumed run keeps the evaluations up to its step, and the best model with them.
+    """
     watch = EvalCallback(
         env,
         n_eval_episodes=32,
@@ -181,17 +186,35 @@ def _judge(model: BaseAlgorithm, config: TrainConfig) -> dict[str, Any]:
     return episodes.summary()
 
 
+def train_teacher_inside(folder: Path, config: TrainConfig, report: Callable[[str], Report]) -> Path:
+    """Train a teacher in a folder of its own inside another run's, as far as that is not done; returns its folder."""
+    inside = folder / INSIDE
+    run, config = start_run("train", config, inside, resume=(inside / "config.json").is_file())
+    if not run.finished:
+        train_teacher(run, config, report("train teacher"))
+    return inside
+
+
+def teacher_folder(path: Path) -> Path:
+    """Of the run that trained a teacher: the run itself, or the one inside a run that trained a teacher of its own."""
+    return path / INSIDE if (path / INSIDE).is_dir() else path
+
+
 def load_teacher(path: Path, task: str) -> Teacher:
-    """The teacher of a `train` run, from the run's folder.
+    """The teacher of a run, from that run's folder or the one that it lies in (`teacher_folder`).
 
     Raises:
-        ValueError: the folder is not a run with a teacher for this task.
+        ValueError: the folder is not a run with a teacher for this task, or the training did not come to its end.
     """
+    path = teacher_folder(path)
     config = load_config(path, "train", TrainConfig)
     if config.task != task:
         raise ValueError(f"{path} has a teacher for {config.task}, not for {task}")
-    if not any((path / "checkpoints").glob("step_*.zip")):
-        raise ValueError(f"{path} has no trained teacher yet: run `sim2real train {task} --out {path} --resume`")
+    if not Run(path, True).finished:
+        raise ValueError(
+            f"{path} has no trained teacher yet, its training is not finished: go on with"
+            f" `sim2real train {task} --out {path} --resume`"
+        )
     env = privileged_env(config, "train", 1)
     model = make_teacher(config.teacher, env)
     restore_teacher(model, path / "checkpoints")

@@ -20,7 +20,7 @@ from sim2real.robots.recorded import recorded
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import Estimate
 from sim2real.training.pretraining import PretrainConfig, policy_config, pretrain
-from sim2real.training.teacher import TrainConfig, load_randomization, train_teacher
+from sim2real.training.teacher import TrainConfig, load_randomization, train_teacher_inside
 from sim2real.transfer.adapt import Stage, adapt
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapted import Adapted, Comparison
@@ -134,12 +134,8 @@ def summary(rungs: list[Rung]) -> dict[str, Any]:
 def _teacher(config: LadderConfig, folder: Path, stage: Stage) -> Path:
     if config.teacher is not None:
         return Path(config.teacher)
-    path = folder / "teacher"
     settings = TrainConfig(config.task, config.teacher_config, evaluate=0)
-    run, settings = start_run("train", settings, path, resume=(path / "config.json").is_file())
-    if not run.finished:
-        train_teacher(run, settings, stage("train teacher"))
-    return path
+    return train_teacher_inside(folder, settings, stage)
 
 
 def _wrong_lens(task: str, folder: Path) -> Path:

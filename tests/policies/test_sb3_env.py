@@ -91,6 +91,13 @@ def test_a_key_picks_one_observation_and_none_gives_all_under_names_that_torch_t
     assert infos[0]["terminal_observation"]["images_front"].shape == (4, 5, 3)
 
 
+def test_evaluations_meet_the_same_episodes_after_every_reset():
+    env = SB3Env(Counting(), "state", every_reset=70)
+    env.reset()
+    env.reset()
+    assert env.env.seeds == [70, 70]
+
+
 def test_a_seed_counts_for_the_next_reset_alone():
     env = SB3Env(Counting(), "state")
     assert env.seed(5) == [5, 6, 7]

@@ -14,17 +14,17 @@ from launch.demo_report import write_page
 from launch.evaluate import EvaluateConfig, evaluate
 from launch.import_ import import_command
 from launch.replay import ReplayConfig, replay
-from policies import load_policy
-from policies.distillation import DistillationConfig
-from policies.teacher import TeacherConfig
+from sim2real.checkpoints import load_policy
 from sim2real.datasets import EpisodeDataset
 from sim2real.datasets.tub import is_tub
 from sim2real.datasets.version2 import is_version2
 from sim2real.evaluation.film import contact_sheet, film
 from sim2real.rehearsal.record import Recording, record
 from sim2real.runs import Run, start_run
-from sim2real.training.pretraining import PretrainConfig, pretrain
-from sim2real.training.teacher import TrainConfig, train_teacher
+from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
+from sim2real.training.pretraining import pretrain
+from sim2real.training.teacher import train_teacher
+from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 from sim2real.transfer.adapt_config import AdaptConfig
 
 TASK = "LaneFollow"

@@ -12,7 +12,8 @@ from envs.renderer import available_device
 from launch.checkpoints import policy_folder
 from launch.conclude import WHERE, conclude
 from launch.console import reporting, say
-from policies import Policy, load_policy
+from policies import Policy
+from sim2real.checkpoints import load_policy
 from sim2real.evaluation.film import film
 from sim2real.evaluation.simulation import TEST_SEED, Episodes, evaluate_in_simulation
 from sim2real.pages.video import check_video
@@ -20,7 +21,8 @@ from sim2real.rehearsal.evaluate import Progress, evaluate_on_rehearsal
 from sim2real.robots.hardware import Hardware
 from sim2real.runs import start_run
 from sim2real.training.cameras import recipe_cameras
-from sim2real.training.teacher import TrainConfig, load_randomization
+from sim2real.training.teacher import complete_training, load_randomization
+from sim2real.training.teacher_config import TrainConfig
 
 BOTH = "both"
 
@@ -120,7 +122,7 @@ def evaluate(
     policies = [load_policy(folder) for folder in folders]
     available_device(config.device)
     for policy in policies:
-        TrainConfig(policy.config.task, randomization=config.randomization).check()
+        complete_training(TrainConfig(policy.config.task, randomization=config.randomization))
     for folder, policy in zip(folders, policies, strict=True):
         if policy.config.task != policies[0].config.task:
             raise ValueError(f"{folder} was made for {policy.config.task}, not for {policies[0].config.task}")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from policies.policy import Policy
-from sim2real.datasets.files import DatasetError
+from sim2real.errors import DatasetError
 from sim2real.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
 

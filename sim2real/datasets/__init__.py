@@ -5,9 +5,9 @@ from sim2real.datasets.dataset import EpisodeDataset
 from sim2real.datasets.donkeycar import TubImport, import_tub
 from sim2real.datasets.episode import Episode
 from sim2real.datasets.features import Feature, camera_feature
-from sim2real.datasets.files import DatasetError
 from sim2real.datasets.rows import EncodedImage
 from sim2real.datasets.writer import EpisodeWriter
+from sim2real.errors import DatasetError
 
 __all__ = [
     "DatasetError",

@@ -10,9 +10,10 @@ import numpy as np
 from sim2real.datasets import stats as statistics
 from sim2real.datasets.episode import Episode
 from sim2real.datasets.features import read_features
-from sim2real.datasets.files import DatasetError, read_json
+from sim2real.datasets.files import read_json
 from sim2real.datasets.meta import read_episodes, read_info, read_tasks
 from sim2real.datasets.windows import frame_offsets, window_rows
+from sim2real.errors import DatasetError
 
 
 class EpisodeDataset:

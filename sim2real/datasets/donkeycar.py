@@ -11,13 +11,13 @@ import numpy as np
 from sim2real.datasets import images
 from sim2real.datasets.account import Rules, cut, judge
 from sim2real.datasets.features import Feature, camera_feature
-from sim2real.datasets.files import DatasetError, new_folder
 from sim2real.datasets.record import Record, Verdict
 from sim2real.datasets.report import counts, tub_report
 from sim2real.datasets.rows import EncodedImage
 from sim2real.datasets.tub import Tub, read_tub
 from sim2real.datasets.writer import EpisodeWriter
-from sim2real.files import write_json
+from sim2real.errors import DatasetError
+from sim2real.files import new_folder, write_json
 
 CAMERA = "observation.images.front"
 COMMAND = ("steering", "throttle")

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from sim2real.datasets import images, videos
 from sim2real.datasets.features import Feature
-from sim2real.datasets.files import DatasetError, read_table
+from sim2real.datasets.files import read_table
 from sim2real.datasets.rows import column_array
+from sim2real.errors import DatasetError
 
 
 @dataclass(frozen=True)

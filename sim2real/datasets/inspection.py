@@ -10,7 +10,7 @@ from sim2real.datasets import images
 from sim2real.datasets.dataset import EpisodeDataset
 from sim2real.datasets.episode import Episode
 from sim2real.datasets.features import INDICES
-from sim2real.datasets.files import DatasetError
+from sim2real.errors import DatasetError
 
 CLOCK = "recorded_at"
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sim2real.datasets import images
 from sim2real.datasets.features import INDICES, Feature
-from sim2real.datasets.files import DatasetError
+from sim2real.errors import DatasetError
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sim2real.datasets.files import DatasetError
 from sim2real.datasets.record import Record, Verdict
+from sim2real.errors import DatasetError
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from sim2real.datasets.features import INDICES, Feature, read_features
-from sim2real.datasets.files import DatasetError, new_folder, read_json, read_table
+from sim2real.datasets.files import read_json, read_table
 from sim2real.datasets.rows import EncodedImage, column_array
 from sim2real.datasets.stats import image_statistics, sampled_rows
 from sim2real.datasets.videos import read_frames
 from sim2real.datasets.writer import EpisodeWriter
-from sim2real.files import write_json
+from sim2real.errors import DatasetError
+from sim2real.files import new_folder, write_json
 
 VERSION = "v2.1"
 REPORT = "import_report.json"

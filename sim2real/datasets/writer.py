@@ -8,12 +8,12 @@ from typing import Any
 
 from sim2real.datasets.catalog import Catalog
 from sim2real.datasets.features import INDICES, Feature, as_video, schema
-from sim2real.datasets.files import locked, write_tables
+from sim2real.datasets.files import write_tables
 from sim2real.datasets.meta import numbered, video_span
 from sim2real.datasets.rows import checked_row, columns_table, index_columns
 from sim2real.datasets.stats import Stats, episode_statistics
 from sim2real.datasets.videos import write_frames
-from sim2real.files import write_file
+from sim2real.files import locked, write_file
 
 FLUSH_BYTES = 256 << 20
 

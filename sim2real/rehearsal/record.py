@@ -8,7 +8,7 @@ import numpy as np
 
 from envs import BatchEnv, make_task
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
-from sim2real.datasets.files import new_folder
+from sim2real.files import new_folder
 from sim2real.rehearsal.operators import Operator, Teacher, habit_of, words_for
 from sim2real.robots.boundary import Boundary
 from sim2real.robots.recording import ACTION, STATE

@@ -16,8 +16,7 @@ import numpy as np
 from envs import BatchEnv, Randomization, make_task
 from envs.batch_env import resolve_randomization
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
-from sim2real.datasets.files import new_folder
-from sim2real.files import write_json
+from sim2real.files import new_folder, write_json
 from sim2real.replays.origin import INFO, Origin, model_hash
 from sim2real.robots.simulated import boundary_of, measured
 from sim2real.seeds import SIMULATED_RECORDING

@@ -4,69 +4,33 @@ import os
 import warnings
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import tyro
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import EvalCallback
 
 from envs import BatchEnv, Randomization, make_task
-from policies.sb3_env import SB3Env
-from policies.teacher import (
-    Progress,
-    Teacher,
-    TeacherConfig,
-    make_teacher,
-    restore_teacher,
-    save_teacher,
-    write_teacher,
-)
 from sim2real.evaluation.simulation import TEST_SEED, evaluate_in_simulation
 from sim2real.runs import Run, load_config, start_run
 from sim2real.seeds import VALIDATION
+from sim2real.training.sb3_env import SB3Env
+from sim2real.training.sb3_teacher import Progress, Teacher, make_teacher
+from sim2real.training.teacher_checkpoints import restore_teacher, save_teacher, write_teacher
+from sim2real.training.teacher_config import TrainConfig
 
 Report = Callable[[int, int, dict[str, float]], None]
 INSIDE = "teacher"  # folder, in a `pretrain` run, of the run of its own teacher
 ADR_STEP, ADR_GROW, ADR_SHRINK = 0.05, 0.9, 0.6
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """What `sim2real train` does.
-
-    Attributes:
-        task: name of a registered task.
-        worlds: simulated side by side.
-        randomization: a preset of the task, or a TOML file.
-        adr: automatic domain randomization (OpenAI et al. 2019): start with a tenth of every range, widen while the
-            policy succeeds, narrow while it fails.
-        checkpoint_every: steps between checkpoints.
-        evaluate: episodes on the test split at the end.
-    """
-
-    task: Annotated[str, tyro.conf.arg(metavar="TASK")]
-    teacher: Annotated[TeacherConfig, tyro.conf.arg(name="")] = field(default_factory=TeacherConfig)
-    worlds: int = 256
-    randomization: str = "default"
-    adr: bool = False
-    checkpoint_every: int = 100_000
-    evaluate: int = 100
-
-    def __post_init__(self) -> None:
-        for name in ("worlds", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.evaluate < 0:
-            raise ValueError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
-
-    def check(self) -> "TrainConfig":
-        """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
-        env = privileged_env(self, "train", 1)
-        env.close()
-        return replace(self, teacher=self.teacher.filled(env.env.task_spec.training))
+def complete_training(config: TrainConfig) -> TrainConfig:
+    """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
+    env = privileged_env(config, "train", 1)
+    env.close()
+    return replace(config, teacher=config.teacher.filled(env.env.task_spec.training))
 
 
 def load_randomization(task: str, name: str) -> Randomization | str:
@@ -94,7 +58,7 @@ def train_teacher(run: Run, config: TrainConfig, report: Report) -> dict[str, An
         ValueError: an unknown task, algorithm or preset.
         KeyboardInterrupt: after saving, when interrupted.
     """
-    config = config.check()
+    config = complete_training(config)
     env = privileged_env(config, "train", config.worlds)
     model = make_teacher(config.teacher, env, run.tensorboard)
     width = 0.1 if config.adr else 1.0

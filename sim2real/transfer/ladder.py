@@ -11,16 +11,16 @@ import numpy as np
 import tyro
 
 from envs import Camera, make_task
-from policies import load_policy
-from policies.distillation import DistillationConfig
-from policies.teacher import TeacherConfig
+from sim2real.checkpoints import load_policy
 from sim2real.datasets import EpisodeDataset
 from sim2real.frames import read_frames
 from sim2real.robots.recorded import recorded
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import Estimate
-from sim2real.training.pretraining import PretrainConfig, policy_config, pretrain
-from sim2real.training.teacher import TrainConfig, load_randomization, train_teacher_inside
+from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
+from sim2real.training.pretraining import complete_pretraining, policy_config, pretrain
+from sim2real.training.teacher import load_randomization, train_teacher_inside
+from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 from sim2real.transfer.adapt import Stage, adapt
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapted import Adapted, Comparison
@@ -72,7 +72,7 @@ class LadderConfig:
     def check(self) -> None:
         """Raise ValueError for what would stop the ladder at its start or hours later."""
         distillation = DistillationConfig(frames=self.pretrain)
-        PretrainConfig(self.task, teacher=self.teacher, distillation=distillation).check()
+        complete_pretraining(PretrainConfig(self.task, teacher=self.teacher, distillation=distillation))
         spec = make_task(self.task).spec
         for _, preset in RUNGS.values():
             load_randomization(self.task, preset)

@@ -9,8 +9,8 @@ import numpy as np
 
 from envs import BatchEnv, make_task
 from envs.task import TaskSpec
-from policies.checkpoint import read_config
 from policies.policy import Policy
+from sim2real.checkpoints import read_config
 from sim2real.offline import predict
 from sim2real.robots.recorded import known_task
 from sim2real.training.cameras import recipe_cameras

@@ -13,7 +13,7 @@ import warp as wp
 
 from launch.main import VERBS as COMMANDS
 from sim2real.runs import start_run
-from sim2real.training.teacher import TrainConfig
+from sim2real.training.teacher_config import TrainConfig
 
 torch.set_num_threads(1)
 Complains = Callable[[tuple, str], None]

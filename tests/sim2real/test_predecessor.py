@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from policies import load_policy
+from sim2real.checkpoints import load_policy
 from sim2real.runs import start_run
-from sim2real.training.pretraining import PretrainConfig
-from sim2real.training.teacher import TrainConfig
+from sim2real.training.pretrain_config import PretrainConfig
+from sim2real.training.teacher_config import TrainConfig
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.ladder import LadderConfig
 
 torch.set_num_threads(1)
 FOLDER = Path(__file__).parents[1] / "data" / "predecessor"
 OUTPUTS = json.loads((FOLDER / "outputs.json").read_text())
-FRAME = np.ascontiguousarray(cv2.imread(str(FOLDER / "frame.png"))[..., ::-1])
+FRAME = cv2.cvtColor(np.asarray(cv2.imread(str(FOLDER / "frame.png"))), cv2.COLOR_BGR2RGB)
 
 
 def outputs_of(folder: Path) -> dict[str, list[float]]:

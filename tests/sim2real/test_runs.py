@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 
-from policies.distillation import DistillationConfig
-from policies.folders import CheckpointError
-from policies.teacher import TeacherConfig
+from sim2real.errors import CheckpointError
 from sim2real.runs import Run, git_revision, load_config, start_run, versions
-from sim2real.training.pretraining import PretrainConfig
-from sim2real.training.teacher import TrainConfig
+from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
+from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 
 SETTINGS = TrainConfig("LaneFollow", TeacherConfig(steps=500, hidden=(8, 8)), worlds=4)
 
@@ -164,6 +162,24 @@ def test_metrics_are_replaced_whole(folder: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(OSError, match="No space left"):
         start_run("train", SETTINGS, folder / "run", resume=False)
     assert not list((folder / "run").iterdir())  # so that the same command works when there is space again
+
+
+def test_a_figure_that_is_undefined_is_null_in_the_metrics(folder: Path):
+    run = Run(folder, False)
+    run.write_metrics({"correlation": {"value": float("nan"), "high": float("inf")}, "each": (1.0, float("-inf"))})
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    content = json.loads((folder / "metrics.json").read_text(), parse_constant=refuse)
+    assert content == {"format_version": 1, "correlation": {"value": None, "high": None}, "each": [1.0, None]}
+    assert run.metrics == content
+
+
+def test_damaged_metrics_are_said_in_one_line(folder: Path):
+    (folder / "metrics.json").write_text('{"finished": tr')
+    with pytest.raises(CheckpointError, match=r"metrics\.json is damaged: not complete JSON$"):
+        _ = Run(folder, True).finished
 
 
 def test_the_revision_is_none_where_there_is_no_git(monkeypatch: pytest.MonkeyPatch):

@@ -10,11 +10,11 @@ from stable_baselines3 import PPO, SAC
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from envs import BatchEnv, Task, registry
-from policies.teacher import TeacherConfig
 from sim2real.runs import Run, start_run
 from sim2real.seeds import HELD_OUT, VALIDATION
 from sim2real.training import teacher as training
-from sim2real.training.teacher import TrainConfig, load_teacher, train_teacher
+from sim2real.training.teacher import complete_training, load_teacher, train_teacher
+from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 
 torch.set_num_threads(1)
 
@@ -188,7 +188,7 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_written(
     short_lane: str, changes: dict[str, Any], message: str
 ):
     with pytest.raises(ValueError, match=message):
-        TrainConfig(**{"task": short_lane, **changes}).check()
+        complete_training(TrainConfig(**{"task": short_lane, **changes}))
 
 
 @pytest.mark.slow

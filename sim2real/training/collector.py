@@ -2,16 +2,14 @@
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from policies.frame_buffer import FrameBuffer
 from policies.policy import Policy
-
-if TYPE_CHECKING:
-    from policies.distillation import DistillationConfig
+from sim2real.training.frame_buffer import FrameBuffer
+from sim2real.training.pretrain_config import DistillationConfig
 
 
 class Worlds(Protocol):
@@ -43,7 +41,7 @@ class Collector(threading.Thread):
         teacher: Callable[[np.ndarray], np.ndarray],
         student: Policy,
         buffer: FrameBuffer,
-        config: "DistillationConfig",
+        config: DistillationConfig,
         first_frame: int,
     ) -> None:
         super().__init__(name="collector", daemon=True)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from policies import EncoderConfig, HeadsConfig, Policy, PolicyConfig, Preprocessing, load_state, save_state
-from policies.distillation import DistillationConfig, Distiller
+from policies import EncoderConfig, HeadsConfig, Policy, PolicyConfig, Preprocessing
+from sim2real.training.distillation import Distiller
+from sim2real.training.pretrain_config import DistillationConfig
+from sim2real.training.state import load_state, save_state
 
 torch.set_num_threads(1)
 HEIGHT, WIDTH = 16, 32

@@ -1,4 +1,4 @@
-"""Policies on disk: a folder of JSON, safetensors and a model card; reading it executes nothing."""
+"""Frozen configs as JSON holds them, and back, also from what an older version wrote."""
 
 import dataclasses
 import types
@@ -6,65 +6,16 @@ import typing
 from pathlib import Path
 from typing import Any
 
-from policies.folders import (
-    CheckpointError,
-    existing_folder,
-    read_json,
-    read_tensors,
-    replaced_folder,
-    write_file,
-    write_json,
-    write_tensors,
-)
-from policies.policy import Policy, PolicyConfig
 
-FORMAT_VERSION = 1
-CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-
-
-def save_policy(folder: Path | str, policy: Policy, recipe: dict[str, Any], card: str) -> None:
-    """Write a policy; an older checkpoint in this place is replaced only when the new one is complete on the disk.
-
-    Args:
-        recipe: how the policy was trained, as far as JSON can hold it.
-        card: the model card, Markdown.
-
-    Raises:
-        CheckpointError: the folder exists and is something else.
-        ValueError: the recipe holds what JSON cannot.
-        OSError: the disk does not take it.
-    """
-    with replaced_folder(Path(folder), CONFIG) as new:
-        weights = write_tensors(new / WEIGHTS, policy.state_dict())
-        config = dataclasses.asdict(policy.config)
-        content = {"format_version": FORMAT_VERSION, "policy": config, "weights": weights, "recipe": recipe}
-        write_json(new / CONFIG, content)
-        write_file(new / CARD, card.encode())
-
-
-def load_policy(folder: Path | str) -> Policy:
-    """Read a policy that `save_policy` wrote, on the CPU and ready to act.
-
-    Raises:
-        CheckpointError: no such folder, not a checkpoint, damaged weights, another format version.
-    """
-    found = existing_folder(Path(folder), CONFIG)
-    content = read_config(folder)
-    try:
-        config = from_plain(PolicyConfig, content.get("policy"))
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{found / CONFIG} does not describe a policy: {error}") from None
-    policy = Policy(config)
-    try:
-        policy.load_state_dict(read_tensors(found, content.get("weights")))
-    except RuntimeError:
-        raise CheckpointError(f"{found / WEIGHTS} does not fit the policy that {CONFIG} describes") from None
-    return policy.eval()
-
-
-def read_config(folder: Path | str) -> dict[str, Any]:
-    """The checkpoint's config.json ("policy", "recipe", …), without the weights; raises CheckpointError."""
-    return read_json(existing_folder(Path(folder), CONFIG) / CONFIG, FORMAT_VERSION)
+def to_plain(value: Any) -> Any:
+    """A config as JSON holds it: dataclasses as objects, tuples as lists, paths as text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {name: to_plain(part) for name, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def from_plain(kind: Any, value: Any) -> Any:

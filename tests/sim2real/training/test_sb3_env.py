@@ -10,7 +10,7 @@ from gymnasium.vector.utils import batch_space
 from stable_baselines3.common.evaluation import evaluate_policy
 
 from envs import BatchEnv, LaneFollow
-from policies.sb3_env import SB3Env
+from sim2real.training.sb3_env import SB3Env
 
 TERMINATED, TRUNCATED, BOTH = range(3)
 

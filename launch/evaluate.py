@@ -42,7 +42,7 @@ class EvaluateConfig:
         smooth: seconds to either side over which the actions in recordings are averaged; by default as suits the task.
         episodes: in simulation one per world, all side by side.
         randomization: a preset of the task, or a TOML file; of `--on sim`.
-        seed: of the first episode.
+        seed: of the first episode; policies learn from none between 10 million and 2^32.
         video: film the first four worlds to this file; of one checkpoint with `--on sim`.
         seconds: of the film.
         device: where frames are rendered.

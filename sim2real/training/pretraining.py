@@ -17,6 +17,7 @@ from policies.preprocessing import Preprocessing
 from sim2real.checkpoints import save_policy
 from sim2real.evaluation.simulation import evaluate_in_simulation
 from sim2real.runs import Run
+from sim2real.seeds import check_learning_seed
 from sim2real.training.cameras import own_cameras
 from sim2real.training.distillation import Distiller
 from sim2real.training.pixel_ppo import train_from_pixels
@@ -32,6 +33,8 @@ def complete_pretraining(config: PretrainConfig) -> PretrainConfig:
     spec = make_task(config.task).spec
     own_cameras(spec, config.camera)
     complete_training(TrainConfig(config.task, config.teacher_config, randomization=config.randomization))
+    if config.method == "ppo":
+        check_learning_seed(config.teacher_config.seed, config.worlds)
     policy_config(spec, config)
     if config.teacher is not None and config.method == "dagger":
         load_teacher(Path(config.teacher), config.task)

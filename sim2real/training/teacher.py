@@ -15,7 +15,7 @@ from stable_baselines3.common.callbacks import EvalCallback
 from envs import BatchEnv, Randomization, make_task
 from sim2real.evaluation.simulation import TEST_SEED, evaluate_in_simulation
 from sim2real.runs import Run, load_config, start_run
-from sim2real.seeds import VALIDATION
+from sim2real.seeds import VALIDATION, check_learning_seed
 from sim2real.training.sb3_env import SB3Env
 from sim2real.training.sb3_teacher import Progress, Teacher, make_teacher
 from sim2real.training.teacher_checkpoints import restore_teacher, save_teacher, write_teacher
@@ -28,6 +28,7 @@ ADR_STEP, ADR_GROW, ADR_SHRINK = 0.05, 0.9, 0.6
 
 def complete_training(config: TrainConfig) -> TrainConfig:
     """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
+    check_learning_seed(config.teacher.seed, config.worlds)
     env = privileged_env(config, "train", 1)
     env.close()
     return replace(config, teacher=config.teacher.filled(env.env.task_spec.training))

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from envs.randomization import suggest
 from envs.task import Task
 
-SPLITS = ("train", "test", "recording", "rehearsal")
-"""To learn from; to test on in simulation; and of the stand-in for a real robot, whose cameras give whole frames: to
-record, and to test on."""
+SPLITS = ("train", "validation", "test", "recording", "rehearsal")
+"""To learn from; to select models on; to test on in simulation; and of the stand-in for a real robot, whose cameras
+give whole frames: to record, and to test on."""
 _FACTORIES: dict[str, Callable[..., Task]] = {}
 
 

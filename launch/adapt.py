@@ -12,8 +12,7 @@ from launch.checkpoints import policy_folder
 from launch.console import reporting, resumable, resume_command, say, typed_command
 from launch.tables import print_table
 from launch.transfer import check_apart, described, read, simulate
-from policies import load_policy
-from policies.checkpoint import read_config, save_policy
+from sim2real.checkpoints import load_policy, read_config, save_policy
 from sim2real.recordings.frames import Frames
 from sim2real.reports.page import INTERVAL_NOTE
 from sim2real.reports.pages.adaptation import look_line, write_report

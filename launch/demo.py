@@ -13,9 +13,7 @@ from launch.console import print_rates, reporting, resumable, say, typed_command
 from launch.evaluate import EvaluateConfig, evaluate
 from launch.import_ import import_command
 from launch.replay import ReplayConfig, replay
-from policies import load_policy
-from policies.distillation import DistillationConfig
-from policies.teacher import TeacherConfig
+from sim2real.checkpoints import load_policy
 from sim2real.datasets import EpisodeDataset
 from sim2real.datasets.donkeycar.tub import is_tub
 from sim2real.datasets.lerobot.version2 import is_version2
@@ -23,8 +21,10 @@ from sim2real.recordings.rehearsal import Recording, record
 from sim2real.reports.films.rollouts import contact_sheet, film
 from sim2real.reports.pages.demo import write_page
 from sim2real.runs import Run, start_run
-from sim2real.training.pretraining import PretrainConfig, pretrain
-from sim2real.training.teacher import TrainConfig, train_teacher
+from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
+from sim2real.training.pretraining import pretrain
+from sim2real.training.teacher import train_teacher
+from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 from sim2real.transfer.adapt_config import AdaptConfig
 
 TASK = "LaneFollow"

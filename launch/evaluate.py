@@ -12,15 +12,18 @@ from envs.renderer import available_device
 from launch.checkpoints import policy_folder
 from launch.conclude import WHERE, conclude
 from launch.console import reporting, say
-from policies import Policy, load_policy
-from sim2real.evaluation.rehearsal import Progress, evaluate_on_rehearsal
+from policies import Policy
+from sim2real.checkpoints import load_policy
+from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
 from sim2real.evaluation.simulation import TEST_SEED, Episodes, evaluate_in_simulation
+from sim2real.progress import Progress
 from sim2real.reports.films.rollouts import film
 from sim2real.reports.films.video import check_video
 from sim2real.robots.hardware import Hardware
 from sim2real.runs import start_run
 from sim2real.training.cameras import recipe_cameras
-from sim2real.training.teacher import TrainConfig, load_randomization
+from sim2real.training.teacher import complete_training, load_randomization
+from sim2real.training.teacher_config import TrainConfig
 
 BOTH = "both"
 
@@ -40,7 +43,7 @@ class EvaluateConfig:
         smooth: seconds to either side over which the actions in recordings are averaged; by default as suits the task.
         episodes: in simulation one per world, all side by side.
         randomization: a preset of the task, or a TOML file; of `--on sim`.
-        seed: of the first episode.
+        seed: of the first episode; policies learn from none between 10 million and 2^32.
         video: film the first four worlds to this file; of one checkpoint with `--on sim`.
         seconds: of the film.
         device: where frames are rendered.
@@ -120,7 +123,7 @@ def evaluate(
     policies = [load_policy(folder) for folder in folders]
     available_device(config.device)
     for policy in policies:
-        TrainConfig(policy.config.task, randomization=config.randomization).check()
+        complete_training(TrainConfig(policy.config.task, randomization=config.randomization))
     for folder, policy in zip(folders, policies, strict=True):
         if policy.config.task != policies[0].config.task:
             raise ValueError(f"{folder} was made for {policy.config.task}, not for {policies[0].config.task}")

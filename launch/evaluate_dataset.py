@@ -9,7 +9,7 @@ import pyarrow as pa
 from launch.checkpoints import policy_folder
 from launch.console import reporting, say, typed_command
 from launch.tables import print_table
-from policies import load_policy
+from sim2real.checkpoints import load_policy
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.datasets.files import write_tables
 from sim2real.evaluation.offline import Findings, judge, plain, predict

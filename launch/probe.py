@@ -10,7 +10,7 @@ from launch.checkpoints import policy_folder
 from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from launch.transfer import described, read, simulate
-from policies import load_policy
+from sim2real.checkpoints import load_policy
 from sim2real.evaluation.offline import plain
 from sim2real.recordings.frames import check_smoothing
 from sim2real.reports.pages.adaptation import write_probe_report

@@ -58,7 +58,7 @@ def record_command(
     if teacher is not None:
         from sim2real.training.teacher import load_teacher
 
-        operator = load_teacher(teacher / "teacher" if (teacher / "teacher").is_dir() else teacher, task)
+        operator = load_teacher(teacher, task)
     with reporting() as stage:
         report = stage("record")
         found = record(dest, recording, report, teacher=operator)

@@ -54,7 +54,7 @@ def _who(task: str, teacher: Path | None, checkpoint: Path | None) -> tuple[Act 
     if teacher is not None:
         from sim2real.training.teacher import load_teacher
 
-        model = load_teacher(teacher / "teacher" if (teacher / "teacher").is_dir() else teacher, task)
+        model = load_teacher(teacher, task)
 
         def taught(observation: Mapping[str, np.ndarray]) -> np.ndarray:
             return model(observation["privileged"])
@@ -62,7 +62,7 @@ def _who(task: str, teacher: Path | None, checkpoint: Path | None) -> tuple[Act 
         return taught, ("privileged",), f"the teacher {teacher}"
     if checkpoint is not None:
         from launch.checkpoints import policy_folder
-        from policies import load_policy
+        from sim2real.checkpoints import load_policy
 
         policy = load_policy(policy_folder(checkpoint))
         if policy.config.task != task:

@@ -11,7 +11,7 @@ import tyro
 from launch.checkpoints import policy_folder
 from launch.console import reporting, say, typed_command
 from launch.tables import print_table
-from policies import load_policy
+from sim2real.checkpoints import load_policy
 from sim2real.datasets import EpisodeDataset
 from sim2real.evaluation.offline import plain
 from sim2real.recordings.footage import NoFootageError

@@ -7,7 +7,7 @@ import tyro
 
 from launch.console import print_rates, reporting, resumable, resume_command, say
 from sim2real.runs import start_run
-from sim2real.training.teacher import TrainConfig, train_teacher
+from sim2real.training.teacher_config import TrainConfig
 
 
 def train(
@@ -22,8 +22,11 @@ def train(
         out: folder of the run; by default a new one under runs/.
         resume: go on with the run in that folder, or with the newest, with the settings it was started with.
     """
+    # Only here, as torch and MuJoCo take seconds to import: --help does without them.
+    from sim2real.training.teacher import complete_training, train_teacher
+
     if not resume:
-        config = config.check()
+        config = complete_training(config)
     run, config = start_run("train", config, out, resume)
     say(f"run: {run.folder}")
     with resumable(resume_command(run.folder)), reporting() as stage:

@@ -1,13 +1,24 @@
-"""Bad input: what a user gave and cannot be used. Needs nothing but Python."""
+"""What is wrong with a user's input: each error says in one line what, where, and what to do.
+
+Needs nothing but Python.
+"""
 
 import sys
 
 
 class InputError(ValueError):
-    """Something that was given cannot be used; one line that says what is wrong, where, and what to do.
+    """Something that the user gave, or that lies on the disk, cannot be used; commands print the line and exit.
 
     Every other error than this and an OSError is a fault of this program.
     """
+
+
+class CheckpointError(InputError):
+    """A folder cannot be read, or must not be written, as the checkpoint or run that it is said to be."""
+
+
+class DatasetError(InputError):
+    """A folder cannot be read, or must not be written, as the dataset that it is said to be."""
 
 
 def input_errors() -> tuple[type[ValueError], ...]:

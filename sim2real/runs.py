@@ -1,7 +1,5 @@
 """A run directory: what was asked for, with which versions, how far it got, and what came out."""
 
-import dataclasses
-import json
 import os
 import platform
 import subprocess
@@ -11,8 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from policies.checkpoint import from_plain
-from policies.folders import CheckpointError, read_json, write_json
+from sim2real.errors import CheckpointError
+from sim2real.files.atomic import read_json, read_versioned_json, with_null, write_json
+from sim2real.files.configs import from_plain, to_plain
 
 FORMAT_VERSION = 1
 PACKAGES = ("sim2real", "torch", "mujoco", "mujoco-warp", "gymnasium", "stable-baselines3", "numpy")
@@ -54,14 +53,19 @@ class Run:
         self.checkpoints, self.tensorboard = folder / "checkpoints", folder / "tensorboard"
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Replace `metrics.json`; readers see the old content or the new."""
-        _replace_json(self.folder / "metrics.json", metrics)
+        """Replace `metrics.json`; a figure that is undefined (NaN, such as the correlation of a constant) becomes null.
+
+        Raises:
+            ValueError: a value that JSON cannot hold.
+            OSError: the disk does not take it; the old metrics stay.
+        """
+        write_json(self.folder / "metrics.json", {"format_version": FORMAT_VERSION, **with_null(metrics)})
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What `write_metrics` wrote last; empty before."""
+        """What `write_metrics` wrote last; empty before. Raises CheckpointError if it is damaged."""
         path = self.folder / "metrics.json"
-        return json.loads(path.read_text()) if path.is_file() else {}
+        return read_json(path, CheckpointError) if path.is_file() else {}
 
     @property
     def finished(self) -> bool:
@@ -100,30 +104,9 @@ def start_run(command: str, config: Config, out: Path | None, resume: bool) -> t
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} exists: add --resume to go on with it, or choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
-    settings = dataclasses.asdict(config, dict_factory=_plain)  # type: ignore[call-overload]
-    written = {"command": command, "config": settings, "versions": versions()}
-    _replace_json(path, {**written, "git_revision": git_revision()})
+    written = {"format_version": FORMAT_VERSION, "command": command, "config": to_plain(config)}
+    write_json(path, {**written, "versions": versions(), "git_revision": git_revision()})
     return Run(folder, False), config
-
-
-def _plain(items: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: _plain_value(value) for name, value in items}
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return [_plain_value(part) for part in value]
-    return str(value) if isinstance(value, Path) else value
-
-
-def _replace_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON such that whoever reads sees the old content or the new, also after a kill or on a full disk."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        write_json(temporary, {"format_version": FORMAT_VERSION, **content})
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_config(folder: Path, command: str, kind: type[Config]) -> Config:
@@ -135,7 +118,7 @@ def load_config(folder: Path, command: str, kind: type[Config]) -> Config:
     path = folder / "config.json"
     if not path.is_file():
         raise CheckpointError(f"{folder} is not a run: it has no config.json")
-    content = read_json(path, FORMAT_VERSION)
+    content = read_versioned_json(path, FORMAT_VERSION, CheckpointError)
     if content.get("command") != command:
         raise CheckpointError(f"{folder} is a run of `{content.get('command')}`, not of `{command}`")
     try:

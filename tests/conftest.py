@@ -23,7 +23,9 @@ def short_lane(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name `LaneFollow` then stands for few layouts and episodes of two seconds, for what is built on tasks."""
 
     def factory(split: str) -> LaneFollow:
-        return LaneFollow(LaneFollowConfig(layouts=3, layout_seed=100 * (split == "test"), episode_seconds=2.0))
+        return LaneFollow(
+            LaneFollowConfig(layouts=3, layout_seed={"test": 100, "validation": 200}.get(split, 0), episode_seconds=2.0)
+        )
 
     monkeypatch.setitem(registry._FACTORIES, "LaneFollow", factory)
     return "LaneFollow"

@@ -18,7 +18,7 @@ PACKAGES = {
 }
 KNOWN = {
     "envs": {"numpy", "mujoco", "mujoco_warp", "mujoco_menagerie", "warp", "gymnasium", "cv2"},
-    "policies": {"numpy", "torch", "stable_baselines3", "gymnasium", "safetensors", "cv2"},
+    "policies": {"numpy", "torch", "cv2"},
 }
 
 
@@ -155,7 +155,9 @@ HEAVY = {"torch", "mujoco", "mujoco_warp", "warp", "stable_baselines3"}
         ("import envs.camera, envs.sensor", {"torch"}),
         ("import policies", {"mujoco"}),
         ("import sim2real", HEAVY),
+        ("import sim2real.runs, sim2real.files", HEAVY),  # reading JSON
         ("import launch.main", HEAVY),  # --help must not take seconds
+        ("import launch.train, launch.pretrain", HEAVY),
     ],
 )
 def test_importing_loads_nothing_that_is_not_needed(statement, without):

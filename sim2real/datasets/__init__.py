@@ -2,12 +2,12 @@
 
 from sim2real.datasets.donkeycar.account import Rules
 from sim2real.datasets.donkeycar.importer import TubImport, import_tub
-from sim2real.datasets.files import DatasetError
 from sim2real.datasets.lerobot.dataset import EpisodeDataset
 from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import Feature, camera_feature
 from sim2real.datasets.lerobot.rows import EncodedImage
 from sim2real.datasets.lerobot.writer import EpisodeWriter
+from sim2real.errors import DatasetError
 
 __all__ = [
     "DatasetError",

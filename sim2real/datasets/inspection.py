@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from sim2real.datasets import images
-from sim2real.datasets.files import DatasetError
 from sim2real.datasets.lerobot.dataset import EpisodeDataset
 from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import INDICES
+from sim2real.errors import DatasetError
 from sim2real.progress import Progress, silent
 
 CLOCK = "recorded_at"

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from policies.policy import Policy
-from sim2real.datasets.files import DatasetError
+from sim2real.errors import DatasetError
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate

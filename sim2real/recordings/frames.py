@@ -8,7 +8,7 @@ from scipy.ndimage import uniform_filter1d
 
 from policies.policy import PolicyConfig
 from sim2real.datasets import Episode, EpisodeDataset
-from sim2real.datasets.files import DatasetError
+from sim2real.errors import DatasetError
 from sim2real.progress import Progress, silent
 from sim2real.recordings.interpretation import recorded
 from sim2real.statistics.agreement import CRITERION

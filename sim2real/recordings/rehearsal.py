@@ -8,14 +8,14 @@ import numpy as np
 
 from envs import BatchEnv, make_task
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
-from sim2real.datasets.files import new_folder
+from sim2real.files import new_folder
 from sim2real.progress import Progress, silent
 from sim2real.recordings.arm_logs import ACTION, STATE
 from sim2real.rehearsal.operators import Operator, Teacher, habit_of, words_for
 from sim2real.rehearsal.robot import PRESET, boundary_of, measured
 from sim2real.robots.boundary import Boundary
+from sim2real.seeds import RECORDING
 
-RECORDING_SEED = 20_000_000  # first seed of recordings
 LONGEST = 120.0  # s
 SIDE_BY_SIDE = 16  # worlds: their frames wait in memory until an episode is complete
 PATIENCE = 4  # episodes that may be tried for one that is wanted
@@ -39,7 +39,7 @@ class Recording:
 
     episodes: int = 20
     seconds: float = 20.0
-    seed: int = RECORDING_SEED
+    seed: int = RECORDING.start
     task: str = "LaneFollow"
     keep_failed: bool | None = None
 

@@ -16,14 +16,14 @@ import numpy as np
 from envs import BatchEnv, Randomization, make_task
 from envs.batch_env import resolve_randomization
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
-from sim2real.datasets.files import new_folder
-from sim2real.files import write_json
+from sim2real.files import new_folder, write_json
 from sim2real.progress import Progress, silent
 from sim2real.recordings.origin import INFO, Origin, model_hash
 from sim2real.rehearsal.robot import boundary_of, measured
+from sim2real.seeds import SIMULATED_RECORDING
 
 STATE, ACTION = "sim.state", "sim.action"
-SEED = 30_000_000  # first seed of recordings: no policy was trained or tested there
+SEED = SIMULATED_RECORDING.start
 SIDE_BY_SIDE = 16  # worlds: what they recorded waits in memory until an episode is complete
 
 Act = Callable[[Mapping[str, np.ndarray]], np.ndarray]

@@ -1,1 +1,1 @@
-"""Training runs in simulation: a teacher on privileged state, and a policy that sees."""
+"""Training in simulation: a teacher on privileged state, and a policy that sees and learns from it."""

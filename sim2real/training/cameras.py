@@ -6,7 +6,7 @@ from pathlib import Path
 from envs import Camera
 from envs.batch_env import with_cameras
 from envs.task import TaskSpec
-from policies.checkpoint import read_config
+from sim2real.checkpoints import read_config
 
 
 def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:

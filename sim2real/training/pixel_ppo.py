@@ -10,10 +10,12 @@ from torch import Tensor, nn
 
 from envs import BatchEnv
 from policies.policy import Policy
-from policies.sb3_env import SB3Env
-from policies.teacher import RolloutCallback, TeacherConfig, make_teacher, restore_teacher, save_teacher
 from sim2real.progress import Progress
 from sim2real.runs import Run
+from sim2real.training.sb3_env import SB3Env
+from sim2real.training.sb3_teacher import RolloutCallback, make_teacher
+from sim2real.training.teacher_checkpoints import restore_teacher, save_teacher
+from sim2real.training.teacher_config import TeacherConfig
 
 
 class PolicyFeatures(BaseFeaturesExtractor):

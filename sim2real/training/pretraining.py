@@ -1,94 +1,45 @@
 """Pretraining a vision policy in simulation: DAgger from a teacher, or PPO from pixels."""
 
 import dataclasses
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-import tyro
 
 from envs import BatchEnv, make_task
 from envs.renderer import available_device
 from envs.task import TaskSpec
-from policies.checkpoint import save_policy
-from policies.distillation import DistillationConfig, Distiller
 from policies.encoder import EncoderConfig
 from policies.heads import HeadsConfig
 from policies.policy import Policy, PolicyConfig
 from policies.preprocessing import Preprocessing
-from policies.teacher import TeacherConfig
-from policies.training_state import latest, load_state, save_step
+from sim2real.checkpoints import save_policy
 from sim2real.evaluation.simulation import evaluate_in_simulation
 from sim2real.progress import Progress, Stages
-from sim2real.runs import Run, start_run
+from sim2real.runs import Run
+from sim2real.seeds import check_learning_seed
 from sim2real.training.cameras import own_cameras
+from sim2real.training.distillation import Distiller
 from sim2real.training.pixel_ppo import train_from_pixels
-from sim2real.training.teacher import TrainConfig, load_randomization, load_teacher, train_teacher
+from sim2real.training.pretrain_config import PretrainConfig
+from sim2real.training.state import latest, load_state, save_step
+from sim2real.training.teacher import complete_training, load_randomization, load_teacher, train_teacher_inside
+from sim2real.training.teacher_config import TrainConfig
 
-METHODS = ("dagger", "ppo")
 
-
-@dataclass(frozen=True)
-class PretrainConfig:
-    """What `sim2real pretrain` does.
-
-    Attributes:
-        task: name of a registered task.
-        method: dagger (a teacher's labels on streamed frames) or ppo (reward alone, from pixels).
-        teacher: folder of a `train` run; None: train one first, inside this run.
-        worlds: rendered side by side.
-        randomization: a preset of the task, or a TOML file.
-        encoder: conv or resnet18.
-        width, depth: of the encoder; None: its own.
-        image_size: (width, height) px that the network sees; None: the task's.
-        camera: JSON file with the calibration of your camera (width, height, fx, fy, cx, cy, distortion, model), to be
-            seen through in place of the task's.
-        device: that renders and learns, cpu or cuda; physics stays on the CPU.
-        threads: of physics and renderer; the learner has one of its own.
-        checkpoint_every: updates between checkpoints.
-        evaluate: episodes on the test split at the end.
-    """
-
-    task: Annotated[str, tyro.conf.arg(metavar="TASK")]
-    method: str = "dagger"
-    teacher: str | None = None
-    worlds: int = 64
-    randomization: str = "default"
-    encoder: str = "conv"
-    width: int | None = None
-    depth: int | None = None
-    image_size: tuple[int, int] | None = None
-    camera: str | None = None
-    device: str = "cpu"
-    threads: int = 1
-    checkpoint_every: int = 500
-    evaluate: int = 100
-    distillation: Annotated[DistillationConfig, tyro.conf.arg(name="")] = field(default_factory=DistillationConfig)
-    teacher_config: TeacherConfig = field(default_factory=TeacherConfig)
-
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"no method {self.method!r}; valid: {', '.join(METHODS)}")
-        for name in ("worlds", "threads", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.evaluate < 0:
-            raise ValueError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
-        if self.method == "ppo" and (self.teacher is not None or self.teacher_config.algorithm != "ppo"):
-            raise ValueError("method ppo learns from reward alone: it takes neither a teacher nor another algorithm")
-
-    def check(self) -> "PretrainConfig":
-        """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
-        available_device(self.device)
-        own_cameras(make_task(self.task).spec, self.camera)
-        TrainConfig(self.task, self.teacher_config, randomization=self.randomization).check()
-        spec = make_task(self.task).spec
-        policy_config(spec, self)
-        if self.teacher is not None and self.method == "dagger":
-            load_teacher(Path(self.teacher), self.task)
-        teacher, distillation = (c.filled(spec.training) for c in (self.teacher_config, self.distillation))
-        return dataclasses.replace(self, teacher_config=teacher, distillation=distillation)
+def complete_pretraining(config: PretrainConfig) -> PretrainConfig:
+    """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
+    available_device(config.device)
+    spec = make_task(config.task).spec
+    own_cameras(spec, config.camera)
+    complete_training(TrainConfig(config.task, config.teacher_config, randomization=config.randomization))
+    if config.method == "ppo":
+        check_learning_seed(config.teacher_config.seed, config.worlds)
+    policy_config(spec, config)
+    if config.teacher is not None and config.method == "dagger":
+        load_teacher(Path(config.teacher), config.task)
+    teacher, distillation = (c.filled(spec.training) for c in (config.teacher_config, config.distillation))
+    return dataclasses.replace(config, teacher_config=teacher, distillation=distillation)
 
 
 def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
@@ -139,7 +90,7 @@ def pretrain(run: Run, config: PretrainConfig, report: Stages) -> dict[str, Any]
         ValueError: an unknown task, preset, device or teacher.
         KeyboardInterrupt: after saving, when interrupted.
     """
-    config = config.check()
+    config = complete_pretraining(config)
     spec = make_task(config.task, "train").spec
     policy = _initial_policy(spec, config)
     if config.method == "ppo":
@@ -151,7 +102,7 @@ def pretrain(run: Run, config: PretrainConfig, report: Stages) -> dict[str, Any]
         recipe = {"method": "ppo", "ppo": dataclasses.asdict(config.teacher_config)}
         trained = {"steps": config.teacher_config.steps}
     else:
-        teacher = load_teacher(teacher_folder(run, config, report), config.task)
+        teacher = load_teacher(_trained_teacher(run, config, report), config.task)
         camera = policy.config.preprocessing.key
         env = make_worlds(config, ("state", camera, "privileged"), policy.config.heads.masks["mask"])
         try:
@@ -175,16 +126,12 @@ def _initial_policy(spec: TaskSpec, config: PretrainConfig) -> Policy:
         return Policy(policy_config(spec, config)).to(config.device)
 
 
-def teacher_folder(run: Run, config: PretrainConfig, report: Stages) -> Path:
+def _trained_teacher(run: Run, config: PretrainConfig, report: Stages) -> Path:
     """The teacher's run: the one given, or one inside this run, trained now as far as it is not."""
     if config.teacher is not None:
         return Path(config.teacher)
-    folder = run.folder / "teacher"
     settings = TrainConfig(config.task, config.teacher_config, randomization=config.randomization, evaluate=0)
-    inner, settings = start_run("train", settings, folder, resume=(folder / "config.json").is_file())
-    if not inner.finished:
-        train_teacher(inner, settings, report("train teacher"))
-    return folder
+    return train_teacher_inside(run.folder, settings, report)
 
 
 def _distill(run: Run, config: PretrainConfig, distiller: Distiller, report: Progress) -> Policy:

@@ -3,67 +3,34 @@
 import os
 import warnings
 import zipfile
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import tyro
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import EvalCallback
 
 from envs import BatchEnv, Randomization, make_task
-from policies.sb3_env import SB3Env
-from policies.teacher import (
-    RolloutCallback,
-    Teacher,
-    TeacherConfig,
-    make_teacher,
-    restore_teacher,
-    save_teacher,
-    write_teacher,
-)
 from sim2real.evaluation.simulation import TEST_SEED, evaluate_in_simulation
-from sim2real.progress import Progress
-from sim2real.runs import Run, load_config
+from sim2real.progress import Progress, Stages
+from sim2real.runs import Run, load_config, start_run
+from sim2real.seeds import VALIDATION, check_learning_seed
+from sim2real.training.sb3_env import SB3Env
+from sim2real.training.sb3_teacher import RolloutCallback, Teacher, make_teacher
+from sim2real.training.teacher_checkpoints import restore_teacher, save_teacher, write_teacher
+from sim2real.training.teacher_config import TrainConfig
 
+INSIDE = "teacher"  # folder, in a `pretrain` run, of the run of its own teacher
 ADR_STEP, ADR_GROW, ADR_SHRINK = 0.05, 0.9, 0.6
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """What `sim2real train` does.
-
-    Attributes:
-        task: name of a registered task.
-        worlds: simulated side by side.
-        randomization: a preset of the task, or a TOML file.
-        adr: automatic domain randomization (OpenAI et al. 2019): start with a tenth of every range, widen while the
-            policy succeeds, narrow while it fails.
-        checkpoint_every: steps between checkpoints.
-        evaluate: episodes on the test split at the end.
-    """
-
-    task: Annotated[str, tyro.conf.arg(metavar="TASK")]
-    teacher: Annotated[TeacherConfig, tyro.conf.arg(name="")] = field(default_factory=TeacherConfig)
-    worlds: int = 256
-    randomization: str = "default"
-    adr: bool = False
-    checkpoint_every: int = 100_000
-    evaluate: int = 100
-
-    def __post_init__(self) -> None:
-        for name in ("worlds", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if self.evaluate < 0:
-            raise ValueError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
-
-    def check(self) -> "TrainConfig":
-        """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
-        env = privileged_env(self, "train", 1)
-        env.close()
-        return replace(self, teacher=self.teacher.filled(env.env.task_spec.training))
+def complete_training(config: TrainConfig) -> TrainConfig:
+    """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
+    check_learning_seed(config.teacher.seed, config.worlds)
+    env = privileged_env(config, "train", 1)
+    env.close()
+    return replace(config, teacher=config.teacher.filled(env.env.task_spec.training))
 
 
 def load_randomization(task: str, name: str) -> Randomization | str:
@@ -71,11 +38,11 @@ def load_randomization(task: str, name: str) -> Randomization | str:
     return Randomization.load(name) if name.endswith(".toml") or os.sep in name else name
 
 
-def privileged_env(config: TrainConfig, split: str, worlds: int) -> SB3Env:
-    """Worlds of a split as SB3 sees them, observing privileged state alone."""
+def privileged_env(config: TrainConfig, split: str, worlds: int, every_reset: int | None = None) -> SB3Env:
+    """Worlds of a split as SB3 sees them, observing privileged state alone; `every_reset` as in SB3Env."""
     randomization = load_randomization(config.task, config.randomization)
     env = BatchEnv(make_task(config.task, split), worlds, randomization=randomization, observations=("privileged",))
-    return SB3Env(env, "privileged")
+    return SB3Env(env, "privileged", every_reset)
 
 
 def train_teacher(run: Run, config: TrainConfig, report: Progress) -> dict[str, Any]:
@@ -91,7 +58,7 @@ def train_teacher(run: Run, config: TrainConfig, report: Progress) -> dict[str, 
         ValueError: an unknown task, algorithm or preset.
         KeyboardInterrupt: after saving, when interrupted.
     """
-    config = config.check()
+    config = complete_training(config)
     env = privileged_env(config, "train", config.worlds)
     model = make_teacher(config.teacher, env, run.tensorboard)
     width = 0.1 if config.adr else 1.0
@@ -117,7 +84,7 @@ def train_teacher(run: Run, config: TrainConfig, report: Progress) -> dict[str, 
         report(min(steps, config.teacher.steps), config.teacher.steps, metrics)
         return True
 
-    eval_env = privileged_env(config, "test", 32)
+    eval_env = privileged_env(config, "validation", 32, VALIDATION.start)
     watch = _watch(run, config, eval_env, model.num_timesteps)
     try:
         left = config.teacher.steps - model.num_timesteps
@@ -142,7 +109,10 @@ def train_teacher(run: Run, config: TrainConfig, report: Progress) -> dict[str, 
 
 
 def _watch(run: Run, config: TrainConfig, env: SB3Env, step: int) -> EvalCallback:
-    """SB3's evaluations beside the training; a resumed run keeps those up to its step, and the best model with them."""
+    """SB3's evaluations beside the training, which select the best model, all on the same validation episodes.
+
+    A resumed run keeps the evaluations up to its step, and the best model with them.
+    """
     watch = EvalCallback(
         env,
         n_eval_episodes=32,
@@ -182,17 +152,35 @@ def _judge(model: BaseAlgorithm, config: TrainConfig) -> dict[str, Any]:
     return episodes.summary()
 
 
+def train_teacher_inside(folder: Path, config: TrainConfig, report: Stages) -> Path:
+    """Train a teacher in a folder of its own inside another run's, as far as that is not done; returns its folder."""
+    inside = folder / INSIDE
+    run, config = start_run("train", config, inside, resume=(inside / "config.json").is_file())
+    if not run.finished:
+        train_teacher(run, config, report("train teacher"))
+    return inside
+
+
+def teacher_folder(path: Path) -> Path:
+    """Of the run that trained a teacher: the run itself, or the one inside a run that trained a teacher of its own."""
+    return path / INSIDE if (path / INSIDE).is_dir() else path
+
+
 def load_teacher(path: Path, task: str) -> Teacher:
-    """The teacher of a `train` run, from the run's folder.
+    """The teacher of a run, from that run's folder or the one that it lies in (`teacher_folder`).
 
     Raises:
-        ValueError: the folder is not a run with a teacher for this task.
+        ValueError: the folder is not a run with a teacher for this task, or the training did not come to its end.
     """
+    path = teacher_folder(path)
     config = load_config(path, "train", TrainConfig)
     if config.task != task:
         raise ValueError(f"{path} has a teacher for {config.task}, not for {task}")
-    if not any((path / "checkpoints").glob("step_*.zip")):
-        raise ValueError(f"{path} has no trained teacher yet: run `sim2real train {task} --out {path} --resume`")
+    if not Run(path, True).finished:
+        raise ValueError(
+            f"{path} has no trained teacher yet, its training is not finished: go on with"
+            f" `sim2real train {task} --out {path} --resume`"
+        )
     env = privileged_env(config, "train", 1)
     model = make_teacher(config.teacher, env)
     restore_teacher(model, path / "checkpoints")

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from policies.encoder import reset_parameters
-from policies.losses import multi_task_loss
 from policies.policy import Policy
-from policies.precision import bf16_autocast
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
+from sim2real.training.losses import multi_task_loss
+from sim2real.training.precision import bf16_autocast
 from sim2real.transfer.batches import Batch, Batches, Simulated, aligned, answered, labelled
 from sim2real.transfer.gain import with_gain
 from sim2real.transfer.plans import TransferPlan

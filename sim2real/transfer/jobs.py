@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import torch
 
-from policies.checkpoint import load_policy, read_config, save_policy
-from policies.folders import CheckpointError
+from sim2real.checkpoints import load_policy, read_config, save_policy
+from sim2real.errors import CheckpointError
 from sim2real.progress import Progress, silent
 from sim2real.transfer.fit import Fitted
 from sim2real.transfer.learn import Material, learn

@@ -10,17 +10,17 @@ import numpy as np
 import tyro
 
 from envs import Camera, make_task
-from policies import load_policy
-from policies.distillation import DistillationConfig
-from policies.teacher import TeacherConfig
+from sim2real.checkpoints import load_policy
 from sim2real.datasets import EpisodeDataset
 from sim2real.progress import Progress, Stages
 from sim2real.recordings.frames import read_frames
 from sim2real.recordings.interpretation import recorded
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import Estimate
-from sim2real.training.pretraining import PretrainConfig, policy_config, pretrain
-from sim2real.training.teacher import TrainConfig, load_randomization, train_teacher
+from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
+from sim2real.training.pretraining import complete_pretraining, policy_config, pretrain
+from sim2real.training.teacher import load_randomization, train_teacher_inside
+from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 from sim2real.transfer.adapt import adapt
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapted import Adapted, Comparison
@@ -72,7 +72,7 @@ class LadderConfig:
     def check(self) -> None:
         """Raise ValueError for what would stop the ladder at its start or hours later."""
         distillation = DistillationConfig(frames=self.pretrain)
-        PretrainConfig(self.task, teacher=self.teacher, distillation=distillation).check()
+        complete_pretraining(PretrainConfig(self.task, teacher=self.teacher, distillation=distillation))
         spec = make_task(self.task).spec
         for _, preset in RUNGS.values():
             load_randomization(self.task, preset)
@@ -134,12 +134,8 @@ def summary(rungs: list[Rung]) -> dict[str, Any]:
 def _teacher(config: LadderConfig, folder: Path, stage: Stages) -> Path:
     if config.teacher is not None:
         return Path(config.teacher)
-    path = folder / "teacher"
     settings = TrainConfig(config.task, config.teacher_config, evaluate=0)
-    run, settings = start_run("train", settings, path, resume=(path / "config.json").is_file())
-    if not run.finished:
-        train_teacher(run, settings, stage("train teacher"))
-    return path
+    return train_teacher_inside(folder, settings, stage)
 
 
 def _wrong_lens(task: str, folder: Path) -> Path:

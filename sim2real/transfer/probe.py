@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from policies.encoder import STAGE_NAMES
-from policies.losses import multi_task_loss
 from policies.policy import Policy
 from sim2real.evaluation.offline import agreement_on, predict_judged
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Estimate
+from sim2real.training.losses import multi_task_loss
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import part_parameters
 from sim2real.transfer.gain import with_gain

@@ -8,8 +8,8 @@ import numpy as np
 
 from envs import BatchEnv, make_task
 from envs.task import TaskSpec
-from policies.checkpoint import read_config
 from policies.policy import Policy
+from sim2real.checkpoints import read_config
 from sim2real.evaluation.offline import predict
 from sim2real.progress import Progress, silent
 from sim2real.recordings.interpretation import known_task

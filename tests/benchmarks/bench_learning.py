@@ -12,10 +12,12 @@ from common import Result, alternate, compare
 from stable_baselines3.common.policies import ActorCriticCnnPolicy
 
 from envs import BatchEnv, make_task
-from policies.distillation import Collector, DistillationConfig, Distiller
-from policies.frame_buffer import FrameBuffer
 from policies.policy import Policy
-from sim2real.training.pretraining import PretrainConfig, make_worlds, policy_config
+from sim2real.training.collector import Collector
+from sim2real.training.distillation import Distiller
+from sim2real.training.frame_buffer import FrameBuffer
+from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
+from sim2real.training.pretraining import make_worlds, policy_config
 
 ROUNDS = 2
 # Short, but with the defaults' shape: the student's share grows to 90 % in the first half.

@@ -9,7 +9,8 @@ from common import Result, alternate, compare
 from envs import make_task
 from policies.policy import Policy
 from sim2real.recordings.frames import Frames
-from sim2real.training.pretraining import PretrainConfig, policy_config
+from sim2real.training.pretrain_config import PretrainConfig
+from sim2real.training.pretraining import policy_config
 from sim2real.transfer.batches import Batches, Labelled
 from sim2real.transfer.fit import Learner, prepare
 from sim2real.transfer.plans import find_plan

@@ -6,7 +6,8 @@ from stable_baselines3.common.envs import IdentityEnvBox
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from policies.teacher import TeacherConfig, make_teacher
+from sim2real.training.sb3_teacher import make_teacher
+from sim2real.training.teacher_config import TeacherConfig
 
 SETTINGS = {"ppo": TeacherConfig("ppo", steps=2000, hidden=(8,)), "sac": TeacherConfig("sac", steps=500, hidden=(8,))}
 ALGORITHMS = pytest.mark.parametrize("algorithm", ["ppo", "sac"])

@@ -16,7 +16,7 @@ import pytest
 import torch
 from drives import CAMERA, SMALL, image_of, new_policy, record_drives, spoil
 
-from policies import load_policy, save_policy
+from sim2real.checkpoints import load_policy, save_policy
 from sim2real.datasets import images
 from sim2real.statistics.agreement import METRICS
 

@@ -13,7 +13,7 @@ from drives import new_policy, record_drives, spoil
 
 from envs import make_task
 from launch.transfer import simulate
-from policies import load_policy, save_policy
+from sim2real.checkpoints import load_policy, save_policy
 
 torch.set_num_threads(1)
 JOINTS = make_task("Reach").spec.action_names

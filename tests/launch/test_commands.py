@@ -13,7 +13,7 @@ import warp as wp
 
 from launch.main import VERBS as COMMANDS
 from sim2real.runs import start_run
-from sim2real.training.teacher import TrainConfig
+from sim2real.training.teacher_config import TrainConfig
 
 torch.set_num_threads(1)
 Complains = Callable[[tuple, str], None]
@@ -134,7 +134,10 @@ def test_a_run_of_another_command_or_task_or_version(complains: Complains, workp
     words = ("LaneFollow", "--out", "run", "--resume")
     complains(("pretrain", *words), "run is a run of `train`, not of `pretrain`")
     complains(("train", "Lift", *words[1:]), "run is a run of LaneFollow, not of Lift")
-    complains(("pretrain", short_lane, "--teacher", "run"), "run has no trained teacher yet: run `sim2real train")
+    complains(
+        ("pretrain", short_lane, "--teacher", "run"),
+        "run has no trained teacher yet, its training is not finished: go on",
+    )
     config = workplace / "run" / "config.json"
     config.write_text(config.read_text().replace('"format_version": 1', '"format_version": 2'))
     complains(("train", *words), "config.json has format version 2; this program reads version 1")

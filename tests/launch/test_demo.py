@@ -13,7 +13,7 @@ import pytest
 from drives import record_drives
 
 from launch import demo
-from policies import load_policy
+from sim2real.checkpoints import load_policy
 from sim2real.transfer.adapt_config import Overrides
 
 SMALL = ("--steps", 8000, "--frames", 500, "--episodes", 3, "--recorded", 4, "--seconds", 2)

@@ -14,11 +14,13 @@ import warp as wp
 import launch.evaluate
 from envs import make_task
 from launch.evaluate import EvaluateConfig
-from policies import Policy, load_policy, save_policy
+from policies import Policy
+from sim2real.checkpoints import load_policy, save_policy
 from sim2real.evaluation.simulation import Episodes
 from sim2real.runs import start_run
 from sim2real.statistics.rates import RateDifference
-from sim2real.training.pretraining import PretrainConfig, policy_config
+from sim2real.training.pretrain_config import PretrainConfig
+from sim2real.training.pretraining import policy_config
 
 torch.set_num_threads(1)
 Complains = Callable[[tuple, str], None]

@@ -12,7 +12,7 @@ import pytest
 import torch
 from drives import actions_of, image_of, new_policy, record_drives, spoil
 
-from policies import save_policy
+from sim2real.checkpoints import save_policy
 from sim2real.recordings.frames import smooth
 from sim2real.statistics.agreement import METRICS, Agreement
 

@@ -11,9 +11,11 @@ import torch
 
 from envs import make_task
 from launch.correlate import short_names
-from policies import Policy, save_policy
+from policies import Policy
+from sim2real.checkpoints import save_policy
 from sim2real.robots.loopback import Loopback
-from sim2real.training.pretraining import PretrainConfig, policy_config
+from sim2real.training.pretrain_config import PretrainConfig
+from sim2real.training.pretraining import policy_config
 
 torch.set_num_threads(1)
 LOOPBACK = ("--on", "robot", "--robot", "loopback", "--move")

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from policies.teacher import TeacherConfig
 from sim2real.runs import start_run
-from sim2real.training.teacher import TrainConfig, train_teacher
+from sim2real.training.teacher import train_teacher
+from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., "subprocess.Popen[str]"]

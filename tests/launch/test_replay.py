@@ -14,7 +14,7 @@ import torch
 from arms import arm_config, record_arm
 from drives import new_policy, record_drives, spoil
 
-from policies import save_policy
+from sim2real.checkpoints import save_policy
 
 torch.set_num_threads(1)
 RERUN = importlib.util.find_spec("rerun") is not None

@@ -7,8 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies import Policy, load_policy, save_policy
+from policies import Policy
 from policies.alignment import Alignment
+from sim2real.checkpoints import load_policy, save_policy
 
 H, W = 32, 48
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from policies import EncoderConfig, HeadsConfig, Policy, PolicyConfig, Preprocessing, bf16_autocast, multi_task_loss
+from policies import EncoderConfig, HeadsConfig, Policy, PolicyConfig, Preprocessing
 from policies.encoder import ENCODER_KINDS, reset_parameters
+from sim2real.training.losses import multi_task_loss
+from sim2real.training.precision import bf16_autocast
 
 torch.set_num_threads(1)
 rng = np.random.default_rng(0)

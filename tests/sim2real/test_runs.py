@@ -3,18 +3,16 @@
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from policies.distillation import DistillationConfig
-from policies.folders import CheckpointError
-from policies.teacher import TeacherConfig
+from sim2real.errors import CheckpointError
 from sim2real.runs import Run, git_revision, load_config, start_run, versions
-from sim2real.training.pretraining import PretrainConfig
-from sim2real.training.teacher import TrainConfig
+from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
+from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 
 SETTINGS = TrainConfig("LaneFollow", TeacherConfig(steps=500, hidden=(8, 8)), worlds=4)
 
@@ -66,6 +64,22 @@ class Looking:
     picture: Path
 
 
+@dataclass(frozen=True)
+class LookingCloser:
+    """The same settings in a later version, which has two more; without them, earlier ones looked from 2 m."""
+
+    task: str
+    picture: Path
+    distance: float = field(default=0.5, metadata={"absent": 2.0})
+    colours: bool = True
+
+
+def test_a_setting_that_came_later_has_in_older_runs_the_value_that_reproduces_them(folder: Path):
+    start_run("look", Looking("LaneFollow", Path("a.png")), folder / "run", resume=False)
+    _, found = start_run("look", LookingCloser("LaneFollow", Path("b.png")), folder / "run", resume=True)
+    assert found == LookingCloser("LaneFollow", Path("a.png"), distance=2.0, colours=True)
+
+
 def test_paths_are_kept_as_text(folder: Path):
     run, _ = start_run("look", Looking("LaneFollow", Path("a/b.png")), folder / "run", resume=False)
     assert json.loads((run.folder / "config.json").read_text())["config"]["picture"] == "a/b.png"
@@ -104,8 +118,12 @@ def test_a_folder_in_use_is_left_alone(folder: Path):
         (lambda path: change(path, format_version=9), "has format version 9; this program reads version 1"),
         (lambda path: change(path, command="pretrain"), "is a run of `pretrain`, not of `train`"),
         (
-            lambda path: change(path, config={"task": "LaneFollow"}),
-            "TrainConfig needs exactly the fields task, teacher",
+            lambda path: change(path, config={"worlds": 4}),
+            r"does not fit this version: TrainConfig lacks the field task",
+        ),
+        (
+            lambda path: change(path, config={"task": "LaneFollow", "hurry": True}),
+            r"does not fit this version: TrainConfig has no field hurry, only task, teacher",
         ),
         (lambda path: path.write_text(path.read_text().replace('"ppo"', '"pop"')), "no algorithm 'pop'"),
         (
@@ -144,6 +162,24 @@ def test_metrics_are_replaced_whole(folder: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(OSError, match="No space left"):
         start_run("train", SETTINGS, folder / "run", resume=False)
     assert not list((folder / "run").iterdir())  # so that the same command works when there is space again
+
+
+def test_a_figure_that_is_undefined_is_null_in_the_metrics(folder: Path):
+    run = Run(folder, False)
+    run.write_metrics({"correlation": {"value": float("nan"), "high": float("inf")}, "each": (1.0, float("-inf"))})
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    content = json.loads((folder / "metrics.json").read_text(), parse_constant=refuse)
+    assert content == {"format_version": 1, "correlation": {"value": None, "high": None}, "each": [1.0, None]}
+    assert run.metrics == content
+
+
+def test_damaged_metrics_are_said_in_one_line(folder: Path):
+    (folder / "metrics.json").write_text('{"finished": tr')
+    with pytest.raises(CheckpointError, match=r"metrics\.json is damaged: not complete JSON$"):
+        _ = Run(folder, True).finished
 
 
 def test_the_revision_is_none_where_there_is_no_git(monkeypatch: pytest.MonkeyPatch):

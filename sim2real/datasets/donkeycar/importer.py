@@ -12,11 +12,11 @@ from sim2real.datasets.donkeycar.account import Rules, cut, judge
 from sim2real.datasets.donkeycar.record import Record, Verdict
 from sim2real.datasets.donkeycar.report import counts, tub_report
 from sim2real.datasets.donkeycar.tub import Tub, read_tub
-from sim2real.datasets.files import DatasetError, new_folder
 from sim2real.datasets.lerobot.features import Feature, camera_feature
 from sim2real.datasets.lerobot.rows import EncodedImage
 from sim2real.datasets.lerobot.writer import EpisodeWriter
-from sim2real.files import write_json
+from sim2real.errors import DatasetError
+from sim2real.files import new_folder, write_json
 from sim2real.progress import Progress, silent
 
 CAMERA = "observation.images.front"

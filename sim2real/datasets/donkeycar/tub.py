@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sim2real.datasets.donkeycar.record import Record, Verdict
-from sim2real.datasets.files import DatasetError
+from sim2real.errors import DatasetError
 
 
 @dataclass(frozen=True)

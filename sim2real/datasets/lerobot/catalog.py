@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sim2real.datasets.files import LOCK, DatasetError, write_tables
+from sim2real.datasets.files import write_tables
 from sim2real.datasets.lerobot import stats as statistics
 from sim2real.datasets.lerobot.features import Feature, read_features
 from sim2real.datasets.lerobot.meta import (
@@ -23,7 +23,9 @@ from sim2real.datasets.lerobot.meta import (
     read_tasks,
     tasks_table,
 )
+from sim2real.errors import DatasetError
 from sim2real.files import write_json
+from sim2real.files.folders import LOCK
 
 
 @dataclass

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2real.datasets.files import DatasetError, read_json
+from sim2real.datasets.files import read_json
 from sim2real.datasets.lerobot import stats as statistics
 from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import read_features
 from sim2real.datasets.lerobot.meta import read_episodes, read_info, read_tasks
 from sim2real.datasets.lerobot.windows import frame_offsets, window_rows
+from sim2real.errors import DatasetError
 
 
 class EpisodeDataset:

@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from sim2real.datasets import images
-from sim2real.datasets.files import DatasetError, read_table
+from sim2real.datasets.files import read_table
 from sim2real.datasets.lerobot import videos
 from sim2real.datasets.lerobot.features import Feature
 from sim2real.datasets.lerobot.rows import column_array
+from sim2real.errors import DatasetError
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from sim2real.datasets.files import DatasetError
+from sim2real.errors import DatasetError
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 TYPES = {

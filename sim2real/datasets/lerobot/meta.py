@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from sim2real.datasets.files import DatasetError, read_json, read_table
+from sim2real.datasets.files import read_json, read_table
+from sim2real.errors import DatasetError
 
 VERSION = "v3.0"
 CHUNK = 1000  # files per folder

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from sim2real.datasets import images
-from sim2real.datasets.files import DatasetError
 from sim2real.datasets.lerobot.features import INDICES, Feature
+from sim2real.errors import DatasetError
 
 
 @dataclass(frozen=True, slots=True)

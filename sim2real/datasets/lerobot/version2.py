@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sim2real.datasets.files import DatasetError, new_folder, read_json, read_table
+from sim2real.datasets.files import read_json, read_table
 from sim2real.datasets.lerobot.features import INDICES, Feature, read_features
 from sim2real.datasets.lerobot.rows import EncodedImage, column_array
 from sim2real.datasets.lerobot.stats import image_statistics, sampled_rows
 from sim2real.datasets.lerobot.videos import read_frames
 from sim2real.datasets.lerobot.writer import EpisodeWriter
-from sim2real.files import write_json
+from sim2real.errors import DatasetError
+from sim2real.files import new_folder, write_json
 from sim2real.progress import Progress, silent
 
 VERSION = "v2.1"

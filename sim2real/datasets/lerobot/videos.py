@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from sim2real.datasets.files import DatasetError
+from sim2real.errors import DatasetError
 from sim2real.files import write_file
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sim2real.datasets.files import locked, write_tables
+from sim2real.datasets.files import write_tables
 from sim2real.datasets.lerobot.catalog import Catalog
 from sim2real.datasets.lerobot.features import INDICES, Feature, as_video, schema
 from sim2real.datasets.lerobot.meta import numbered, video_span
 from sim2real.datasets.lerobot.rows import checked_row, columns_table, index_columns
 from sim2real.datasets.lerobot.stats import Stats, episode_statistics
 from sim2real.datasets.lerobot.videos import write_frames
-from sim2real.files import write_file
+from sim2real.files import locked, write_file
 
 FLUSH_BYTES = 256 << 20
 

@@ -10,14 +10,17 @@ import torch
 from envs import BatchEnv, LaneFollow, make_task, registry
 from envs.lane_follow.task import REHEARSAL
 from policies import Policy
-from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.datasets import EpisodeDataset
 from sim2real.datasets.inspection import inspect
-from sim2real.evaluation.rehearsal import PRESET, evaluate_on_rehearsal
+from sim2real.errors import InputError
+from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
 from sim2real.evaluation.simulation import TEST_SEED, run_episodes
 from sim2real.recordings import rehearsal as recording
 from sim2real.recordings.rehearsal import Recording, record
 from sim2real.rehearsal.driver import RehearsalDriver
-from sim2real.training.pretraining import PretrainConfig, policy_config
+from sim2real.rehearsal.robot import PRESET
+from sim2real.training.pretrain_config import PretrainConfig
+from sim2real.training.pretraining import policy_config
 
 torch.set_num_threads(1)
 FRONT = "observation.images.front"
@@ -135,7 +138,7 @@ def test_an_interrupted_recording_leaves_nothing(tmp_path: Path, short_lane: str
     assert not list(tmp_path.iterdir())
     record(tmp_path / "set", Recording(2, 0.5))
     before = files(tmp_path / "set")
-    with pytest.raises(DatasetError, match="set exists: choose another destination"):
+    with pytest.raises(InputError, match="set exists: choose another destination"):
         record(tmp_path / "set", Recording(2, 0.5))
     assert files(tmp_path / "set") == before
 

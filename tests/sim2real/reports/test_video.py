@@ -12,7 +12,8 @@ from envs import make_task
 from policies import EncoderConfig, Policy
 from sim2real.reports.films.rollouts import contact_sheet, film
 from sim2real.reports.films.video import enlarge, grid, label, write_image, write_video
-from sim2real.training.pretraining import PretrainConfig, policy_config
+from sim2real.training.pretrain_config import PretrainConfig
+from sim2real.training.pretraining import policy_config
 
 
 def coloured(count: int, height: int = 48, width: int = 64) -> Iterator[np.ndarray]:

@@ -9,13 +9,15 @@ import pytest
 import torch
 
 from envs import BatchEnv, make_task
-from policies import Policy, load_policy, read_config
-from policies.distillation import DistillationConfig
-from policies.teacher import TeacherConfig
+from policies import Policy
+from sim2real.checkpoints import load_policy, read_config
+from sim2real.reports.page import Report
 from sim2real.runs import Run, start_run
 from sim2real.statistics.rates import Rate
-from sim2real.training.pretraining import PretrainConfig, _initial_policy, pretrain
-from sim2real.training.teacher import Report, TrainConfig, train_teacher
+from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
+from sim2real.training.pretraining import _initial_policy, complete_pretraining, pretrain
+from sim2real.training.teacher import train_teacher
+from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 
 torch.set_num_threads(1)
 RATES = {"success", "without_failure", "mean_return", "mean_steps", "first_seed"}
@@ -173,4 +175,4 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_written(
     short_lane: str, changes: dict[str, Any], message: str
 ):
     with pytest.raises(ValueError, match=message):
-        tiny(short_lane, **changes).check()
+        complete_pretraining(tiny(short_lane, **changes))

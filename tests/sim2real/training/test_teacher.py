@@ -9,10 +9,12 @@ import torch
 from stable_baselines3 import PPO, SAC
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from policies.teacher import TeacherConfig
+from envs import BatchEnv, Task, registry
 from sim2real.runs import Run, start_run
+from sim2real.seeds import HELD_OUT, VALIDATION
 from sim2real.training import teacher as training
-from sim2real.training.teacher import TrainConfig, load_teacher, train_teacher
+from sim2real.training.teacher import complete_training, load_teacher, train_teacher
+from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 
 torch.set_num_threads(1)
 
@@ -74,6 +76,8 @@ def test_interrupted_and_resumed_it_goes_on_from_where_it_was(short_lane: str, t
         train_teacher(start(tmp_path / "run", config), config, interrupt)
     run = start(tmp_path / "run", config, resume=True)
     assert not run.finished and [p.name for p in run.checkpoints.iterdir()] == ["step_000001024.zip"]
+    with pytest.raises(ValueError, match=r"run has no trained teacher yet, its training is not finished: go on with"):
+        load_teacher(run.folder, short_lane)
     metrics = train_teacher(run, config, lambda done, *_: said.append(done))
     assert said == [1536, 2048, 2560, 3000] and metrics["steps"] == 3072
     steps = curves(run)["rollout/ep_rew_mean"]
@@ -133,11 +137,37 @@ def test_sac_trains_and_resumes(short_lane: str, tmp_path: Path):
     assert said[0] > 400 and said[-1] == 500
 
 
+def test_the_best_model_is_selected_on_validation_episodes_that_are_the_same_every_time(
+    short_lane: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    build, reset = registry._FACTORIES[short_lane], BatchEnv.reset
+    splits: list[str] = []
+    seeds: dict[int, list] = {}
+
+    def factory(split: str) -> Task:
+        splits.append(split)
+        return build(split)
+
+    def watched(self: BatchEnv, *, seed: Any = None, options: Any = None) -> Any:
+        seeds.setdefault(self.num_envs, []).append(seed)
+        return reset(self, seed=seed, options=options)
+
+    monkeypatch.setitem(registry._FACTORIES, short_lane, factory)
+    monkeypatch.setattr(BatchEnv, "reset", watched)
+    config = tiny(short_lane, evaluate=0)
+    run = start(tmp_path / "run", config)
+    train_teacher(run, config, quiet)
+    assert set(splits) == {"train", "validation"} and (run.folder / "best_model.zip").is_file()
+    assert seeds[16] == [0]  # those that learn: the teacher's seed, once
+    assert len(seeds[32]) == 4 and len(set(seeds[32])) == 1 and seeds[32][0] in VALIDATION
+    assert VALIDATION.start >= HELD_OUT.start and VALIDATION.stop <= HELD_OUT.stop
+
+
 def test_a_teacher_is_loaded_for_its_own_task_alone(short_lane: str, tmp_path: Path):
     config = tiny(short_lane)
     run = start(tmp_path / "run", config)
     with pytest.raises(
-        ValueError, match=r"no trained teacher yet: run `sim2real train LaneFollow --out .*run --resume`"
+        ValueError, match=r"no trained teacher yet.*: go on with `sim2real train LaneFollow --out .*run --resume`"
     ):
         load_teacher(run.folder, short_lane)
     with pytest.raises(ValueError, match="has a teacher for LaneFollow, not for Lift"):
@@ -158,7 +188,7 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_written(
     short_lane: str, changes: dict[str, Any], message: str
 ):
     with pytest.raises(ValueError, match=message):
-        TrainConfig(**{"task": short_lane, **changes}).check()
+        complete_training(TrainConfig(**{"task": short_lane, **changes}))
 
 
 @pytest.mark.slow

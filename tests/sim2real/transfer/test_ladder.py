@@ -11,8 +11,8 @@ from drives import record_drives
 
 from envs import Camera, make_task
 from envs.lane_follow.looks import PRESETS
-from policies import read_config
-from policies.teacher import TeacherConfig
+from sim2real.checkpoints import read_config
+from sim2real.training.teacher_config import TeacherConfig
 from sim2real.transfer import adapt, ladder
 from sim2real.transfer.ladder import RUNGS, LadderConfig, climb, summary
 from sim2real.transfer.plans import TransferPlan, find_plan

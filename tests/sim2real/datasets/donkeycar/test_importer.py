@@ -12,6 +12,7 @@ from sim2real.datasets import DatasetError, EpisodeDataset, Rules, TubImport, im
 from sim2real.datasets.donkeycar.importer import CAMERA
 from sim2real.datasets.donkeycar.record import Verdict
 from sim2real.datasets.donkeycar.tub import read_tub
+from sim2real.errors import InputError
 
 
 def imported(tmp_path: Path, lines, rules: Rules = Rules(), **tub) -> tuple[dict, EpisodeDataset]:
@@ -182,7 +183,7 @@ def test_an_existing_destination_is_never_touched(tmp_path):
     source = make_tub(tmp_path / "tub", [line(k) for k in range(5)])
     (tmp_path / "dataset").mkdir()
     (tmp_path / "dataset" / "mine").write_text("precious")
-    with pytest.raises(DatasetError, match="exists"):
+    with pytest.raises(InputError, match="exists"):
         import_tub(source, tmp_path / "dataset")
     assert (tmp_path / "dataset" / "mine").read_text() == "precious"
 

@@ -15,6 +15,7 @@ import pytest
 from recorder import CAMERA, FEATURES, frames, record
 
 from sim2real.datasets import DatasetError, EncodedImage, EpisodeDataset, EpisodeWriter, Feature
+from sim2real.errors import InputError
 
 ROOT = Path(__file__).parents[4]
 
@@ -115,7 +116,7 @@ def test_frames_that_do_not_fit_are_refused(tmp_path, change, message):
 
 
 def test_one_writer_at_a_time(tmp_path):
-    with EpisodeWriter(tmp_path / "set", FEATURES, 20), pytest.raises(DatasetError, match="another process"):
+    with EpisodeWriter(tmp_path / "set", FEATURES, 20), pytest.raises(InputError, match="another process"):
         EpisodeWriter(tmp_path / "set", FEATURES, 20)
     record(tmp_path / "set", 1)
     same(EpisodeDataset(tmp_path / "set"), 1)

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from policies import EncoderConfig, HeadsConfig, Policy, PolicyConfig, Preprocessing, load_state, save_state
-from policies.distillation import DistillationConfig, Distiller
+from policies import EncoderConfig, HeadsConfig, Policy, PolicyConfig, Preprocessing
+from sim2real.seeds import HELD_OUT
+from sim2real.training.distillation import Distiller
+from sim2real.training.pretrain_config import DistillationConfig
+from sim2real.training.state import load_state, save_state
 
 torch.set_num_threads(1)
 HEIGHT, WIDTH = 16, 32
@@ -192,6 +195,13 @@ def test_a_resumed_run_goes_on_at_its_update(tmp_path: Path):
     by_student = (env.actions[0] != teacher(first_seen["privileged"])).any(1)
     assert by_student.mean() == pytest.approx(settings.share * 2 * 25 * 32 / 2000, abs=0.07)
     assert env.seeds != begun._env.seeds
+
+
+@pytest.mark.parametrize("seed", [125_306, 270_561])  # whose first draws would be test seeds
+def test_the_worlds_of_a_student_have_no_seed_that_is_held_out_for_tests(seed: int):
+    env = Bar()
+    Distiller(student(), teacher, env, config(seed=seed, frames=200)).run(lambda update, losses: False)
+    assert isinstance(env.seeds[0], int) and not any(env.seeds[0] + i in HELD_OUT for i in range(env.num_envs))
 
 
 def test_a_finished_run_has_nothing_left_to_do():

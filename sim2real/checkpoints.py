@@ -1,22 +1,14 @@
 """Policies on disk: a folder of JSON, safetensors and a model card; reading it executes nothing."""
 
 import dataclasses
-import types
-import typing
 from pathlib import Path
 from typing import Any
 
-from policies.folders import (
-    CheckpointError,
-    existing_folder,
-    read_json,
-    read_tensors,
-    replaced_folder,
-    write_file,
-    write_json,
-    write_tensors,
-)
 from policies.policy import Policy, PolicyConfig
+from sim2real.errors import CheckpointError
+from sim2real.files import existing_folder, read_versioned_json, replaced_folder, write_file, write_json
+from sim2real.files.configs import from_plain
+from sim2real.files.tensors import read_tensors, write_tensors
 
 FORMAT_VERSION = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -64,35 +56,4 @@ def load_policy(folder: Path | str) -> Policy:
 
 def read_config(folder: Path | str) -> dict[str, Any]:
     """The checkpoint's config.json ("policy", "recipe", …), without the weights; raises CheckpointError."""
-    return read_json(existing_folder(Path(folder), CONFIG) / CONFIG, FORMAT_VERSION)
-
-
-def from_plain(kind: Any, value: Any) -> Any:
-    """Rebuild a value of type `kind` from what JSON made of it: dataclasses, tuples, dicts and plain values.
-
-    Raises:
-        TypeError: value does not fit the type; a field of a dataclass is unknown or absent.
-    """
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = typing.get_type_hints(kind)
-        if not isinstance(value, dict) or value.keys() != hints.keys():
-            raise TypeError(f"{kind.__name__} needs exactly the fields {', '.join(hints)}")
-        return kind(**{name: from_plain(hints[name], value[name]) for name in hints})
-    if origin in (types.UnionType, typing.Union):
-        (something,) = (k for k in arguments if k is not type(None))  # no other unions than `X | None`
-        return None if value is None else from_plain(something, value)
-    if origin in (tuple, dict) and not isinstance(value, list if origin is tuple else dict):
-        raise TypeError(f"{value!r} is not of type {kind}")
-    if origin is tuple:
-        kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
-        return tuple(from_plain(k, v) for k, v in zip(kinds, value, strict=True))
-    if origin is dict:
-        return {name: from_plain(arguments[1], v) for name, v in value.items()}
-    if kind is float and type(value) is int:
-        return float(value)
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is not of type {kind}")
-    return value
+    return read_versioned_json(existing_folder(Path(folder), CONFIG) / CONFIG, FORMAT_VERSION, CheckpointError)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.frame_buffer import FrameBuffer
+from sim2real.training.frame_buffer import FrameBuffer
 
 
 def numbered(first: int, count: int) -> dict[str, np.ndarray]:

@@ -2,16 +2,15 @@
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from policies.frame_buffer import FrameBuffer
 from policies.policy import Policy
-
-if TYPE_CHECKING:
-    from policies.distillation import DistillationConfig
+from sim2real.seeds import draw_learning_seed
+from sim2real.training.frame_buffer import FrameBuffer
+from sim2real.training.pretrain_config import DistillationConfig
 
 
 class Worlds(Protocol):
@@ -43,7 +42,7 @@ class Collector(threading.Thread):
         teacher: Callable[[np.ndarray], np.ndarray],
         student: Policy,
         buffer: FrameBuffer,
-        config: "DistillationConfig",
+        config: DistillationConfig,
         first_frame: int,
     ) -> None:
         super().__init__(name="collector", daemon=True)
@@ -92,7 +91,7 @@ class Collector(threading.Thread):
         random = np.random.default_rng([self._config.seed, self.frames])
         # Every world has a fixed rank: those below the share are the student's, so that it drives whole episodes.
         rank = (np.arange(n) + 0.5) / n
-        observation, _ = self._env.reset(seed=int(random.integers(2**40)))
+        observation, _ = self._env.reset(seed=draw_learning_seed(random, n))
         drift = np.zeros((n, len(self._student.config.action_names)))
         while True:
             with self._changed:

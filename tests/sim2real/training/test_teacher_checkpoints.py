@@ -15,7 +15,9 @@ import torch
 from stable_baselines3 import PPO, SAC
 from teachers import ALGORITHMS, SETTINGS, trained, worlds
 
-from policies.teacher import RolloutCallback, Teacher, TeacherConfig, make_teacher, restore_teacher, save_teacher
+from sim2real.training.sb3_teacher import RolloutCallback, Teacher, make_teacher
+from sim2real.training.teacher_checkpoints import restore_teacher, save_teacher
+from sim2real.training.teacher_config import TeacherConfig
 
 torch.set_num_threads(1)
 

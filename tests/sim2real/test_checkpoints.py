@@ -12,18 +12,10 @@ import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from policies import (
-    CheckpointError,
-    EncoderConfig,
-    HeadsConfig,
-    Policy,
-    PolicyConfig,
-    Preprocessing,
-    load_policy,
-    read_config,
-    save_policy,
-)
+from policies import EncoderConfig, HeadsConfig, Policy, PolicyConfig, Preprocessing
 from policies.encoder import ENCODER_KINDS
+from sim2real.checkpoints import load_policy, read_config, save_policy
+from sim2real.errors import CheckpointError
 
 torch.set_num_threads(1)
 frames = np.random.default_rng(0).integers(0, 256, (3, 48, 80, 3), dtype=np.uint8)
@@ -89,7 +81,8 @@ def test_killed_between_the_two_renames_the_old_one_is_read_and_then_replaced(tm
 def test_killed_at_any_moment_a_whole_checkpoint_is_there(tmp_path: Path) -> None:
     code = (
         "import sys, torch; torch.set_num_threads(1)\n"
-        "from policies import EncoderConfig, Policy, PolicyConfig, save_policy\n"
+        "from policies import EncoderConfig, Policy, PolicyConfig\n"
+        "from sim2real import save_policy\n"
         "policy = Policy(PolicyConfig(EncoderConfig(width=8)))\n"
         "for i in range(100000):\n"
         "    save_policy(sys.argv[1], policy, {'i': i}, 'card'); i == 0 and print('saved', flush=True)\n"
@@ -133,7 +126,15 @@ def truncate(path: Path) -> None:
         (lambda f: (f / "config.json").write_text("{}"), "config.json is not of a checkpoint"),
         (lambda f: edit(f / "config.json", format_version=7), "has format version 7; this program reads version 1"),
         (lambda f: edit(f / "config.json", weights=None), "does not name a tensor file"),
-        (lambda f: edit(f / "config.json", policy={"task": "x"}), "PolicyConfig needs exactly the fields encoder"),
+        (
+            lambda f: edit(f / "config.json", policy=None),
+            "None is not of type PolicyConfig, which has",
+        ),
+        (
+            lambda f: edit(f / "config.json", policy={"taks": "x"}),
+            "PolicyConfig has no field taks, only encoder",
+        ),
+        (lambda f: edit(f / "config.json", policy={"task": "x"}), "does not fit the policy that config.json describes"),
     ],
 )
 def test_what_is_wrong_with_a_checkpoint_is_said_in_one_line(tmp_path: Path, damage, message: str) -> None:

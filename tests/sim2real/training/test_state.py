@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from policies import CheckpointError, EncoderConfig, Policy, PolicyConfig, latest, load_state, save_state, save_step
+from policies import EncoderConfig, Policy, PolicyConfig
+from sim2real.errors import CheckpointError
+from sim2real.training.state import latest, load_state, save_state, save_step
 
 torch.set_num_threads(1)
 

@@ -1,5 +1,6 @@
 """The state of a training run on disk, so that it can go on after any kill: no pickle, checked by hash."""
 
+import math
 import re
 import warnings
 from pathlib import Path
@@ -8,16 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from policies.folders import (
-    CheckpointError,
-    existing_folder,
-    read_json,
-    read_tensors,
-    remove_folder,
-    replaced_folder,
-    write_json,
-    write_tensors,
-)
+from sim2real.errors import CheckpointError
+from sim2real.files import existing_folder, read_versioned_json, remove_folder, replaced_folder, write_json
+from sim2real.files.tensors import read_tensors, write_tensors
 
 FORMAT_VERSION = 1
 STATE, TENSORS = "state.json", "state.safetensors"
@@ -42,7 +36,7 @@ def save_state(folder: Path | str, state: dict[str, Any]) -> None:
 def load_state(folder: Path | str) -> dict[str, Any]:
     """Read what `save_state` wrote, tensors on the CPU; raises CheckpointError as `load_policy` does."""
     found = existing_folder(Path(folder), STATE)
-    content = read_json(found / STATE, FORMAT_VERSION)
+    content = read_versioned_json(found / STATE, FORMAT_VERSION, CheckpointError)
     tensors = read_tensors(found, content.get("tensors"))
     try:
         return _decode(content["state"], tensors)
@@ -109,6 +103,8 @@ def _encode(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
         if all(isinstance(k, str) and not k.startswith("$") for k in value):
             return {k: _encode(v, f"{path}.{k}", tensors) for k, v in value.items()}
         return {"$items": [[_encode(k, path, tensors), _encode(v, f"{path}.{k}", tensors)] for k, v in value.items()]}
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": str(value)}
     if type(value) not in _PLAIN:
         raise ValueError(f"{path}: a {type(value).__name__} cannot be saved")
     return value
@@ -120,6 +116,8 @@ def _decode(tree: Any, tensors: dict[str, torch.Tensor]) -> Any:
             return tensors[name]
         case {"$array": name}:
             return tensors[name].numpy()
+        case {"$float": name}:
+            return float(name)
         case {"$tuple": values}:
             return tuple(_decode(v, tensors) for v in values)
         case {"$items": pairs}:

@@ -7,68 +7,17 @@ compute, so that two cores are busy.
 
 import copy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from policies.collector import Collector, Worlds
-from policies.frame_buffer import FrameBuffer
-from policies.losses import multi_task_loss
 from policies.policy import Policy
-from policies.precision import bf16_autocast
-
-USUAL_FRAMES = 300_000
-
-
-@dataclass(frozen=True)
-class DistillationConfig:
-    """How a student learns.
-
-    Attributes:
-        frames: rendered in all; 0: as many as the task needs.
-        reuse: times that a frame is trained on, on average.
-        buffer: frames kept in memory to draw batches from.
-        share: of the worlds that the student drives, from half of the run on; before, it grows from 0.
-        jolt: std of the drift on the teacher's own actions, so that it shows how to recover; recordings of people, too,
-            show the road from everywhere: at 0.15 and share 0.9 the policy agreed less with them.
-        ema: decay of the averaged weights per update; these drive and are saved.
-        auxiliary: weight of every auxiliary label against the action's 1.
-        bf16: compute in bfloat16 where the processor does that in hardware.
-    """
-
-    frames: int = 0
-    reuse: float = 2.0
-    batch_size: int = 128
-    buffer: int = 30_000
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 1e-3
-    share: float = 0.5
-    jolt: float = 0.3
-    ema: float = 0.998
-    auxiliary: float = 0.2
-    bf16: bool = True
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("reuse", "batch_size", "buffer", "learning_rate"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
-        for name in ("frames", "weight_decay", "jolt", "auxiliary", "seed"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
-        if not 0 <= self.share <= 1 or not 0 <= self.ema < 1:
-            raise ValueError(f"share must be in 0…1 and ema below 1, not {self.share} and {self.ema}")
-
-    def filled(self, training: Mapping[str, Any]) -> "DistillationConfig":
-        """With the number of frames as the task has it (`TaskSpec.training`), or as usual, where it was left open."""
-        return self if self.frames else replace(self, frames=training.get("frames", USUAL_FRAMES))
-
-    @property
-    def updates(self) -> int:
-        """Gradient steps in all."""
-        return max(round(self.frames * self.reuse / self.batch_size), 1)
+from sim2real.training.collector import Collector, Worlds
+from sim2real.training.frame_buffer import FrameBuffer
+from sim2real.training.losses import multi_task_loss
+from sim2real.training.precision import bf16_autocast
+from sim2real.training.pretrain_config import DistillationConfig
 
 
 class Distiller:

@@ -18,7 +18,9 @@ from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.envs import IdentityEnvBox
 from teachers import ALGORITHMS, SETTINGS, trained, worlds
 
-from policies.teacher import RolloutCallback, Teacher, TeacherConfig, _batch_size, make_teacher, save_teacher
+from sim2real.training.sb3_teacher import RolloutCallback, Teacher, _batch_size, make_teacher
+from sim2real.training.teacher_checkpoints import save_teacher
+from sim2real.training.teacher_config import TeacherConfig
 
 torch.set_num_threads(1)
 SB3 = {"ppo": PPO, "sac": SAC}

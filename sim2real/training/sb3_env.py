@@ -15,10 +15,12 @@ class SB3Env(VecEnv):
         env: with a Dict observation space.
         key: the one observation to pass on as a plain array; None: the whole dict, keys with dots replaced by
             underscores, since torch modules cannot have dots in their names.
+        every_reset: seed from which every reset starts the same episodes, for evaluations that are to be compared;
+            None: episodes go on from each other, as SB3 trains.
     """
 
-    def __init__(self, env: gymnasium.vector.VectorEnv, key: str | None = None) -> None:
-        self.env, self._key = env, key
+    def __init__(self, env: gymnasium.vector.VectorEnv, key: str | None = None, every_reset: int | None = None) -> None:
+        self.env, self._key, self._every_reset = env, key, every_reset
         space = env.single_observation_space
         assert isinstance(space, gymnasium.spaces.Dict)
         if key is not None:
@@ -36,7 +38,7 @@ class SB3Env(VecEnv):
         return {name.replace(".", "_"): value for name, value in observation.items()}
 
     def reset(self) -> Any:
-        observation, _ = self.env.reset(seed=self._first_seed)
+        observation, _ = self.env.reset(seed=self._every_reset if self._first_seed is None else self._first_seed)
         self._first_seed = None
         self._returns[:], self._lengths[:] = 0, 0
         return self._pick(observation)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from policies import EncoderConfig, HeadsConfig, Policy, PolicyConfig, multi_task_loss
+from policies import EncoderConfig, HeadsConfig, Policy, PolicyConfig
+from sim2real.training.losses import multi_task_loss
 
 torch.set_num_threads(1)
 WEIGHTS = {"action": 1.0, "offset": 0.5, "road": 0.3, "depth": 0.2}

@@ -10,7 +10,7 @@ from gymnasium.vector.utils import batch_space
 from stable_baselines3.common.evaluation import evaluate_policy
 
 from envs import BatchEnv, LaneFollow
-from policies.sb3_env import SB3Env
+from sim2real.training.sb3_env import SB3Env
 
 TERMINATED, TRUNCATED, BOTH = range(3)
 
@@ -89,6 +89,13 @@ def test_a_key_picks_one_observation_and_none_gives_all_under_names_that_torch_t
     *_, infos = every.step(np.zeros((3, 1), np.float32))
     np.testing.assert_array_equal(infos[0]["terminal_observation"]["state"], [2, 0])
     assert infos[0]["terminal_observation"]["images_front"].shape == (4, 5, 3)
+
+
+def test_evaluations_meet_the_same_episodes_after_every_reset():
+    env = SB3Env(Counting(), "state", every_reset=70)
+    env.reset()
+    env.reset()
+    assert env.env.seeds == [70, 70]
 
 
 def test_a_seed_counts_for_the_next_reset_alone():

@@ -1,0 +1,19 @@
+"""Files and folders that are either complete or not there, whatever kills the writer; nothing here imports torch.
+
+`sim2real.files.tensors`, which does, is imported by itself.
+"""
+
+from sim2real.files.atomic import read_json, read_versioned_json, write_file, write_json
+from sim2real.files.folders import existing_folder, locked, new_folder, remove_folder, replaced_folder
+
+__all__ = [
+    "existing_folder",
+    "locked",
+    "new_folder",
+    "read_json",
+    "read_versioned_json",
+    "remove_folder",
+    "replaced_folder",
+    "write_file",
+    "write_json",
+]

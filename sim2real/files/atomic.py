@@ -1,0 +1,89 @@
+"""Files that are either complete or not there, and JSON that any program can read."""
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sim2real.errors import InputError
+
+PLAIN = (str, int, float, bool, type(None))
+
+
+def write_file(path: Path, content: bytes | memoryview) -> None:
+    """Put a file in its place in one step, on the disk when this returns.
+
+    Raises:
+        OSError: it cannot be written (say, a full disk); names the file, of which the old content stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write readable JSON in one step.
+
+    Raises:
+        ValueError: a value that JSON does not know, such as NaN; names where in the content it is.
+        OSError: as write_file.
+    """
+    for place, value in _unknown(content, ""):
+        what = str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
+        raise ValueError(f"{path.name} cannot be written as JSON: {place or 'the content'} is {what}")
+    write_file(path, (json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def _unknown(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Values that JSON does not know, each with its place: `arms.gain.mae`, `rows[3]`."""
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from _unknown(part, f"{place}.{name}" if place else str(name))
+    elif isinstance(value, list | tuple):
+        for k, part in enumerate(value):
+            yield from _unknown(part, f"{place}[{k}]")
+    elif not isinstance(value, PLAIN) or (isinstance(value, float) and not math.isfinite(value)):
+        yield place, value
+
+
+def with_null(content: Any) -> Any:
+    """The content with null in place of every number that is not finite, as JSON has neither NaN nor infinity."""
+    if isinstance(content, Mapping):
+        return {name: with_null(part) for name, part in content.items()}
+    if isinstance(content, list | tuple):
+        return [with_null(part) for part in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def read_json(path: Path, kind: type[InputError] = InputError) -> dict[str, Any]:
+    """Read a JSON object; raises an error of that kind if it is absent or damaged."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise kind(f"there is no file {path}") from None
+    except ValueError:
+        raise kind(f"{path} is damaged: not complete JSON") from None
+    if not isinstance(content, dict):
+        raise kind(f"{path} is damaged: not a JSON object")
+    return content
+
+
+def read_versioned_json(path: Path, version: int, kind: type[InputError] = InputError) -> dict[str, Any]:
+    """Read a JSON object that says its "format_version"; raises an error of that kind for another one, too."""
+    content = read_json(path, kind)
+    if "format_version" not in content:
+        raise kind(f"{path} is not of a checkpoint: it has no format_version")
+    if content["format_version"] != version:
+        raise kind(f"{path} has format version {content['format_version']}; this program reads version {version}")
+    return content

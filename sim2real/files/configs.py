@@ -1,0 +1,66 @@
+"""Frozen configs as JSON holds them, and back, also from what an older version wrote."""
+
+import dataclasses
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+
+def to_plain(value: Any) -> Any:
+    """A config as JSON holds it: dataclasses as objects, tuples as lists, paths as text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {name: to_plain(part) for name, part in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def from_plain(kind: Any, value: Any) -> Any:
+    """Rebuild a value of type `kind` from what JSON made of it: dataclasses, tuples, dicts and plain values.
+
+    A field that an older version did not write takes the value that reproduces what that version did: the field's
+    `metadata["absent"]`, stated where the field was added, or else its default. An older version ignores nothing
+    either: a field that is unknown here may change what the others mean.
+
+    Raises:
+        TypeError: value does not fit the type; a field of a dataclass is unknown, or absent without a default.
+    """
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return _dataclass_from_plain(kind, value)
+    if origin in (types.UnionType, typing.Union):
+        (something,) = (k for k in arguments if k is not type(None))  # no other unions than `X | None`
+        return None if value is None else from_plain(something, value)
+    if origin in (tuple, dict) and not isinstance(value, list if origin is tuple else dict):
+        raise TypeError(f"{value!r} is not of type {kind}")
+    if origin is tuple:
+        kinds = arguments[:1] * len(value) if arguments[-1] is Ellipsis else arguments
+        return tuple(from_plain(k, v) for k, v in zip(kinds, value, strict=True))
+    if origin is dict:
+        return {name: from_plain(arguments[1], v) for name, v in value.items()}
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if not isinstance(value, kind):
+        raise TypeError(f"{value!r} is not of type {kind}")
+    return value
+
+
+def _dataclass_from_plain(kind: type, value: Any) -> Any:
+    hints = typing.get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    if not isinstance(value, dict):
+        raise TypeError(f"{value!r} is not of type {kind.__name__}, which has the fields {', '.join(fields)}")
+    if unknown := [str(name) for name in value if name not in fields]:
+        raise TypeError(f"{kind.__name__} has no field {', '.join(unknown)}, only {', '.join(fields)}")
+    given = {name: from_plain(hints[name], part) for name, part in value.items()}
+    for name in fields.keys() - value.keys():
+        if "absent" in fields[name].metadata:
+            given[name] = fields[name].metadata["absent"]
+        elif fields[name].default is dataclasses.MISSING and fields[name].default_factory is dataclasses.MISSING:
+            raise TypeError(f"{kind.__name__} lacks the field {name}")
+    return kind(**given)

@@ -1,0 +1,132 @@
+"""Folders that are either complete or not there, and one writer at a time."""
+
+import fcntl
+import glob
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sim2real.errors import CheckpointError, InputError
+
+LOCK = ".writer.lock"
+
+
+@contextmanager
+def replaced_folder(folder: Path, marker: str) -> Iterator[Path]:
+    """Give an empty folder beside `folder` to write into, and put it in its place if nothing was raised meanwhile.
+
+    Whenever the process is killed, the old content or the new is there (`existing_folder` finds it). One writer per
+    folder is assumed: leftovers of a killed one are removed.
+
+    Args:
+        marker: the file by which an older folder of the same kind is known; nothing else is ever replaced.
+
+    Raises:
+        CheckpointError: something that is not of this kind is in the way.
+    """
+    folder = folder.resolve()
+    if folder.exists() and not (folder / marker).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise CheckpointError(f"{folder} exists and is no checkpoint (no {marker} in it): choose another folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    new, old = folder.parent / f".{folder.name}.new-{os.getpid()}", _old(folder)
+    new.mkdir()
+    try:
+        yield new
+        _sync_folder(new)
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            folder.rename(old)
+        new.rename(folder)
+        _sync_folder(folder.parent)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder such that a reader never sees it half removed."""
+    shutil.rmtree(_old(folder), ignore_errors=True)
+    folder.rename(_old(folder))
+    shutil.rmtree(_old(folder))
+
+
+def existing_folder(folder: Path, marker: str) -> Path:
+    """The folder, or what a writer that was killed while replacing it had moved aside.
+
+    Raises:
+        CheckpointError: there is none, or it lacks the marker.
+    """
+    folder = Path(folder).resolve()
+    found = folder if folder.exists() or not _old(folder).exists() else _old(folder)
+    if not found.is_dir():
+        raise CheckpointError(f"no checkpoint folder {folder}")
+    if not (found / marker).is_file():
+        raise CheckpointError(f"{folder} is not a checkpoint: it has no {marker}")
+    return found
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only writer in a folder; the system releases the lock of a killed one.
+
+    Raises:
+        InputError: another process is writing there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / LOCK
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Between opening and locking, the one before may have removed the file: then another one can hold a new one.
+        held = path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino
+    except BlockingIOError:
+        held = False
+    if not held:
+        os.close(descriptor)
+        raise InputError(f"another process is writing {folder}: wait for it to end, or write elsewhere")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to write into that takes its name when the block ends without an error, and vanishes otherwise.
+
+    What a killed process left is removed by the next one.
+
+    Raises:
+        InputError: something of that name exists, or another process is making it.
+    """
+    folder = folder.resolve()
+    if folder.exists():
+        raise InputError(f"{folder} exists: choose another destination, or remove it first")
+    around = folder.parent / f".{folder.name}.part"
+    with locked(around):
+        inside = around / folder.name
+        try:
+            shutil.rmtree(inside, ignore_errors=True)
+            inside.mkdir()
+            yield inside
+            inside.rename(folder)
+        finally:
+            shutil.rmtree(inside, ignore_errors=True)
+            shutil.rmtree(around, ignore_errors=True)
+
+
+def _old(folder: Path) -> Path:
+    return folder.parent / f".{folder.name}.old"
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

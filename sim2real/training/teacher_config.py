@@ -1,0 +1,81 @@
+"""What the training of a teacher is asked for; imports neither torch nor a simulator, so that `--help` is quick."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+import tyro
+
+ALGORITHMS = ("ppo", "sac")
+USUAL = {"steps": 1_000_000, "gamma": 0.97, "hidden": (64, 64)}
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """How a teacher is trained.
+
+    Attributes:
+        algorithm: ppo or sac.
+        steps: environment steps over all worlds; 0: as many as the task needs.
+        learning_rate: of PPO at the start, from where it falls to nearly 0; of SAC throughout.
+        gamma: discount per step; 0: the task's own.
+        hidden: units per layer of policy and value network; (): the task's own.
+        seed: of the networks, of exploration and of the worlds.
+    """
+
+    algorithm: str = "ppo"
+    steps: int = 0
+    learning_rate: float = 1e-3
+    gamma: float = 0.0
+    hidden: tuple[int, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        if self.algorithm not in ALGORITHMS:
+            raise ValueError(f"no algorithm {self.algorithm!r}; valid: {', '.join(ALGORITHMS)}")
+        if self.steps < 0:
+            raise ValueError(f"steps must be at least 1, or 0 for the task's own number, not {self.steps}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise ValueError(f"learning_rate must be positive, not {self.learning_rate}")
+        if not 0 <= self.gamma <= 1:
+            raise ValueError(f"gamma must be between 0 and 1, not {self.gamma}")
+        if min(self.hidden, default=1) < 1:
+            raise ValueError(f"hidden layers need at least one unit each, not {self.hidden}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be between 0 and {2**32 - 1}, not {self.seed}")
+
+    def filled(self, training: Mapping[str, Any]) -> "TeacherConfig":
+        """With what was left open as the task has it (`TaskSpec.training`), or as usual."""
+        left_open = {name: training.get(name, usual) for name, usual in USUAL.items() if not getattr(self, name)}
+        return replace(self, **left_open)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What `sim2real train` does.
+
+    Attributes:
+        task: name of a registered task.
+        worlds: simulated side by side.
+        randomization: a preset of the task, or a TOML file.
+        adr: automatic domain randomization (OpenAI et al. 2019): start with a tenth of every range, widen while the
+            policy succeeds, narrow while it fails.
+        checkpoint_every: steps between checkpoints.
+        evaluate: episodes on the test split at the end.
+    """
+
+    task: Annotated[str, tyro.conf.arg(metavar="TASK")]
+    teacher: Annotated[TeacherConfig, tyro.conf.arg(name="")] = field(default_factory=TeacherConfig)
+    worlds: int = 256
+    randomization: str = "default"
+    adr: bool = False
+    checkpoint_every: int = 100_000
+    evaluate: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("worlds", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.evaluate < 0:
+            raise ValueError(f"evaluate must be at least 0 episodes, not {self.evaluate}")

@@ -40,7 +40,7 @@ class EpisodeDataset:
         self.fps = float(self.info["fps"])
         self.features = read_features(self.info)
         self.cameras = tuple(name for name, feature in self.features.items() if feature.camera)
-        entries = read_episodes(self.root, self.info["total_episodes"])
+        entries = read_episodes(self.root, self.info.get("total_episodes", 0))
         self.indices = np.arange(len(entries)) if episodes is None else np.asarray(episodes, np.int64).reshape(-1)
         wrong = [int(k) for k in self.indices if not 0 <= k < len(entries)]
         if wrong:

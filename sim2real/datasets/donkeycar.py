@@ -10,6 +10,7 @@ import numpy as np
 
 from sim2real.datasets import images
 from sim2real.datasets.account import Rules, cut, judge
+from sim2real.datasets.clock import check_rate
 from sim2real.datasets.features import Feature, camera_feature
 from sim2real.datasets.files import DatasetError, new_folder
 from sim2real.datasets.record import Record, Verdict
@@ -51,7 +52,8 @@ def import_tub(
     The result depends on the tub's content alone: a second import is byte-identical.
 
     Raises:
-        DatasetError: not a tub, an empty one, nothing in it can be used, or the destination exists.
+        DatasetError: not a tub, an empty one, nothing in it can be used, its time stamps contradict the rate, or the
+            destination exists.
         OSError: the disk is full; nothing is left behind.
     """
     tub, rules = read_tub(source), options.rules
@@ -61,8 +63,9 @@ def import_tub(
     size = _load_images(tub, progress)
     pieces = cut(tub.records, rules)
     if not pieces:
-        found = ", ".join(f"{count} {name}" for name, count in counts(tub.records).items() if count)
-        raise DatasetError(f"nothing in the tub {source} can be used: {found}")
+        raise DatasetError(f"nothing in the tub {source} can be used: {_why_nothing(tub.records)}")
+    steps = np.concatenate([np.diff([record.time for record in piece]) for piece in pieces])
+    check_rate(steps, rules.fps, f"the records of {source}", "repeat with --fps {rate}")
     with new_folder(destination) as folder:
         features = {
             CAMERA: camera_feature(*size),
@@ -85,6 +88,15 @@ def import_tub(
         report |= {"video": options.video, "task": options.task, "resized_images": resized}
         write_json(folder / REPORT, report)
     return report
+
+
+def _why_nothing(records: list[Record]) -> str:
+    """Records per verdict, and how to have them where that is a matter of choice."""
+    why = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts(records).items() if count)
+    verdicts = {record.verdict for record in records}
+    kept_by = {Verdict.DELETED: "--include-deleted keeps what the owner deleted",
+               Verdict.SHORT: "a smaller --min-frames or a larger --max-gap keeps short pieces"}  # fmt: skip
+    return "; ".join([why, *(how for verdict, how in kept_by.items() if verdict in verdicts)])
 
 
 def _load_images(tub: Tub, progress: Progress | None) -> tuple[int, int]:

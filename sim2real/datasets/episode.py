@@ -11,6 +11,7 @@ import pyarrow as pa
 from sim2real.datasets import images, videos
 from sim2real.datasets.features import Feature
 from sim2real.datasets.files import DatasetError, read_table
+from sim2real.datasets.paths import path_in
 from sim2real.datasets.rows import column_array
 
 
@@ -40,16 +41,18 @@ class Episode:
         """From its entry in `meta/episodes`; raises DatasetError if its rows are missing, damaged, or too few."""
         index, length = entry["episode_index"], entry["length"]
         where = {"chunk_index": entry["data/chunk_index"], "file_index": entry["data/file_index"]}
-        path = root / info["data_path"].format(**where)
+        path = path_in(root, info, "data_path", where)
         table = read_table(path, episode=index).sort_by("frame_index")
         if table.num_rows != length:
             raise DatasetError(f"{path} has {table.num_rows} rows of episode {index}, which has {length} frames")
         columns, cells, films = {}, {}, {}
         for name, feature in features.items():
             if feature.dtype == "video":
-                span = {key: entry[f"videos/{name}/{key}"] for key in ("chunk_index", "file_index", "from_timestamp")}
-                film = root / info["video_path"].format(video_key=name, **span)
-                films[name] = film, span["from_timestamp"]
+                span = {key: entry.get(f"videos/{name}/{key}") for key in ("chunk_index", "file_index", "from_timestamp")}
+                start = span.pop("from_timestamp")
+                if start is None:
+                    raise DatasetError(f"{root} is damaged: meta/episodes does not say where {name} of {index} begins")
+                films[name] = path_in(root, info, "video_path", {"video_key": name, **span}), start
             elif name not in table.column_names:
                 raise DatasetError(f"{path} has no column {name}, which meta/info.json lists")
             elif feature.dtype == "image":

@@ -10,6 +10,7 @@ from sim2real.datasets.catalog import Catalog
 from sim2real.datasets.features import INDICES, Feature, as_video, schema
 from sim2real.datasets.files import locked, write_tables
 from sim2real.datasets.meta import numbered, video_span
+from sim2real.datasets.paths import check_name
 from sim2real.datasets.rows import checked_row, columns_table, index_columns
 from sim2real.datasets.stats import Stats, episode_statistics
 from sim2real.datasets.videos import write_frames
@@ -33,7 +34,7 @@ class EpisodeWriter:
         flush_every: episodes per file; 1 loses least, more makes fewer files.
 
     Raises:
-        DatasetError: another writer is at work there, or the folder is another dataset.
+        DatasetError: another writer is at work there, the folder is another dataset, or a feature's name cannot be one.
     """
 
     def __init__(
@@ -50,6 +51,8 @@ class EpisodeWriter:
         reserved = set(features) & set(INDICES)
         if reserved:
             raise ValueError(f"features {', '.join(sorted(reserved))} are written by the writer itself: leave them out")
+        for name in features:
+            check_name(name)
         stored = {k: as_video(f, fps) if video and f.dtype == "image" else f for k, f in features.items()}
         self.features, self._schema = {**stored, **INDICES}, schema({**stored, **INDICES})
         self._frames: list[dict[str, Any]] = []

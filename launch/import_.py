@@ -67,7 +67,9 @@ def print_account(report: dict[str, Any]) -> None:
     table.add_row("all", str(report["records"]), f"{len(report['episodes'])} episodes kept")
     console.print(table)
     for camera, frames in report.get("decoded", {}).items():
-        console.print(f"every frame of {camera} was decoded once: {frames}", highlight=False, soft_wrap=True, markup=False)
+        console.print(
+            f"every frame of {camera} was decoded once: {frames}", highlight=False, soft_wrap=True, markup=False
+        )
     for note in _notes(report):
         console.print(f"[yellow]note:[/] {note}", highlight=False, soft_wrap=True)
 

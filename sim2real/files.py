@@ -27,4 +27,9 @@ def write_file(path: Path, content: bytes | memoryview) -> None:
 
 def write_json(path: Path, content: Any) -> None:
     """Write readable JSON in one step; raises ValueError for NaN, which JSON does not know, and OSError."""
-    write_file(path, (json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode())
+    write_file(path, json_bytes(content))
+
+
+def json_bytes(content: Any) -> bytes:
+    """Readable JSON; raises ValueError for NaN, which JSON does not know."""
+    return (json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from sim2real.datasets import stats as statistics
+from sim2real.datasets.checksums import verified
 from sim2real.datasets.episode import Episode
 from sim2real.datasets.features import read_features
 from sim2real.datasets.files import DatasetError, read_json
-from sim2real.datasets.meta import read_episodes, read_info, read_tasks
+from sim2real.datasets.meta import STATS, read_episodes, read_info, read_tasks
 from sim2real.datasets.windows import frame_offsets, window_rows
 
 
@@ -89,7 +90,7 @@ class EpisodeDataset:
     @cached_property
     def stats(self) -> dict[str, statistics.Stats]:
         """Of every feature over the whole dataset: min, max, mean, std, count, quantiles; images in [0, 1]."""
-        return statistics.arrays(read_json(self.root / "meta/stats.json"))
+        return statistics.arrays(read_json(verified(self.root, self.root / STATS)))
 
     def camera(self, name: str | None = None) -> str:
         """The camera's full name; None: the only one. Raises DatasetError that lists the cameras there are."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from sim2real.datasets import images
 from sim2real.datasets.account import Rules, cut, judge
+from sim2real.datasets.checksums import write_listed_json
 from sim2real.datasets.clock import check_rate
 from sim2real.datasets.features import Feature, camera_feature
 from sim2real.datasets.files import DatasetError, new_folder
@@ -18,7 +19,6 @@ from sim2real.datasets.report import counts, tub_report
 from sim2real.datasets.rows import EncodedImage
 from sim2real.datasets.tub import Tub, read_tub
 from sim2real.datasets.writer import EpisodeWriter
-from sim2real.files import write_json
 
 CAMERA = "observation.images.front"
 COMMAND = ("steering", "throttle")
@@ -86,7 +86,7 @@ def import_tub(
                     progress(total + written, 2 * total)
         report = tub_report(tub, pieces, rules, size)
         report |= {"video": options.video, "task": options.task, "resized_images": resized}
-        write_json(folder / REPORT, report)
+        write_listed_json(folder, REPORT, report)
     return report
 
 

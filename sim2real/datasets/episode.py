@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from sim2real.datasets import images, videos
+from sim2real.datasets.checksums import verified
 from sim2real.datasets.features import Feature
 from sim2real.datasets.files import DatasetError, read_table
 from sim2real.datasets.paths import path_in
@@ -33,6 +34,7 @@ class Episode:
     _features: Mapping[str, Feature] = field(repr=False)
     _cells: Mapping[str, pa.ChunkedArray] = field(repr=False)
     _videos: Mapping[str, tuple[Path, float]] = field(repr=False)
+    _root: Path = field(repr=False)
 
     @classmethod
     def read(
@@ -42,13 +44,15 @@ class Episode:
         index, length = entry["episode_index"], entry["length"]
         where = {"chunk_index": entry["data/chunk_index"], "file_index": entry["data/file_index"]}
         path = path_in(root, info, "data_path", where)
-        table = read_table(path, episode=index).sort_by("frame_index")
+        table = read_table(verified(root, path), episode=index).sort_by("frame_index")
         if table.num_rows != length:
             raise DatasetError(f"{path} has {table.num_rows} rows of episode {index}, which has {length} frames")
         columns, cells, films = {}, {}, {}
         for name, feature in features.items():
             if feature.dtype == "video":
-                span = {key: entry.get(f"videos/{name}/{key}") for key in ("chunk_index", "file_index", "from_timestamp")}
+                span = {
+                    key: entry.get(f"videos/{name}/{key}") for key in ("chunk_index", "file_index", "from_timestamp")
+                }
                 start = span.pop("from_timestamp")
                 if start is None:
                     raise DatasetError(f"{root} is damaged: meta/episodes does not say where {name} of {index} begins")
@@ -60,7 +64,7 @@ class Episode:
             else:
                 columns[name] = column_array(table[name], feature, length)
         task = (entry["tasks"] or [""])[0]
-        return cls(index, task, float(info["fps"]), columns, features, cells, films)
+        return cls(index, task, float(info["fps"]), columns, features, cells, films, root)
 
     def __len__(self) -> int:
         return len(self.columns["frame_index"])
@@ -82,7 +86,9 @@ class Episode:
         rows = np.arange(len(self)) if rows is None else np.asarray(rows)
         if camera in self._videos:
             path, start = self._videos[camera]
-            return videos.read_frames(path, start + self.columns["timestamp"][rows].astype(np.float64), self.fps)
+            return videos.read_frames(
+                verified(self._root, path), start + self.columns["timestamp"][rows].astype(np.float64), self.fps
+            )
         try:
             return np.stack([images.decode(self.encoded(camera, int(row))) for row in rows])
         except ValueError as error:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from sim2real.datasets.checksums import verified
 from sim2real.datasets.files import DatasetError, read_json, read_table
 
 VERSION = "v3.0"
 CHUNK = 1000  # files per folder
 INFO = "meta/info.json"
+STATS = "meta/stats.json"
 PATTERN = "/chunk-{chunk_index:03d}/file-{file_index:03d}"
 ENTRY = ("episode_index", "length", "tasks", "data/chunk_index", "data/file_index")  # what is needed of an episode
 TASK_INDEX = "__index_level_0__"  # pandas' name for an index without one; LeRobot looks tasks up by it
@@ -44,6 +46,7 @@ def read_info(root: Path) -> dict[str, Any]:
     if version != VERSION:
         hint = "convert it with `sim2real import`" if version == "v2.1" else f"this program reads {VERSION}"
         raise DatasetError(f"{root} is a LeRobot dataset of version {version}: {hint}")
+    verified(root, root / INFO)
     check_info(root, info)
     return info
 
@@ -61,7 +64,7 @@ def read_episodes(root: Path, count: int) -> list[dict[str, Any]]:
     """One entry per episode, in order, statistics included; raises DatasetError unless there are `count`."""
     entries: list[dict[str, Any]] = []
     for path in sorted((root / "meta/episodes").glob("*/*.parquet")):
-        entries += read_table(path).to_pylist()
+        entries += read_table(verified(root, path)).to_pylist()
     missing = sorted({key for entry in entries for key in ENTRY if entry.get(key) is None})
     if missing:
         raise DatasetError(f"{root} is damaged: meta/episodes does not say {', '.join(missing)} of every episode")
@@ -74,7 +77,7 @@ def read_episodes(root: Path, count: int) -> list[dict[str, Any]]:
 
 def read_tasks(root: Path) -> dict[str, int]:
     """Index of each task's text."""
-    table = read_table(root / "meta/tasks.parquet")
+    table = read_table(verified(root, root / "meta/tasks.parquet"))
     text = next((name for name in table.column_names if name != "task_index"), None)
     if text is None or "task_index" not in table.column_names:
         raise DatasetError(f"{root}/meta/tasks.parquet is damaged: it needs task_index and the tasks' texts")

@@ -15,8 +15,8 @@ def check_name(name: Any) -> str:
     """
     good = isinstance(name, str) and name.isprintable() and name.strip(". ") and not set(name) & set("/\\")
     if not good:
-        raise DatasetError(f"feature name {str(name)[:80]!r} cannot be used: it must name a column and a folder, without"
-                           " slashes and control characters")  # fmt: skip
+        raise DatasetError(f"feature name {str(name)[:80]!r} cannot be used: it names a column and a folder, so"
+                           " no slashes and control characters")  # fmt: skip
     return name
 
 

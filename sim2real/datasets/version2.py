@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sim2real.datasets import images
+from sim2real.datasets.checksums import write_listed_json
 from sim2real.datasets.clock import check_rate
 from sim2real.datasets.features import INDICES, Feature, read_features
 from sim2real.datasets.files import DatasetError, new_folder, read_json, read_table
@@ -17,7 +18,6 @@ from sim2real.datasets.rows import EncodedImage, column_array
 from sim2real.datasets.stats import Stats, image_statistics, sampled_rows
 from sim2real.datasets.videos import read_frames
 from sim2real.datasets.writer import EpisodeWriter
-from sim2real.files import write_json
 
 VERSION = "v2.1"
 REPORT = "import_report.json"
@@ -66,7 +66,7 @@ def convert(source: Path, destination: Path, progress: Callable[[int, int], None
             "decoded": {name: frames for name, feature in own.items() if feature.camera},
             "episodes": [{"frames": entry["length"]} for entry in entries],
         }
-        write_json(folder / REPORT, report)
+        write_listed_json(folder, REPORT, report)
     return report
 
 

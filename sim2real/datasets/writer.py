@@ -8,7 +8,7 @@ from typing import Any
 
 from sim2real.datasets.catalog import Catalog
 from sim2real.datasets.features import INDICES, Feature, as_video, schema
-from sim2real.datasets.files import locked, write_tables
+from sim2real.datasets.files import locked
 from sim2real.datasets.meta import numbered, video_span
 from sim2real.datasets.paths import check_name
 from sim2real.datasets.rows import checked_row, columns_table, index_columns
@@ -121,6 +121,7 @@ class EpisodeWriter:
                 write_file(path, videos[name].read_bytes())
             else:
                 write_frames(path, (frame.pixels() for frame in rows[name]), self.fps)
+            self._catalog.wrote(path.relative_to(self.root).as_posix())
             entry |= video_span(name, number, length / self.fps)
         table = columns_table(rows, self.features, self._schema)
         self._tables.append(table)
@@ -132,10 +133,8 @@ class EpisodeWriter:
 
     def flush(self) -> None:
         """Put all saved episodes on the disk; raises OSError."""
-        if self._tables:
-            write_tables(self.root / numbered("data", self._catalog.file), self._tables)
-            self._tables, self._bytes = [], 0
-        self._catalog.commit()
+        self._catalog.commit(self._tables)
+        self._tables, self._bytes = [], 0
 
     def close(self) -> None:
         """Flush, and let other writers in; frames of an episode that was not saved are dropped."""

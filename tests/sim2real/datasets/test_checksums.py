@@ -125,7 +125,7 @@ def test_what_was_changed_is_not_gone_on_with(tmp_path):
 
 
 def test_a_writer_killed_between_any_two_of_its_files_leaves_a_dataset_that_loads(tmp_path):
-    """Every mix of files before and after an episode in the order in which they are written; then it is gone on with."""
+    """Every mix of files before and after an episode, in the order of writing; then it is gone on with."""
     record(tmp_path / "before", 2)
     shutil.copytree(tmp_path / "before", tmp_path / "after")
     record(tmp_path / "after", 1)

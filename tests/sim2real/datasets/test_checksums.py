@@ -15,6 +15,7 @@ from tub_maker import line, make_tub
 
 from sim2real.datasets import DatasetError, EpisodeDataset, TubImport, import_tub
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* has no checksums")
 LIST = "meta/sim2real.json"
 STAMPS = iter(range(10**9))
 

@@ -137,7 +137,7 @@ def test_paths_stay_inside_the_datasets_folder(tmp_path, key, template, message)
 @pytest.mark.parametrize(("template", "message"), TEMPLATES)
 def test_paths_of_a_dataset_of_version_3_stay_inside_its_folder_too(tmp_path, key, template, message):
     record(tmp_path / "set", 1, video=True)
-    (tmp_path / "set/meta/sim2real.json").unlink()  # somebody else's
+    (tmp_path / "set/meta/sim2real.json").unlink(missing_ok=True)  # somebody else's
     swapped = template.replace("episode", "file") if isinstance(template, str) else template
     edit_info(tmp_path / "set", **{key: swapped})
     with pytest.raises(DatasetError, match=message) as caught:
@@ -147,7 +147,7 @@ def test_paths_of_a_dataset_of_version_3_stay_inside_its_folder_too(tmp_path, ke
 
 def test_a_feature_of_a_dataset_of_version_3_cannot_be_named_so_either(tmp_path):
     record(tmp_path / "set", 1, video=True)
-    (tmp_path / "set/meta/sim2real.json").unlink()
+    (tmp_path / "set/meta/sim2real.json").unlink(missing_ok=True)
     renamed(tmp_path / "set", OUTSIDE)
     with pytest.raises(DatasetError, match="feature name"):
         EpisodeDataset(tmp_path / "set")

@@ -113,8 +113,8 @@ def read_frames(
 
     Raises:
         DatasetError: no such camera (those there are, are listed), another robot or other units than the policy's, no
-            such action as those that it is judged by, an action or state that is not finite, or not one frame that can
-            be read.
+            such action as those that it is judged by, an action or state that is not finite, a file that was changed,
+            or not one frame that can be read.
     """
     camera = dataset.camera(config.preprocessing.camera)
     reading = recorded(dataset, config)
@@ -159,6 +159,7 @@ def _readable(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images at the network's size, and their rows; damaged ones are counted in `skipped`."""
     rows = np.arange(len(episode))
+    episode.verify(camera)  # a file that was changed is refused: to leave out what cannot be decoded is not enough
     try:
         return config.preprocessing(episode.images(camera, rows)), rows
     except (DatasetError, ValueError):  # a damaged image, or images of several sizes: which, shows one by one

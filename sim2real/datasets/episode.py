@@ -96,6 +96,11 @@ class Episode:
                 raise
             raise DatasetError(f"episode {self.index}, {camera}: {error}") from None
 
+    def verify(self, camera: str) -> None:
+        """Raise DatasetError if a camera's video is not as it was written: then no frame of it can be trusted."""
+        if camera in self._videos:
+            verified(self._root, self._videos[camera][0])
+
     def encoded(self, camera: str, row: int) -> bytes:
         """The image file of a frame, as it was recorded; raises ValueError if the camera has none."""
         if camera not in self._cells:

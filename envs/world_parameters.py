@@ -11,6 +11,7 @@ from envs.camera import Camera
 from envs.randomization import Target, suggest
 
 LENS = {"zoom": 1.0, "cx": 0.0, "cy": 0.0, "k1": 0.0, "k2": 0.0}  # zoom scales fx and fy; the others are added
+COEFFICIENT = {"camera.k1": 0, "camera.k2": 1}  # place among the lens's distortion coefficients
 ROTATION = ("pitch", "yaw", "roll")  # rad, added to the camera's mounting: down, right, clockwise in the image
 
 _OBJECTS = {
@@ -66,12 +67,14 @@ class WorldParameters:
         """Where a field lives.
 
         Raises:
-            ValueError: no such field; near misses or all valid names are listed.
+            ValueError: no such field, near misses or all valid names are listed; or one that no camera here has.
         """
         prefix, _, name = field.partition(".")
         if prefix in self._groups:
             if name not in self._groups[prefix]:
                 raise ValueError(f"no randomizable field {field!r}: {suggest(name, self._groups[prefix])}")
+            if field in COEFFICIENT:
+                self._check_lens(field)
             values = self._groups[prefix][name]
             self._touched.add(field)
             return Target(values[:, None], values[:1].copy(), (prefix,))
@@ -89,6 +92,15 @@ class WorldParameters:
         values = live.reshape(self._batch.nsim, *nominal.shape)
         self._touched.add(field)
         return Target(values, nominal, _names(self._model, field, len(nominal)))
+
+    def _check_lens(self, field: str) -> None:
+        """Raise ValueError for a distortion coefficient that no lens here has: to draw it would change nothing."""
+        if not any(len(camera.distortion) > COEFFICIENT[field] for camera in self._cameras.values()):
+            which = ", ".join(f"{name} ({camera.model})" for name, camera in self._cameras.items()) or "there is none"
+            raise ValueError(
+                f"{field}: no camera has this coefficient of a lens: {which}; leave the field out, or give the camera"
+                " as brown-conrady or fisheye (distortion of zeros for a lens without)"
+            )
 
     @property
     def model_fields(self) -> tuple[str, ...]:

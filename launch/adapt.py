@@ -66,6 +66,7 @@ def adapt_command(
         result = adapt(config, given.material, given.test, plans, run.checkpoints, stage)
         save_policy(run.folder / "policy", result.policy, _recipe(config, given, result), _card(config, result))
         metrics = result.metrics() | {"dataset": config.dataset, "test": config.test}
+        metrics["saturated"] = _saturation(given)
         if choice:
             metrics["auto"] = dataclasses.asdict(choice)
         simulated = given.material.simulated
@@ -119,6 +120,13 @@ def _probe(config: AdaptConfig, given: Given, run: Run, stage: Any) -> tuple[Pro
     report = stage("choose a plan")
     choice = choose(limited, found, plans, run.checkpoints, progress=report)
     return found, choice
+
+
+def _saturation(given: Given) -> dict[str, dict[str, int]]:
+    """Frames by action whose label is beyond what the policy can do, of those learned from and those judged by."""
+    names = given.material.policy.config.action_names
+    parts = {"frames": given.material.frames, "test_frames": given.test}
+    return {name: frames.saturation(names) for name, frames in parts.items() if frames is not None}
 
 
 def _recipe(config: AdaptConfig, given: Given, result: Adapted) -> dict[str, Any]:

@@ -14,7 +14,15 @@ from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.datasets.files import write_tables
 from sim2real.evaluation.offline import Findings, judge, plain, predict
 from sim2real.recordings.frames import Frames, read_frames
-from sim2real.reports.lines import SHOWN, episode_table, gain_line, interval_line, skipped_line, smoothing_line
+from sim2real.reports.lines import (
+    SHOWN,
+    episode_table,
+    gain_line,
+    interval_line,
+    saturation_line,
+    skipped_line,
+    smoothing_line,
+)
 from sim2real.reports.pages.agreement import evaluation_page
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import METRIC_NAMES
@@ -48,13 +56,17 @@ def evaluate_dataset(config: "EvaluateConfig", out: Path | None) -> None:
         )
     findings = judge(frames, predicted, policy.config.action_names)
     _print(f"{folder} on {config.dataset}", frames, findings)
+    saturation = frames.saturation(policy.config.action_names)
+    if line := saturation_line(saturation, len(frames)):
+        say(line)
     name = dataset.root.resolve().name
     write_tables(run.folder / "predictions.parquet", [_table(frames, predicted, findings, policy.config.action_names)])
     title = f"{config.checkpoint.resolve().name} on {Path(str(config.dataset)).name}"
     page = evaluation_page(title, frames, predicted, findings, policy.config.action_names)
     page.provenance(typed_command(), checkpoint=folder, frames_left_out=skipped_line(frames.skipped))
     page.write(run.folder / "report.html")
-    run.write_metrics({"finished": True, "dataset": str(config.dataset), **_metrics(name, frames, findings)})
+    metrics = {**_metrics(name, frames, findings), "saturated": saturation}
+    run.write_metrics({"finished": True, "dataset": str(config.dataset), **metrics})
     say(f"report: {run.folder / 'report.html'}")
     say(f"run: {run.folder}")
 

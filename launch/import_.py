@@ -30,7 +30,7 @@ def import_command(
         video: a tub's frames as mp4 (small, lossy) instead of the original image files (exact).
         max_gap: longest time between two frames of a tub's episode [s].
         min_frames: leave out a tub's episodes shorter than this.
-        fps: rate that the tub was recorded at [Hz].
+        fps: rate that the tub was recorded at [Hz]; one that its time stamps contradict by more than 10 % is refused.
         task: what the tub's driver did, in words.
     """
     from sim2real.datasets import DatasetError, Rules, TubImport, import_tub
@@ -66,6 +66,10 @@ def print_account(report: dict[str, Any]) -> None:
     table.add_section()
     table.add_row("all", str(report["records"]), f"{len(report['episodes'])} episodes kept")
     console.print(table)
+    for camera, frames in report.get("decoded", {}).items():
+        console.print(
+            f"every frame of {camera} was decoded once: {frames}", highlight=False, soft_wrap=True, markup=False
+        )
     for note in _notes(report):
         console.print(f"[yellow]note:[/] {note}", highlight=False, soft_wrap=True)
 
@@ -79,9 +83,4 @@ def _notes(report: dict[str, Any]) -> list[str]:
         notes.append(f"{report['resized_images']} images were converted to RGB of {width}x{height} (and saved as PNG)")
     if report.get("missing_catalogs"):
         notes.append(f"the manifest names catalogs that are not there: {', '.join(report['missing_catalogs'])}")
-    measured, fps = report.get("measured_fps"), report.get("options", {}).get("fps")
-    if measured and abs(measured / fps - 1) > 0.2:
-        notes.append(
-            f"the records come at {measured:g} Hz, the dataset says {fps:g} Hz: repeat with --fps {measured:.0f}?"
-        )
     return notes

@@ -70,6 +70,9 @@ def _print(title: str, found: dict[str, Any], names: dict[str, Any]) -> None:
         f"rate: median {rate['median_hz']} Hz, jitter {rate['jitter_ms']} ms, 99 % within {rate['p99_ms']} ms, "
         f"longest {rate['longest_ms']} ms, {100 * (rate['late'] or 0):.1f} % late",
         f"tasks: {json.dumps(found['tasks'], ensure_ascii=False)}",
+        "files: no checksums"
+        if found["verified_files"] is None
+        else f"files as they were written: {found['verified_files']}",
         f"images equal to the one before: {found['repeated_images']}",
     ]
     for line in lines:

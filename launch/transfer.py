@@ -7,6 +7,7 @@ from policies.policy import Policy
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.progress import Progress, Stages
 from sim2real.recordings.frames import Frames, read_frames
+from sim2real.reports.lines import saturation_line
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.simulated import SIMULATED, simulated_frames
 
@@ -17,6 +18,8 @@ def read(dataset: str, policy: Policy, smooth: float | None, report: Progress) -
     frames = read_frames(opened, policy.config, smooth, report)
     for reason, count in frames.skipped.items():
         say(f"{dataset}: {count} frames left out: {reason}")
+    if line := saturation_line(frames.saturation(policy.config.action_names), len(frames)):
+        say(f"{dataset}: {line}")
     return frames
 
 

@@ -38,9 +38,13 @@ class JointControl:
 
     def action(self, target: np.ndarray, previous: np.ndarray) -> np.ndarray:
         """Actions (..., J) in [-1, 1] that come closest to moving the targets from `previous` to `target` [rad]."""
+        return np.clip(self.unlimited_action(target, previous), -1, 1)
+
+    def unlimited_action(self, target: np.ndarray, previous: np.ndarray) -> np.ndarray:
+        """Actions (..., J) that would do it exactly; beyond [-1, 1] where a move is too fast or leads out of range."""
         if self.mode == "absolute":
-            return np.clip(2 * (target - self.lower) / (self.upper - self.lower) - 1, -1, 1)
-        return np.clip((target - previous) / self.step, -1, 1)
+            return 2 * (target - self.lower) / (self.upper - self.lower) - 1
+        return (target - previous) / self.step
 
     def state(self, position: np.ndarray, target: np.ndarray) -> np.ndarray:
         """(..., 2 J) what a policy is told: positions relative to the range's middle, and how far targets are ahead."""

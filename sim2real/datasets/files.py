@@ -19,18 +19,23 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_tables(path: Path, tables: list[pa.Table]) -> None:
     """Write a Parquet file with one row group per table, footer included, in one step; raises OSError."""
+    files.write_file(path, table_bytes(tables))
+
+
+def table_bytes(tables: list[pa.Table]) -> memoryview:
+    """A Parquet file with one row group per table, and a checksum (CRC-32) per page for whoever reads it."""
     buffer = pa.BufferOutputStream()
-    with pq.ParquetWriter(buffer, tables[0].schema, compression="zstd") as writer:
+    with pq.ParquetWriter(buffer, tables[0].schema, compression="zstd", write_page_checksum=True) as writer:
         for table in tables:
             writer.write_table(table, row_group_size=max(1, table.num_rows))
-    files.write_file(path, memoryview(buffer.getvalue()))
+    return memoryview(buffer.getvalue())
 
 
 def read_table(path: Path, columns: list[str] | None = None, episode: int | None = None) -> pa.Table:
     """Read a Parquet file, or the rows of one episode; raises DatasetError if it is absent or damaged."""
     try:
         filters = None if episode is None else [("episode_index", "=", episode)]
-        return pq.read_table(path, columns=columns, filters=filters, partitioning=None)
+        return pq.read_table(path, columns=columns, filters=filters, partitioning=None, page_checksum_verification=True)
     except FileNotFoundError:
         raise DatasetError(f"the dataset is incomplete: {path} is missing") from None
     except (pa.ArrowInvalid, pa.ArrowKeyError, OSError) as error:

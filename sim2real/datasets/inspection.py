@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sim2real.datasets import images
+from sim2real.datasets.checksums import check_all
 from sim2real.datasets.lerobot.dataset import EpisodeDataset
 from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import INDICES
@@ -19,7 +20,8 @@ def inspect(dataset: EpisodeDataset, progress: Progress = silent) -> dict[str, A
     """Read everything once.
 
     Returns:
-        "episodes", "frames", "seconds", "fps", "tasks", "cameras"; "lengths" (min, median, max); "features": per column
+        "episodes", "frames", "seconds", "fps", "tasks", "cameras"; "verified_files": how many were found to be as they
+        were written, None without checksums; "lengths" (min, median, max); "features": per column
         and element min, max, mean, std and the share of zeros; "rate" (see `rate`); "truth": per check how many frames
         break it, 0 for a sound dataset; "repeated_images": frames equal to the one before, which a stuck camera gives.
     """
@@ -46,6 +48,7 @@ def inspect(dataset: EpisodeDataset, progress: Progress = silent) -> dict[str, A
         "fps": dataset.fps,
         "tasks": dict(Counter(dataset.tasks)),
         "cameras": list(dataset.cameras),
+        "verified_files": check_all(dataset.root),
         "lengths": {"min": int(lengths.min()), "median": float(np.median(lengths)), "max": int(lengths.max())},
         "features": {name: _figures(np.concatenate(parts)) for name, parts in columns.items()},
         "rate": rate(np.concatenate(steps), dataset.fps),

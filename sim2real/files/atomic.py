@@ -39,10 +39,15 @@ def write_json(path: Path, content: Any) -> None:
         ValueError: a value that JSON does not know, such as NaN; names where in the content it is.
         OSError: as write_file.
     """
+    write_file(path, json_bytes(content, path.name))
+
+
+def json_bytes(content: Any, name: str) -> bytes:
+    """Return readable JSON, as the content of the file of that name; raises ValueError as `write_json`."""
     for place, value in _unknown(content, ""):
         what = str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
-        raise ValueError(f"{path.name} cannot be written as JSON: {place or 'the content'} is {what}")
-    write_file(path, (json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode())
+        raise ValueError(f"{name} cannot be written as JSON: {place or 'the content'} is {what}")
+    return (json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _unknown(value: Any, place: str) -> Iterator[tuple[str, Any]]:

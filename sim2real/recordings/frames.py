@@ -1,6 +1,7 @@
 """Recorded frames as a policy sees them, with what it is told beside them and the actions that people gave."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,6 +30,7 @@ class Frames:
         state: (n, S) float32 that the policy would have been told; None if it looks at images alone.
         judged: indices of the actions by which policies are compared with what was done.
         criterion: the metric by which they are told apart, see `Agreement`.
+        saturated: (n, A) bool, where what was done lies beyond [-1, 1], before smoothing; None: nobody looked.
     """
 
     images: np.ndarray
@@ -41,6 +43,7 @@ class Frames:
     state: np.ndarray | None = None
     judged: tuple[int, ...] = (0,)
     criterion: str = CRITERION
+    saturated: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -64,7 +67,13 @@ class Frames:
     def select(self, where: np.ndarray) -> "Frames":
         """Those of a mask (n,) bool, or of indices."""
         parts = {name: getattr(self, name)[where] for name in ("images", "actions", "episode", "row")}
-        return replace(self, **parts, state=None if self.state is None else self.state[where])
+        state, saturated = (None if part is None else part[where] for part in (self.state, self.saturated))
+        return replace(self, **parts, state=state, saturated=saturated)
+
+    def saturation(self, names: Sequence[str]) -> dict[str, int]:
+        """Frames by action whose label lies beyond what the policy can do, of the policy's actions that have any."""
+        counts = np.zeros(len(names), int) if self.saturated is None else self.saturated.sum(0)
+        return {name: int(count) for name, count in zip(names, counts, strict=True) if count}
 
     def of(self, episodes: np.ndarray) -> "Frames":
         """Those of some episodes."""
@@ -105,27 +114,30 @@ def read_frames(
 
     Raises:
         DatasetError: no such camera (those there are, are listed), another robot or other units than the policy's, no
-            such action as those that it is judged by, an action or state that is not finite, or not one frame that can
-            be read.
+            such action as those that it is judged by, an action or state that is not finite, a file that was changed,
+            or not one frame that can be read.
     """
     camera = dataset.camera(config.preprocessing.camera)
     reading = recorded(dataset, config)
     smoothing = reading.smoothing if smoothing is None else smoothing
     skipped: Counter[str] = Counter()
-    parts, states = [], []
+    parts, states, saturated = [], [], []
     for k in range(len(dataset)):
         episode = dataset.episode(k)
         given, state = reading.read(episode)
         images, rows = _readable(episode, camera, config, skipped)
         parts.append((images, smooth(given, smoothing, dataset.fps)[rows], np.full(len(rows), episode.index), rows))
         states.append(None if state is None else state[rows])
+        saturated.append(reading.saturated(episode)[rows])
         progress(k + 1, len(dataset))
     if not sum(len(part[3]) for part in parts):
         raise DatasetError(f"{dataset.root} has no frame that can be read")
     images, actions, index, rows = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     state = None if states[0] is None else np.concatenate(states)
     known = reading.judged, reading.criterion
-    return Frames(images, actions, index, rows, smoothing, dataset.fps, dict(skipped), state, *known)
+    return Frames(
+        images, actions, index, rows, smoothing, dataset.fps, dict(skipped), state, *known, np.concatenate(saturated)
+    )
 
 
 def smooth(actions: np.ndarray, seconds: float, fps: float) -> np.ndarray:
@@ -148,6 +160,7 @@ def _readable(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images at the network's size, and their rows; damaged ones are counted in `skipped`."""
     rows = np.arange(len(episode))
+    episode.verify(camera)  # a file that was changed is refused: to leave out what cannot be decoded is not enough
     try:
         return config.preprocessing(episode.images(camera, rows)), rows
     except (DatasetError, ValueError):  # a damaged image, or images of several sizes: which, shows one by one

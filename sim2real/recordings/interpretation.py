@@ -19,8 +19,10 @@ from sim2real.recordings.arm_logs import ACTION, STATE
 from sim2real.recordings.columns import Columns, joints_of
 from sim2real.statistics.agreement import CRITERION
 
+BEYOND = 1.01  # action, from which on a label counts as saturated: rounding in a log is no fast move
 SMOOTHING = 0.25  # s to either side, of policies whose task is not known here
 Told = tuple[np.ndarray, np.ndarray | None]
+Reading = tuple[Callable[[Episode], Told], Callable[[Episode], np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,14 @@ class Recorded:
         read: of an episode of n frames: actions (n, A) float32 in [-1, 1], NaN where there is no such action, and the
             state (n, S) float32 that the policy would have been told, None if it is told none. Raises DatasetError for
             values that are not finite.
+        saturated: of such an episode, where (n, A) what was done lies beyond [-1, 1]: no policy can do that.
     """
 
     judged: tuple[int, ...]
     smoothing: float
     criterion: str
     read: Callable[[Episode], Told]
+    saturated: Callable[[Episode], np.ndarray]
 
 
 def known_task(name: str) -> Task | None:
@@ -60,16 +64,16 @@ def recorded(dataset: EpisodeDataset, config: PolicyConfig) -> Recorded:
     task, names = known_task(config.task), config.action_names
     judged = names[:1] if task is None else task.spec.judged or names
     if task is not None and task.control is not None:
-        read = _joints(dataset, task, task.control, bool(config.heads.state))
+        read, saturated = _joints(dataset, task, task.control, bool(config.heads.state))
     else:
-        read = _direct(dataset, config, judged, () if task is None else task.spec.state_names)
+        read, saturated = _direct(dataset, config, judged, () if task is None else task.spec.state_names)
     smoothing, criterion = (SMOOTHING, CRITERION) if task is None else (task.spec.smoothing, task.spec.criterion)
-    return Recorded(tuple(names.index(name) for name in judged), smoothing, criterion, read)
+    return Recorded(tuple(names.index(name) for name in judged), smoothing, criterion, read, saturated)
 
 
 def _direct(
     dataset: EpisodeDataset, config: PolicyConfig, judged: Sequence[str], state_names: Sequence[str]
-) -> Callable[[Episode], Told]:
+) -> Reading:
     """Columns that are the actions and the state themselves, by name."""
     names, told = config.action_names, config.heads.state
     actions = Columns.of(dataset, ACTION, names, judged)
@@ -84,10 +88,10 @@ def _direct(
         given[:, places] = actions(episode)
         return given, None if state is None else state(episode).astype(np.float32)
 
-    return read
+    return read, lambda episode: np.abs(read(episode)[0]) > BEYOND  # NaN, where there is no action, is not
 
 
-def _joints(dataset: EpisodeDataset, task: Task, control: JointControl, told: bool) -> Callable[[Episode], Told]:
+def _joints(dataset: EpisodeDataset, task: Task, control: JointControl, told: bool) -> Reading:
     """Joint targets and positions in the robot's units, seen through the task's control.
 
     An action moves the target from where it was one control step earlier: at the recording's frame rate, where that is
@@ -96,13 +100,19 @@ def _joints(dataset: EpisodeDataset, task: Task, control: JointControl, told: bo
     targets, positions, units = joints_of(dataset, task)
     step = dataset.fps * task.spec.control_dt  # frames
 
-    def read(episode: Episode) -> Told:
+    def moves(episode: Episode) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         target, position = (units.to_radians(column(episode)) for column in (targets, positions))
-        before = earlier(np.concatenate([position[:1], target]), step)
+        return target, earlier(np.concatenate([position[:1], target]), step), position
+
+    def read(episode: Episode) -> Told:
+        target, before, position = moves(episode)
         state = control.state(position, before).astype(np.float32) if told else None
         return control.action(target, before).astype(np.float32), state
 
-    return read
+    def saturated(episode: Episode) -> np.ndarray:
+        return np.abs(control.unlimited_action(*moves(episode)[:2])) > BEYOND
+
+    return read, saturated
 
 
 def earlier(values: np.ndarray, frames: float) -> np.ndarray:

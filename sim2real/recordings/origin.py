@@ -10,6 +10,7 @@ import numpy as np
 
 from envs import Randomization
 from sim2real.datasets import DatasetError
+from sim2real.datasets.checksums import verified
 from sim2real.datasets.files import read_json
 
 FORMAT = 1
@@ -44,7 +45,7 @@ class Origin:
         """Of a dataset; None if it was not recorded in simulation. Raises DatasetError if the file is damaged."""
         if not (root / INFO).is_file():
             return None
-        content = read_json(root / INFO)
+        content = read_json(verified(root, root / INFO))
         if content.get("format_version") != FORMAT:
             raise DatasetError(
                 f"{root / INFO} is of version {content.get('format_version')}, this program reads {FORMAT}"

@@ -16,7 +16,8 @@ import numpy as np
 from envs import BatchEnv, Randomization, make_task
 from envs.batch_env import resolve_randomization
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
-from sim2real.files import new_folder, write_json
+from sim2real.datasets.checksums import write_listed_json
+from sim2real.files import new_folder
 from sim2real.progress import Progress, silent
 from sim2real.recordings.origin import INFO, Origin, model_hash
 from sim2real.rehearsal.robot import boundary_of, measured
@@ -123,7 +124,7 @@ def record_in_simulation(
                         done.append(one)
             told = {name: tuple(getattr(one, name) for one in done) for name in ("seed", "success", "drawn")}
             origin = replace(origin, seeds=told["seed"], success=told["success"], drawn=told["drawn"])
-            write_json(folder / INFO, origin.plain())
+            write_listed_json(folder, INFO, origin.plain())
     finally:
         env.close()
     return origin, [one.length for one in done]

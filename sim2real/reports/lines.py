@@ -49,6 +49,12 @@ def interval_line(episodes: int) -> str:
     )
 
 
+def saturation_line(saturation: Mapping[str, int], frames: int) -> str:
+    """Labels that no policy can give, by action; empty where there are none."""
+    parts = ", ".join(f"{name} {count} ({100 * count / frames:.1f} %)" for name, count in saturation.items())
+    return parts and f"saturated: in so many of {frames} frames more was done than the policy's actions can do: {parts}"
+
+
 def skipped_line(skipped: Mapping[str, int]) -> str:
     """Frames left out, by reason."""
     return ", ".join(f"{count} ({reason})" for reason, count in skipped.items()) or "none"

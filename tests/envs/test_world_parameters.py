@@ -204,3 +204,17 @@ def test_a_misspelt_field_is_answered_in_one_line_with_the_valid_names(arm, fiel
         bind(arm, Vary(field, "uniform", (0, 1)))
     assert str(error.value).startswith(f"no randomizable field {field!r}") and "\n" not in str(error.value)
     assert "tendon" not in str(error.value)  # of which this model has none
+
+
+@pytest.mark.parametrize("field", ["camera.k1", "camera.k2"])
+def test_a_coefficient_that_no_lens_has_is_refused(arm, field):
+    """A pinhole has none; what is drawn for it would change nothing."""
+    batch = Batch(arm, WORLDS, 1)
+    pinhole = Camera(81, 61, 50, 52, 40, 30)
+    parameters = WorldParameters(arm, batch, {"eye": pinhole}, {})
+    with pytest.raises(ValueError, match=rf"{field}: no camera has this coefficient .*: eye \(pinhole\)") as caught:
+        parameters.resolve(field)
+    assert "\n" not in str(caught.value)
+    assert parameters.resolve("camera.zoom").values.shape == (WORLDS, 1, 1)
+    two = WorldParameters(arm, batch, {"eye": pinhole, "other": LENS}, {})
+    assert two.resolve(field).values.shape == (WORLDS, 1, 1)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from relist import relist
 
 from policies import Policy
 from policies.encoder import EncoderConfig
@@ -60,6 +61,7 @@ def spoil(root: Path, episode: int, row: int, column: str, value: Any) -> None:
     at = table.column_names.index(column)
     spoilt = table.set_column(at, table.schema.field(at), pa.array(cells, table.schema.field(at).type))
     pq.write_table(spoilt, path)
+    relist(root)
 
 
 def new_policy(seed: int = 0, config: PolicyConfig = SMALL) -> Policy:

@@ -75,6 +75,22 @@ def test_an_arms_policy_is_compared_with_recordings(command: Callable[..., Any],
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_simulated")
+def test_labels_that_no_policy_can_follow_are_reported(command: Callable[..., Any], workplace: Path, recordings: Path):
+    record_arm(workplace / "fast", [14, 20, 16])
+    spoil(workplace / "fast", 0, 6, "action", [0.0, 0.0, 90.0, 0.0, 0.0, 0.0])
+    policy, line = recordings / "policy", "more was done than the policy's actions can do: shoulder_pan"
+    done = command("evaluate", policy, "--dataset", workplace / "fast", "--out", "compared")
+    assert done.code == 0 and line in done.out, done
+    assert left(workplace / "compared")["saturated"]["elbow_flex"] == 2
+    words = ("--test", recordings / "judge", "--plan", "gain", "--updates", 5, "--seeds", 1)
+    done = command("adapt", policy, workplace / "fast", *words, "--out", "run")
+    assert done.code == 0 and line in done.out, done
+    found = left(workplace / "run")["saturated"]
+    assert found["frames"]["elbow_flex"] == 2 and found["test_frames"] == {}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_simulated")
 def test_an_arms_recordings_are_probed(command: Callable[..., Any], workplace: Path, recordings: Path):
     words = (recordings / "policy", recordings / "learn", "--simulated", 100, "--out", "run")
     done = command("probe", *words)

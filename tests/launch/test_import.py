@@ -55,6 +55,7 @@ def test_options_reach_the_import(tmp_path):
 def test_bad_input_gives_one_line_exit_code_2_and_no_dataset(tmp_path):
     make_tub(tmp_path / "tub", [line(k) for k in range(5)])
     make_tub(tmp_path / "empty", [])
+    make_tub(tmp_path / "gone", [line(k) for k in range(5)], deleted=range(5))
     (tmp_path / "exists").mkdir()
     cases = {
         ("import", "nowhere", "set"): "no such folder: nowhere",
@@ -62,6 +63,8 @@ def test_bad_input_gives_one_line_exit_code_2_and_no_dataset(tmp_path):
         ("import", "empty", "set"): "is empty",
         ("import", "tub", "exists"): "exists: choose another destination",
         ("import", "tub", "set", "--max-gap", "0"): "must be positive",
+        ("import", "gone", "set"): "5 owner deleted; --include-deleted keeps what the owner deleted",
+        ("import", "tub", "set", "--fps", "40"): "come at 20 Hz, the dataset would say 40 Hz: repeat with --fps 20",
         ("inspect", "nowhere"): "no such folder: nowhere",
         ("inspect", "tub"): "is not a LeRobot dataset",
     }
@@ -69,7 +72,7 @@ def test_bad_input_gives_one_line_exit_code_2_and_no_dataset(tmp_path):
         done = sim2real(tmp_path, *words)
         assert done.returncode == 2, (words, done.stdout, done.stderr)
         assert done.stderr.startswith("error: ") and message in done.stderr and done.stderr.count("\n") == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"tub", "empty", "exists"}
+    assert {path.name for path in tmp_path.iterdir()} == {"tub", "empty", "gone", "exists"}
 
 
 @pytest.mark.slow
@@ -99,7 +102,7 @@ def test_an_interrupted_import_leaves_no_dataset_and_can_be_repeated(tmp_path, h
     if how == signal.SIGTERM:
         assert {path.name for path in tmp_path.iterdir()} == {"tub"}
     (tmp_path / "tub/catalog_1.catalog").unlink()  # less to do
-    assert sim2real(tmp_path, "import", "tub", "set", "--max-gap", 2000).returncode == 0
+    assert sim2real(tmp_path, "import", "tub", "set", "--max-gap", 2000, "--fps", 1).returncode == 0
     assert EpisodeDataset(tmp_path / "set").frames == 1000
     assert {path.name for path in tmp_path.iterdir()} == {"tub", "set"}
 

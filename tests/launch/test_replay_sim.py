@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from drives import record_drives, spoil
+from relist import relist
 
 from launch import replay_sim
 from sim2real.datasets import EpisodeDataset
@@ -85,6 +86,7 @@ def drop_row(root: Path, episode: int, row: int) -> None:
     path = root / f"data/chunk-000/file-{episode:03d}.parquet"
     table = pq.read_table(path)
     pq.write_table(table.filter([k != row for k in range(table.num_rows)]), path)
+    relist(root)
 
 
 def swap_frames(root: Path, episode: int) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from sim2real.datasets import images
+from sim2real.datasets.checksums import write_listed_json
+from sim2real.datasets.clock import check_rate
 from sim2real.datasets.donkeycar.account import Rules, cut, judge
 from sim2real.datasets.donkeycar.record import Record, Verdict
 from sim2real.datasets.donkeycar.report import counts, tub_report
@@ -16,7 +18,7 @@ from sim2real.datasets.lerobot.features import Feature, camera_feature
 from sim2real.datasets.lerobot.rows import EncodedImage
 from sim2real.datasets.lerobot.writer import EpisodeWriter
 from sim2real.errors import DatasetError
-from sim2real.files import new_folder, write_json
+from sim2real.files import new_folder
 from sim2real.progress import Progress, silent
 
 CAMERA = "observation.images.front"
@@ -48,7 +50,8 @@ def import_tub(source: Path, destination: Path, options: TubImport = TubImport()
     The result depends on the tub's content alone: a second import is byte-identical.
 
     Raises:
-        DatasetError: not a tub, an empty one, nothing in it can be used, or the destination exists.
+        DatasetError: not a tub, an empty one, nothing in it can be used, its time stamps contradict the rate, or the
+            destination exists.
         OSError: the disk is full; nothing is left behind.
     """
     tub, rules = read_tub(source), options.rules
@@ -58,8 +61,9 @@ def import_tub(source: Path, destination: Path, options: TubImport = TubImport()
     size = _load_images(tub, progress)
     pieces = cut(tub.records, rules)
     if not pieces:
-        found = ", ".join(f"{count} {name}" for name, count in counts(tub.records).items() if count)
-        raise DatasetError(f"nothing in the tub {source} can be used: {found}")
+        raise DatasetError(f"nothing in the tub {source} can be used: {_why_nothing(tub.records)}")
+    steps = np.concatenate([np.diff([record.time for record in piece]) for piece in pieces])
+    check_rate(steps, rules.fps, f"the records of {source}", "repeat with --fps {rate}")
     with new_folder(destination) as folder:
         features = {
             CAMERA: camera_feature(*size),
@@ -80,8 +84,17 @@ def import_tub(source: Path, destination: Path, options: TubImport = TubImport()
                     progress(total + written, 2 * total)
         report = tub_report(tub, pieces, rules, size)
         report |= {"video": options.video, "task": options.task, "resized_images": resized}
-        write_json(folder / REPORT, report)
+        write_listed_json(folder, REPORT, report)
     return report
+
+
+def _why_nothing(records: list[Record]) -> str:
+    """Records per verdict, and how to have them where that is a matter of choice."""
+    why = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts(records).items() if count)
+    verdicts = {record.verdict for record in records}
+    kept_by = {Verdict.DELETED: "--include-deleted keeps what the owner deleted",
+               Verdict.SHORT: "a smaller --min-frames or a larger --max-gap keeps short pieces"}  # fmt: skip
+    return "; ".join([why, *(how for verdict, how in kept_by.items() if verdict in verdicts)])
 
 
 def _load_images(tub: Tub, progress: Progress | None) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sim2real.datasets.clock import measured_rate
 from sim2real.datasets.donkeycar.account import Rules
 from sim2real.datasets.donkeycar.record import Record, Verdict
 from sim2real.datasets.donkeycar.tub import Tub
@@ -42,7 +43,7 @@ def tub_report(tub: Tub, pieces: list[list[Record]], rules: Rules, size: tuple[i
         "episodes": [
             {"frames": len(p), "first": p[0].index, "last": p[-1].index, "session": p[0].session} for p in pieces
         ],
-        "measured_fps": round(1 / max(float(np.median(steps)), 1e-9), 2) if len(steps) else None,
+        "measured_fps": round(rate, 2) if (rate := measured_rate(steps)) is not None else None,
         "image_size": [size[1], size[0]],
         "images_without_record": len(there - used),
         "missing_catalogs": list(tub.missing),

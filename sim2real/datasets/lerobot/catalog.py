@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sim2real.datasets.files import write_tables
+from sim2real.datasets.checksums import Checksums, sha256, verified
+from sim2real.datasets.files import table_bytes
 from sim2real.datasets.lerobot import stats as statistics
 from sim2real.datasets.lerobot.features import Feature, read_features
 from sim2real.datasets.lerobot.meta import (
     CHUNK,
     INFO,
     PATTERN,
+    STATS,
     VERSION,
     numbered,
     place,
@@ -24,7 +26,7 @@ from sim2real.datasets.lerobot.meta import (
     tasks_table,
 )
 from sim2real.errors import DatasetError
-from sim2real.files import write_json
+from sim2real.files import json_bytes
 from sim2real.files.folders import LOCK
 
 
@@ -38,6 +40,7 @@ class Catalog:
         episodes: an entry each; the last ones may not be on the disk yet.
         stats: of each episode's features.
         tasks: index of each text.
+        checksums: of all files.
         file: number of the next file.
     """
 
@@ -48,6 +51,7 @@ class Catalog:
     tasks: dict[str, int] = field(default_factory=dict)
     file: int = 0
     committed: int = 0
+    checksums: Checksums = field(default_factory=Checksums)
 
     @classmethod
     def open(cls, root: Path, features: Mapping[str, Feature], fps: float, robot_type: str) -> "Catalog":
@@ -63,7 +67,8 @@ class Catalog:
         if read_features(info) != dict(features) or info["fps"] != fps:
             theirs = {name: f"{f.dtype}{list(f.shape)}" for name, f in read_features(info).items()}
             raise DatasetError(f"{root} is a dataset at {info['fps']} Hz of {theirs}: it cannot be gone on with")
-        catalog = cls(root, info)
+        verified(root, root / STATS)  # which nothing here reads, and which is about to be replaced
+        catalog = cls(root, info, checksums=Checksums.read(root) or Checksums.of_files(root))
         for entry in read_episodes(root, info["total_episodes"]):
             stats: dict[str, dict[str, Any]] = {}
             for key in [key for key in entry if key.startswith("stats/")]:
@@ -92,22 +97,25 @@ class Catalog:
         self.episodes.append(entry)
         self.stats.append(stats)
 
-    def commit(self) -> None:
-        """Write what changed, `info.json` last: what it counts is there. Raises OSError."""
+    def commit(self, tables: list[pa.Table] | None = None) -> None:
+        """Write what changed, rows first and `info.json` last: what it counts is there. Raises OSError."""
         new = slice(self.committed, None)
+        contents = {numbered("data", self.file): table_bytes(tables)} if tables else {}
         if self.episodes[new]:
-            write_tables(
-                self.root / numbered("meta/episodes", self.file), [_table(self.episodes[new], self.stats[new])]
-            )
-            write_tables(self.root / "meta/tasks.parquet", [tasks_table(self.tasks)])
-            write_json(self.root / "meta/stats.json", statistics.plain(statistics.aggregate_all(self.stats)))
-            self.file, self.committed = self.file + 1, len(self.episodes)
+            contents[numbered("meta/episodes", self.file)] = table_bytes([_table(self.episodes[new], self.stats[new])])
+            contents["meta/tasks.parquet"] = table_bytes([tasks_table(self.tasks)])
+            contents[STATS] = json_bytes(statistics.plain(statistics.aggregate_all(self.stats)), STATS)
         elif (self.root / INFO).exists():
             return
         self.info["total_episodes"], self.info["total_tasks"] = len(self.episodes), len(self.tasks)
         self.info["total_frames"] = self.episodes[-1]["dataset_to_index"] if self.episodes else 0
         self.info["splits"] = {"train": f"0:{len(self.episodes)}"}
-        write_json(self.root / INFO, self.info)
+        self.checksums.write(self.root, {**contents, INFO: json_bytes(self.info, INFO)})
+        self.file, self.committed = self.file + bool(self.episodes[new]), len(self.episodes)
+
+    def wrote(self, name: str) -> None:
+        """List a file that is on the disk already, with the next commit."""
+        self.checksums.files[name] = (sha256(self.root / name),)
 
 
 def _info(features: Mapping[str, Feature], fps: float, robot_type: str) -> dict[str, Any]:

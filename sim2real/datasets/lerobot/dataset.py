@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from sim2real.datasets.checksums import verified
 from sim2real.datasets.files import read_json
 from sim2real.datasets.lerobot import stats as statistics
 from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import read_features
-from sim2real.datasets.lerobot.meta import read_episodes, read_info, read_tasks
+from sim2real.datasets.lerobot.meta import STATS, read_episodes, read_info, read_tasks
 from sim2real.datasets.lerobot.windows import frame_offsets, window_rows
 from sim2real.errors import DatasetError
 
@@ -41,7 +42,7 @@ class EpisodeDataset:
         self.fps = float(self.info["fps"])
         self.features = read_features(self.info)
         self.cameras = tuple(name for name, feature in self.features.items() if feature.camera)
-        entries = read_episodes(self.root, self.info["total_episodes"])
+        entries = read_episodes(self.root, self.info.get("total_episodes", 0))
         self.indices = np.arange(len(entries)) if episodes is None else np.asarray(episodes, np.int64).reshape(-1)
         wrong = [int(k) for k in self.indices if not 0 <= k < len(entries)]
         if wrong:
@@ -90,7 +91,7 @@ class EpisodeDataset:
     @cached_property
     def stats(self) -> dict[str, statistics.Stats]:
         """Of every feature over the whole dataset: min, max, mean, std, count, quantiles; images in [0, 1]."""
-        return statistics.arrays(read_json(self.root / "meta/stats.json"))
+        return statistics.arrays(read_json(verified(self.root, self.root / STATS)))
 
     def camera(self, name: str | None = None) -> str:
         """The camera's full name; None: the only one. Raises DatasetError that lists the cameras there are."""

@@ -9,10 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from sim2real.datasets import images
+from sim2real.datasets.checksums import verified
 from sim2real.datasets.files import read_table
 from sim2real.datasets.lerobot import videos
 from sim2real.datasets.lerobot.features import Feature
 from sim2real.datasets.lerobot.rows import column_array
+from sim2real.datasets.paths import path_in
 from sim2real.errors import DatasetError
 
 
@@ -34,6 +36,7 @@ class Episode:
     _features: Mapping[str, Feature] = field(repr=False)
     _cells: Mapping[str, pa.ChunkedArray] = field(repr=False)
     _videos: Mapping[str, tuple[Path, float]] = field(repr=False)
+    _root: Path = field(repr=False)
 
     @classmethod
     def read(
@@ -42,16 +45,20 @@ class Episode:
         """From its entry in `meta/episodes`; raises DatasetError if its rows are missing, damaged, or too few."""
         index, length = entry["episode_index"], entry["length"]
         where = {"chunk_index": entry["data/chunk_index"], "file_index": entry["data/file_index"]}
-        path = root / info["data_path"].format(**where)
-        table = read_table(path, episode=index).sort_by("frame_index")
+        path = path_in(root, info, "data_path", where)
+        table = read_table(verified(root, path), episode=index).sort_by("frame_index")
         if table.num_rows != length:
             raise DatasetError(f"{path} has {table.num_rows} rows of episode {index}, which has {length} frames")
         columns, cells, films = {}, {}, {}
         for name, feature in features.items():
             if feature.dtype == "video":
-                span = {key: entry[f"videos/{name}/{key}"] for key in ("chunk_index", "file_index", "from_timestamp")}
-                film = root / info["video_path"].format(video_key=name, **span)
-                films[name] = film, span["from_timestamp"]
+                span = {
+                    key: entry.get(f"videos/{name}/{key}") for key in ("chunk_index", "file_index", "from_timestamp")
+                }
+                start = span.pop("from_timestamp")
+                if start is None:
+                    raise DatasetError(f"{root} is damaged: meta/episodes does not say where {name} of {index} begins")
+                films[name] = path_in(root, info, "video_path", {"video_key": name, **span}), start
             elif name not in table.column_names:
                 raise DatasetError(f"{path} has no column {name}, which meta/info.json lists")
             elif feature.dtype == "image":
@@ -59,7 +66,7 @@ class Episode:
             else:
                 columns[name] = column_array(table[name], feature, length)
         task = (entry["tasks"] or [""])[0]
-        return cls(index, task, float(info["fps"]), columns, features, cells, films)
+        return cls(index, task, float(info["fps"]), columns, features, cells, films, root)
 
     def __len__(self) -> int:
         return len(self.columns["frame_index"])
@@ -81,13 +88,20 @@ class Episode:
         rows = np.arange(len(self)) if rows is None else np.asarray(rows)
         if camera in self._videos:
             path, start = self._videos[camera]
-            return videos.read_frames(path, start + self.columns["timestamp"][rows].astype(np.float64), self.fps)
+            return videos.read_frames(
+                verified(self._root, path), start + self.columns["timestamp"][rows].astype(np.float64), self.fps
+            )
         try:
             return np.stack([images.decode(self.encoded(camera, int(row))) for row in rows])
         except ValueError as error:
             if camera not in self._cells:
                 raise
             raise DatasetError(f"episode {self.index}, {camera}: {error}") from None
+
+    def verify(self, camera: str) -> None:
+        """Raise DatasetError if a camera's video is not as it was written: then no frame of it can be trusted."""
+        if camera in self._videos:
+            verified(self._root, self._videos[camera][0])
 
     def encoded(self, camera: str, row: int) -> bytes:
         """The image file of a frame, as it was recorded; raises ValueError if the camera has none."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from sim2real.datasets.paths import check_name
 from sim2real.errors import DatasetError
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -96,10 +97,10 @@ def as_video(feature: Feature, fps: float, codec: str = "h264") -> Feature:
 
 
 def read_features(info: Mapping[str, Any]) -> dict[str, Feature]:
-    """Of a dataset's `info.json`; raises DatasetError if it does not describe them."""
+    """Of a dataset's `info.json`; raises DatasetError if it does not describe them, or names one that cannot be."""
     try:
         return {
-            name: Feature(
+            check_name(name): Feature(
                 entry["dtype"],
                 tuple(entry["shape"]),
                 _names(entry.get("names")),

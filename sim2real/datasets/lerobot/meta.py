@@ -7,13 +7,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from sim2real.datasets.checksums import verified
 from sim2real.datasets.files import read_json, read_table
 from sim2real.errors import DatasetError
 
 VERSION = "v3.0"
 CHUNK = 1000  # files per folder
 INFO = "meta/info.json"
+STATS = "meta/stats.json"
 PATTERN = "/chunk-{chunk_index:03d}/file-{file_index:03d}"
+ENTRY = ("episode_index", "length", "tasks", "data/chunk_index", "data/file_index")  # what is needed of an episode
 TASK_INDEX = "__index_level_0__"  # pandas' name for an index without one; LeRobot looks tasks up by it
 
 
@@ -44,14 +47,28 @@ def read_info(root: Path) -> dict[str, Any]:
     if version != VERSION:
         hint = "convert it with `sim2real import`" if version == "v2.1" else f"this program reads {VERSION}"
         raise DatasetError(f"{root} is a LeRobot dataset of version {version}: {hint}")
+    verified(root, root / INFO)
+    check_info(root, info)
     return info
+
+
+def check_info(root: Path, info: Mapping[str, Any]) -> None:
+    """Raise DatasetError unless `meta/info.json` has a frame rate and, if it says so, a whole number of episodes."""
+    fps, count = info.get("fps"), info.get("total_episodes", 0)
+    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps < 1e6:
+        raise DatasetError(f"{root}/{INFO} is damaged: fps must be a positive number of frames per second, not {fps!r}")
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise DatasetError(f"{root}/{INFO} is damaged: total_episodes must be a whole number, not {count!r}")
 
 
 def read_episodes(root: Path, count: int) -> list[dict[str, Any]]:
     """One entry per episode, in order, statistics included; raises DatasetError unless there are `count`."""
     entries: list[dict[str, Any]] = []
     for path in sorted((root / "meta/episodes").glob("*/*.parquet")):
-        entries += read_table(path).to_pylist()
+        entries += read_table(verified(root, path)).to_pylist()
+    missing = sorted({key for entry in entries for key in ENTRY if entry.get(key) is None})
+    if missing:
+        raise DatasetError(f"{root} is damaged: meta/episodes does not say {', '.join(missing)} of every episode")
     entries.sort(key=lambda entry: entry["episode_index"])
     # More than `info.json` counts: a writer was killed between the two files.
     if [entry["episode_index"] for entry in entries[:count]] != list(range(count)):
@@ -61,7 +78,7 @@ def read_episodes(root: Path, count: int) -> list[dict[str, Any]]:
 
 def read_tasks(root: Path) -> dict[str, int]:
     """Index of each task's text."""
-    table = read_table(root / "meta/tasks.parquet")
+    table = read_table(verified(root, root / "meta/tasks.parquet"))
     text = next((name for name in table.column_names if name != "task_index"), None)
     if text is None or "task_index" not in table.column_names:
         raise DatasetError(f"{root}/meta/tasks.parquet is damaged: it needs task_index and the tasks' texts")

@@ -37,8 +37,11 @@ def write_frames(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
     return count
 
 
-def read_frames(path: Path, times: np.ndarray, fps: float) -> np.ndarray:
+def read_frames(path: Path, times: np.ndarray, fps: float, present: np.ndarray | None = None) -> np.ndarray:
     """The frames (n, H, W, 3) uint8 RGB shown at the given times [s], in their order.
+
+    Args:
+        present: further times [s] at which there must be a frame that can be decoded, which is not kept.
 
     Raises:
         FileNotFoundError: no such video.
@@ -47,21 +50,24 @@ def read_frames(path: Path, times: np.ndarray, fps: float) -> np.ndarray:
     if not path.is_file():
         raise FileNotFoundError(f"the dataset's video {path} is missing")
     wanted = np.unique(times)
+    needed = wanted if present is None else np.union1d(wanted, present)
     found: dict[float, np.ndarray] = {}
+    decoded: set[float] = set()
     try:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
-            if wanted[0] > 1 / fps:
-                container.seek(int((wanted[0] - 0.5 / fps) / stream.time_base), stream=stream)
+            if needed[0] > 1 / fps:
+                container.seek(int((needed[0] - 0.5 / fps) / stream.time_base), stream=stream)
             for frame in container.decode(stream):
+                decoded.update(needed[np.abs(needed - float(frame.time)) < 0.5 / fps].tolist())
                 for time in wanted[np.abs(wanted - float(frame.time)) < 0.5 / fps]:
                     found[float(time)] = frame.to_ndarray(format="rgb24")
-                if len(found) == len(wanted) or float(frame.time) > wanted[-1] + 1 / fps:
+                if len(decoded) == len(needed) or float(frame.time) > needed[-1] + 1 / fps:
                     break
     except (av.error.FFmpegError, IndexError) as error:
         raise DatasetError(f"{path} is damaged: {error}") from None
-    missing = [float(time) for time in wanted if float(time) not in found]
+    missing = [time for time in needed.tolist() if time not in decoded]
     if missing:
-        raise DatasetError(f"{path} has no frame at {missing[0]:.3f} s ({len(missing)} of {len(wanted)} are missing)")
+        raise DatasetError(f"{path} has no frame at {missing[0]:.3f} s ({len(missing)} of {len(needed)} are missing)")
     return np.stack([found[float(time)] for time in times])

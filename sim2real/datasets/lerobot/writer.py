@@ -6,13 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sim2real.datasets.files import write_tables
 from sim2real.datasets.lerobot.catalog import Catalog
 from sim2real.datasets.lerobot.features import INDICES, Feature, as_video, schema
 from sim2real.datasets.lerobot.meta import numbered, video_span
 from sim2real.datasets.lerobot.rows import checked_row, columns_table, index_columns
 from sim2real.datasets.lerobot.stats import Stats, episode_statistics
 from sim2real.datasets.lerobot.videos import write_frames
+from sim2real.datasets.paths import check_name
 from sim2real.files import locked, write_file
 
 FLUSH_BYTES = 256 << 20
@@ -33,7 +33,7 @@ class EpisodeWriter:
         flush_every: episodes per file; 1 loses least, more makes fewer files.
 
     Raises:
-        DatasetError: another writer is at work there, or the folder is another dataset.
+        DatasetError: another writer is at work there, the folder is another dataset, or a feature's name cannot be one.
     """
 
     def __init__(
@@ -50,6 +50,8 @@ class EpisodeWriter:
         reserved = set(features) & set(INDICES)
         if reserved:
             raise ValueError(f"features {', '.join(sorted(reserved))} are written by the writer itself: leave them out")
+        for name in features:
+            check_name(name)
         stored = {k: as_video(f, fps) if video and f.dtype == "image" else f for k, f in features.items()}
         self.features, self._schema = {**stored, **INDICES}, schema({**stored, **INDICES})
         self._frames: list[dict[str, Any]] = []
@@ -118,6 +120,7 @@ class EpisodeWriter:
                 write_file(path, videos[name].read_bytes())
             else:
                 write_frames(path, (frame.pixels() for frame in rows[name]), self.fps)
+            self._catalog.wrote(path.relative_to(self.root).as_posix())
             entry |= video_span(name, number, length / self.fps)
         table = columns_table(rows, self.features, self._schema)
         self._tables.append(table)
@@ -129,10 +132,8 @@ class EpisodeWriter:
 
     def flush(self) -> None:
         """Put all saved episodes on the disk; raises OSError."""
-        if self._tables:
-            write_tables(self.root / numbered("data", self._catalog.file), self._tables)
-            self._tables, self._bytes = [], 0
-        self._catalog.commit()
+        self._catalog.commit(self._tables)
+        self._tables, self._bytes = [], 0
 
     def close(self) -> None:
         """Flush, and let other writers in; frames of an episode that was not saved are dropped."""

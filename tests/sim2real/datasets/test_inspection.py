@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from recorder import CAMERA, record
+from relist import relist
 from tub_maker import line, make_tub
 
 from sim2real.datasets import EpisodeDataset, import_tub
@@ -42,6 +43,7 @@ def altered(dataset, column, change):
     change(values)
     position = table.schema.get_field_index(column)
     pq.write_table(table.set_column(position, column, pa.array(values, table.schema.field(column).type)), path)
+    relist(dataset.root)
 
 
 def swap(values):

@@ -158,3 +158,14 @@ def test_other_seeds_limit_to_other_frames():
     frames = of_lengths([10] * 20)
     chosen = {tuple(frames.limited(15, np.random.default_rng(seed)).episodes) for seed in range(20)}
     assert len(chosen) > 10
+
+
+@pytest.mark.slow
+def test_a_video_that_was_changed_is_refused_rather_than_left_out(tmp_path):
+    record_drives(tmp_path / "set", [8, 8], video=True)
+    film = sorted((tmp_path / "set/videos").rglob("*.mp4"))[1]
+    content = bytearray(film.read_bytes())
+    content[len(content) // 2] ^= 4
+    film.write_bytes(content)
+    with pytest.raises(DatasetError, match="is damaged: its content is not the one listed"):
+        read_frames(EpisodeDataset(tmp_path / "set"), SMALL)

@@ -50,6 +50,19 @@ def test_the_state_goes_with_its_frame(arm):
 
 
 @pytest.mark.slow
+def test_labels_that_are_faster_than_any_action_are_counted(tmp_path):
+    record_arm(tmp_path / "set", [12, 20])
+    whole = read_frames(EpisodeDataset(tmp_path / "set"), arm_config(), 0.0)
+    names = arm_config().action_names
+    assert whole.saturation(names) == {}
+    jerk = EpisodeDataset(tmp_path / "set").episode(0)["action"][6] + np.array([0, 0, 30, 0, 0, 0], np.float32)  # deg
+    spoil(tmp_path / "set", 0, 6, "action", jerk.tolist())
+    frames = read_frames(EpisodeDataset(tmp_path / "set"), arm_config())  # there and back, before smoothing hides it
+    assert frames.saturation(names) == {"elbow_flex": 2} and np.abs(frames.actions).max() <= 1
+    assert frames.select(np.array([6, 8])).saturation(names) == {"elbow_flex": 1}
+
+
+@pytest.mark.slow
 def test_a_damaged_image_takes_its_state_along(arm, tmp_path):
     record_arm(tmp_path / "set", [12, 20])
     spoil(tmp_path / "set", 0, 4, "observation.images.front", {"bytes": b"no image", "path": "x.png"})
@@ -129,6 +142,13 @@ def test_a_car_is_told_nothing_and_judged_by_its_steering(tmp_path):
     assert driving.judged == (0,) and driving.smoothing == 0.25
     actions, state = driving.read(EpisodeDataset(tmp_path / "set").episode(0))
     assert actions.shape == (6, 2) and state is None
+
+
+def test_a_cars_labels_beyond_the_range_of_actions_are_counted(tmp_path):
+    record_drives(tmp_path / "set", [6])
+    spoil(tmp_path / "set", 0, 2, "action", [1.4, 0.2])
+    frames = read_frames(EpisodeDataset(tmp_path / "set"), dataclasses.replace(SMALL, task="LaneFollow"))
+    assert frames.saturation(SMALL.action_names) == {"steering": 1}
 
 
 def test_a_state_that_nobody_can_name_is_refused(tmp_path):

@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 import pytest
 from drives import record_drives, spoil
+from relist import relist
 
 from envs import make_task, task_names
 from sim2real.datasets import DatasetError, EpisodeDataset
@@ -30,6 +31,7 @@ def again(root: Path, k: int = 0) -> ExactReplay:
 def rewrite(root: Path, **changed: object) -> None:
     path = root / INFO
     path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+    relist(root)
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +161,7 @@ def test_recordings_that_cannot_be_lived_through_again(copy, tmp_path):
         with pytest.raises(ValueError, match=message):
             again(copy, 1)
         (copy / INFO).write_text(before)
+        relist(copy)
 
 
 def test_an_interrupted_recording_leaves_nothing(tmp_path):

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from drives import record_drives
 from recordings import genuine
+from relist import relist
 
 from envs.arms.so101 import SO101
 from sim2real.datasets import DatasetError, EpisodeDataset
@@ -111,6 +112,7 @@ def test_what_is_wrong_with_other_episodes_does_not_matter(tmp_path):
     states[7][2] = float("nan")
     k = table.column_names.index("observation.state")
     pq.write_table(table.set_column(k, table.schema.field(k), pa.array(states, table.schema.field(k).type)), data)
+    relist(root)
     _, recording, (found,) = read_logs(EpisodeDataset(root), [1])
     assert found.index == 1 and not recording.units.assumed
     np.testing.assert_allclose(recording.units.scale, units.scale, rtol=1e-6)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from recordings import genuine
+from relist import relist
 
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.recordings.arm_logs import Log, read_recording
@@ -126,6 +127,7 @@ def _rewrite(root: Path, change) -> None:
     """Change the table of the first data file."""
     path = sorted((root / "data").rglob("*.parquet"))[0]
     pq.write_table(change(pq.read_table(path)), path)
+    relist(root)
 
 
 def _with_nan(table):
@@ -160,6 +162,7 @@ def test_bad_recordings_are_refused_in_one_line(tmp_path):
     gap = arm_logs.write(tmp_path / "gap", logs)
     info = json.loads((gap / "meta/info.json").read_text())
     (gap / "meta/info.json").write_text(json.dumps(info | {"total_episodes": 3}))
+    relist(gap)
     refuse(gap, "counts 3 episodes")
     rows = arm_logs.write(tmp_path / "rows", logs)
     _rewrite(rows, lambda table: table.take(np.delete(np.arange(table.num_rows), 5)))

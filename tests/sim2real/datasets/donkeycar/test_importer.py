@@ -1,5 +1,6 @@
 """Import of tubs: every record gets one verdict, the right one, and what is kept is what was recorded."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -150,6 +151,23 @@ def test_images_of_another_size_or_without_colour_are_made_to_fit(tmp_path):
     report = import_tub(source, tmp_path / "dataset")
     assert report["resized_images"] == 2
     assert EpisodeDataset(tmp_path / "dataset").episode(0)[CAMERA].shape == (12, 24, 32, 3)
+
+
+@pytest.mark.parametrize(("step", "rate"), [(100, 10), (40, 25), (1000, 1)])
+def test_a_rate_that_the_time_stamps_contradict_is_refused(tmp_path, step, rate):
+    source = make_tub(tmp_path / "tub", [line(k, _timestamp_ms=START + step * k) for k in range(12)])
+    rules = Rules(max_gap=2)
+    with pytest.raises(DatasetError, match=f"come at {rate} Hz, the dataset would say 20 Hz: .* --fps {rate}"):
+        import_tub(source, tmp_path / "dataset", TubImport(rules))
+    assert not (tmp_path / "dataset").exists()
+    import_tub(source, tmp_path / "dataset", TubImport(dataclasses.replace(rules, fps=rate)))
+    assert EpisodeDataset(tmp_path / "dataset").fps == rate
+
+
+def test_a_tub_of_which_everything_was_deleted_names_what_keeps_it(tmp_path):
+    source = make_tub(tmp_path / "tub", [line(k) for k in range(6)], deleted=range(6))
+    with pytest.raises(DatasetError, match="6 owner deleted; --include-deleted"):
+        import_tub(source, tmp_path / "dataset")
 
 
 def test_a_second_import_is_byte_identical(tmp_path):

@@ -1,0 +1,49 @@
+"""Paths that a dataset's metadata give: they stay inside the dataset's folder, whoever wrote them."""
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from sim2real.errors import DatasetError
+
+
+def check_name(name: Any) -> str:
+    """A feature's name, which becomes the name of a folder or of a column.
+
+    Raises:
+        DatasetError: it is empty, has a slash or a control character, or is `.` or `..`.
+    """
+    good = isinstance(name, str) and name.isprintable() and name.strip(". ") and not set(name) & set("/\\")
+    if not good:
+        raise DatasetError(f"feature name {str(name)[:80]!r} cannot be used: it names a column and a folder, so"
+                           " no slashes and control characters")  # fmt: skip
+    return name
+
+
+def path_in(root: Path, info: Mapping[str, Any], key: str, values: Mapping[str, Any]) -> Path:
+    """Path that a template of `meta/info.json` gives for some values, inside `root`.
+
+    The check looks at the names alone: a link inside the folder may lead out of it, as in the Hugging Face cache.
+
+    Raises:
+        DatasetError: there is no such template, it needs other values, or it leads out of the folder.
+    """
+    template = info.get(key)
+    try:
+        if not isinstance(template, str) or "\0" in template:
+            raise ValueError("not a path")
+        relative = template.format(**values)
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError):
+        known = ", ".join(f"{{{name}}}" for name in values)
+        raise DatasetError(
+            f"{root}: {key} of meta/info.json is {template!r}: it must be a path made of {known}"
+        ) from None
+    check_inside(relative, f"{root}: {key} of meta/info.json")
+    return root / relative
+
+
+def check_inside(relative: str, what: str) -> None:
+    """Raise DatasetError for a path that is absolute or has `..` in it, on whatever system."""
+    posix, windows = PurePosixPath(relative), PureWindowsPath(relative)
+    if posix.is_absolute() or windows.drive or windows.root or ".." in (*posix.parts, *windows.parts):
+        raise DatasetError(f"{what} leads out of the dataset's folder: {relative!r}")

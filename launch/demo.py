@@ -17,6 +17,7 @@ from sim2real.checkpoints import load_policy
 from sim2real.datasets import EpisodeDataset
 from sim2real.datasets.donkeycar.tub import is_tub
 from sim2real.datasets.lerobot.version2 import is_version2
+from sim2real.files import write_json
 from sim2real.recordings.rehearsal import Recording, record
 from sim2real.reports.films.rollouts import contact_sheet, film
 from sim2real.reports.pages.demo import write_page
@@ -93,7 +94,7 @@ def _claim(out: Path, data: Path | None, sizes: Sizes) -> None:
     path = out / "demo.json"
     if not path.is_file():
         out.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(wanted, indent=2) + "\n")
+        write_json(path, wanted)
     elif json.loads(path.read_text()) != wanted:
         raise ValueError(f"{out} has a demo of other recordings or sizes: remove it, or choose another --out")
 

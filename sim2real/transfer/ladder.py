@@ -1,7 +1,6 @@
 """The sensor ladder: how far adaptation carries when the simulated camera was less and less like the real one."""
 
 import dataclasses
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import tyro
 from envs import Camera, make_task
 from sim2real.checkpoints import load_policy
 from sim2real.datasets import EpisodeDataset
+from sim2real.files import write_json
 from sim2real.progress import Progress, Stages
 from sim2real.recordings.frames import read_frames
 from sim2real.recordings.interpretation import recorded
@@ -144,7 +144,7 @@ def _wrong_lens(task: str, folder: Path) -> Path:
     centre = (camera.width - 1) / 2, (camera.height - 1) / 2
     focal = camera.width / 2 / np.tan(camera.width / 2 / camera.fx)
     path = folder / "wrong_lens.json"
-    path.write_text(json.dumps(Camera(camera.width, camera.height, focal, focal, *centre).to_dict(), indent=2))
+    write_json(path, Camera(camera.width, camera.height, focal, focal, *centre).to_dict())
     return path
 
 

@@ -14,7 +14,7 @@ from launch.tables import print_table
 from launch.transfer import check_apart, described, read, simulate
 from sim2real.checkpoints import load_policy, read_config, save_policy
 from sim2real.recordings.frames import Frames
-from sim2real.reports.page import INTERVAL_NOTE
+from sim2real.reports.lines import interval_note
 from sim2real.reports.pages.adaptation import look_line, write_report
 from sim2real.runs import Run, start_run
 from sim2real.statistics.agreement import metric_header
@@ -22,6 +22,7 @@ from sim2real.transfer.adapt import adapt, split
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapted import Adapted
 from sim2real.transfer.choose import Choice, choose
+from sim2real.transfer.folds import kept_apart
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import find_plan, read_plans
 from sim2real.transfer.probe import Probe, probe
@@ -90,14 +91,15 @@ def _read(config: AdaptConfig, stage: Any) -> Given:
     """Read everything; raises ValueError, DatasetError or CheckpointError for what cannot be adapted."""
     folder = policy_folder(config.checkpoint)
     policy = load_policy(folder)
-    if config.test is not None:
-        check_apart(config.dataset, config.test)
+    same = config.test is not None and check_apart(config.dataset, config.test)
     spec = task_spec(policy.config.task)
     if spec is None and (config.plan == "auto" or config.overrides.cotrain):
         what = "auto" if config.plan == "auto" else "cotrain"
         raise ValueError(f"{what} needs simulated frames, and {policy.config.task!r} is no task here")
     frames = read(config.dataset, policy, config.smooth, stage("read recordings"))
     test = None if config.test is None else read(config.test, policy, config.smooth, stage("read test recordings"))
+    if same and test is not None:
+        frames, test = kept_apart(frames, test)
     learned, test = split(frames, test, config.hold_out)
     simulated = simulate(policy, folder, stage) if spec else None
     if spec is None:
@@ -140,6 +142,7 @@ def _recipe(config: AdaptConfig, given: Given, result: Adapted) -> dict[str, Any
 def _card(config: AdaptConfig, result: Adapted) -> str:
     metrics = result.metrics()
     judged = f"judged on {metrics['test_frames']} frames of {metrics['test_episodes']} episodes kept apart"
+    judged += f", {result.agreement.units}" if result.agreement else ""
     judged = judged if result.verdict else "not judged"
     lines = [
         f"# {result.policy.config.task}: arm `{metrics['output']}` of an adaptation by plan `{result.plan}`",
@@ -163,8 +166,8 @@ def _print(config: AdaptConfig, result: Adapted, given: Given, choice: Choice | 
         if rows:
             print_table(["arm", *metric_header(next(iter(comparison.estimates.values())))], rows, title)
     metrics = result.metrics()
-    if result.verdict is not None:
-        say(f"{INTERVAL_NOTE} Gain-free: after the gain and offset that fit best in hindsight.")
+    if result.agreement is not None:
+        say(f"{interval_note(result.agreement.units)} Gain-free: after the gain and offset that fit best in hindsight.")
     if len(result.judged) > 1:
         say(f"{len(result.judged)} actions together ({', '.join(result.judged)}); one by one in the report.")
     if result.rest is not None:

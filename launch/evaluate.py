@@ -110,7 +110,8 @@ def evaluate(
     """Have a policy act in unseen worlds, on the rehearsal robot or on hardware; print its success with the interval.
 
     With two checkpoints both meet the same episodes; the paired difference is printed, and how many more episodes would
-    settle it. With --dataset nothing acts: the policy is compared with what people did.
+    settle it (who follows this and tests again, finds differences that are not there more often than in 5 % of all
+    cases). With --dataset nothing acts: the policy is compared with what people did.
 
     Example: sim2real evaluate runs/policy runs/adapted --on rehearsal --episodes 40
     """

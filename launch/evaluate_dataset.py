@@ -80,7 +80,7 @@ def _print(title: str, frames: Frames, findings: list[Findings]) -> None:
         _print_metrics(found)
         if len(found.columns) == 1:
             say(gain_line(found.gain, found.offset))
-    say(interval_line(episodes))
+    say(interval_line(main.units))
     which = f"longest {SHOWN} of {episodes} episodes" if episodes > SHOWN else "episodes"
     print_table(*episode_table(main.per_episode), title=f"\n{main.action}: {which}")
 
@@ -102,6 +102,7 @@ def _metrics(name: str, frames: Frames, findings: list[Findings]) -> dict[str, A
         "action": main.action,
         "frames": len(frames),
         "episodes": len(frames.episodes),
+        "unit": main.units.describe(),
         "skipped": frames.skipped,
         "smoothing": frames.smoothing,
         **_gain(main),

@@ -97,5 +97,6 @@ def identify(
     print_table(page.PARAMETERS[:-1], page.identified_rows(found), f"servos of {robot.name}, as the recordings tell")
     say(f"{page.interval_line(found)} What the log does not tell, and where such values are from, is in the report.")
     print_table(page.ERRORS, page.error_rows(found, judged), page.object_line(found))
-    say(f"{page.INTERVAL_NOTE}\ntrain with it: sim2real train Reach --randomization {run.folder}/randomization.toml")
+    say(page.errors_line(split))
+    say(f"train with it: sim2real train Reach --randomization {run.folder}/randomization.toml")
     say(f"report: {run.folder / 'report.html'}")

@@ -63,6 +63,7 @@ def probe_command(
         found = probe(policy, frames, simulated)
     run, _ = start_run("probe", config, out, resume=False)
     figures = dataclasses.asdict(found) | {"zero_shot": plain(found.zero_shot), "smoothing": frames.smoothing}
+    figures["unit"] = frames.units().describe()
     run.write_metrics({"finished": True, **figures})
     write_probe_report(run.folder / "report.html", config.dataset, found, frames, simulated, typed_command())
     say(described(config.dataset, frames))

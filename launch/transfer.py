@@ -23,13 +23,19 @@ def read(dataset: str, policy: Policy, smooth: float | None, report: Progress) -
     return frames
 
 
-def check_apart(learned: str, judged: str) -> None:
-    """Raise DatasetError if episodes that are learned from would be judged by, too."""
+def check_apart(learned: str, judged: str) -> bool:
+    """Whether both are episodes of one dataset, of which some may follow each other.
+
+    Raises:
+        DatasetError: episodes that are learned from would be judged by, too.
+    """
     ours, theirs = EpisodeDataset.open(learned), EpisodeDataset.open(judged)
     both = sorted(set(ours.indices.tolist()) & set(theirs.indices.tolist()))
-    if ours.root.resolve() == theirs.root.resolve() and both:
+    same = ours.root.resolve() == theirs.root.resolve()
+    if same and both:
         which = ", ".join(map(str, both[:5])) + (", …" if len(both) > 5 else "")
         raise DatasetError(f"episodes {which} of {ours.root} would be both learned from and judged by: choose others")
+    return same
 
 
 def simulate(policy: Policy, folder: Path, stage: Stages, count: int = SIMULATED) -> Simulated:
@@ -41,4 +47,4 @@ def simulate(policy: Policy, folder: Path, stage: Stages, count: int = SIMULATED
 def described(name: str, frames: Frames) -> str:
     """A dataset in one line."""
     smoothed = f"actions averaged ± {frames.smoothing:g} s" if frames.smoothing else "actions as they were given"
-    return f"{name}: {len(frames)} frames, {len(frames.episodes)} episodes, {smoothed}"
+    return f"{name}: {len(frames)} frames, {len(frames.episodes)} episodes, {frames.units()}, {smoothed}"

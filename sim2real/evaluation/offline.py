@@ -11,6 +11,7 @@ from sim2real.errors import DatasetError
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
+from sim2real.statistics.units import Units
 
 
 def predict(
@@ -51,7 +52,7 @@ def predict_judged(policy: Policy, frames: Frames) -> np.ndarray:
 
 def agreement_on(frames: Frames) -> Agreement:
     """Measures predictions (n, J) of the judged actions, or those of S seeds (S, n, J)."""
-    return Agreement(frames.done, frames.episode, criterion=frames.criterion)
+    return Agreement(frames.done, frames.episode, criterion=frames.criterion, units=frames.units())
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Findings:
         gains: (J, 2) gain and offset of each: actual = gain * predicted + offset, fitted in hindsight.
         per_episode: "episode", "frames" and metrics of each episode, the longest first; None where undefined.
         frames: on which the action is known.
+        units: of these frames, over which the intervals are.
     """
 
     action: str
@@ -73,6 +75,7 @@ class Findings:
     gains: np.ndarray
     per_episode: list[dict[str, Any]]
     frames: int
+    units: Units
 
     @property
     def gain(self) -> float:
@@ -115,13 +118,14 @@ def judged_label(judged: tuple[int, ...], names: tuple[str, ...]) -> str:
 
 def _findings(frames: Frames, predicted: np.ndarray, columns: tuple[int, ...], names: tuple[str, ...]) -> Findings:
     actual, chosen = frames.actions[:, list(columns)], predicted[:, list(columns)]
-    agreement = Agreement(actual, frames.episode, criterion=frames.criterion)
+    agreement = Agreement(actual, frames.episode, criterion=frames.criterion, units=frames.units())
     mean = np.broadcast_to([column[np.isfinite(column)].mean() for column in actual.T], actual.shape)
     arms = {"policy": chosen, "zero": np.zeros(actual.shape), "mean": mean}
     each = sorted(agreement.per_episode(chosen), key=lambda row: -row["frames"])
     rows = [{key: value if np.isfinite(value) else None for key, value in row.items()} for row in each]
     metrics = {arm: agreement.measure(values) for arm, values in arms.items()}
-    return Findings(judged_label(columns, names), columns, metrics, agreement.fitted(chosen), rows, len(agreement))
+    known = agreement.fitted(chosen), rows, len(agreement), agreement.units
+    return Findings(judged_label(columns, names), columns, metrics, *known)
 
 
 def plain(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
@@ -133,13 +137,25 @@ def plain(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
 
 
 def worst_rows(error: np.ndarray, episode: np.ndarray, row: np.ndarray, count: int, apart: int) -> np.ndarray:
-    """Indices of the `count` largest errors (n,), at least `apart` rows from each other within an episode.
+    """Indices of the `count` errors (n,) of largest size, at least `apart` rows from each other within an episode."""
+    return _apart(np.abs(error), episode, row, count, apart)
+
+
+def typical_rows(error: np.ndarray, episode: np.ndarray, row: np.ndarray, count: int, apart: int) -> np.ndarray:
+    """Like `worst_rows`, of the errors whose size is nearest the median one."""
+    size = np.abs(error)
+    middle = float(np.nanmedian(size)) if np.isfinite(size).any() else 0.0
+    return _apart(-np.abs(size - middle), episode, row, count, apart)
+
+
+def _apart(score: np.ndarray, episode: np.ndarray, row: np.ndarray, count: int, apart: int) -> np.ndarray:
+    """Indices of the `count` largest scores (n,), NaN not among them.
 
     Frames follow each other closely: without the distance all would show one and the same moment.
     """
     chosen: list[int] = []
-    for k in np.argsort(-np.nan_to_num(np.abs(error), nan=-1.0), kind="stable"):
-        if len(chosen) == count or not np.isfinite(error[k]):
+    for k in np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable"):
+        if len(chosen) == count or not np.isfinite(score[k]):
             break
         if all(episode[k] != episode[c] or abs(int(row[k]) - int(row[c])) >= apart for c in chosen):
             chosen.append(int(k))

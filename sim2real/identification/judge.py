@@ -8,8 +8,7 @@ import numpy as np
 from sim2real.identification.simulation import Replayer
 from sim2real.recordings.arm_logs import Log
 from sim2real.statistics.agreement import Estimate
-
-RESAMPLES = 4000
+from sim2real.statistics.bootstrap import Bootstrap
 
 
 @dataclass(frozen=True)
@@ -26,31 +25,24 @@ class Errors:
 
     def rmse(self, joints: Sequence[int] | slice = slice(None)) -> float:
         """rad, over some joints or all."""
-        return float(np.sqrt(self._mean(np.arange(len(self.count))[None], joints)[0]))
+        return float(np.sqrt(self._mean(np.ones((1, len(self.count))), joints)[0]))
 
-    def _mean(self, chosen: np.ndarray, joints: Sequence[int] | slice) -> np.ndarray:
+    def _mean(self, weights: np.ndarray, joints: Sequence[int] | slice) -> np.ndarray:
+        """(n,) mean squares with the episodes weighted by (n, E)."""
         square = self.square[:, joints]
-        return square[chosen].sum((1, 2)) / (self.count[chosen].sum(1) * square.shape[1])
+        return weights @ square.sum(1) / (weights @ self.count * square.shape[1])
 
     def estimate(self, joints: Sequence[int] | slice = slice(None), seed: int = 0) -> Estimate:
         """RMSE [rad] with its interval by bootstrap over episodes."""
-        if len(self.count) < 2:
-            return Estimate(self.rmse(joints), None, None)
-        found = np.sqrt(self._mean(_resamples(len(self.count), seed), joints))
-        return Estimate(self.rmse(joints), *(float(v) for v in np.percentile(found, (2.5, 97.5))))
+        bootstrap, value = Bootstrap(len(self.count), seed=seed), self.rmse(joints)
+        drawn = np.sqrt(self._mean(bootstrap.weights, joints))
+        return Estimate(value, *(bootstrap.interval(value, drawn, least=0.0) or (None, None)))
 
     def fall(self, before: "Errors", joints: Sequence[int] | slice = slice(None), seed: int = 0) -> Estimate:
         """By which share the RMSE is smaller than before, in the same episodes."""
-        value = 1 - self.rmse(joints) / before.rmse(joints)
-        if len(self.count) < 2:
-            return Estimate(value, None, None)
-        chosen = _resamples(len(self.count), seed)
-        found = 1 - np.sqrt(self._mean(chosen, joints) / before._mean(chosen, joints))
-        return Estimate(value, *(float(v) for v in np.percentile(found, (2.5, 97.5))))
-
-
-def _resamples(count: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, count, (RESAMPLES, count))
+        bootstrap, value = Bootstrap(len(self.count), seed=seed), 1 - self.rmse(joints) / before.rmse(joints)
+        drawn = 1 - np.sqrt(self._mean(bootstrap.weights, joints) / before._mean(bootstrap.weights, joints))
+        return Estimate(value, *(bootstrap.interval(value, drawn, most=1.0) or (None, None)))
 
 
 def open_loop(replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Sequence[Log]) -> Errors:

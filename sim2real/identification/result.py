@@ -128,6 +128,7 @@ def figures(found: Identified, judged: Judgement, split: Split, recording: Recor
         "episodes_too_short": list(recording.short),
         "frames_fit": sum(map(len, split.fit)),
         "frames_heldout": sum(map(len, split.held_out)),
+        "unit": split.units.describe(),
         "fit_rmse": found.fit_rmse,
         "heldout_rmse_before": judged.before.rmse(),
         "heldout_rmse_after": judged.after.rmse(),

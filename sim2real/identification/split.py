@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real.recordings.arm_logs import Log
+from sim2real.statistics.units import Units
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,11 @@ class Split:
 
     fit: tuple[Log, ...]
     held_out: tuple[Log, ...]
+
+    @property
+    def units(self) -> Units:
+        """What is independent among what is held out: a replay knows nothing of another episode."""
+        return Units.wholes(np.arange(len(self.held_out)))
 
 
 def split_episodes(logs: tuple[Log, ...], share: float, seed: int) -> Split:

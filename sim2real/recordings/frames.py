@@ -13,6 +13,9 @@ from sim2real.errors import DatasetError
 from sim2real.progress import Progress, silent
 from sim2real.recordings.interpretation import recorded
 from sim2real.statistics.agreement import CRITERION
+from sim2real.statistics.units import JUDGING, Blocks, Units
+
+CLOCK = "recorded_at"  # s since 1970, of recordings that have it
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,9 @@ class Frames:
         judged: indices of the actions by which policies are compared with what was done.
         criterion: the metric by which they are told apart, see `Agreement`.
         saturated: (n, A) bool, where what was done lies beyond [-1, 1], before smoothing; None: nobody looked.
+        session: (n,) name of each frame's session; None: each episode is taken for one.
+        time: (n,) s of each frame on its session's clock, gaps between episodes included; None: from its row.
+        whole: what a session is called, see `Units`.
     """
 
     images: np.ndarray
@@ -44,6 +50,9 @@ class Frames:
     judged: tuple[int, ...] = (0,)
     criterion: str = CRITERION
     saturated: np.ndarray | None = None
+    session: np.ndarray | None = None
+    time: np.ndarray | None = None
+    whole: str = "episode"
 
     def __len__(self) -> int:
         return len(self.images)
@@ -64,11 +73,19 @@ class Frames:
         _, first = np.unique(self.episode, return_index=True)
         return self.episode[np.sort(first)]
 
+    def units(self, blocks: Blocks = JUDGING) -> Units:
+        """Which frames hang together: what is split and resampled as a whole."""
+        session = self.episode if self.session is None else self.session
+        time = self.row / self.fps if self.time is None else self.time
+        return Units.of(session, time, self.whole, blocks.averaged(self.smoothing))
+
     def select(self, where: np.ndarray) -> "Frames":
         """Those of a mask (n,) bool, or of indices."""
         parts = {name: getattr(self, name)[where] for name in ("images", "actions", "episode", "row")}
-        state, saturated = (None if part is None else part[where] for part in (self.state, self.saturated))
-        return replace(self, **parts, state=state, saturated=saturated)
+        for name in ("state", "saturated", "session", "time"):
+            values = getattr(self, name)
+            parts[name] = None if values is None else values[where]
+        return replace(self, **parts)
 
     def saturation(self, names: Sequence[str]) -> dict[str, int]:
         """Frames by action whose label lies beyond what the policy can do, of the policy's actions that have any."""
@@ -121,7 +138,7 @@ def read_frames(
     reading = recorded(dataset, config)
     smoothing = reading.smoothing if smoothing is None else smoothing
     skipped: Counter[str] = Counter()
-    parts, states, saturated = [], [], []
+    parts, states, times, saturated = [], [], [], []
     for k in range(len(dataset)):
         episode = dataset.episode(k)
         given, state = reading.read(episode)
@@ -129,15 +146,42 @@ def read_frames(
         parts.append((images, smooth(given, smoothing, dataset.fps)[rows], np.full(len(rows), episode.index), rows))
         states.append(None if state is None else state[rows])
         saturated.append(reading.saturated(episode)[rows])
+        times.append((_clock(episode), rows))
         progress(k + 1, len(dataset))
     if not sum(len(part[3]) for part in parts):
         raise DatasetError(f"{dataset.root} has no frame that can be read")
     images, actions, index, rows = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     state = None if states[0] is None else np.concatenate(states)
     known = reading.judged, reading.criterion
-    return Frames(
-        images, actions, index, rows, smoothing, dataset.fps, dict(skipped), state, *known, np.concatenate(saturated)
-    )
+    recorded_there = np.concatenate(saturated), *_sessions(dataset, times)
+    return Frames(images, actions, index, rows, smoothing, dataset.fps, dict(skipped), state, *known, *recorded_there)
+
+
+def _clock(episode: Episode) -> np.ndarray | None:
+    """(n,) s of all frames of an episode by the recorder's clock; None where there is none that can be used."""
+    time = episode.columns.get(CLOCK)
+    usable = time is not None and time.dtype == np.float64 and time.ndim == 1 and np.isfinite(time).all()
+    return time if usable else None
+
+
+def _sessions(
+    dataset: EpisodeDataset, clocks: list[tuple[np.ndarray | None, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Session, time and what a session is called, as in `Frames`, from each episode's clock and rows.
+
+    A dataset that does not name sessions is taken for one where its episodes have a clock in common, by which they may
+    be pieces of one drive; else each of its episodes is taken for one, as those of other recorders are begun by hand.
+    """
+    clocked, named = all(clock is not None for clock, _ in clocks), None not in dataset.sessions
+    whole = "session" if named else "recording" if clocked else "episode"
+    names = {"session": dataset.sessions, "recording": [""] * len(dataset), "episode": dataset.indices}[whole]
+    times = [
+        # Without a clock one after another, as nobody knows what was between them.
+        clock[rows] if clocked and clock is not None else (start + rows) / dataset.fps
+        for start, (clock, rows) in zip(dataset.starts, clocks, strict=True)
+    ]
+    session = np.repeat([str(name) for name in names], [len(rows) for _, rows in clocks])
+    return session, np.concatenate(times), whole
 
 
 def smooth(actions: np.ndarray, seconds: float, fps: float) -> np.ndarray:

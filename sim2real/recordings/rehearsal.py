@@ -80,7 +80,7 @@ def record(
 
     Frame k has the whole frame of the first camera (JPEG), as late as it arrives; `observation.state`: what the robot
     measured at frame k; and `action`: what it was told then; both in a dataset's units and names (`Boundary`). An
-    episode that fails early ends there. The same recording gives the same bytes.
+    episode that fails early ends there. Each is a session of its own. The same recording gives the same bytes.
 
     Args:
         destination: must not exist; what is interrupted leaves nothing.
@@ -113,11 +113,13 @@ def record(
                     def told(step: int, before: int = past) -> None:
                         progress(worlds * (before * steps + step), worlds * max(rounds, before + 1) * steps)
 
-                    for columns, success in _drive(env, boundary, habit.operator(env, seeds), seeds, steps, told):
+                    driven = _drive(env, boundary, habit.operator(env, seeds), seeds, steps, told)
+                    for seed, (columns, success) in zip(seeds.tolist(), driven, strict=True):
                         if len(lengths) < recording.episodes:
                             tried, successes = tried + 1, successes + success
                             if success or keep_failed:
-                                writer.save_columns(columns, words_for(recording.task))
+                                session = f"rehearsal {seed}"  # a draw of its own: every episode is independent
+                                writer.save_columns(columns, words_for(recording.task), session=session)
                                 lengths.append(len(columns[ACTION]))
         finally:
             env.close()

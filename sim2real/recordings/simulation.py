@@ -82,7 +82,8 @@ def record_in_simulation(
 ) -> tuple[Origin, list[int]]:
     """Write a LeRobot v3.0 dataset of simulated episodes that `replay --on sim` reproduces bit for bit.
 
-    `action` and `observation.state` are in the units of the robot's recordings. An episode ends where the task ends it.
+    `action` and `observation.state` are in the units of the robot's recordings. An episode ends where the task ends it,
+    and is a session of its own.
 
     Args:
         destination: must not exist; what is interrupted leaves nothing.
@@ -119,7 +120,9 @@ def record_in_simulation(
                     seeds = recording.seed + first + np.arange(worlds)
                     told = _teller(progress, first, min(worlds, recording.episodes - first), recording.episodes, env)
                     for one in _play(env, act, seeds, cameras, told)[: recording.episodes - first]:
-                        writer.save_columns(one.columns, f"{task.spec.name}, simulated")
+                        writer.save_columns(
+                            one.columns, f"{task.spec.name}, simulated", session=f"simulation {one.seed}"
+                        )
                         one.columns.clear()
                         done.append(one)
             told = {name: tuple(getattr(one, name) for one in done) for name in ("seed", "success", "drawn")}

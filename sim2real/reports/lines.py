@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sim2real.statistics.agreement import Estimate, metric_header
+from sim2real.statistics.units import Units
 
 ARMS = {"policy": "the policy", "zero": "always 0", "mean": "always the mean"}
-ONE_EPISODE = "There is one episode only: no interval can be given, as its frames are not independent of each other."
-FEW = 10  # episodes, below which a bootstrap's interval is clearly too narrow
+FEW = 10  # units, below which an interval is a hint
 SHOWN = 15  # episodes in a table
 TILE = 320  # px, width of a frame among others
 
@@ -39,14 +39,19 @@ def smoothing_line(seconds: float, fps: float) -> str:
     return f"the recorded actions are averaged over ±{seconds:g} s ({2 * round(seconds * fps) + 1} frames)"
 
 
-def interval_line(episodes: int) -> str:
+def interval_line(units: Units) -> str:
     """What the intervals are, and how far to trust them."""
-    if episodes == 1:
-        return ONE_EPISODE
-    line = "Intervals: 95 %, by bootstrap over whole episodes."
-    return (
-        line if episodes >= FEW else f"{line} With {episodes} episodes only they are too narrow: take them as a hint."
-    )
+    if len(units) == 1:
+        return f"There is one {units.kind} only: no interval can be given, as its frames are not independent."
+    line = f"Intervals: 95 %, by bootstrap over {units}."
+    return line if len(units) >= FEW else f"{line} With so few they are wide and rough: take them as a hint."
+
+
+def interval_note(units: Units) -> str:
+    """What the brackets in a table are."""
+    if len(units) == 1:
+        return interval_line(units)
+    return f"In brackets: 95 % interval, by bootstrap over {units}."
 
 
 def saturation_line(saturation: Mapping[str, int], frames: int) -> str:

@@ -20,7 +20,6 @@ from sim2real.statistics.rates import Rate
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INTERVAL_NOTE = "In brackets: 95 % interval, by bootstrap over whole episodes."
 METRIC_NOTE = (
     "Correlation: 1 is perfect agreement, whatever the "
     "scale of who was recorded. MAE and RMSE: mean absolute and root mean square error, on a scale where 1 is the "

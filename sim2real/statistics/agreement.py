@@ -1,11 +1,12 @@
-"""How well a policy agrees with what people did, with intervals by bootstrap over episodes."""
+"""How well a policy agrees with what people did, with intervals by bootstrap over independent units."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.stats import norm
-from scipy.stats import t as student_t
+
+from sim2real.statistics.bootstrap import RESAMPLES, SEED, Bootstrap
+from sim2real.statistics.units import Units
 
 METRIC_NAMES = {
     "correlation": "correlation",
@@ -16,13 +17,12 @@ METRIC_NAMES = {
 }
 CRITERION = "gain_free_mae"
 METRICS = ("correlation", "mae", "rmse", CRITERION)
-RESAMPLES = 2000
-SEED = 0
+BOUNDS = {"correlation": (-1.0, 1.0)}  # of a metric; errors are at least 0
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval; low and high are None where a single episode allows none."""
+    """A figure with its 95 % interval; low and high are None where a single unit allows none."""
 
     value: float
     low: float | None
@@ -54,9 +54,9 @@ def metric_header(metrics: Iterable[str]) -> list[str]:
 
 
 class Agreement:
-    """Predictions of one or several policies (arms) against what was done, over episodes.
+    """Predictions of one or several policies (arms) against what was done, over independent units.
 
-    Resampling is over whole episodes (frames of an episode are not independent) and, where an arm was trained with
+    Resampling is over whole units (frames of a session are not independent) and, where an arm was trained with
     several seeds, over these too; all arms are resampled alike, so that their differences are paired.
 
     With several actions (those of a robot arm, one per joint, all in [-1, 1]) the errors of all of them count alike,
@@ -72,11 +72,13 @@ class Agreement:
     Args:
         actual: (n,) what was done, or (n, J) of J actions; where it is NaN it is left out.
         episode: (n,) to which each frame belongs.
-        resamples: of the bootstrap (Efron & Tibshirani 1993), whose percentile interval is expanded for few episodes.
+        resamples, seed: of the bootstrap.
         criterion: the metric by which arms are told apart, one of METRIC_NAMES.
+        units: of the frames; None: every episode is one.
 
     Attributes:
         metrics: names of those that are measured: correlation, MAE, RMSE and the criterion.
+        units: of the frames whose actions are known.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Agreement:
         resamples: int = RESAMPLES,
         seed: int = SEED,
         criterion: str = CRITERION,
+        units: Units | None = None,
     ) -> None:
         self.criterion, self.metrics = criterion, tuple(dict.fromkeys((*METRICS[:3], criterion)))
         columns = actual if actual.ndim == 2 else actual[:, None]
@@ -93,17 +96,11 @@ class Agreement:
         frame, self._action = np.nonzero(self._known)
         self.actual = columns[self._known].astype(np.float64)
         self.frames, self.actions = int(self._known.any(1).sum()), columns.shape[1]
-        self.episodes, group = np.unique(episode[frame], return_inverse=True)
-        self._cell = group * self.actions + self._action
-        self.resamples = resamples
-        count = len(self.episodes)
-        random = np.random.default_rng(seed)
-        # How often each episode is in each resample: all that a resample is, for sums over frames.
-        self._weights = random.multinomial(count, np.full(count, 1 / max(count, 1)), resamples) if count > 1 else None
-        self._lot = random.random(resamples)
-        # Expanded percentiles (Hesterberg 2015, section 4.2): with few episodes the plain ones are too narrow.
-        expanded = norm.cdf(np.sqrt(count / (count - 1)) * student_t.ppf(0.975, count - 1)) if count > 1 else 0.975
-        self._percentiles = 100 * (1 - expanded), 100 * expanded
+        self._frame, self._episode = frame, episode[frame]
+        self.episodes = np.unique(self._episode)
+        self.units = (Units.wholes(episode) if units is None else units).select(frame)
+        self._bootstrap = Bootstrap(len(self.units), resamples, seed)
+        self._lot = np.random.default_rng([seed, 1]).random(resamples)  # which of an arm's seeds each resample has
 
     def __len__(self) -> int:
         return self.frames
@@ -120,21 +117,24 @@ class Agreement:
             offset that fit best (in hindsight, once per arm, seed and action: people steer on scales of their own, and
             that is no error in seeing).
         """
-        sums = self._sums(predicted)
+        sums = self._sums(predicted, self.units.index)
         each = self._metrics(sums.sum(1))
         drawn = self._resampled(sums)
-        return {name: self._estimate(each[name].mean(), drawn and drawn[name]) for name in self.metrics}
+        return {
+            name: self._estimate(each[name].mean(), drawn[name], *BOUNDS.get(name, (0.0, np.inf)))
+            for name in self.metrics
+        }
 
     def difference(self, predicted: np.ndarray, reference: np.ndarray, metric: str) -> Estimate:
         """Of a metric between two arms, paired: below 0, the first has the smaller."""
-        ours, theirs = self._sums(predicted), self._sums(reference)
+        ours, theirs = (self._sums(values, self.units.index) for values in (predicted, reference))
         value = self._metrics(ours.sum(1))[metric].mean() - self._metrics(theirs.sum(1))[metric].mean()
         a, b = self._resampled(ours), self._resampled(theirs)
-        return self._estimate(value, a and b and a[metric] - b[metric])
+        return self._estimate(value, a[metric] - b[metric])
 
     def per_episode(self, predicted: np.ndarray) -> list[dict[str, float]]:
         """Metrics of each episode of one arm: "episode", "frames" and `metrics`; correlation NaN where constant."""
-        sums = self._sums(predicted)[0]
+        sums = self._sums(predicted, np.searchsorted(self.episodes, self._episode))[0]
         each = self._metrics(sums)
         return [
             {"episode": int(name), "frames": int(sums[k, :, 0].max())}
@@ -153,24 +153,23 @@ class Agreement:
             pairs[j] = fitted_gain(p[of], self.actual[of])
         return pairs
 
-    def _sums(self, predicted: np.ndarray) -> np.ndarray:
-        """(S, E, J, 9): per seed, episode and action the sums that every metric is made of."""
-        result, cells = [], len(self.episodes) * self.actions
+    def _sums(self, predicted: np.ndarray, group: np.ndarray) -> np.ndarray:
+        """(S, G, J, 9): per seed, group and action the sums that every metric is made of."""
+        count = int(group.max(initial=-1)) + 1
+        result, cells, cell = [], count * self.actions, group * self.actions + self._action
         for values in predicted.reshape(-1, *self._known.shape):
             p, y = values[self._known].astype(np.float64), self.actual
             gain, offset = self._fitted(p)[self._action].T
             left = gain * p + offset - y
             columns = (np.ones_like(y), p, y, p * p, y * y, p * y, np.abs(p - y), np.abs(left), left * left)
-            result.append(np.stack([np.bincount(self._cell, c, cells) for c in columns], 1))
+            result.append(np.stack([np.bincount(cell, c, cells) for c in columns], 1))
         return np.stack(result).reshape(len(result), -1, self.actions, 9)
 
-    def _resampled(self, sums: np.ndarray) -> dict[str, np.ndarray] | None:
-        """Metrics (resamples,) of every resample, of a seed drawn along with the episodes."""
-        if self._weights is None:
-            return None
+    def _resampled(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """Metrics (resamples,) of every resample, of a seed drawn along with the units."""
         seed = (self._lot * len(sums)).astype(int)
         flat = sums.reshape(*sums.shape[:2], -1)[seed]
-        drawn = np.einsum("re,rek->rk", self._weights, flat, optimize=True)
+        drawn = np.einsum("re,rek->rk", self._bootstrap.weights, flat, optimize=True)
         return self._metrics(drawn.reshape(-1, *sums.shape[2:]))
 
     @staticmethod
@@ -191,8 +190,5 @@ class Agreement:
             "gain_free_rmse": np.sqrt(square.sum(-1) / total),
         }
 
-    def _estimate(self, value: float, drawn: np.ndarray | None) -> Estimate:
-        if drawn is None or not np.isfinite(drawn).any():
-            return Estimate(float(value), None, None)
-        low, high = np.nanpercentile(drawn, self._percentiles)
-        return Estimate(float(value), float(low), float(high))
+    def _estimate(self, value: float, drawn: np.ndarray, least: float = -np.inf, most: float = np.inf) -> Estimate:
+        return Estimate(float(value), *(self._bootstrap.interval(float(value), drawn, least, most) or (None, None)))

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, pearsonr, rankdata, spearmanr
 
-RESAMPLES = 2000
+from sim2real.statistics.bootstrap import Bootstrap
+
 FEWEST = 3  # checkpoints
 
 
@@ -61,8 +62,9 @@ class Correlation:
         if not all(len(successes) for successes in (*sim, *robot)):
             raise ValueError("a correlation needs at least one completed episode of every checkpoint on both sides")
         x, y = (np.array([np.mean(s) for s in side]) for side in (sim, robot))
-        random = np.random.default_rng(seed)
-        xs, ys = _resampled(sim, random), _resampled(robot, random)
+        xs, ys = _resampled(sim, seed), _resampled(robot, seed + 1)
+        # Of several numbers of episodes the least: it makes the widest interval.
+        bootstrap = Bootstrap(min(len(successes) for successes in (*sim, *robot)))
         n, r, rho = len(x), _pearson(x, y), _spearman(x, y)
         fisher = (math.nan, math.nan)
         if n > FEWEST and not math.isnan(r):
@@ -70,9 +72,10 @@ class Correlation:
             fisher = (float(low), float(high))
         elif not math.isnan(r):
             fisher = (-1.0, 1.0)
+        ranks = _rows(rankdata(xs, axis=1), rankdata(ys, axis=1))
         return Correlation(
-            Coefficient(r, _spread(_rows(xs, ys)), fisher),
-            Coefficient(rho, _spread(_rows(rankdata(xs, axis=1), rankdata(ys, axis=1))), _fisher_of_ranks(rho, n)),
+            Coefficient(r, _over_episodes(bootstrap, r, _rows(xs, ys)), fisher),
+            Coefficient(rho, _over_episodes(bootstrap, rho, ranks), _fisher_of_ranks(rho, n)),
             rank_violation(x, y),
             n,
         )
@@ -89,15 +92,9 @@ def rank_violation(sim: np.ndarray, robot: np.ndarray) -> float:
     return float((apart * wrong).max(1).mean())
 
 
-def _resampled(side: Sequence[np.ndarray], random: np.random.Generator) -> np.ndarray:
-    """(RESAMPLES, checkpoints) success rates; checkpoints that met the same episodes are resampled together."""
-    rates, places = np.empty((RESAMPLES, len(side))), {}
-    for k, successes in enumerate(side):
-        n = len(successes)
-        if n not in places:
-            places[n] = random.integers(0, n, (RESAMPLES, n))
-        rates[:, k] = np.asarray(successes, float)[places[n]].mean(1)
-    return rates
+def _resampled(side: Sequence[np.ndarray], seed: int) -> np.ndarray:
+    """(resamples, checkpoints) success rates; checkpoints that met the same episodes are resampled together."""
+    return np.stack([Bootstrap(len(s), seed=seed).weights @ np.asarray(s, float) / len(s) for s in side], 1)
 
 
 def _rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -107,13 +104,8 @@ def _rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.divide((x * y).sum(1), scale, out=np.full(len(x), np.nan), where=scale > 1e-12)
 
 
-def _spread(values: np.ndarray) -> tuple[float, float]:
-    known = values[np.isfinite(values)]
-    # Where many resamples say nothing, what is left would look surer than it is.
-    if len(known) < 0.9 * len(values):
-        return math.nan, math.nan
-    low, high = np.quantile(known, [0.025, 0.975])
-    return float(low), float(high)
+def _over_episodes(bootstrap: Bootstrap, value: float, drawn: np.ndarray) -> tuple[float, float]:
+    return bootstrap.interval(value, drawn, -1.0, 1.0) or (math.nan, math.nan)
 
 
 def _pearson(x: np.ndarray, y: np.ndarray) -> float:

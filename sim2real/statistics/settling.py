@@ -11,6 +11,10 @@ from scipy.stats import binom
 from sim2real.statistics.rates import RateDifference
 
 LEVEL, POWER = 0.05, 0.8
+REPEATED = (
+    "who adds episodes and tests again, round after round, finds a difference where there is none about twice as often"
+    " as who tests once (simulated: 5.9 % after three rounds, 2.8 % after one); new episodes judged alone do not"
+)
 MOST = 1_000_000  # episodes beyond which nobody would try
 
 
@@ -70,11 +74,14 @@ def sample_size(discordant: float, difference: float) -> int | None:
 def settle(difference: RateDifference) -> Settling:
     """How many more episodes would settle a paired comparison, if what was seen in it so far is how it is.
 
-    By the exact power of the exact McNemar test (two-sided, 5 %) at the share of discordant episodes seen.
+    By the exact power of the exact McNemar test (two-sided, 5 %) at the share of discordant episodes seen. To follow
+    it and test again is optional stopping: over three rounds false positives rise from 2.8 % to 5.9 %, and the text
+    says so (Armitage, McPherson & Rowe 1969).
     """
     n, apart = difference.count, difference.won + difference.lost
     if difference.p_value < LEVEL:
-        return Settling(0, n, f"settled at 5 %: p = {difference.p_value:.2g}")
+        known = "if the number of episodes was decided on beforehand and not after a look at the result"
+        return Settling(0, n, f"settled at 5 %: p = {difference.p_value:.2g}, {known}")
     if not apart:
         most = 100 * (1 - LEVEL ** (1 / n))
         text = f"both ended alike in all {n} episodes: they differ in less than {most:.1f} % of all, at 95 % confidence"
@@ -88,6 +95,7 @@ def settle(difference: RateDifference) -> Settling:
     # The estimate itself is at n; a test that just failed there may by chance need no more on average.
     more = max(total - n, 1)
     text = f"{seen}, about {more:,} more episodes ({n + more:,} in all) would settle it with 80 % power at 5 %"
+    text = f"{text}; {REPEATED}"
     return Settling(more, n + more, text)
 
 

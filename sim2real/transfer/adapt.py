@@ -23,10 +23,10 @@ CONTROLS = ("gain", "scratch")
 
 
 def split(frames: Frames, test: Frames | None, share: float) -> tuple[Frames, Frames | None]:
-    """(to learn from, to judge by); the latter None where there is a single episode and no test set."""
+    """(to learn from, to judge by); the latter None where there is a single unit and no test set."""
     if test is not None:
         return frames, test
-    return held_out(frames, share) if len(frames.episodes) > 1 else (frames, None)
+    return held_out(frames, share) if len(frames.units()) > 1 else (frames, None)
 
 
 def adapt(
@@ -129,6 +129,6 @@ def _each(test: Frames, comparison: Comparison, names: tuple[str, ...]) -> dict[
         return {}
     result = {}
     for j, k in enumerate(test.judged):
-        agreement = Agreement(test.done[:, j], test.episode, criterion=test.criterion)
+        agreement = Agreement(test.done[:, j], test.episode, criterion=test.criterion, units=test.units())
         result[names[k]] = {arm: agreement.measure(p[..., j]) for arm, p in comparison.predictions.items()}
     return result

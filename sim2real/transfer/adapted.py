@@ -62,6 +62,13 @@ class Adapted:
     each: dict[str, dict[str, dict[str, Estimate]]]
     rest: float | None
 
+    @property
+    def reason(self) -> str:
+        """Of the verdict, with what it rests on."""
+        if self.verdict is None or self.agreement is None:
+            return UNVALIDATED
+        return f"{self.verdict.reason}; judged over {self.agreement.units}"
+
     def metrics(self) -> dict[str, Any]:
         """For `metrics.json`."""
         main = self.comparisons[-1]
@@ -69,12 +76,13 @@ class Adapted:
             "plan": self.plan,
             "promoted": bool(self.verdict and self.verdict.promoted),
             "output": self.output,
-            "reason": self.verdict.reason if self.verdict else UNVALIDATED,
+            "reason": self.reason,
             "frames": main.frames,
             "episodes": main.episodes,
             "test_frames": len(self.agreement) if self.agreement else 0,
             "test_episodes": len(self.agreement.episodes) if self.agreement else 0,
             "judged_on": self.agreement.episodes.tolist() if self.agreement else [],
+            "unit": self.agreement.units.describe() if self.agreement else None,
             "judged": list(self.judged),
             "smoothing": self.smoothing,
             "mae_of_doing_nothing": self.rest,

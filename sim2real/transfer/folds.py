@@ -1,42 +1,66 @@
-"""Splitting recordings by episode, never by frame."""
+"""Splitting recordings by independent units, never by frame."""
 
 import numpy as np
 
 from sim2real.recordings.frames import Frames
+from sim2real.statistics.units import JUDGING, Blocks, between
 
-FEW = 10  # episodes, below which every one of them is held out in turn
+FEW = 10  # units, below which every one of them is held out in turn
 
 
-def folds(frames: Frames, count: int, seed: int = 0) -> list[np.ndarray]:
-    """Episodes in at most `count` groups of about equally many frames: longest first, each to the smallest group."""
-    names, sizes = np.unique(frames.episode, return_counts=True)
-    order = np.random.default_rng(seed).permutation(len(names))
+def folds(frames: Frames, count: int, seed: int = 0, blocks: Blocks = JUDGING) -> list[tuple[np.ndarray, np.ndarray]]:
+    """At most `count` splits of the frames, as `Units.sides`; each unit is held out in one of them.
+
+    Units in groups of about equally many frames: longest first, each to the smallest group. A split of which a guard
+    leaves one side empty is left out.
+    """
+    units = frames.units(blocks)
+    sizes = np.bincount(units.index)
+    order = np.random.default_rng(seed).permutation(len(sizes))
     order = order[np.argsort(-sizes[order], kind="stable")]
-    groups: list[list[int]] = [[] for _ in range(min(count, len(names)))]
+    groups: list[list[int]] = [[] for _ in range(min(count, len(sizes)))]
     filled = np.zeros(len(groups))
     for k in order:
         smallest = int(np.argmin(filled))
-        groups[smallest].append(int(names[k]))
+        groups[smallest].append(int(k))
         filled[smallest] += sizes[k]
-    return [np.array(sorted(group)) for group in groups]
+    splits = [units.sides(group) for group in groups]
+    return [(rest, out) for rest, out in splits if rest.any() and out.any()]
 
 
-def held_out(frames: Frames, share: float, seed: int = 0) -> tuple[Frames, Frames]:
-    """(kept, held out): about this share of the frames as whole episodes drawn at random, and at least one.
+def held_out(frames: Frames, share: float, seed: int = 0, blocks: Blocks = JUDGING) -> tuple[Frames, Frames]:
+    """(kept, held out): about this share of the frames as whole units drawn at random, and at least one.
+
+    Frames in a guard between the two are in neither.
 
     Raises:
-        ValueError: a single episode, of which nothing can be held out.
+        ValueError: a single unit, of which nothing can be held out, or nothing is left beside the guards.
     """
-    names, sizes = np.unique(frames.episode, return_counts=True)
-    if len(names) < 2:
-        raise ValueError("one episode only: nothing can be held out")
+    units = frames.units(blocks)
+    sizes = np.bincount(units.index)
+    if len(sizes) < 2:
+        raise ValueError(f"one {units.kind} only: nothing can be held out")
     taken, left = [], share * len(frames)
-    largest = left * 2 / 3  # one long episode alone would prove nothing
-    for k in np.random.default_rng(seed).permutation(len(names)):
-        # An episode that overshoots by more than it lacks is left where it is.
-        if sizes[k] <= min(1.5 * left, largest) and len(taken) < len(names) - 1:
-            taken.append(names[k])
+    largest = left * 2 / 3  # one long unit alone would prove nothing
+    for k in np.random.default_rng(seed).permutation(len(sizes)):
+        # A unit that overshoots by more than it lacks is left where it is.
+        if sizes[k] <= min(1.5 * left, largest) and len(taken) < len(sizes) - 1:
+            taken.append(int(k))
             left -= sizes[k]
-    taken = taken or [names[np.argmin(sizes)]]
-    out = np.isin(frames.episode, taken)
-    return frames.select(~out), frames.select(out)
+    kept, out = units.sides(taken or [int(np.argmin(sizes))])
+    if not kept.any() or not out.any():
+        raise ValueError(f"{units}: nothing is left of one side when frames near the split are left out")
+    return frames.select(kept), frames.select(out)
+
+
+def kept_apart(learned: Frames, test: Frames) -> tuple[Frames, Frames]:
+    """Frames of one dataset that somebody split by episodes: without those near the split, on either side.
+
+    Raises:
+        ValueError: nothing is left of one side.
+    """
+    sessions, times = ([getattr(part, name) for part in (learned, test)] for name in ("session", "time"))
+    nobody = between(sessions, times, JUDGING.averaged(learned.smoothing).guard)
+    if any(near.all() for near in nobody):
+        raise ValueError("every episode to judge by, or to learn from, is within seconds of one on the other side")
+    return learned.select(~nobody[0]), test.select(~nobody[1])

@@ -1,12 +1,11 @@
-"""The gate: an adaptation is promoted only if held-out episodes show that it is better."""
+"""The gate: an adaptation is promoted only if held-out recordings show that it is better."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim2real.statistics.agreement import METRIC_NAMES, Agreement, Estimate, gain_free
-
-FEWEST = 6  # held-out episodes: that all of them speak for a plan of no worth happens once in 64 times
+from sim2real.statistics.units import FEWEST
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class Verdict:
         promoted: whether the plan's policy is the one to use.
         arm: the arm to use: the plan, or the better of the others.
         reason: one sentence.
-        against: arm -> difference of the criterion, plan minus arm, paired over episodes; below 0: plan better.
+        against: arm -> difference of the criterion, plan minus arm, paired over units; below 0: plan better.
     """
 
     promoted: bool
@@ -50,9 +49,8 @@ def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -
     against = {arm: agreement.difference(predictions[plan], p, metric) for arm, p in predictions.items() if arm != plan}
     gain = agreement.difference(predictions["gain"], predictions["zero-shot"], plain)
     fallback = "gain" if _below(gain) and (own_scale or plan == "gain") else "zero-shot"
-    episodes = len(agreement.episodes)
-    if episodes < FEWEST:
-        reason = f"{episodes} held-out episode{'s' * (episodes > 1)} prove nothing, {FEWEST} are needed"
+    if len(agreement.units) < FEWEST:
+        reason = f"{agreement.units.called('held-out')} prove nothing, {FEWEST} are needed"
         return Verdict(False, fallback, reason, against)
     if plan == "gain":
         better = "" if _below(gain) else "not shown to be "

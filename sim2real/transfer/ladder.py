@@ -1,6 +1,7 @@
 """The sensor ladder: how far adaptation carries when the simulated camera was less and less like the real one."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,20 +12,23 @@ import tyro
 from envs import Camera, make_task
 from sim2real.checkpoints import load_policy
 from sim2real.datasets import EpisodeDataset
+from sim2real.evaluation.offline import agreement_on
 from sim2real.files import write_json
 from sim2real.progress import Progress, Stages
-from sim2real.recordings.frames import read_frames
+from sim2real.recordings.frames import Frames, read_frames
 from sim2real.recordings.interpretation import recorded
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import Estimate
+from sim2real.statistics.units import Units
 from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
 from sim2real.training.pretraining import complete_pretraining, policy_config, pretrain
 from sim2real.training.teacher import load_randomization, train_teacher_inside
 from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 from sim2real.transfer.adapt import adapt
 from sim2real.transfer.adapt_config import AdaptConfig
-from sim2real.transfer.adapted import Adapted, Comparison
+from sim2real.transfer.adapted import Adapted
 from sim2real.transfer.choose import choose
+from sim2real.transfer.folds import folds, kept_apart
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import find_plan
 from sim2real.transfer.probe import probe
@@ -94,18 +98,42 @@ class LadderConfig:
 
 
 @dataclass(frozen=True)
+class Behind:
+    """How far a plan is from the best one. The best of several, tested where it was chosen, looks better than it is.
+
+    Attributes:
+        best: the plan with the smallest criterion on one half of the test recordings.
+        difference: the criterion of the other plan minus that of the best, paired, on the other half; None where the
+            test recordings cannot be divided.
+        chosen_on, compared_on: the units of either half.
+    """
+
+    best: str
+    difference: Estimate | None
+    chosen_on: Units
+    compared_on: Units | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        figures = (self.difference or Estimate(float("nan"), None, None)).to_dict()
+        compared_on = None if self.compared_on is None else self.compared_on.describe()
+        parts = {"best": self.best, "chosen_on": self.chosen_on.describe(), "compared_on": compared_on}
+        return {**figures, "value": None if self.difference is None else self.difference.value, **parts}
+
+
+@dataclass(frozen=True)
 class Rung:
     """One rung: the arms at each number of frames, and what `auto` chose there.
 
     Attributes:
         chosen: frames -> plan.
-        behind: frames -> criterion of that plan minus the best plan's, paired.
+        behind: frames -> how far that plan is from the best.
     """
 
     name: str
     adapted: Adapted
     chosen: dict[int, str]
-    behind: dict[int, Estimate]
+    behind: dict[int, Behind]
 
 
 def climb(config: LadderConfig, folder: Path, stage: Stages) -> list[Rung]:
@@ -166,6 +194,8 @@ def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: P
     frames, test = (
         read_frames(EpisodeDataset.open(path), policy.config, config.smooth) for path in (config.dataset, config.test)
     )
+    if EpisodeDataset.open(config.dataset).root.resolve() == EpisodeDataset.open(config.test).root.resolve():
+        frames, test = kept_apart(frames, test)
     spec = make_task(config.task).spec
     simulated = simulated_frames(policy, SIMULATED, place / "policy")
     material = Material(policy, frames, mirror_signs(spec, policy.config.action_names), simulated)
@@ -173,7 +203,8 @@ def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: P
     plans = [find_plan(plan) for plan in PLANS]
     adapted = adapt(settings, material, test, plans, place / "fits", lambda part: stage(f"{name}: {part}"))
     chosen = {c.frames: _auto(material, c.frames, place, stage(f"{name}: auto")) for c in adapted.comparisons}
-    return Rung(name, adapted, chosen, {c.frames: _behind(adapted, c, chosen[c.frames]) for c in adapted.comparisons})
+    behind = {c.frames: best_and_behind(test, c.predictions, chosen[c.frames]) for c in adapted.comparisons}
+    return Rung(name, adapted, chosen, behind)
 
 
 def _auto(material: Material, size: int, place: Path, report: Progress) -> str:
@@ -187,9 +218,26 @@ def _auto(material: Material, size: int, place: Path, report: Progress) -> str:
     return choice.plan if choice.plan in plans else PLANS[0]
 
 
-def _behind(adapted: Adapted, comparison: Comparison, plan: str) -> Estimate:
-    """The criterion of a plan minus that of the best, paired."""
-    assert adapted.agreement is not None
-    metric = adapted.agreement.criterion
-    best = min(("gain", *PLANS), key=lambda arm: comparison.estimates[arm][metric].value)
-    return adapted.agreement.difference(comparison.predictions[plan], comparison.predictions[best], metric)
+def best_and_behind(test: Frames, predictions: Mapping[str, np.ndarray], plan: str, seed: int = 0) -> Behind:
+    """How far a plan is from the best: this is chosen on one half of the test frames' units, tested on the other.
+
+    Args:
+        predictions: of the plans, as `Agreement.measure` takes them.
+    """
+    plans = [name for name in ("gain", *PLANS) if name in predictions]
+
+    def best_on(frames: Frames, where: np.ndarray) -> str:
+        agreement = agreement_on(frames)
+        errors = {name: agreement.measure(predictions[name][:, where])[test.criterion].value for name in plans}
+        return min(errors, key=lambda name: errors[name])
+
+    splits = folds(test, 2, seed)
+    if not splits:
+        every = np.ones(len(test), bool)
+        return Behind(best_on(test, every), None, test.units(), None)
+    choosing, comparing = splits[0]
+    best, agreement = best_on(test.select(choosing), choosing), agreement_on(test.select(comparing))
+    ours, theirs = (predictions[name][:, comparing] for name in (plan, best))
+    units = test.units()
+    difference = agreement.difference(ours, theirs, test.criterion)
+    return Behind(best, difference, units.select(choosing), units.select(comparing))

@@ -1,4 +1,4 @@
-"""An arm of a comparison: a plan carried out on recordings, stopped early where episodes can be held out."""
+"""An arm of a comparison: a plan carried out on recordings, stopped early where something can be held out."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ import numpy as np
 from policies.policy import Policy
 from sim2real.progress import NOTHING, Progress, silent
 from sim2real.recordings.frames import Frames
+from sim2real.statistics.units import STOPPING
 from sim2real.transfer.align import aligned_to
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import Fitted, fit
@@ -35,38 +36,39 @@ class Material:
 
 
 def learn(material: Material, plan: TransferPlan, seed: int, progress: Progress = silent) -> Fitted:
-    """Carry out the plan; when to stop, held-out episodes say.
+    """Carry out the plan; when to stop, held-out units say: sessions, or blocks of 5 s where there are few sessions.
 
-    With many episodes some are held out for good. With few, each is held out in turn, the number of updates is taken
+    With many units some are held out for good. With few, each is held out in turn, the number of updates is taken
     that was best on average, and the policy is trained so long on all of them. With a single one the plan runs to
     its end: nothing can be validated.
     """
-    frames, count = material.frames, len(material.frames.episodes)
+    frames, count = material.frames, len(material.frames.units(STOPPING))
     shared = {"signs": material.signs, "simulated": material.simulated, "seed": seed}
     if not plan.trained or count < 2:
         return fit(_start(material, plan, frames), plan, frames, **shared, progress=progress)
     if count >= FEW:
-        kept, out = held_out(frames, VALIDATION, seed)
+        kept, out = held_out(frames, VALIDATION, seed, STOPPING)
         return fit(_start(material, plan, kept), plan, kept, out, **shared, progress=progress)
-    groups, steps = folds(frames, FOLDS, seed), plan.steps(len(frames))
-    shared["schedule"], total = steps, (len(groups) + 1) * steps
+    splits, steps = folds(frames, FOLDS, seed, STOPPING), plan.steps(len(frames))
+    shared["schedule"], total = steps, (len(splits) + 1) * steps
     errors: dict[int, list[float]] = {}
-    for k, group in enumerate(groups):
-        rest = frames.select(~np.isin(frames.episode, group))
+    for k, (kept, out) in enumerate(splits):
+        rest = frames.select(kept)
         found = fit(
-            *(_start(material, plan, rest), plan, rest, frames.of(group)),
+            *(_start(material, plan, rest), plan, rest, frames.select(out)),
             **shared,
             progress=lambda done, _, figures=NOTHING, k=k: progress(k * steps + done, total),
         )
         for update, error in found.errors.items():
-            errors.setdefault(update, []).append(error * np.isin(frames.episode, group).sum())
-    mean = {update: float(np.sum(each)) / len(frames) for update, each in errors.items()}
+            errors.setdefault(update, []).append(error * out.sum())
+    judged = sum(out.sum() for _, out in splits)
+    mean = {update: float(np.sum(each)) / judged for update, each in errors.items()}
     best = min(mean, key=lambda update: mean[update])
     result = fit(
         *(_start(material, plan, frames), plan, frames),
         **shared,
         updates=best,
-        progress=lambda done, _: progress(len(groups) * steps + done, total),
+        progress=lambda done, _: progress(len(splits) * steps + done, total),
     )
     progress(total, total)
     return Fitted(result.policy, best, mean)

@@ -40,15 +40,16 @@ def record_drives(
     cameras: Sequence[str] = (CAMERA,),
     size: tuple[int, int] = (120, 160),
     video: bool = False,
+    session: str | None = None,
 ) -> Path:
-    """A dataset of episodes of these lengths, at 20 Hz."""
+    """A dataset of episodes of these lengths, at 20 Hz; with a session they are pieces of one drive."""
     views = {camera: camera_feature(*size) for camera in cameras}
     action = Feature("float32", (len(names),), names)
     with EpisodeWriter(root, {**views, "action": action}, 20, video=video) as writer:
         for episode, length in enumerate(lengths):
             for row, values in enumerate(actions_of(episode, length, names)):
                 writer.add_frame({**{camera: image_of(episode, row, size) for camera in cameras}, "action": values})
-            writer.save_episode("drive")
+            writer.save_episode("drive", session)
     return root
 
 

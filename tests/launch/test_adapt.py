@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from drives import CAMERA, SMALL, image_of, new_policy, record_drives, spoil
@@ -193,3 +195,35 @@ def test_a_full_disk_is_said_in_one_line_and_what_was_done_is_kept(command: Call
     assert not (workplace / "run" / "policy").exists() and not (workplace / "run" / "metrics.json").exists()
     assert not list((workplace / "run" / "checkpoints").glob("*-[0-9]"))  # nothing half-written
     assert command(*words, "--resume").code == 0  # once there is room again
+
+
+def test_typical_frames_are_not_the_worst_and_every_output_says_what_is_independent(
+    command: Callable[..., Any], workplace: Path
+):
+    done = command("adapt", "policy", "learn", "--test", "judge", "--out", "run", "--updates", 3, "--seeds", 1)
+    assert done.code == 0, done
+    page = (workplace / "run" / "report.html").read_text()
+    worst, typical = (
+        [abs(float(a) - float(p)) for a, p in re.findall(r"([+-]\d\.\d\d), policy ([+-]\d\.\d\d)", part)]
+        for part in page.split("Worst frames")[1].split("Typical frames")
+    )
+    assert 1 <= len(typical) <= 8 and max(typical) < max(worst) and np.median(typical) < 0.8 * np.median(worst)
+    said = "4 episodes (each episode is taken for a session)"
+    assert said in page and said in done.out and f"judged over {said}" in left(workplace / "run")["reason"]
+    assert left(workplace / "run")["unit"]["count"] == 4
+    assert said in (workplace / "run" / "policy" / "README.md").read_text()
+
+
+def test_pieces_of_one_drive_are_judged_by_blocks_of_time(command: Callable[..., Any], workplace: Path):
+    """Twelve episodes of 9 s of one session are not twelve of anything."""
+    record_drives(workplace / "drive", [180] * 12, session="22-11-11_0")
+    words = ("--plan", "gain", "--updates", 3, "--seeds", 1)
+    done = command("adapt", "policy", "drive", "--out", "run", *words)
+    found = left(workplace / "run")
+    assert done.code == 0 and found["unit"]["kind"] == "block" and found["unit"]["blocks"]["seconds"] == 30
+    assert found["unit"]["count"] < 6 and "held-out block" in found["reason"] and not found["promoted"]
+    lost = 12 * 180 - found["frames"] - found["test_frames"]
+    assert 40 <= lost <= 4 * 80  # two seconds on both sides of a split
+    half = command("adapt", "policy", "drive[0:6]", "--test", "drive[6:]", "--out", "half", *words)
+    by_hand = left(workplace / "half")
+    assert half.code == 0 and (by_hand["frames"], by_hand["test_frames"]) == (6 * 180 - 40, 6 * 180 - 40)

@@ -73,7 +73,10 @@ def test_what_is_printed(workplace: Path, evaluate):
     spoil(workplace / "set", 1, 5, "observation.images.front", {"bytes": b"no image", "path": "x.png"})
     said, found = evaluate(), left(workplace / "run")
     assert "61 frames of 3 episodes; left out: 1 (damaged image)" in said and found["skipped"] == {"damaged image": 1}
-    assert "averaged over ±0.25 s (11 frames)" in said and "With 3 episodes only they are too narrow" in said
+    assert "averaged over ±0.25 s (11 frames)" in said and "take them as a hint" in said
+    assert "by bootstrap over 3 episodes (each episode is taken for a session)" in said
+    unit = {"kind": "episode", "session": "episode", "count": 3, "sessions": 3, "blocks": None}
+    assert unit.items() <= found["unit"].items()
     mae = found["arms"]["policy"]["set"]["mae"]
     assert re.search(rf"MAE +│ {mae['value']:.3f} +│ {mae['low']:.3f} … {mae['high']:.3f}", said)
     assert f"recorded = {found['gain']['gain']:.3f} × predicted" in said and "throttle" in said and "always 0" in said
@@ -86,7 +89,7 @@ def test_what_is_printed(workplace: Path, evaluate):
 def test_only_the_chosen_episodes_count_and_the_longest_are_listed(workplace: Path, evaluate):
     record_drives(workplace / "many", [3 + k % 5 for k in range(20)])
     said, found = evaluate("many[2:]", "--smooth", "0"), left(workplace / "run")
-    assert "longest 15 of 18 episodes" in said and "too narrow" not in said and "taken as they were given" in said
+    assert "longest 15 of 18 episodes" in said and "as a hint" not in said and "taken as they were given" in said
     assert found["episodes"] == 18 and len(found["per_episode"]) == 18 and list(found["arms"]["policy"]) == ["many"]
     assert min(row["episode"] for row in found["per_episode"]) == 2 and found["dataset"] == "many[2:]"
 

@@ -25,6 +25,7 @@ def test_episodes_are_recorded(command: Callable[..., Any], workplace: Path, sho
     assert [path.name for path in workplace.iterdir()] == ["set"]
     dataset = EpisodeDataset(workplace / "set")
     assert dataset.lengths.tolist() == [10, 10, 10]
+    assert None not in dataset.sessions and len(set(dataset.sessions)) == 3  # independent draws
     assert json.loads((workplace / "set/meta/info.json").read_text())["robot_type"] == "rehearsal-car"
 
 

@@ -47,6 +47,7 @@ def import_tub(source: Path, destination: Path, options: TubImport = TubImport()
 
     Frame k has the image, `action` (steering, throttle) as commanded then, `observation.state`: what was commanded at
     frame k-1 of the episode (zeros at its start), and `recorded_at` [s since 1970]. Steering is positive to the right.
+    The tub's sessions are kept: episodes of one session are pieces of one drive.
     The result depends on the tub's content alone: a second import is byte-identical.
 
     Raises:
@@ -78,7 +79,7 @@ def import_tub(source: Path, destination: Path, options: TubImport = TubImport()
             for piece in pieces:
                 frames = [_frame(tub, record, size) for record in piece]
                 resized += sum(frame.name != record.image for frame, record in zip(frames, piece, strict=True))
-                writer.save_columns(_columns(piece, frames), options.task)
+                writer.save_columns(_columns(piece, frames), options.task, session=piece[0].session or None)
                 written += len(piece)
                 if progress:
                     progress(total + written, 2 * total)

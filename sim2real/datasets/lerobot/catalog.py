@@ -16,6 +16,7 @@ from sim2real.datasets.lerobot.meta import (
     CHUNK,
     INFO,
     PATTERN,
+    SESSION,
     STATS,
     VERSION,
     numbered,
@@ -81,7 +82,7 @@ class Catalog:
         catalog.file, catalog.committed = max(used, default=-1) + 1, len(catalog.episodes)
         return catalog
 
-    def next_entry(self, length: int, tasks: Sequence[str]) -> dict[str, Any]:
+    def next_entry(self, length: int, tasks: Sequence[str], session: str | None = None) -> dict[str, Any]:
         """Of an episode that comes next; its tasks get indices."""
         for task in tasks:
             self.tasks.setdefault(task, len(self.tasks))
@@ -90,6 +91,9 @@ class Catalog:
         entry = {"episode_index": len(self.episodes), "tasks": list(tasks), "length": length}
         entry |= {"data/chunk_index": chunk, "data/file_index": file}
         entry |= {"dataset_from_index": start, "dataset_to_index": start + length}
+        # All files have the same columns, or LeRobot does not read them: an older dataset is gone on with as it is.
+        if not self.episodes or SESSION in self.episodes[0]:
+            entry[SESSION] = session
         return {**entry, "meta/episodes/chunk_index": chunk, "meta/episodes/file_index": file}
 
     def add(self, entry: dict[str, Any], stats: dict[str, statistics.Stats]) -> None:
@@ -138,7 +142,9 @@ def _info(features: Mapping[str, Feature], fps: float, robot_type: str) -> dict[
 
 
 def _table(entries: list[dict[str, Any]], stats: list[dict[str, statistics.Stats]]) -> pa.Table:
-    columns = {key: pa.array([entry[key] for entry in entries]) for key in entries[0]}
+    columns = {
+        key: pa.array([entry[key] for entry in entries], pa.string() if key == SESSION else None) for key in entries[0]
+    }
     for name, keys in stats[0].items():
         for key, value in keys.items():
             kind = pa.int64() if key == "count" else pa.float64()

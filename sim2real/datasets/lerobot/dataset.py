@@ -12,7 +12,7 @@ from sim2real.datasets.files import read_json
 from sim2real.datasets.lerobot import stats as statistics
 from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import read_features
-from sim2real.datasets.lerobot.meta import STATS, read_episodes, read_info, read_tasks
+from sim2real.datasets.lerobot.meta import SESSION, STATS, read_episodes, read_info, read_tasks
 from sim2real.datasets.lerobot.windows import frame_offsets, window_rows
 from sim2real.errors import DatasetError
 
@@ -31,6 +31,8 @@ class EpisodeDataset:
         indices: (n,) of the episodes on the disk.
         lengths: (n,) frames of each episode.
         tasks: (n,) text of each episode.
+        sessions: (n,) name of each episode's recording session; None where the dataset does not say.
+        starts: (n,) frames before each episode in the whole dataset.
 
     Raises:
         DatasetError: no such folder, not a dataset, of another version, damaged, or no such episode.
@@ -50,6 +52,9 @@ class EpisodeDataset:
         self._entries = [entries[k] for k in self.indices]
         self.lengths = np.array([entry["length"] for entry in self._entries], np.int64)
         self.tasks = tuple((entry["tasks"] or [""])[0] for entry in self._entries)
+        self.starts = np.array([entry["dataset_from_index"] for entry in self._entries], np.int64)
+        named = [entry.get(SESSION) for entry in self._entries]
+        self.sessions = tuple(None if name is None else str(name) for name in named)
         self._last: tuple[int, Episode] | None = None
 
     @classmethod

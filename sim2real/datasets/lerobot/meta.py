@@ -17,6 +17,7 @@ INFO = "meta/info.json"
 STATS = "meta/stats.json"
 PATTERN = "/chunk-{chunk_index:03d}/file-{file_index:03d}"
 ENTRY = ("episode_index", "length", "tasks", "data/chunk_index", "data/file_index")  # what is needed of an episode
+SESSION = "session"  # column of meta/episodes, ours: other programs pass it over
 TASK_INDEX = "__index_level_0__"  # pandas' name for an index without one; LeRobot looks tasks up by it
 
 

@@ -82,8 +82,11 @@ class EpisodeWriter:
         """Forget the frames of the running episode."""
         self._frames = []
 
-    def save_episode(self, task: str) -> int:
+    def save_episode(self, task: str, session: str | None = None) -> int:
         """End the running episode, in which `task` was done; returns its index.
+
+        Args:
+            session: as in `save_columns`.
 
         Raises:
             ValueError: it has no frames.
@@ -92,7 +95,7 @@ class EpisodeWriter:
         if not self._frames:
             raise ValueError("the episode has no frames: call add_frame before save_episode")
         frames, self._frames = self._frames, []
-        return self.save_columns({name: [frame[name] for frame in frames] for name in frames[0]}, task)
+        return self.save_columns({name: [frame[name] for frame in frames] for name in frames[0]}, task, session=session)
 
     def save_columns(
         self,
@@ -100,6 +103,7 @@ class EpisodeWriter:
         task: str | Sequence[str],
         videos: Mapping[str, Path] | None = None,
         stats: Mapping[str, Stats] | None = None,
+        session: str | None = None,
     ) -> int:
         """Save an episode given as a sequence over frames per feature, not checked any more; returns its index.
 
@@ -107,10 +111,12 @@ class EpisodeWriter:
             task: of the episode, or of each frame.
             videos: in place of a camera's frames, a file of just these, copied as it is.
             stats: of what is in such files.
+            session: name of the recording session, which episodes that are not independent share: pieces of one drive
+                have the same. None: not known.
         """
         length = len(next(iter(columns.values())))
         tasks = [task] * length if isinstance(task, str) else list(task)
-        entry = self._catalog.next_entry(length, list(dict.fromkeys(tasks)))
+        entry = self._catalog.next_entry(length, list(dict.fromkeys(tasks)), session)
         number, videos = entry["episode_index"], videos or {}
         indices = [self._catalog.tasks[text] for text in tasks]
         rows: dict[str, Any] = {**columns, **index_columns(entry, indices, self.fps)}

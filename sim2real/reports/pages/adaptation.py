@@ -7,11 +7,12 @@ import numpy as np
 import torch
 
 from policies.alignment import Alignment
-from sim2real.evaluation.offline import worst_rows
+from sim2real.evaluation.offline import typical_rows, worst_rows
 from sim2real.progress import Progress
 from sim2real.recordings.frames import Frames
 from sim2real.reports.films.video import enlarge, grid
-from sim2real.reports.page import INTERVAL_NOTE, METRIC_NOTE, Report
+from sim2real.reports.lines import interval_note
+from sim2real.reports.page import METRIC_NOTE, Report
 from sim2real.reports.plots.actions import actions_scatter
 from sim2real.reports.plots.charts import bars_plot, curve_plot, intervals_plot
 from sim2real.statistics.agreement import METRIC_NAMES, metric_header
@@ -56,13 +57,17 @@ def write_report(
         metric = result.agreement.criterion
         rows = [[arm, *main.estimates[arm].values()] for arm in arms]
         header = ["arm", *metric_header(result.agreement.metrics)]
-        report.table(header, rows, f"{INTERVAL_NOTE} {METRIC_NOTE}", {arms.index(metrics["output"])})
+        report.table(
+            header, rows, f"{interval_note(result.agreement.units)} {METRIC_NOTE}", {arms.index(metrics["output"])}
+        )
         report.text(f"To do nothing always would have an MAE of {result.rest:.3f}.")
         best = {arm: each[metric] for arm, each in main.estimates.items()}
         report.figure(intervals_plot(best, metric, unjudged(metric)), f"{METRIC_NAMES[metric]}; smaller is better.")
         rows = [[arm, difference] for arm, difference in result.verdict.against.items()]
         report.table(
-            [f"{result.plan} minus", METRIC_NAMES[metric]], rows, "Paired over episodes; below 0: the plan is better."
+            [f"{result.plan} minus", METRIC_NAMES[metric]],
+            rows,
+            f"Paired over {result.agreement.units}; below 0: the plan is better.",
         )
         if len(result.comparisons) > 1:
             report.heading("Error against the number of frames")
@@ -88,10 +93,7 @@ def _pictures(report: Progress, result: Adapted, test: Frames) -> None:
     figure = actions_scatter(actual, predicted, names)
     report.figure(figure, "What people did against what the policy would have done.")
     error = np.abs(predicted - actual).mean(1)
-    worst, typical = (
-        worst_rows(np.nan_to_num(badness), test.episode, test.row, SHOWN, APART)
-        for badness in (error, -np.abs(error - np.nanmedian(error)))
-    )
+    worst, typical = (pick(error, test.episode, test.row, SHOWN, APART) for pick in (worst_rows, typical_rows))
     for rows, caption in ((worst, "Worst frames"), (typical, "Typical frames")):
         which = "" if len(names) == 1 else " The action named is the one that differs most."
         report.text(f"{caption}: what people did, and what the policy would have done.{which}")
@@ -126,7 +128,7 @@ def write_probe_report(
     report.table(
         ["zero-shot", "value"],
         [[METRIC_NAMES[m], value] for m, value in found.zero_shot.items()],
-        f"{INTERVAL_NOTE} {METRIC_NOTE}",
+        f"{interval_note(frames.units())} {METRIC_NOTE}",
     )
     _probe(report, found)
     _cameras(report, simulated, frames)

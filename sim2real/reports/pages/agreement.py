@@ -45,7 +45,7 @@ def evaluation_page(
         lead=True,
     )
     page.heading(f"Agreement: {main.action}")
-    page.table(*metric_table(main.metrics), note=f"{interval_line(len(frames.episodes))} {METRIC_NOTE}")
+    page.table(*metric_table(main.metrics), note=f"{interval_line(main.units)} {METRIC_NOTE}")
     chosen = [names[k] for k in main.columns]
     guess = predicted[:, list(main.columns)]
     fit = f"; {gain_line(main.gain, main.offset)}" if len(chosen) == 1 else "; orange: the best fit in hindsight"

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 
 from sim2real.progress import Progress
-from sim2real.reports.page import INTERVAL_NOTE, METRIC_NOTE, Report
+from sim2real.reports.page import METRIC_NOTE, Report
 from sim2real.statistics.agreement import METRICS, Estimate, metric_header
 from sim2real.statistics.rates import Rate
 
@@ -29,8 +29,12 @@ def write_page(path: Path, out: Path, recordings: Path, command: str) -> None:
         [arm, *(Estimate(**f[m]) if f[m]["value"] is not None else None for m in METRICS)] for arm, f in figures.items()
     ]
     smoothing = f"People's actions averaged over ± {adapted['smoothing']:g} s."
-    judged = f"Judged on {adapted['test_episodes']} episodes that nothing was learned from."
-    note = " ".join((smoothing, judged, INTERVAL_NOTE, METRIC_NOTE))
+    judged = (
+        f"Judged on {adapted['test_frames']} frames of {adapted['test_episodes']} episodes that nothing was learned"
+    )
+    unit = adapted["unit"]  # None where nothing could be judged
+    over = f"In brackets: 95 % interval, by bootstrap over {unit['text']}." if unit else ""
+    note = " ".join((smoothing, f"{judged} from.", over, METRIC_NOTE))
     report.table(["arm", *metric_header(METRICS)], rows, note)
     if (out / "driven" / "metrics.json").is_file():
         _driven(report, _metrics(out / "driven"))

@@ -11,7 +11,8 @@ from sim2real.identification.simulation import OBJECT, OFFSET, Replayer
 from sim2real.identification.split import Split
 from sim2real.identification.uncertainty import FEW
 from sim2real.recordings.arm_logs import Log, Recording
-from sim2real.reports.page import INTERVAL_NOTE, Report
+from sim2real.reports.lines import interval_note
+from sim2real.reports.page import Report
 from sim2real.reports.plots.identification import divergence_plot, parameters_plot, rmse_plot
 from sim2real.statistics.agreement import Estimate
 
@@ -83,6 +84,11 @@ def interval_line(found: Identified) -> str:
     return CONDITIONAL if identified_rows(found) else TOO_SHORT
 
 
+def errors_line(split: Split) -> str:
+    """What the brackets behind the errors on held-out episodes are."""
+    return interval_note(split.units)
+
+
 def object_line(found: Identified) -> str:
     """Whether something in the hand was modelled."""
     if found.object_rmse is None or found.gripper is None:
@@ -116,8 +122,8 @@ def write_page(
         lead=True,
     )
     page.text(object_line(found))
-    page.table(ERRORS, error_rows(found, judged), INTERVAL_NOTE)
-    page.figure(rmse_plot(found, judged), "Lines: 95 % interval over episodes.")
+    page.table(ERRORS, error_rows(found, judged), errors_line(split))
+    page.figure(rmse_plot(found, judged), f"Lines: 95 % interval over {split.units}.")
     log = typical(judged, split.held_out)
     page.heading(f"Episode {log.index}, held out")
     page.text("The held-out episode of median error. Replays know its first state and its commands, nothing more.")

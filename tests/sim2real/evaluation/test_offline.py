@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from policies import Policy
 from policies.heads import HeadsConfig
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.evaluation.offline import judge, plain, predict, worst_rows
+from sim2real.evaluation.offline import judge, plain, predict, typical_rows, worst_rows
 from sim2real.recordings.frames import Frames, read_frames
 from sim2real.statistics.agreement import METRICS
 
@@ -114,6 +114,17 @@ def test_worst_rows_are_the_worst_and_keep_their_distance(seed, count, apart):
     for k in np.flatnonzero(np.isfinite(error)):  # and what was passed over is smaller than one near it, or than all
         smaller_than = size[chosen][near[k]] if near[k].any() else size[chosen] if len(chosen) == count else []
         assert any(size[k] <= other for other in smaller_than)
+
+
+@given(st.integers(0, 1000))
+def test_typical_rows_are_those_near_the_median(seed):
+    rng = np.random.default_rng(seed)
+    error, episode, row = rng.normal(size=100), np.zeros(100, int), np.arange(100)
+    error[rng.integers(0, 100, 10)] = np.nan
+    size = np.abs(error)
+    chosen = typical_rows(error, episode, row, 5, 1)
+    away = np.abs(size - np.nanmedian(size))
+    assert sorted(away[chosen]) == sorted(away[np.isfinite(away)])[:5]
 
 
 def test_what_is_judged_together_comes_first_and_each_action_after_it(driven):

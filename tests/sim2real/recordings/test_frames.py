@@ -9,7 +9,7 @@ from drives import CAMERA, SMALL, actions_of, image_of, record_drives, spoil
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.datasets import DatasetError, EpisodeDataset, EpisodeWriter, Feature, camera_feature
 from sim2real.recordings.frames import Frames, read_frames, smooth
 
 
@@ -169,3 +169,29 @@ def test_a_video_that_was_changed_is_refused_rather_than_left_out(tmp_path):
     film.write_bytes(content)
     with pytest.raises(DatasetError, match="is damaged: its content is not the one listed"):
         read_frames(EpisodeDataset(tmp_path / "set"), SMALL)
+
+
+def test_the_pieces_of_one_drive_are_blocks_of_time_and_not_so_many_episodes(tmp_path):
+    """Eight episodes of 9 s of one session; without the name of it they are eight."""
+    lengths = [180] * 8
+    named, unnamed = (read(record_drives(tmp_path / str(s), lengths, size=(60, 80), session=s)) for s in ("a", None))
+    assert str(named.units()) == "2 blocks of 30 s of 1 session"
+    assert str(unnamed.units()) == "8 episodes (each episode is taken for a session)"
+    assert named.time is not None and np.allclose(np.diff(named.time), 0.05)
+
+
+def test_episodes_with_a_common_clock_and_no_session_are_taken_for_one(tmp_path):
+    """As of a tub that was imported before sessions were kept."""
+    features = {"observation.images.front": camera_feature(60, 80)}
+    features |= {"action": Feature("float32", (1,), ("steering",)), "recorded_at": Feature("float64", (1,))}
+    with EpisodeWriter(tmp_path / "set", features, 20) as writer:
+        for k in range(7):
+            for row in range(120):
+                frame = {"observation.images.front": image_of(k, 0, (60, 80)), "action": np.zeros(1, np.float32)}
+                writer.add_frame({**frame, "recorded_at": 1e9 + 9 * k + row / 20})
+            writer.save_episode("drive")
+    frames = read(tmp_path / "set", dataclasses.replace(SMALL, action_names=("steering",)))
+    assert frames.units().kind == "block" and "the dataset names no sessions and is taken for one" in str(
+        frames.units()
+    )
+    assert frames.time is not None and np.ptp(frames.time) == pytest.approx(59.95)

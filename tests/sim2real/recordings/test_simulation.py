@@ -73,6 +73,7 @@ def test_the_state_is_the_full_integration_state(reach):
 def test_episodes_have_their_own_seeds_draws_and_the_units_of_the_robot(reach):
     origin, dataset = Origin.read(reach), EpisodeDataset(reach)
     assert origin is not None and origin.seeds == (origin.seeds[0], origin.seeds[0] + 1)
+    assert len(set(dataset.sessions)) == 2 and None not in dataset.sessions
     assert origin.drawn[0].keys() == origin.drawn[1].keys() and origin.drawn[0] != origin.drawn[1]
     assert origin.mujoco == mujoco.__version__ and len(origin.model) == 64
     one = dataset.episode(0)

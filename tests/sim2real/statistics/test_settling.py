@@ -68,3 +68,10 @@ def test_what_would_have_been_found_has_the_power_that_is_claimed():
     text = settle(difference(60, 15, 15, 10)).text
     points = float(text.split("; one of ")[1].split(" points")[0])
     assert power(100, 0.3, points / 100) == pytest.approx(POWER, abs=0.01)
+
+
+def test_it_is_said_what_following_it_again_and_again_does():
+    """Optional stopping: three rounds of it double the false positives."""
+    going_on, settled = settle(difference(10, 5, 2, 3)).text, settle(difference(100, 50, 20, 30)).text
+    assert "tests again" in going_on and "5.9 % after three rounds" in going_on
+    assert "decided on beforehand" in settled

@@ -129,6 +129,7 @@ def test_episodes_end_at_gaps_sessions_and_clock_jumps(tmp_path):
     assert dropped(report) == {}
     assert dataset.lengths.tolist() == [10] * 5
     assert all((np.diff(episode["recorded_at"]) > 0).all() for episode in dataset)
+    assert dataset.sessions == ("a", "a", "a", "a", "b")  # pieces of two drives
 
 
 def test_a_single_wrong_time_is_left_out(tmp_path):

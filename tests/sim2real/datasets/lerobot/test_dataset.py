@@ -208,3 +208,25 @@ def test_an_unknown_dtype_and_a_reserved_name_are_refused(tmp_path):
     with pytest.raises(DatasetError, match="is not a dataset"):
         EpisodeWriter(tmp_path / "other", FEATURES, 20)
     assert json.dumps([path.name for path in (tmp_path / "other").iterdir()]) == '["file"]'
+
+
+def test_sessions_are_kept_and_a_dataset_without_them_is_gone_on_with(tmp_path):
+    def write(root: Path, *sessions: str | None) -> None:
+        with EpisodeWriter(root, FEATURES, 20) as writer:
+            for session in sessions:
+                for frame in frames(3, writer.episodes):
+                    writer.add_frame(frame)
+                writer.save_episode("drive", session)
+
+    write(tmp_path / "new", "a", "a", None)
+    write(tmp_path / "new", "b")
+    assert EpisodeDataset(tmp_path / "new").sessions == ("a", "a", None, "b")
+    assert EpisodeDataset(tmp_path / "new", [3, 0]).sessions == ("b", "a")
+    write(tmp_path / "old", None, None)
+    for path in (tmp_path / "old/meta/episodes").glob("*/*.parquet"):  # as others write it, and as this did once
+        pq.write_table(pq.read_table(path).drop_columns("session"), path)
+    write(tmp_path / "old", "b")
+    assert EpisodeDataset(tmp_path / "old").sessions == (None, None, None)
+    for root in (tmp_path / "new", tmp_path / "old"):  # LeRobot reads all these files as one table
+        schemas = [pq.read_schema(path).remove_metadata() for path in (root / "meta/episodes").glob("*/*.parquet")]
+        assert len(schemas) > 1 and all(schema.equals(schemas[0]) for schema in schemas)

@@ -1,0 +1,187 @@
+"""What counts as independent in recordings: whole sessions, or blocks of time where there are few of them.
+
+Frames of one drive share light, battery, driver and course, and so do the episodes that a drive was cut into at gaps.
+A split that ran between such episodes would judge by what was learned from, and an interval over them would be too
+narrow. So splits and intervals are over sessions. Fewer than six sessions allow neither: then each is divided into
+blocks of time, and where a split runs between two blocks, a guard on both sides belongs to nobody (block bootstrap:
+Künsch 1989; cross-validation with h left out on either side: Burman, Chow & Nolan 1994). What blocks say holds for
+these sessions alone.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+FEWEST = 6  # units: that all of them speak for a plan of no worth happens once in 64 times
+FILLED = 0.6  # share of a block that must be recorded: one that holds less joins its neighbour
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """How a session is divided where there are few sessions.
+
+    Attributes:
+        seconds: s, length of a block, gaps in the recording included.
+        guard: s on both sides of a split that belong to nobody.
+    """
+
+    seconds: float
+    guard: float
+
+    def averaged(self, smoothing: float) -> "Blocks":
+        """For actions that are averaged over `smoothing` s to either side: no average may reach over a split."""
+        guard = max(self.guard, smoothing)
+        return Blocks(max(self.seconds, 5 * guard), guard)
+
+
+JUDGING = Blocks(30.0, 2.0)
+STOPPING = Blocks(5.0, 0.5)  # within what is learned from: it decides when to stop, and nothing is reported of it
+
+
+@dataclass(frozen=True)
+class Units:
+    """The independent unit that each of n frames belongs to.
+
+    Attributes:
+        session: (n,) int, which session each frame is of.
+        begin: (n,) s, beginning of the frame's block; 0 where sessions are not divided.
+        time: (n,) s of each frame, on the same clock.
+        blocks: how sessions were divided; None: they were not.
+        whole: what a session is called: "session" where recordings name theirs, else what is taken for one: "episode",
+            or "recording" (the whole dataset).
+    """
+
+    session: np.ndarray
+    begin: np.ndarray
+    time: np.ndarray
+    blocks: Blocks | None = None
+    whole: str = "episode"
+
+    @staticmethod
+    def of(session: np.ndarray, time: np.ndarray, whole: str = "session", blocks: Blocks = JUDGING) -> "Units":
+        """From the session (n,) and time (n,) [s] of each frame, on one clock per session, gaps included."""
+        names, session = np.unique(session, return_inverse=True)
+        if len(names) >= FEWEST:
+            return Units.wholes(session, whole)
+        begin = np.zeros(len(session))
+        for k in range(len(names)):
+            begin[session == k] = _block_begins(np.asarray(time, float)[session == k], blocks.seconds)
+        divided = any(np.ptp(begin[session == k]) > 0 for k in range(len(names)))
+        if divided or (len(names) == 1 and whole != "episode"):  # what is left of a session may be a block of it
+            return Units(session, begin, np.asarray(time, float), blocks, whole)
+        return Units.wholes(session, whole)
+
+    @staticmethod
+    def wholes(session: np.ndarray, whole: str = "episode") -> "Units":
+        """Whole sessions, of which (n,) says the frames'."""
+        nothing = np.zeros(len(session))
+        return Units(np.unique(session, return_inverse=True)[1].reshape(-1), nothing, nothing, None, whole)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def kind(self) -> str:
+        """What a unit is, in one word."""
+        return self.whole if self.blocks is None else "block"
+
+    @cached_property
+    def index(self) -> np.ndarray:
+        """(n,) unit of each frame, counted from 0."""
+        pairs = np.stack([self.session, self.begin], 1)
+        return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+
+    @cached_property
+    def _keys(self) -> np.ndarray:
+        """(units, 2) session and beginning of each unit, in order."""
+        return np.unique(np.stack([self.session, self.begin], 1), axis=0)
+
+    def select(self, where: np.ndarray) -> "Units":
+        """Of some frames: a mask (n,) bool, or indices."""
+        return Units(self.session[where], self.begin[where], self.time[where], self.blocks, self.whole)
+
+    def sides(self, taken: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
+        """(rest, taken): masks (n,) bool of the frames on either side of a split, those in a guard on neither.
+
+        Args:
+            taken: units that are split off.
+        """
+        chosen = np.isin(np.arange(len(self)), list(taken))
+        out, nobody = chosen[self.index], np.zeros(len(self.session), bool)
+        if self.blocks is not None:
+            session, begin = self._keys.T
+            for k in np.flatnonzero((np.diff(session) == 0) & (chosen[1:] != chosen[:-1])):
+                near = np.abs(self.time - begin[k + 1]) < self.blocks.guard
+                nobody |= near & (self.session == session[k])
+        return ~out & ~nobody, out & ~nobody
+
+    def describe(self) -> dict[str, Any]:
+        """For JSON."""
+        blocks = None if self.blocks is None else {"seconds": self.blocks.seconds, "guard": self.blocks.guard}
+        sessions = len(np.unique(self.session))
+        sizes = {"count": len(self), "sessions": sessions, "blocks": blocks}
+        return {"kind": self.kind, "session": self.whole, **sizes, "text": str(self)}
+
+    def called(self, before: str = "") -> str:
+        """How many units there are, and of what kind: "5 held-out sessions"."""
+        before, wholes = f"{before} " if before else "", len(np.unique(self.session))
+        if self.blocks is None:
+            return f"{len(self)} {before}{_plural(self.whole, len(self))}"
+        of = f"{wholes} {_plural(self.whole, wholes)}"
+        return f"{len(self)} {before}{_plural('block', len(self))} of {self.blocks.seconds:g} s of {of}"
+
+    def __str__(self) -> str:
+        return self.called() + TAKEN.get(self.whole, "")
+
+
+TAKEN = {
+    "episode": " (each episode is taken for a session)",
+    "recording": " (the dataset names no sessions and is taken for one)",
+}
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
+def between(sessions: Sequence[np.ndarray], times: Sequence[np.ndarray], guard: float) -> tuple[np.ndarray, np.ndarray]:
+    """Of two sides of a split that was made by hand, masks (n,), (m,) of the frames that neither should have.
+
+    Args:
+        sessions, times: of the frames of either side, on the same clocks.
+        guard: s on both sides of every place where one side follows the other.
+    """
+    nobody = np.zeros(len(times[0]), bool), np.zeros(len(times[1]), bool)
+    for name in np.intersect1d(*sessions):
+        mine = [np.flatnonzero(session == name) for session in sessions]
+        time = np.concatenate([times[side][rows] for side, rows in enumerate(mine)])
+        side = np.repeat([0, 1], [len(rows) for rows in mine])
+        order = np.argsort(time, kind="stable")
+        turns = np.flatnonzero(np.diff(side[order]))
+        middles = (time[order][turns] + time[order][turns + 1]) / 2
+        near = np.zeros(len(time), bool)
+        for middle in middles:
+            near |= np.abs(time - middle) < guard
+        for k, rows in enumerate(mine):
+            nobody[k][rows] = near[side == k]
+    return nobody
+
+
+def _block_begins(time: np.ndarray, seconds: float) -> np.ndarray:
+    """(n,) s, beginning of each frame's block, from the times (n,) of one session's frames."""
+    number = ((time - time.min()) // seconds).astype(int)
+    grid, inverse, count = np.unique(number, return_inverse=True, return_counts=True)
+    steps = np.diff(np.sort(time))
+    step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    least, first, held = FILLED * seconds / max(step, 1e-9), [0], 0
+    for k, frames in enumerate(count):
+        if held >= least:
+            first, held = [*first, k], 0
+        held += frames
+    if held < least and len(first) > 1:  # the last holds too little
+        first.pop()
+    block = np.searchsorted(first, inverse.reshape(-1), side="right") - 1
+    return time.min() + grid[np.array(first)][block] * seconds

@@ -15,9 +15,9 @@ from launch.transfer import check_apart, described, read, simulate
 from sim2real.checkpoints import load_policy, read_config, save_policy
 from sim2real.recordings.frames import Frames
 from sim2real.reports.lines import interval_note
-from sim2real.reports.pages.adaptation import look_line, write_report
+from sim2real.reports.pages.adaptation import SPREAD, look_line, refit_line, spread, write_report
 from sim2real.runs import Run, start_run
-from sim2real.statistics.agreement import metric_header
+from sim2real.statistics.agreement import METRIC_NAMES, metric_header
 from sim2real.transfer.adapt import adapt, split
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapted import Adapted
@@ -45,8 +45,10 @@ def adapt_command(
 ) -> None:
     """Adapt a policy to recordings; compare it with the control arms; promote it only if it is better.
 
-    The output is in the run's folder: `policy/`, which is the adapted one only if the gate promoted it (of several
-    seeds the first one's), `report.html` and `metrics.json`.
+    The output is in the run's folder: `policy/`, which is the adapted one only if the gate promoted it, `report.html`
+    and `metrics.json`. Of several seeds the weights are averaged where that is no worse on validation frames, and
+    otherwise the best is taken; exactly that policy is judged. Without `--test` it is then fitted to the held-out
+    episodes, too; the weights that were judged are in `judged/`.
 
     Example: sim2real adapt runs/policy datasets/track_1 --test datasets/track_2 --frames 300
     """
@@ -65,7 +67,10 @@ def adapt_command(
         found, choice = _probe(config, given, run, stage)
         plans = config.plans(choice.plan if choice else config.plan)
         result = adapt(config, given.material, given.test, plans, run.checkpoints, stage)
-        save_policy(run.folder / "policy", result.policy, _recipe(config, given, result), _card(config, result))
+        recipe, card = _recipe(config, given, result), _card(config, result)
+        save_policy(run.folder / "policy", result.policy, recipe, card + _refit_note(result))
+        if result.refitted:
+            save_policy(run.folder / "judged", result.candidates[result.output].policy, recipe, card)
         metrics = result.metrics() | {"dataset": config.dataset, "test": config.test}
         metrics["saturated"] = _saturation(given)
         if choice:
@@ -149,9 +154,13 @@ def _card(config: AdaptConfig, result: Adapted) -> str:
         "",
         f"{'Promoted' if metrics['promoted'] else 'The plan was not promoted'}: {metrics['reason']}.",
         f"Learned from {metrics['frames']} frames of {Path(config.dataset).name}, {judged}.",
-        f"Figures are means over {config.seeds} seeds; these are the weights of the first.",
+        f"Weights: {metrics['weights']}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _refit_note(result: Adapted) -> str:
+    return f"\n{line}\n" if (line := refit_line(result)) else ""
 
 
 def _print(config: AdaptConfig, result: Adapted, given: Given, choice: Choice | None) -> None:
@@ -161,10 +170,16 @@ def _print(config: AdaptConfig, result: Adapted, given: Given, choice: Choice | 
     if given.test is not None:
         say(described("judged on", given.test))
     for comparison in result.comparisons:
-        rows = [[arm, *each.values()] for arm, each in comparison.estimates.items()]
-        title = f"\nlearned from {comparison.frames} frames ({comparison.episodes:g} episodes), {config.seeds} seeds"
+        main = comparison is result.comparisons[-1]
+        estimates = result.estimates if main else comparison.estimates
+        rows = [[arm, *each.values()] for arm, each in estimates.items()]
+        title = f"\nlearned from {comparison.frames} frames ({comparison.episodes:g} episodes)"
+        title += ", the policies that were judged" if main else f", mean of {config.seeds} seeds"
         if rows:
-            print_table(["arm", *metric_header(next(iter(comparison.estimates.values())))], rows, title)
+            print_table(["arm", *metric_header(next(iter(estimates.values())))], rows, title)
+    if result.agreement is not None and config.seeds > 1:
+        rows = [[arm, candidate.weights, *spread(result, arm)] for arm, candidate in result.candidates.items()]
+        print_table(["arm", "weights", *SPREAD], rows, f"\n{METRIC_NAMES[result.agreement.criterion]} over the seeds")
     metrics = result.metrics()
     if result.agreement is not None:
         say(f"{interval_note(result.agreement.units)} Gain-free: after the gain and offset that fit best in hindsight.")
@@ -175,4 +190,6 @@ def _print(config: AdaptConfig, result: Adapted, given: Given, choice: Choice | 
     if line := look_line(result.look):
         say(f"by what was done, {line} (px of the network's image)")
     say(f"{result.plan}: {'PROMOTED' if metrics['promoted'] else 'not promoted'}, {metrics['reason']}")
-    say(f"the output is the arm `{metrics['output']}`")
+    say(f"the output is the arm `{metrics['output']}` ({metrics['weights']})")
+    if line := refit_line(result):
+        say(line)

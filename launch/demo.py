@@ -188,7 +188,10 @@ def _replay(out: Path, recordings: Path) -> None:
         say(f"{out / 'replay'} is finished")
         return
     shutil.rmtree(out / "replay", ignore_errors=True)
-    replay(ReplayConfig(str(recordings), str(middle), checkpoint=out / "adapted"), out / "replay")
+    # The weights that learned nothing from this episode, where the output was fitted to all of them in the end.
+    judged = out / "adapted" / "judged"
+    policy = judged if judged.is_dir() else out / "adapted"
+    replay(ReplayConfig(str(recordings), str(middle), checkpoint=policy), out / "replay")
 
 
 def _start(command: str, config: Any, folder: Path) -> tuple[Run, Any]:

@@ -20,10 +20,12 @@ def predict(
     state: np.ndarray | None = None,
     batch: int = 512,
     progress: Progress = silent,
+    clip: bool = True,
 ) -> np.ndarray:
     """Actions (n, A) float32 in [-1, 1] for images (n, h, w, 3) uint8 of the network's size.
 
     Args:
+        clip: to [-1, 1], as when the policy acts; False: what the head gives, which a folded gain may carry beyond.
         state: (n, S) float32 that the policy is told beside the images; None: it is told none.
 
     Raises:
@@ -40,14 +42,15 @@ def predict(
             # read-only array.
             features = policy.features(torch.tensor(images[first : first + batch]).to(device))
             told = None if state is None else torch.tensor(state[first : first + batch]).to(device)
-            actions.append(policy.heads.action(policy.heads.trunk(features), told).clamp(-1, 1).cpu().numpy())
+            output = policy.heads.action(policy.heads.trunk(features), told)
+            actions.append((output.clamp(-1, 1) if clip else output).cpu().numpy())
             progress(min(first + batch, len(images)), len(images))
     return np.concatenate(actions)
 
 
-def predict_judged(policy: Policy, frames: Frames) -> np.ndarray:
+def predict_judged(policy: Policy, frames: Frames, clip: bool = True) -> np.ndarray:
     """(n, J) of the actions by which policies are compared with what was done, like `Frames.done`."""
-    return predict(policy, frames.images, frames.state)[:, list(frames.judged)]
+    return predict(policy, frames.images, frames.state, clip=clip)[:, list(frames.judged)]
 
 
 def agreement_on(frames: Frames) -> Agreement:

@@ -22,6 +22,8 @@ class Overrides:
         l2sp: pull towards the pretrained weights.
         ema: decay of the averaged weights.
         augment: strength of the photometric augmentation, 0 … 1.
+        rescale: begin with the gain and offset that fit the recordings; by default only where people act on scales of
+            their own.
         align: fit first where the recorded camera looks.
         mirror: train on mirrored frames too.
         cotrain: share of simulated frames in a batch.
@@ -33,6 +35,7 @@ class Overrides:
     l2sp: float | None = None
     ema: float | None = None
     augment: float | None = None
+    rescale: bool | None = None
     align: bool | None = None
     mirror: bool | None = None
     cotrain: float | None = None
@@ -66,9 +69,11 @@ class AdaptConfig:
         frames: learn from so many: whole episodes, then consecutive frames; None: all.
         curve: numbers of frames at which all arms are compared, comma-separated: 50,100,300.
         arms: further plans to report beside the plan, comma-separated.
-        seeds: times that every fit is repeated, each with its own choice of frames.
+        seeds: times that every fit is repeated, each with its own choice of frames; the weights are averaged where
+            that is no worse.
         smooth: s to either side over which people's actions are averaged; None: as the task has it.
-        hold_out: share of the dataset's frames to judge by when there is no --test.
+        hold_out: share of the dataset's frames to judge by when there is no --test; once that has decided, the output
+            is fitted to all of them.
     """
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]

@@ -19,7 +19,7 @@ class Simulated:
 
     Attributes:
         images: (m, h, w, 3) uint8.
-        actions: (m, A) what the policy answers.
+        actions: (m, A) what the policy answers, before it is clipped.
         world: (m,) of each.
         state: (m, S) that it was told; None if it is told none.
     """

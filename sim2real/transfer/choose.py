@@ -9,7 +9,7 @@ import numpy as np
 
 from sim2real.evaluation.offline import agreement_on, predict_judged
 from sim2real.progress import Progress, silent
-from sim2real.statistics.agreement import METRIC_NAMES
+from sim2real.statistics.agreement import METRIC_NAMES, gain_free
 from sim2real.transfer.folds import folds
 from sim2real.transfer.jobs import Job, run_jobs
 from sim2real.transfer.learn import FOLDS, Material
@@ -19,7 +19,7 @@ from sim2real.transfer.probe import Probe, plausible
 
 @dataclass(frozen=True)
 class Choice:
-    """The plan chosen, why, and the criterion's value for each candidate on frames that it had not seen."""
+    """The plan chosen, why, and the gain-free error of each candidate on frames that it had not seen."""
 
     plan: str
     reason: str
@@ -54,14 +54,16 @@ def choose(
     jobs = [Job(f"auto-{name}-{k}", part, plans[name], seed) for name in names for k, part in enumerate(rest)]
     fitted = run_jobs(jobs, folder, progress)
     judged = np.any([out for _, out in splits], axis=0)
-    agreement = agreement_on(frames.select(judged))
+    # In known units by what they see: who merely moves less would seem better (see the gate).
+    criterion = frames.criterion if gain_free(frames.criterion) else f"gain_free_{frames.criterion}"
+    agreement = agreement_on(dataclasses.replace(frames.select(judged), criterion=criterion))
     errors = {}
     for name in names:
         predicted = np.zeros_like(frames.done)
         for k, (_, out) in enumerate(splits):
             predicted[out] = predict_judged(fitted[f"auto-{name}-{k}"].policy, frames.select(out))
-        errors[name] = agreement.measure(predicted[judged])[frames.criterion].value
+        errors[name] = agreement.measure(predicted[judged])[criterion].value
     best = min(errors, key=lambda name: errors[name])
     tried = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
-    kind = METRIC_NAMES[frames.criterion]
+    kind = METRIC_NAMES[criterion]
     return Choice(best, f"least error on {units} left out in turn ({len(splits)}-fold, {kind}: {tried})", errors)

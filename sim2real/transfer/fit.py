@@ -17,7 +17,7 @@ from sim2real.recordings.frames import Frames
 from sim2real.training.losses import multi_task_loss
 from sim2real.training.precision import bf16_autocast
 from sim2real.transfer.batches import Batch, Batches, Simulated, aligned, answered, labelled
-from sim2real.transfer.gain import with_gain
+from sim2real.transfer.gain import beginning
 from sim2real.transfer.plans import TransferPlan
 
 CHECKS = 10  # validations in a fit
@@ -33,18 +33,25 @@ class Fitted:
         update: that it is from; 0: no change was better than any.
         errors: update -> MAE or RMSE, as the criterion has it, of the judged actions on the validation frames; empty
             without any.
+        steps: gradient steps of the whole schedule; 0: nothing was trained.
     """
 
     policy: Policy
     update: int
     errors: dict[int, float] = field(default_factory=dict)
+    steps: int = 0
+
+    @property
+    def share(self) -> float:
+        """Of the schedule, after which the policy was best."""
+        return self.update / self.steps if self.steps else 0.0
 
 
 def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
     """A copy to be trained: the plan's parts drawn anew, and all but the plan's frozen.
 
     Args:
-        scaled: the policy with the gain that fits folded in.
+        scaled: the policy that the plan begins from, see `beginning`.
     """
     model = copy.deepcopy(scaled)
     with _DRAWING, torch.random.fork_rng(devices=[]):
@@ -77,7 +84,7 @@ def fit(
 ) -> Fitted:
     """Train a copy of the policy by the plan; the weights that did best on the validation frames are kept.
 
-    No change (after the gain) of the policy given is among the candidates. Without validation frames the last weights
+    No change (see `beginning`) of the policy given is among the candidates. Without validation frames the last weights
     are kept.
 
     Args:
@@ -90,7 +97,7 @@ def fit(
     Raises:
         ValueError: the policy needs a state that the frames do not have.
     """
-    scaled = with_gain(policy, frames)
+    scaled = beginning(policy, frames, plan)
     model = prepare(scaled, plan, seed)
     if not plan.trained:
         return Fitted(model.eval(), 0)
@@ -100,7 +107,7 @@ def fit(
     straight = torch.zeros(0 if validation is None else len(validation), dtype=torch.bool)
     checked = None if validation is None else batches.outputs(validation.images, straight)
     total = plan.steps(len(frames)) if schedule is None else schedule
-    result, last = Fitted(model, 0), total if updates is None else min(updates, total)
+    result, last = Fitted(model, 0, steps=total), total if updates is None else min(updates, total)
     best = copy.deepcopy(model.state_dict())
 
     def check(update: int) -> None:
@@ -202,7 +209,12 @@ def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None,
         for k in range(0, len(inputs), 512):
             part = inputs[k : k + 512] if after is not None else model.align(inputs[k : k + 512])
             outputs.append(_forward(model, part, None if state is None else state[k : k + 512], after, frozen))
-    left = torch.cat(outputs).clamp(-1, 1).cpu().numpy()[:, list(frames.judged)] - frames.done
+    return deviation(torch.cat(outputs).clamp(-1, 1).cpu().numpy()[:, list(frames.judged)], frames)
+
+
+def deviation(predicted: np.ndarray, frames: Frames) -> float:
+    """MAE or RMSE, as the frames' criterion has it, of predictions (n, J) of the judged actions."""
+    left = predicted - frames.done
     if frames.criterion.endswith("rmse"):
         return float(np.sqrt(np.nanmean(np.square(left))))
     return float(np.nanmean(np.abs(left)))

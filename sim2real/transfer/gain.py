@@ -8,7 +8,8 @@ import torch
 from policies.policy import Policy
 from sim2real.evaluation.offline import predict
 from sim2real.recordings.frames import Frames
-from sim2real.statistics.agreement import fitted_gain
+from sim2real.statistics.agreement import fitted_gain, gain_free
+from sim2real.transfer.plans import TransferPlan
 
 PRIOR_GAIN, PRIOR_OFFSET = 0.35, 0.05  # std about 1 and 0
 
@@ -36,11 +37,25 @@ def estimate_gain(predicted: np.ndarray, actual: np.ndarray, independent: float 
 
 
 def with_gain(policy: Policy, frames: Frames) -> Policy:
-    """A copy of the policy whose head has the gain and offset that fit the frames folded in, action by action."""
-    predicted = predict(policy, frames.images, frames.state)
+    """A copy of the policy whose head has the gain and offset that fit the frames folded in, action by action.
+
+    They are fitted to what the head gives before it is clipped, as that is what they will multiply.
+    """
+    predicted = predict(policy, frames.images, frames.state, clip=False)
     pairs = [estimate_gain(p, y, frames.independent) for p, y in zip(predicted.T, frames.actions.T, strict=True)]
     gain, offset = torch.tensor(pairs, dtype=torch.float32).T
     result = copy.deepcopy(policy)
     device = result.heads.action.gain.device
     result.heads.action.fold(gain.to(device), offset.to(device))
     return result
+
+
+def beginning(policy: Policy, frames: Frames, plan: TransferPlan) -> Policy:
+    """A copy of the policy from which the plan begins: in the scale of the recordings where people have their own.
+
+    Where actions are in known units it keeps its own scale. What a policy sees wrongly is an error in what the gain
+    multiplies, so that the gain that fits best is below 1 (regression dilution): it would make every motion smaller.
+    A plan that trains nothing has nothing but the gain to show, and takes it in any case.
+    """
+    rescale = gain_free(frames.criterion) if plan.rescale is None else plan.rescale
+    return with_gain(policy, frames) if rescale or not plan.trained else copy.deepcopy(policy)

@@ -28,12 +28,14 @@ class Job:
 
     Attributes:
         name: unique among the jobs of a run; a folder's name.
+        share: of the plan's schedule, after which to stop; None: validation says.
     """
 
     name: str
     material: Material
     plan: TransferPlan
     seed: int
+    share: float | None = None
 
 
 def run_jobs(jobs: Iterable[Job], folder: Path, progress: Progress = silent) -> dict[str, Fitted]:
@@ -57,7 +59,7 @@ def run_jobs(jobs: Iterable[Job], folder: Path, progress: Progress = silent) -> 
             if stopped.is_set():
                 raise _Stopped
 
-        fitted = _keep(folder / job.name, learn(job.material, job.plan, job.seed, on_update))
+        fitted = _keep(folder / job.name, learn(job.material, job.plan, job.seed, on_update, job.share))
         share[job.name] = 1.0
         return fitted
 
@@ -104,7 +106,7 @@ def _kept(path: Path) -> Fitted | None:
     try:
         recipe = read_config(path)["recipe"]
         errors = {int(update): float(error) for update, error in recipe["errors"].items()}
-        return Fitted(load_policy(path), int(recipe["update"]), errors)
+        return Fitted(load_policy(path), int(recipe["update"]), errors, int(recipe["steps"]))
     except (CheckpointError, KeyError, TypeError, ValueError):
         shutil.rmtree(path)  # half written: done again
         return None
@@ -112,5 +114,6 @@ def _kept(path: Path) -> Fitted | None:
 
 def _keep(path: Path, fitted: Fitted) -> Fitted:
     errors = {str(update): error for update, error in fitted.errors.items()}
-    save_policy(path, fitted.policy, {"update": fitted.update, "errors": errors}, "An arm of a comparison.\n")
+    recipe = {"update": fitted.update, "errors": errors, "steps": fitted.steps}
+    save_policy(path, fitted.policy, recipe, "An arm of a comparison.\n")
     return fitted

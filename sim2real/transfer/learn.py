@@ -35,19 +35,27 @@ class Material:
     simulated: Simulated | None = None
 
 
-def learn(material: Material, plan: TransferPlan, seed: int, progress: Progress = silent) -> Fitted:
+def learn(
+    material: Material, plan: TransferPlan, seed: int, progress: Progress = silent, share: float | None = None
+) -> Fitted:
     """Carry out the plan; when to stop, held-out units say: sessions, or blocks of 5 s where there are few sessions.
 
     With many units some are held out for good. With few, each is held out in turn, the number of updates is taken
     that was best on average, and the policy is trained so long on all of them. With a single one the plan runs to
     its end: nothing can be validated.
+
+    Args:
+        share: of the plan's schedule, after which to stop, when that is known; then all frames are learned from.
     """
     frames, count = material.frames, len(material.frames.units(STOPPING))
     shared = {"signs": material.signs, "simulated": material.simulated, "seed": seed}
+    if share is not None:
+        updates = round(share * plan.steps(len(frames)))
+        return fit(_start(material, plan, frames), plan, frames, **shared, updates=updates, progress=progress)
     if not plan.trained or count < 2:
         return fit(_start(material, plan, frames), plan, frames, **shared, progress=progress)
     if count >= FEW:
-        kept, out = held_out(frames, VALIDATION, seed, STOPPING)
+        kept, out = validation_split(frames)
         return fit(_start(material, plan, kept), plan, kept, out, **shared, progress=progress)
     splits, steps = folds(frames, FOLDS, seed, STOPPING), plan.steps(len(frames))
     shared["schedule"], total = steps, (len(splits) + 1) * steps
@@ -71,7 +79,15 @@ def learn(material: Material, plan: TransferPlan, seed: int, progress: Progress 
         progress=lambda done, _: progress(len(splits) * steps + done, total),
     )
     progress(total, total)
-    return Fitted(result.policy, best, mean)
+    return Fitted(result.policy, best, mean, steps)
+
+
+def validation_split(frames: Frames) -> tuple[Frames, Frames | None]:
+    """(learned from, held out for good); the latter None where units are so few that each is held out in turn.
+
+    It is the same for every seed, so that seeds can be compared on frames that none of them learned from.
+    """
+    return held_out(frames, VALIDATION, 0, STOPPING) if len(frames.units(STOPPING)) >= FEW else (frames, None)
 
 
 def _start(material: Material, plan: TransferPlan, frames: Frames) -> Policy:

@@ -29,6 +29,8 @@ class TransferPlan:
         l2sp: pull of trained parts towards their pretrained weights, factor of the squared distance (Li et al. 2018).
         ema: decay of the averaged weights, which are what is kept.
         augment: strength of the photometric augmentation, 0 … 1.
+        rescale: begin with the gain and offset that fit the recordings folded into the head; None: only where people
+            act on scales of their own, see `beginning`.
         align: fit first where an arm's recorded camera looks, see `fit_similarity`.
         mirror: train on mirrored frames with mirrored actions too.
         cotrain: share of simulated frames in a batch, with the pretrained policy's own answers as labels (learning
@@ -51,6 +53,7 @@ class TransferPlan:
     l2sp: float = 0.01
     ema: float = 0.98
     augment: float = 0.5
+    rescale: bool | None = None
     align: bool = False
     mirror: bool = True
     cotrain: float = 0.0
@@ -139,7 +142,7 @@ def _plan(path: Path, name: str, settings: Any) -> TransferPlan:
 
 
 _KINDS: dict[str, type] = {
-    **{"reset": list, "about": str, "align": bool, "mirror": bool},
+    **{"reset": list, "about": str, "rescale": bool, "align": bool, "mirror": bool},
     **{"updates": int, "batch_size": int},
 }
 

@@ -81,4 +81,4 @@ def simulated_frames(
         env.close()
     images = np.concatenate(kept)[:count]
     state = np.concatenate(told)[:count] if policy.config.heads.state else None
-    return Simulated(images, predict(policy, images, state), np.arange(len(images)) % WORLDS, state)
+    return Simulated(images, predict(policy, images, state, clip=False), np.arange(len(images)) % WORLDS, state)

@@ -50,7 +50,11 @@ def test_the_arms_are_compared_and_all_is_written(command: Callable[..., Any], w
         assert all(set(figure) == {"value", "low", "high"} for figure in arm["test"].values())
     assert found["plan"] == "sensor-shift" and found["frames"] == 50 and found["episodes"] == 3
     assert found["test_frames"] == 58 and found["test_episodes"] == 4 and found["smoothing"] == 0.25
-    assert set(found["curve"]) == {"20", "50"} and found["curve"]["50"] == found["arms"]
+    assert set(found["curve"]) == {"20", "50"} and set(found["curve"]["50"]) == set(found["arms"])
+    for arm, each in found["arms"].items():  # the curve has the mean over the seeds, which are named one by one here
+        for metric, values in each["seeds"].items():
+            curve = found["curve"]["50"][arm]["test"][metric]["value"]
+            assert len(values) == (1 if arm == "zero-shot" else 2) and sum(values) / len(values) == pytest.approx(curve)
     assert found["promoted"] == (found["output"] == "sensor-shift")
     assert ("PROMOTED" if found["promoted"] else "not promoted") in done.out and "± 0.25 s" in done.out
     page = (workplace / "run" / "report.html").read_text()
@@ -72,6 +76,27 @@ def test_of_one_episode_it_is_said_what_cannot_be_validated(command: Callable[..
     assert done.code == 0 and "one episode and no --test: nothing could be held out" in done.out
     found = left(workplace / "run")
     assert not found["promoted"] and found["arms"] == {} and found["episodes"] == 1
+
+
+@pytest.mark.slow
+def test_the_output_is_fitted_to_all_episodes_and_what_was_judged_is_kept(command: Callable[..., Any], workplace: Path):
+    record_drives(workplace / "many", [12] * 20)
+    wild = new_policy()  # never learned, and does best to do next to nothing
+    wild.heads.action.fold(torch.full((2,), 3.0), torch.zeros(2))
+    save_policy(workplace / "wild", wild, {}, "# A policy")
+    done = command("adapt", "wild", "many", "--plan", "gain", "--out", "run", *QUICK)
+    assert done.code == 0 and done.err == "", done
+    found = left(workplace / "run")
+    assert found["output"] == "gain" and found["refitted"] == {"frames": 240, "episodes": 20}
+    assert "fitted again to all 20 episodes" in " ".join(done.out.split())
+    page = (workplace / "run" / "report.html").read_text()
+    assert "fitted again to all 20 episodes" in page
+    assert "fitted again to all 20 episodes" in (workplace / "run" / "policy" / "README.md").read_text()
+    apart = f"many[{','.join(map(str, found['judged_on']))}]"
+    again = command("evaluate", "run/judged", "--dataset", apart, "--out", "check")
+    assert again.code == 0, again
+    figures = left(workplace / "check")["arms"]["policy"]["many"]
+    assert figures["mae"]["value"] == pytest.approx(found["arms"]["gain"]["test"]["mae"]["value"], abs=1e-5)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from sim2real.reports.lines import interval_note
 from sim2real.reports.page import METRIC_NOTE, Report
 from sim2real.reports.plots.actions import actions_scatter
 from sim2real.reports.plots.charts import bars_plot, curve_plot, intervals_plot
-from sim2real.statistics.agreement import METRIC_NAMES, metric_header
+from sim2real.statistics.agreement import METRIC_NAMES, gain_free, metric_header
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.adapted import Adapted
 from sim2real.transfer.batches import Simulated
@@ -45,6 +45,8 @@ def write_report(
     report.text(
         f"The plan {result.plan} {verdict}: {metrics['reason']}. The output is the arm {metrics['output']}.", lead=True
     )
+    if line := refit_line(result):
+        report.text(line)
     if choice:
         report.text(f"The plan was chosen automatically: {choice.reason}.")
     if test is not None and result.agreement is not None and result.verdict is not None:
@@ -53,15 +55,17 @@ def write_report(
             "Zero-shot is the policy as it came from simulation; gain is the same with one scale and offset fitted; "
             "scratch has the same network, trained on the recordings alone. An adaptation counts only beside these."
         )
-        arms = list(main.estimates)
+        arms = list(result.estimates)
         metric = result.agreement.criterion
-        rows = [[arm, *main.estimates[arm].values()] for arm in arms]
+        rows = [[arm, *result.estimates[arm].values()] for arm in arms]
         header = ["arm", *metric_header(result.agreement.metrics)]
         report.table(
             header, rows, f"{interval_note(result.agreement.units)} {METRIC_NOTE}", {arms.index(metrics["output"])}
         )
+        rows = [[arm, result.candidates[arm].weights, *spread(result, arm)] for arm in arms]
+        report.table(["arm", "weights that were judged", *SPREAD], rows, f"{METRIC_NAMES[metric]} of each seed alone.")
         report.text(f"To do nothing always would have an MAE of {result.rest:.3f}.")
-        best = {arm: each[metric] for arm, each in main.estimates.items()}
+        best = {arm: each[metric] for arm, each in result.estimates.items()}
         report.figure(intervals_plot(best, metric, unjudged(metric)), f"{METRIC_NAMES[metric]}; smaller is better.")
         rows = [[arm, difference] for arm, difference in result.verdict.against.items()]
         report.table(
@@ -69,10 +73,15 @@ def write_report(
             rows,
             f"Paired over {result.agreement.units}; below 0: the plan is better.",
         )
+        if not gain_free(metric):
+            rows = [[arm, difference] for arm, difference in result.verdict.seeing.items()]
+            note = "What is left when each has its best gain: smaller motions alone do not make it smaller."
+            report.table([f"{result.plan} minus", METRIC_NAMES[f"gain_free_{metric}"]], rows, note)
         if len(result.comparisons) > 1:
             report.heading("Error against the number of frames")
             curves = {arm: {c.frames: c.estimates[arm][metric] for c in result.comparisons} for arm in arms}
-            report.figure(curve_plot(curves, metric), "Every arm learned from the same frames.")
+            note = "Every arm learned from the same frames; the mean over the seeds."
+            report.figure(curve_plot(curves, metric), note)
         _each(report, result)
         _pictures(report, result, test)
     if found is not None:
@@ -87,7 +96,7 @@ def write_report(
 
 def _pictures(report: Progress, result: Adapted, test: Frames) -> None:
     output = result.metrics()["output"]
-    predicted, actual = result.comparisons[-1].predictions[output][0], test.done
+    predicted, actual = result.predictions[output][0], test.done
     names = result.judged
     report.heading(f"The output, arm {output}")
     figure = actions_scatter(actual, predicted, names)
@@ -98,6 +107,28 @@ def _pictures(report: Progress, result: Adapted, test: Frames) -> None:
         which = "" if len(names) == 1 else " The action named is the one that differs most."
         report.text(f"{caption}: what people did, and what the policy would have done.{which}")
         report.pictures((test.images[k], _caption(actual[k], predicted[k], names)) for k in rows)
+
+
+SPREAD = ("smallest", "largest")
+
+
+def spread(result: Adapted, arm: str) -> tuple[float, float]:
+    """Smallest and largest value of the criterion over an arm's seeds."""
+    assert result.agreement is not None
+    values = result.by_seed[arm][result.agreement.criterion]
+    return min(values), max(values)
+
+
+def refit_line(result: Adapted) -> str:
+    """What is to be known of an output that learned from the episodes that it was judged by; nothing of others."""
+    if result.refitted is None:
+        return ""
+    again, judged = result.refitted, result.metrics()
+    return (
+        f"After the decision the output was fitted again to all {again.episodes} episodes ({again.frames} frames), "
+        "those that it was judged by included. Figures are those of the weights before, which learned from "
+        f"{judged['episodes']:g} episodes and are kept in judged/."
+    )
 
 
 def _caption(actual: np.ndarray, predicted: np.ndarray, names: Sequence[str]) -> str:

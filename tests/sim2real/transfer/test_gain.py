@@ -1,13 +1,19 @@
 """The gain: exact with much data, cautious with little, folded in exactly."""
 
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
+import torch
 from bars import bars
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sim2real.evaluation.offline import predict
+from sim2real.transfer.fit import fit
 from sim2real.transfer.gain import estimate_gain, with_gain
+from sim2real.transfer.plans import find_plan
 
 
 @given(gain=st.floats(0.3, 2.0), offset=st.floats(-0.3, 0.3), seed=st.integers(0, 100))
@@ -37,9 +43,38 @@ def test_the_gain_is_folded_in_and_the_original_left_alone(knows_bars):
     assert gain == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("criterion", "rescale", "gain"),
+    [("gain_free_mae", None, 0.5), ("rmse", None, 1.0), ("gain_free_mae", False, 1.0), ("rmse", True, 0.5)],
+)
+def test_plans_begin_in_the_scale_of_people_and_in_known_units_as_they_are(knows_bars, criterion, rescale, gain):
+    frames = dataclasses.replace(bars(4, 50, seed=5, gain=0.5), criterion=criterion)
+    plan = dataclasses.replace(find_plan("full"), rescale=rescale, updates=1, passes=0.01, learning_rate=1e-9)
+    assert float(fit(knows_bars, plan, frames).policy.heads.action.gain) == pytest.approx(gain, abs=0.1)
+    # The gain alone is nothing but that.
+    assert float(fit(knows_bars, find_plan("gain"), frames).policy.heads.action.gain) == pytest.approx(0.5, abs=0.1)
+
+
 def test_an_action_without_labels_keeps_its_scale(knows_bars):
     frames = bars(2, 20, seed=5)
     frames.actions[:] = np.nan
     np.testing.assert_array_equal(
         predict(with_gain(knows_bars, frames), frames.images), predict(knows_bars, frames.images)
     )
+
+
+def test_an_adapted_policy_is_scaled_by_what_it_answers_before_it_is_clipped(knows_bars):
+    """A policy of the recordings' own scale, whose large answers are clipped when it acts, needs no other gain."""
+    steep = copy.deepcopy(knows_bars)
+    steep.heads.action.fold(torch.tensor([3.0]), torch.tensor([0.0]))
+    frames = bars(6, 50, seed=5, gain=3.0)  # recorded without clipping: the scale is known exactly
+    gain = with_gain(steep, frames).heads.action.gain / steep.heads.action.gain
+    assert float(gain) == pytest.approx(1.0, abs=0.05)
+
+
+def test_scaling_twice_by_the_same_recordings_changes_nothing(knows_bars):
+    frames = bars(6, 50, seed=5, gain=2.0)
+    once = with_gain(knows_bars, frames)
+    twice = with_gain(once, frames)
+    assert float(twice.heads.action.gain) == pytest.approx(float(once.heads.action.gain), rel=0.01)
+    assert float(twice.heads.action.offset) == pytest.approx(float(once.heads.action.offset), abs=0.01)

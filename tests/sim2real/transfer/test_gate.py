@@ -145,3 +145,32 @@ def test_who_does_next_to_nothing_is_not_handed_out():
     assert errors["scratch"] < 0.8 * errors["full"]
     found = judge(agreement, predictions, "full")
     assert not found.promoted and found.arm == "zero-shot", found
+
+
+def arm_recordings() -> tuple[Agreement, np.ndarray]:
+    """Commands in known units, 10 episodes, and those of a policy that sees tolerably."""
+    random = np.random.default_rng(0)
+    episode, actual = np.repeat(np.arange(10), 100), random.normal(0, 0.3, 1000)
+    return Agreement(actual, episode, criterion="rmse"), actual + random.normal(0, 0.3, 1000)
+
+
+@pytest.mark.parametrize("plan", ["full", "gain"])
+def test_where_commands_are_in_known_units_smaller_motions_alone_are_not_promoted(plan):
+    """The gain's own predictions have a smaller RMSE than zero-shot, and see exactly as much."""
+    agreement, zero = arm_recordings()
+    predictions = {"zero-shot": zero[None], "gain": 0.5 * zero[None], "scratch": 0 * zero[None], plan: 0.5 * zero[None]}
+    smaller = agreement.difference(predictions[plan], predictions["zero-shot"], "rmse")
+    assert smaller.high is not None and smaller.high < 0
+    found = judge(agreement, predictions, plan)
+    assert not found.promoted and found.arm == "zero-shot" and "gain-free RMSE" in found.reason, found
+    assert found.seeing["zero-shot"].value == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("shrunk", [0.3, 0.5])
+def test_a_plan_that_sees_worse_is_not_promoted_because_it_does_less(shrunk):
+    agreement, zero = arm_recordings()
+    worse = shrunk * (zero + np.random.default_rng(1).normal(0, 0.15, len(zero)))
+    predictions = {"zero-shot": zero[None], "gain": 0.5 * zero[None], "scratch": 0 * zero[None], "full": worse[None]}
+    found = judge(agreement, predictions, "full")
+    assert found.against["zero-shot"].value < 0 and found.seeing["zero-shot"].value > 0
+    assert not found.promoted and found.arm == "zero-shot", found

@@ -76,3 +76,16 @@ def test_auto_takes_what_errs_least_on_episodes_left_out(knows_bars, simulated, 
     one = dataclasses.replace(frames, episode=np.zeros(len(frames), int))
     alone = choose(Material(knows_bars, one, None, simulated), found, plans, tmp_path / "one")
     assert alone.plan == found.recommended and not alone.errors
+
+
+@pytest.mark.slow
+def test_where_commands_are_in_known_units_auto_does_not_choose_who_moves_less(knows_bars, simulated, tmp_path):
+    """With much noise in what was done the smaller error is the gain's, and it sees nothing better for it."""
+    frames = bars(6, 20, seed=33, gain=0.4, dim=True)
+    frames = dataclasses.replace(frames, criterion="rmse")
+    plan = dataclasses.replace(find_plan("sensor-shift"), rescale=False, updates=60, most_passes=1e3, cotrain=0.0)
+    plans = {"gain": find_plan("gain"), "sensor-shift": dataclasses.replace(plan, learning_rate=1e-6)}
+    choice = choose(Material(knows_bars, frames), probe(knows_bars, frames, simulated), plans, tmp_path)
+    assert "gain-free RMSE" in choice.reason
+    # The plan hardly changes anything, on the policy's own scale: by what they see the two are alike.
+    assert choice.errors["gain"] == pytest.approx(choice.errors["sensor-shift"], rel=0.1)

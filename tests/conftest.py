@@ -1,15 +1,18 @@
-"""Shared by all tests: hypothesis without a deadline (kernels compile on first use), the lane, the device."""
+"""Shared by all tests: hypothesis without limits in seconds (machines may be busy), the lane, the device."""
 
+import countdown
+import lanes
 import pytest
 import warp as wp
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-from envs import LaneFollow, registry
+from envs import LaneFollow
 from envs.lane_follow.task import LaneFollowConfig
 
 # On top of hypothesis' own profile for CI, which repeats the same examples in every run.
-settings.register_profile("sim2real", settings.default, deadline=None)
+settings.register_profile("sim2real", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sim2real")
+pytest_configure = countdown.pytest_configure
 
 
 @pytest.fixture
@@ -21,13 +24,7 @@ def lane() -> LaneFollow:
 @pytest.fixture
 def short_lane(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name `LaneFollow` then stands for few layouts and episodes of two seconds, for what is built on tasks."""
-
-    def factory(split: str) -> LaneFollow:
-        return LaneFollow(
-            LaneFollowConfig(layouts=3, layout_seed={"test": 100, "validation": 200}.get(split, 0), episode_seconds=2.0)
-        )
-
-    monkeypatch.setitem(registry._FACTORIES, "LaneFollow", factory)
+    lanes.shorten(monkeypatch)
     return "LaneFollow"
 
 

@@ -131,6 +131,25 @@ def rendering() -> list[Result]:
     return results + _against_classic(scene, contenders["ours"], subject)
 
 
+def image_formation() -> list[Result]:
+    """Steps of the environment with noise, blur, exposure and the rest, against the rendered frames as they are."""
+    rates = alternate({"all": _driving({}), "none": _driving({"sensor": None})}, 6, 0.4)
+    subject, limit = f"BatchEnv, {WORLDS} worlds, image formation", "limit: rendered frames as they are"
+    return [compare("image formation", subject, rates["all"], "frames/s", limit, rates["none"])]
+
+
+def _driving(options: dict) -> Work:
+    env = BatchEnv(make_task("LaneFollow"), WORLDS, randomization="default", threads=1, **options)
+    env.reset(seed=0)
+    action = np.zeros((WORLDS, 2), np.float32)
+
+    def work() -> int:
+        env.step(action)
+        return WORLDS
+
+    return work
+
+
 def _against_classic(
     scene: Scene, ours: Work, subject: str, kinds: Sequence[str] = KINDS, wanted: float | None = None
 ) -> list[Result]:

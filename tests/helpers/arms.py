@@ -1,6 +1,7 @@
 """Small recordings of a simulated arm whose actions and states are known, and policies of arms that never learned."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from policies.policy import PolicyConfig
 from policies.preprocessing import Preprocessing
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
 from sim2real.rehearsal.robot import boundary_of
+from sim2real.robots.boundary import Boundary
 
 SIZE = (64, 64)
+Size = tuple[int, int]
 
 
 def arm_config(task: str = "Reach", told: bool = True) -> PolicyConfig:
@@ -51,6 +54,23 @@ def record_arm(
     Args:
         robot_type, names: that the dataset claims, in place of the true ones.
     """
+    boundary, columns, (height, width) = _moved(tuple(lengths), task, seed)
+    joints = tuple(names or boundary.action_names)
+    features = {"observation.images.front": camera_feature(height, width)}
+    features |= {name: Feature("float32", (len(joints),), joints) for name in ("observation.state", "action")}
+    with EpisodeWriter(root, features, 30, robot_type=robot_type or boundary.robot_type) as writer:
+        for rows, length in zip(columns, lengths, strict=True):
+            written = {"observation.images.front": "image", "observation.state": "state", "action": "action"}
+            writer.save_columns({name: rows[key][:length] for name, key in written.items()}, "reach")
+    return [
+        Known(*(np.array(rows[key][:length]) for key in ("done", "told")))
+        for rows, length in zip(columns, lengths, strict=True)
+    ]
+
+
+@functools.cache
+def _moved(lengths: tuple[int, ...], task: str, seed: int) -> tuple[Boundary, list[dict[str, list]], Size]:
+    """What is recorded, by episode and column, and the size (height, width) of its images; simulated once."""
     worlds = make_task(task, "recording")
     boundary = boundary_of(worlds)
     env = BatchEnv(worlds, len(lengths), randomization="rehearsal", observations=("state", "images.front"))
@@ -72,15 +92,4 @@ def record_arm(
                 rows["done"].append(action[i])
     finally:
         env.close()
-    height, width = observation["images.front"].shape[1:3]
-    joints = tuple(names or boundary.action_names)
-    features = {"observation.images.front": camera_feature(height, width)}
-    features |= {name: Feature("float32", (len(joints),), joints) for name in ("observation.state", "action")}
-    with EpisodeWriter(root, features, 30, robot_type=robot_type or boundary.robot_type) as writer:
-        for rows, length in zip(columns, lengths, strict=True):
-            written = {"observation.images.front": "image", "observation.state": "state", "action": "action"}
-            writer.save_columns({name: rows[key][:length] for name, key in written.items()}, "reach")
-    return [
-        Known(*(np.array(rows[key][:length]) for key in ("done", "told")))
-        for rows, length in zip(columns, lengths, strict=True)
-    ]
+    return boundary, columns, observation["images.front"].shape[1:3]

@@ -2,11 +2,13 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from launch.main import main
+from launch.transfer import simulate
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ def command(
     workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Callable[..., Done]]:
     """Run `sim2real WORDS...` in this process."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def run(*words: Any) -> Done:
         monkeypatch.setattr(sys, "argv", ["sim2real", *map(str, words)])
@@ -55,7 +58,8 @@ def command(
         return Done(code, captured.out, captured.err)
 
     yield run
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def everything(folder: Path) -> dict[str, bytes]:
@@ -79,18 +83,40 @@ def complains(workplace: Path, command: Callable[..., Done]) -> Callable[[tuple,
 
 
 @pytest.fixture
+def few_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A glance into the simulator instead of a look."""
+    monkeypatch.setattr("launch.adapt.simulate", lambda policy, folder, stage: simulate(policy, folder, stage, 100))
+    monkeypatch.setattr("sim2real.transfer.simulated.APART", 3)
+
+
+@pytest.fixture
+def small_disk() -> Callable[[int], AbstractContextManager[None]]:
+    """A block in which no file can grow beyond so many bytes, as on a full disk."""
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))  # Python ignores the signal
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited
+
+
+@pytest.fixture
 def start(workplace: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start `sim2real WORDS...` as a process of its own; what still runs at the end of the test is killed."""
     started: list[subprocess.Popen[str]] = []
 
-    def run(*words: Any, **options: Any) -> subprocess.Popen[str]:
+    def run(*words: Any) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "launch.main", *map(str, words)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
-            **options,
         )
         started.append(process)
         return process

@@ -2,13 +2,8 @@
 
 import dataclasses
 import json
-import os
 import re
-import resource
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from drives import CAMERA, SMALL, image_of, new_policy, record_drives, spoil
+from stopped import stop
 
 from sim2real.checkpoints import load_policy, save_policy
 from sim2real.datasets import images
@@ -24,6 +20,7 @@ from sim2real.statistics.agreement import METRICS
 
 torch.set_num_threads(1)
 QUICK = ("--updates", 10, "--seeds", 2)
+LEAST = ("--updates", 2, "--seeds", 1)
 
 
 @pytest.fixture(autouse=True)
@@ -65,14 +62,14 @@ def test_the_arms_are_compared_and_all_is_written(command: Callable[..., Any], w
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", ["gain", "feature-extraction", "top-layers", "full", "generic-features", "scratch"])
 def test_every_plan_runs(command: Callable[..., Any], workplace: Path, plan: str):
-    done = command("adapt", "policy", "learn", "--plan", plan, "--out", "run", "--updates", 3, "--seeds", 1)
+    done = command("adapt", "policy", "learn", "--plan", plan, "--out", "run", *LEAST)
     assert done.code == 0 and done.err == "", done
     assert plan in left(workplace / "run")["arms"]
 
 
 @pytest.mark.slow
 def test_of_one_episode_it_is_said_what_cannot_be_validated(command: Callable[..., Any], workplace: Path):
-    done = command("adapt", "policy", "learn[1]", "--out", "run", *QUICK)
+    done = command("adapt", "policy", "learn[1]", "--out", "run", *LEAST)
     assert done.code == 0 and "one episode and no --test: nothing could be held out" in done.out
     found = left(workplace / "run")
     assert not found["promoted"] and found["arms"] == {} and found["episodes"] == 1
@@ -103,7 +100,7 @@ def test_the_output_is_fitted_to_all_episodes_and_what_was_judged_is_kept(comman
 def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], workplace: Path):
     jpeg = images.encode(image_of(0, 3), ".jpg")
     spoil(workplace / "learn", 0, 3, CAMERA, {"bytes": b"\x89PNG nothing", "path": "x.png"})
-    done = command("adapt", "policy", "learn", "--test", "judge", "--out", "run", *QUICK)
+    done = command("adapt", "policy", "learn", "--test", "judge", "--out", "run", *LEAST)
     assert len(jpeg) and done.code == 0 and "learn: 1 frames left out: damaged image" in done.out
 
 
@@ -152,13 +149,13 @@ def test_an_action_that_is_no_number_is_pointed_out(command: Callable[..., Any],
 @pytest.mark.slow
 def test_images_of_another_size_are_resized_and_that_is_said_once(command: Callable[..., Any], workplace: Path):
     record_drives(workplace / "wide", [14, 20], size=(120, 240))
-    done = command("adapt", "policy", "wide", "--out", "run", *QUICK)
+    done = command("adapt", "policy", "wide", "--out", "run", *LEAST)
     assert done.code == 0 and done.out.count("stretched") == 1, done
 
 
 @pytest.mark.slow
 def test_a_finished_run_is_not_begun_anew(command: Callable[..., Any], workplace: Path):
-    words = ("adapt", "policy", "learn", "--out", "run", *QUICK)
+    words = ("adapt", "policy", "learn", "--out", "run", *LEAST)
     assert command(*words).code == 0
     before = left(workplace / "run")
     assert "exists" in command(*words).err
@@ -168,17 +165,11 @@ def test_a_finished_run_is_not_begun_anew(command: Callable[..., Any], workplace
 
 @pytest.mark.slow
 def test_a_killed_adaptation_goes_on_where_it_was(command: Callable[..., Any], workplace: Path):
-    words = ["adapt", "policy", "learn", "--test", "judge", "--out", "run", "--updates", "150", "--seeds", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([sys.executable, "-m", "launch.main", *words], env=environment)
-    kept = workplace / "run" / "checkpoints"
-    limit = time.monotonic() + 120
-    while len(list(kept.glob("s*-*-[0-9]"))) < 1:
-        assert process.poll() is None and time.monotonic() < limit
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL and not (workplace / "run" / "metrics.json").exists()
-    done_before = {path: path.stat().st_mtime_ns for path in kept.glob("*-[0-9]")}
+    words = ("adapt", "policy", "learn", "--test", "judge", "--out", "run", *LEAST)
+    code, _, err = stop(words, "*/checkpoints/s*-*-[0-9]", 2, signal.SIGKILL, workplace)
+    assert code == -signal.SIGKILL and not (workplace / "run" / "metrics.json").exists(), err
+    done_before = {path: path.stat().st_mtime_ns for path in (workplace / "run" / "checkpoints").glob("*-[0-9]")}
+    assert len(done_before) == 2 and "gain-50-0" in {path.name for path in done_before}
     done = command(*words, "--resume")
     assert done.code == 0 and done.err == "", done
     assert all(path.stat().st_mtime_ns == then for path, then in done_before.items())
@@ -190,6 +181,7 @@ def test_a_killed_adaptation_goes_on_where_it_was(command: Callable[..., Any], w
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_simulated", "short_lane")
 def test_a_policy_of_a_known_task_is_probed_and_its_plan_chosen(command: Callable[..., Any], workplace: Path):
     policy = new_policy(config=dataclasses.replace(SMALL, task="LaneFollow"))
     save_policy(workplace / "lane", policy, {}, "# A policy")
@@ -207,16 +199,13 @@ def test_a_policy_of_a_known_task_is_probed_and_its_plan_chosen(command: Callabl
 
 
 @pytest.mark.slow
-def test_a_full_disk_is_said_in_one_line_and_what_was_done_is_kept(command: Callable[..., Any], workplace: Path):
-    words = ["adapt", "policy", "learn", "--test", "judge", "--out", "run", "--updates", "5", "--seeds", "1"]
-
-    def no_large_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))  # bytes; Python ignores the signal
-
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    run = [sys.executable, "-m", "launch.main", *words]
-    done = subprocess.run(run, env=environment, capture_output=True, text=True, preexec_fn=no_large_files, timeout=120)
-    assert done.returncode == 2 and "File too large" in done.stderr and len(done.stderr.splitlines()) == 1, done
+def test_a_full_disk_is_said_in_one_line_and_what_was_done_is_kept(
+    command: Callable[..., Any], workplace: Path, small_disk: Callable[..., Any]
+):
+    words = ("adapt", "policy", "learn", "--test", "judge", "--out", "run", "--updates", 5, "--seeds", 1)
+    with small_disk(8192):
+        done = command(*words)
+    assert done.code == 2 and "File too large" in done.err and len(done.err.splitlines()) == 1, done
     assert not (workplace / "run" / "policy").exists() and not (workplace / "run" / "metrics.json").exists()
     assert not list((workplace / "run" / "checkpoints").glob("*-[0-9]"))  # nothing half-written
     assert command(*words, "--resume").code == 0  # once there is room again

@@ -12,7 +12,6 @@ from arms import arm_config, record_arm
 from drives import new_policy, record_drives, spoil
 
 from envs import make_task
-from launch.transfer import simulate
 from sim2real.checkpoints import load_policy, save_policy
 
 torch.set_num_threads(1)
@@ -26,13 +25,6 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     record_arm(folder / "judge", [12, 18, 15, 13], seed=7)
     save_policy(folder / "policy", new_policy(config=arm_config()), {}, "# A policy")
     return folder
-
-
-@pytest.fixture
-def few_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A glance into the simulator instead of a look."""
-    monkeypatch.setattr("launch.adapt.simulate", lambda policy, folder, stage: simulate(policy, folder, stage, 100))
-    monkeypatch.setattr("sim2real.transfer.simulated.APART", 3)
 
 
 def left(folder: Path) -> dict:

@@ -1,5 +1,6 @@
 """What every command keeps to: help with an example; for bad input one line, exit code 2, and nothing left behind."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -164,9 +165,9 @@ def test_debugging_shows_where_an_error_came_from(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("words", "message"), [BAD[0], BAD[3], BAD[24]])
-def test_the_installed_command_does_the_same(workplace: Path, words: tuple, message: str):
+def test_the_installed_command_does_the_same(workplace: Path):
+    words, message = BAD[0]
     program = Path(sys.executable).with_name("sim2real")
     done = subprocess.run([program, *words], capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == "" and len(done.stderr.splitlines()) == 1
-    assert done.stderr.startswith("error: ") and not list(workplace.iterdir())
+    assert re.match(f"error: .*{message}", done.stderr) and not list(workplace.iterdir())

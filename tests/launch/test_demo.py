@@ -1,53 +1,72 @@
 """The demo at the smallest size: the whole mission, gone on with where it was interrupted."""
 
+import contextlib
 import functools
+import io
 import json
 import shlex
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import av
 import cv2
+import lanes
 import pytest
 from drives import record_drives
 
 from launch import demo
+from launch.main import main
 from sim2real.checkpoints import load_policy
 from sim2real.transfer.adapt_config import Overrides
 
-SMALL = ("--steps", 8000, "--frames", 500, "--episodes", 3, "--recorded", 4, "--seconds", 2)
+SMALL = ("--steps", 8000, "--frames", 200, "--episodes", 3, "--recorded", 4, "--seconds", 1)
 
 
 def files(folder: Path) -> dict[str, tuple[int, bytes]]:
     return {str(p): (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.rglob("*") if p.is_file()}
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Films of a second, fits of a few steps; what `film` was."""
+@pytest.fixture(autouse=True)
+def quick(short_lane: str, few_simulated: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Films of a second, fits of a few steps."""
     monkeypatch.setattr(demo, "film", functools.partial(demo.film, seconds=1.0))
     overrides = Overrides(updates=5)
     monkeypatch.setattr(demo, "AdaptConfig", functools.partial(demo.AdaptConfig, overrides=overrides))
-    return demo.film
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Where a demo was interrupted before it filmed, and what was then printed."""
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    place, words, printed = tmp_path_factory.mktemp("demo"), ("demo", *SMALL, "--out", "my demo"), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.chdir(place)
+        patch.setenv("COLUMNS", "200")
+        lanes.shorten(patch)
+        patch.setattr(demo, "film", interrupt)
+        patch.setattr(sys, "argv", ["sim2real", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert end.value.code == 130
+    return place / "my demo", printed.getvalue().splitlines()
 
 
 @pytest.mark.slow
 def test_the_demo_goes_on_where_it_was_interrupted(
-    command: Callable[..., Any], workplace: Path, quick: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    command: Callable[..., Any], workplace: Path, interrupted: tuple[Path, list[str]]
 ):
-    def interrupted(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(demo, "film", interrupted)
-    first = command("demo", *SMALL, "--out", "my demo")
-    assert first.code == 130 and first.err == ""
-    go_on = shlex.split(first.out.splitlines()[-1])
+    shutil.copytree(interrupted[0], workplace / "my demo")
+    go_on = shlex.split(interrupted[1][-1])
     assert go_on == ["sim2real", "demo", *map(str, SMALL), "--out", "my demo"]
     place = workplace / "my demo"
     done = {name: files(place / name) for name in ("teacher", "policy")}
 
-    monkeypatch.setattr(demo, "film", quick)
     second = command(*go_on[1:])
     assert second.code == 0 and second.err == "", second
     assert {name: files(place / name) for name in done} == done  # nothing was trained again
@@ -72,7 +91,11 @@ def test_the_demo_goes_on_where_it_was_interrupted(
 
 
 @pytest.mark.slow
-def test_the_demo_takes_ones_own_recordings(command: Callable[..., Any], workplace: Path, quick: Any):
+def test_the_demo_takes_ones_own_recordings(
+    command: Callable[..., Any], workplace: Path, interrupted: tuple[Path, list[str]]
+):
+    for name in ("teacher", "policy"):  # trained already: that does not depend on recordings
+        shutil.copytree(interrupted[0] / name, workplace / "out" / name)
     record_drives(workplace / "mine", [30, 24, 40])
     done = command("demo", *SMALL, "--data", "mine", "--out", "out")
     assert done.code == 0 and done.err == "", done

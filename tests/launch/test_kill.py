@@ -3,18 +3,17 @@
 import json
 import os
 import re
-import resource
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stopped import stop, watch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sim2real.runs import start_run
@@ -22,18 +21,26 @@ from sim2real.training.teacher import train_teacher
 from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 
 pytestmark = pytest.mark.slow
-Start = Callable[..., "subprocess.Popen[str]"]
 Command = Callable[..., Any]
 SIZES = {
-    "train": ("--worlds", 64, "--steps", 40_000, "--hidden", 8, "--checkpoint-every", 2000, "--evaluate", 1),
+    "train": ("--worlds", 16, "--steps", 2500, "--hidden", 8, "--checkpoint-every", 500, "--evaluate", 1),
     "pretrain": (
-        *("--worlds", 8, "--frames", 600, "--buffer", 600, "--batch-size", 32, "--reuse", 8, "--width", 4),
+        *("--worlds", 8, "--frames", 240, "--buffer", 240, "--batch-size", 32, "--reuse", 8, "--width", 4),
         *("--checkpoint-every", 10, "--evaluate", 1),
     ),
 }
-TOTAL, STRIDE = {"train": 40_000, "pretrain": 150}, {"train": 2048, "pretrain": 20}  # of updates, or steps of worlds
+TOTAL, STRIDE = {"train": 2500, "pretrain": 60}, {"train": 512, "pretrain": 20}  # of updates, or steps of worlds
 CURVE = {"train": "time/fps", "pretrain": "pretrain/loss"}
 VERBS = pytest.mark.parametrize("verb", SIZES)
+NAMED = {
+    "train": "*/checkpoints/step_*.zip",
+    "pretrain": "*/checkpoints/step_*[0-9]",
+}  # where a checkpoint gets its name
+
+
+@pytest.fixture(autouse=True)
+def lane(short_lane: str) -> None:
+    """Also in the process that is killed."""
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +55,16 @@ def command_lines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple]:
 
 @pytest.fixture(scope="module")
 def killed(command_lines: dict[str, tuple], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], Path]:
-    """Copies of a run that was killed after its second checkpoint."""
+    """Copies of a run that was killed when its third checkpoint was written, but for its name."""
     runs: dict[str, Path] = {}
 
     def copy(verb: str, to: Path) -> Path:
         if verb not in runs:
             run = tmp_path_factory.mktemp(verb) / "run"
-            words = [str(word) for word in (*command_lines[verb], "--out", run)]
-            environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-            process = subprocess.Popen([sys.executable, "-m", "launch.main", *words], env=environment)
-            wait_for_checkpoints(process, lambda: run)
-            process.send_signal(signal.SIGKILL)
-            assert process.wait() == -signal.SIGKILL and not (run / "metrics.json").exists()
+            words = (*command_lines[verb], "--out", run)
+            code, _, err = stop(words, NAMED[verb], 3, signal.SIGKILL, run.parent)
+            assert code == -signal.SIGKILL and len(checkpoints(run)) == 2, err
+            assert not (run / "metrics.json").exists()
             runs[verb] = run
         return Path(shutil.copytree(runs[verb], to))
 
@@ -78,14 +83,6 @@ def content(run: Path) -> dict[str, bytes]:
 
 def steps_of(path: Path) -> int:
     return int(path.name.removeprefix("step_").removesuffix(".zip"))
-
-
-def wait_for_checkpoints(process: "subprocess.Popen[Any]", run: Callable[[], Path]) -> None:
-    give_up = time.monotonic() + 120
-    while len(checkpoints(run())) < 2:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
 
 
 def last_curve(run: Path, verb: str) -> list[int]:
@@ -123,39 +120,35 @@ def test_killed_it_goes_on_from_the_last_whole_checkpoint(
 
 @pytest.mark.parametrize(("verb", "by", "folder"), [("train", "SIGINT", None), ("pretrain", "SIGTERM", "runs/mine")])
 def test_interrupted_it_saves_and_says_how_to_go_on(
-    start: Start, command_lines: dict, command: Command, workplace: Path, verb: str, by: str, folder: str | None
+    command_lines: dict, command: Command, workplace: Path, verb: str, by: str, folder: str | None
 ):
-    runs = lambda: next(iter((workplace / "runs").glob("*")), workplace / "runs")  # noqa: E731
-    process = start(*command_lines[verb], *(("--out", folder) if folder else ()))
-    wait_for_checkpoints(process, runs)
-    process.send_signal(signal.Signals[by])
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and err == ""
-    lines = out.splitlines()
-    assert "interrupted; what was done is saved. Go on with:" in lines and "Traceback" not in out
+    end = watch(NAMED[verb], 3, signal.Signals[by])
+    stopped = command(*command_lines[verb], *(("--out", folder) if folder else ()))
+    end()
+    assert stopped.code == 130 and stopped.err == ""
+    (run,) = (workplace / "runs").iterdir()
+    lines = stopped.out.splitlines()
+    assert "interrupted; what was done is saved. Go on with:" in lines and "Traceback" not in stopped.out
     go_on = shlex.split(lines[-1])
     assert go_on[:3] == ["sim2real", verb, "LaneFollow"] and go_on[-1] == "--resume"
-    stopped_at = steps_of(checkpoints(runs())[-1])
+    stopped_at = steps_of(checkpoints(run)[-1])
+    assert stopped_at < TOTAL[verb]
     done = command(*go_on[1:])
     assert done.code == 0 and done.err == ""
-    assert_went_on_to_the_end(runs(), verb, stopped_at)
+    assert_went_on_to_the_end(run, verb, stopped_at)
     assert len(list((workplace / "runs").iterdir())) == 1
 
 
 @VERBS
 def test_where_nothing_more_can_be_written_the_earlier_checkpoints_stay(
-    killed: Callable, command_lines: dict, start: Start, workplace: Path, verb: str
+    killed: Callable, command_lines: dict, command: Command, small_disk: Callable, workplace: Path, verb: str
 ):
     run = killed(verb, workplace / "run")
     before = content(run)
-
-    def no_large_files() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))  # bytes; Python ignores the signal
-
-    process = start(*command_lines[verb], "--out", "run", "--resume", preexec_fn=no_large_files)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 2
-    assert re.fullmatch(r"error: .*(checkpoints/|a file of the run).*: File too large\n", err), err
+    with small_disk(8192):
+        done = command(*command_lines[verb], "--out", "run", "--resume")
+    assert done.code == 2
+    assert re.fullmatch(r"error: .*(checkpoints/|a file of the run).*: File too large\n", done.err), done.err
     assert content(run) == before and not (run / "metrics.json").exists()
 
 

@@ -1,20 +1,19 @@
 """`sim2real record`: a dataset of the rehearsal car, or one line and nothing."""
 
 import json
-import os
+import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from stopped import stop
 
 from sim2real.datasets import EpisodeDataset
-
-ROOT = Path(__file__).parents[2]
+from sim2real.runs import start_run
+from sim2real.training.teacher import train_teacher
+from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 
 
 def test_episodes_are_recorded(command: Callable[..., Any], workplace: Path, short_lane: str):
@@ -51,39 +50,26 @@ WORDS = ("record", "set", "--episodes", "2", "--seconds", "1")
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("short_lane")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_an_interrupted_recording_leaves_no_dataset_and_can_be_repeated(
-    start: Callable[..., subprocess.Popen], workplace: Path, command: Callable[..., Any], how: signal.Signals
+    workplace: Path, command: Callable[..., Any], how: signal.Signals
 ):
-    process = start("record", "set", "--episodes", 17, "--seconds", 20)
-    deadline = time.monotonic() + 120
-    while not list(workplace.glob(".set.part/set")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(3)
-    process.send_signal(how)
-    assert process.wait(60) == (-signal.SIGKILL if how == signal.SIGKILL else 130)
-    assert not (workplace / "set").exists()
-    if how == signal.SIGTERM:
-        assert not list(workplace.iterdir())
+    code, _, err = stop(WORDS, "*/.set.part/set/data/*.parquet*", 2, how, workplace)
+    assert code == (-signal.SIGKILL if how == signal.SIGKILL else 130), err
+    assert not (workplace / "set").exists() and bool(list(workplace.iterdir())) == (how == signal.SIGKILL)
     assert command(*WORDS).code == 0
     assert EpisodeDataset(workplace / "set").lengths.tolist() == [20, 20]
     assert [path.name for path in workplace.iterdir()] == ["set"]
 
 
-@pytest.mark.slow
-def test_a_full_disk_gives_one_line_and_no_dataset(workplace: Path):
-    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))\n"
-    program = f"{limited}from launch.main import main; main()"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", program, *WORDS],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 2 and "File too large" in done.stderr and done.stderr.count("\n") == 1
+@pytest.mark.usefixtures("short_lane")
+def test_a_full_disk_gives_one_line_and_no_dataset(
+    workplace: Path, command: Callable[..., Any], small_disk: Callable[..., Any]
+):
+    with small_disk(20_000):
+        done = command(*WORDS)
+    assert done.code == 2 and "File too large" in done.err and done.err.count("\n") == 1
     assert not list(workplace.iterdir())
 
 
@@ -93,13 +79,20 @@ def test_a_task_that_nobody_knows_needs_a_teacher(complains: Callable[[tuple, st
     complains(("record", "set", "--task", "Juggle"), "no task 'Juggle'")
 
 
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A `train` run whose teacher has not learned much."""
+    config = TrainConfig("Reach", TeacherConfig(steps=64), worlds=2, evaluate=0)
+    run, config = start_run("train", config, tmp_path_factory.mktemp("teacher") / "run", resume=False)
+    train_teacher(run, config, lambda *_: None)
+    return run.folder
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("inside", [False, True])
-def test_a_trained_teacher_demonstrates(command: Callable[..., Any], workplace: Path, inside: bool):
-    """Of a `train` run, or of a `pretrain` run that trained one inside; it has not learned much, so all is kept."""
-    run = workplace / "run" / "teacher" if inside else workplace / "run"
-    words = ("--steps", "64", "--worlds", "2", "--evaluate", "0", "--out", run)
-    assert command("train", "Reach", *words).code == 0
+def test_a_trained_teacher_demonstrates(command: Callable[..., Any], workplace: Path, teacher: Path, inside: bool):
+    """Of a `train` run, or of a `pretrain` run that trained one inside; all is kept, though it fails."""
+    shutil.copytree(teacher, workplace / "run" / "teacher" if inside else workplace / "run")
     recorded = ("--task", "Reach", "--teacher", "run", "--episodes", "2", "--keep-failed")
     done = command("record", "set", *recorded)
     assert done.code == 0 and done.err == "", done

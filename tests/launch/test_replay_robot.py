@@ -93,7 +93,7 @@ def test_keys_typed_at_once_are_all_seen(monkeypatch: pytest.MonkeyPatch):
         with keys() as pressed:
             assert pressed() == ""
             os.write(ours, b"xq")
-            select.select([terminal], [], [], 5)
+            select.select([terminal], [], [], 900)
             assert pressed() == "xq"
     os.close(ours)
 

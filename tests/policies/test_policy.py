@@ -1,7 +1,6 @@
 """The policy: forward, act, cached features, folded gains, and that it can learn."""
 
 import copy
-import time
 
 import cv2
 import numpy as np
@@ -160,7 +159,6 @@ def test_it_overfits_lane_pictures_within_seconds() -> None:
     policy = Policy(PolicyConfig(action_names=("steering",)))
     images, labels = torch.from_numpy(pictures), {"action": torch.from_numpy(where[:, None])}
     optimizer = torch.optim.AdamW(policy.parameters(), lr=1e-3)
-    began = time.monotonic()
     for _ in range(60):
         with bf16_autocast(images.device):
             outputs = policy(images)
@@ -169,4 +167,4 @@ def test_it_overfits_lane_pictures_within_seconds() -> None:
         loss.backward()
         optimizer.step()
     error = np.abs(policy.act({"images.front": pictures})[:, 0] - where).mean()
-    assert error < 0.1, f"mean absolute error {error:.3f} after {time.monotonic() - began:.1f} s"
+    assert error < 0.1, f"mean absolute error {error:.3f}"

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -77,25 +76,40 @@ def test_killed_between_the_two_renames_the_old_one_is_read_and_then_replaced(tm
     assert [path.name for path in tmp_path.iterdir()] == ["policy"]
 
 
+SAVE_AND_DIE = """
+import os, signal, sys
+sys.path[:0] = sys.argv[2:]
+from stopped import watch
+import torch
+torch.set_num_threads(1)
+from policies import EncoderConfig, Policy, PolicyConfig
+from sim2real.checkpoints import load_policy, read_config, save_policy
+
+policy, folder = Policy(PolicyConfig(EncoderConfig(width=8))), sys.argv[1]
+save_policy(folder, policy, {"i": 0}, "card")
+for moment in range(1, 100):
+    process = os.fork()
+    if not process:
+        watch("*policy*", moment, signal.SIGKILL)
+        save_policy(folder, policy, {"i": moment}, "card")
+        os._exit(0)
+    if os.waitpid(process, 0)[1] == 0:
+        break
+    load_policy(folder)
+    print(moment, read_config(folder)["recipe"]["i"])
+"""
+
+
 @pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process cannot be copied here")
 def test_killed_at_any_moment_a_whole_checkpoint_is_there(tmp_path: Path) -> None:
-    code = (
-        "import sys, torch; torch.set_num_threads(1)\n"
-        "from policies import EncoderConfig, Policy, PolicyConfig\n"
-        "from sim2real import save_policy\n"
-        "policy = Policy(PolicyConfig(EncoderConfig(width=8)))\n"
-        "for i in range(100000):\n"
-        "    save_policy(sys.argv[1], policy, {'i': i}, 'card'); i == 0 and print('saved', flush=True)\n"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "policy")], stdout=subprocess.PIPE)
-    assert process.stdout is not None and process.stdout.readline() == b"saved\n"
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.2)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
-    load_policy(tmp_path / "policy")
-    assert read_config(tmp_path / "policy")["recipe"]["i"] > 0
+    """Before each of the files and folders that a save opens or renames, one after the other."""
+    words = [sys.executable, "-c", SAVE_AND_DIE, str(tmp_path / "policy"), *filter(None, sys.path)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    moments = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
+    assert len(moments) >= 3 and all(there <= moment for moment, there in moments)
+    assert read_config(tmp_path / "policy")["recipe"]["i"] == len(moments) + 1  # nobody killed the last one
 
 
 def test_something_else_is_never_replaced(tmp_path: Path) -> None:

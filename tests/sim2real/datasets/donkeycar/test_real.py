@@ -1,7 +1,5 @@
 """The same on genuine recordings, where they are."""
 
-import time
-
 import numpy as np
 import pytest
 from recordings import genuine
@@ -33,11 +31,9 @@ def test_every_record_of_a_tub_is_accounted_for(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TUBS)
-def test_a_tub_becomes_a_sound_dataset_within_a_minute_and_twice_the_same(name, tmp_path):
+def test_a_tub_becomes_a_sound_dataset_and_twice_the_same(name, tmp_path):
     source = genuine(f"formula_usi/{name}")
-    started = time.monotonic()
     import_tub(source, tmp_path / "one")
-    assert time.monotonic() - started < 60
     import_tub(source, tmp_path / "two")
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
     assert files == sorted(

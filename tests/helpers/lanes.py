@@ -1,0 +1,18 @@
+"""A LaneFollow that is quick to build and to drive."""
+
+import pytest
+
+from envs import LaneFollow, registry
+from envs.lane_follow.task import LaneFollowConfig
+
+
+def short_lane(split: str) -> LaneFollow:
+    """With few layouts and episodes of two seconds."""
+    return LaneFollow(
+        LaneFollowConfig(layouts=3, layout_seed={"test": 100, "validation": 200}.get(split, 0), episode_seconds=2.0)
+    )
+
+
+def shorten(patch: pytest.MonkeyPatch | None = None) -> None:
+    """Let the name `LaneFollow` stand for it, for as long as the patch or this process lives."""
+    (patch or pytest.MonkeyPatch()).setitem(registry._FACTORIES, "LaneFollow", short_lane)

@@ -10,6 +10,7 @@ from gymnasium.vector.utils import batch_space
 from mujoco.batch import Batch
 
 from envs.camera import Camera
+from envs.errors import InputError
 from envs.frame_history import FrameHistory
 from envs.random import WorldRandom
 from envs.randomization import Randomization, Randomizer
@@ -26,7 +27,7 @@ def observation_space(spec: TaskSpec, keys: Sequence[str]) -> spaces.Dict:
     """Of one world; keys among `state`, `privileged`, `images.<camera>`.
 
     Raises:
-        ValueError: an observation that the task does not have.
+        InputError: an observation that the task does not have.
     """
     every: dict[str, spaces.Space] = {
         "state": spaces.Box(-LIMIT, LIMIT, (len(spec.state_names),), np.float32),
@@ -36,7 +37,7 @@ def observation_space(spec: TaskSpec, keys: Sequence[str]) -> spaces.Dict:
         every[f"images.{name}"] = spaces.Box(0, 255, (view.size[1], view.size[0], 3), np.uint8)
     for key in keys:
         if key not in every:
-            raise ValueError(f"{spec.name} does not observe {key!r}; it has: {', '.join(every)}")
+            raise InputError(f"{spec.name} does not observe {key!r}; it has: {', '.join(every)}")
     return spaces.Dict({key: every[key] for key in keys})
 
 
@@ -44,28 +45,28 @@ def resolve_randomization(spec: TaskSpec, randomization: Randomization | str) ->
     """A preset of the task by name, or the randomization itself.
 
     Raises:
-        ValueError: no such preset, or one of another robot.
+        InputError: no such preset, or one of another robot.
     """
     if isinstance(randomization, Randomization):
         if randomization.robot not in ("", spec.robot):
             other = f"{randomization.name} is for the robot {randomization.robot}"
-            raise ValueError(f"{other}, {spec.name} has {spec.robot}")
+            raise InputError(f"{other}, {spec.name} has {spec.robot}")
         return randomization
     if randomization not in spec.presets:
-        raise ValueError(f"{spec.name} has no randomization {randomization!r}; presets: {', '.join(spec.presets)}")
+        raise InputError(f"{spec.name} has no randomization {randomization!r}; presets: {', '.join(spec.presets)}")
     return spec.presets[randomization]
 
 
 def with_cameras(spec: TaskSpec, cameras: Mapping[str, Camera]) -> TaskSpec:
-    """The spec with other lenses; raises ValueError for a camera that it does not have, or a frame of another size."""
+    """The spec with other lenses; raises InputError for a camera that it does not have, or a frame of another size."""
     views = dict(spec.cameras)
     for name, camera in cameras.items():
         if name not in views:
-            raise ValueError(f"{spec.name} has no camera {name!r}; it has: {', '.join(views)}")
+            raise InputError(f"{spec.name} has no camera {name!r}; it has: {', '.join(views)}")
         before = views[name].camera
         if (camera.width, camera.height) != (before.width, before.height):
             size = f"{camera.width}x{camera.height}"
-            raise ValueError(f"camera {name!r} gives {size} px, {spec.name} needs {before.width}x{before.height}")
+            raise InputError(f"camera {name!r} gives {size} px, {spec.name} needs {before.width}x{before.height}")
         views[name] = dataclasses.replace(views[name], camera=camera)
     return dataclasses.replace(spec, cameras=views)
 
@@ -91,7 +92,7 @@ class BatchEnv(VectorEnv):
         cameras: other lenses than the task's, by the camera's name; of the whole frame, whose size stays.
 
     Raises:
-        ValueError: no world, an unknown preset, observation, field or device.
+        InputError: no world, an unknown preset, observation, field or device.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class BatchEnv(VectorEnv):
         cameras: Mapping[str, Camera] | None = None,
     ) -> None:
         if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, not {num_envs}")
+            raise InputError(f"num_envs must be at least 1, not {num_envs}")
         spec = with_cameras(task.spec, cameras or {})
         if image_size is not None:
             views = {name: dataclasses.replace(view, size=image_size) for name, view in spec.cameras.items()}
@@ -166,7 +167,7 @@ class BatchEnv(VectorEnv):
         """Start an episode in every world; world i has seed + i (or seed[i]), or goes on with its stream.
 
         Raises:
-            ValueError: as many seeds as worlds were expected.
+            InputError: as many seeds as worlds were expected.
         """
         if seed is None and not self._seeded:
             seed = int(np.random.default_rng().integers(2**40))
@@ -174,7 +175,7 @@ class BatchEnv(VectorEnv):
             self._seeded = True
             seeds = np.asarray(seed) if np.ndim(seed) else np.asarray(seed) + self._worlds
             if seeds.shape != (self.num_envs,):
-                raise ValueError(f"{len(seeds)} seeds for {self.num_envs} worlds")
+                raise InputError(f"{len(seeds)} seeds for {self.num_envs} worlds")
             for stream, offset in zip((self._random, self._draws, self._noise), STREAMS, strict=True):
                 stream.reseed(self._worlds, seeds + offset)
         self._start(self._worlds)
@@ -217,14 +218,14 @@ class BatchEnv(VectorEnv):
         """Act for one control step in every world.
 
         Raises:
-            ValueError: an action of the wrong shape, or one that is not finite.
+            InputError: an action of the wrong shape, or one that is not finite.
         """
         actions = np.asarray(actions, float)
         if actions.shape != self.action_space.shape:
-            raise ValueError(f"actions of shape {actions.shape}; this environment takes {self.action_space.shape}")
+            raise InputError(f"actions of shape {actions.shape}; this environment takes {self.action_space.shape}")
         if not np.isfinite(actions).all():
             world = int(np.flatnonzero(~np.isfinite(actions).all(1))[0])
-            raise ValueError(f"the action for world {world} is not finite: {actions[world].tolist()}")
+            raise InputError(f"the action for world {world} is not finite: {actions[world].tolist()}")
         self.task.act(actions)
         self._batch.step(nstep=self._substeps)
         self.task.measure()
@@ -261,7 +262,7 @@ class BatchEnv(VectorEnv):
     def maps(self, camera: str) -> dict[str, np.ndarray]:
         """Labels per cell of what a camera shows now, see `Vision.maps`."""
         if self.vision is None:
-            raise ValueError("an environment without images has no maps")
+            raise InputError("an environment without images has no maps")
         return self.vision.maps(camera)
 
     def episode_parameters(self, world: int) -> dict[str, float]:

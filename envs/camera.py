@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from envs.errors import InputError
 from envs.lens import Lens
 
 COEFFICIENTS = {"pinhole": (0,), "brown-conrady": (4, 5, 8), "fisheye": (4,)}
@@ -30,7 +31,7 @@ class Camera:
         model: one of COEFFICIENTS.
 
     Raises:
-        ValueError: for a value that is not finite, a size or focal length that is not positive, an unknown model or a
+        InputError: for a value that is not finite, a size or focal length that is not positive, an unknown model or a
             number of coefficients that the model does not take.
     """
 
@@ -64,7 +65,7 @@ class Camera:
     def from_fov(cls, width: int, height: int, fovy: float) -> "Camera":
         """Pinhole with the vertical field of view fovy [rad], square pixels and a centred principal point."""
         if not (_is_finite(fovy) and 0 < fovy < math.pi):
-            raise ValueError(f"camera: fovy is {fovy!r}, it must lie between 0 and pi radians")
+            raise InputError(f"camera: fovy is {fovy!r}, it must lie between 0 and pi radians")
         f = 0.5 * height / math.tan(0.5 * fovy)
         return cls(width, height, f, f, 0.5 * (width - 1), 0.5 * (height - 1))
 
@@ -73,13 +74,13 @@ class Camera:
         """The camera of a calibration file's content, with exactly the keys that `to_dict` writes.
 
         Raises:
-            ValueError: for a missing or unknown key, or a value that `Camera` refuses.
+            InputError: for a missing or unknown key, or a value that `Camera` refuses.
         """
         names = [f.name for f in fields(cls)]
         unknown, missing = [k for k in values if k not in names], [k for k in names if k not in values]
         if unknown or missing:
             what = f"unknown key {unknown[0]!r}" if unknown else f"key {missing[0]!r} is missing"
-            raise ValueError(f"camera: {what}; a calibration has {', '.join(names)}")
+            raise InputError(f"camera: {what}; a calibration has {', '.join(names)}")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -128,7 +129,7 @@ class Camera:
         lens model's field look along its rim, so that a renderer has a direction for every pixel.
         """
         if not (_is_whole(samples) and samples > 0):
-            raise ValueError(f"camera: samples is {samples!r}, it must be a positive whole number")
+            raise InputError(f"camera: samples is {samples!r}, it must be a positive whole number")
         shift = (np.arange(samples) + 0.5) / samples - 0.5
         dv, du, v, u = np.meshgrid(shift, shift, np.arange(self.height), np.arange(self.width), indexing="ij")
         pixels = np.stack([(u + du).ravel(), (v + dv).ravel()], -1)
@@ -153,7 +154,7 @@ class Camera:
         """The camera of this part of the image, `left` and `top` in whole pixels; ValueError if it is not inside."""
         if left < 0 or top < 0 or left + width > self.width or top + height > self.height:
             part = f"{width}x{height} at ({left}, {top})"
-            raise ValueError(f"camera: crop {part} does not lie inside the {self.width}x{self.height} image")
+            raise InputError(f"camera: crop {part} does not lie inside the {self.width}x{self.height} image")
         return replace(self, width=width, height=height, cx=self.cx - left, cy=self.cy - top)
 
     def resize(self, width: int, height: int) -> "Camera":
@@ -173,4 +174,4 @@ def _is_whole(value: object) -> bool:
 
 def _check(fine: bool, name: str, camera: Camera, wanted: str) -> None:
     if not fine:
-        raise ValueError(f"camera: {name} is {getattr(camera, name)!r}, it must be {wanted}")
+        raise InputError(f"camera: {name} is {getattr(camera, name)!r}, it must be {wanted}")

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from envs.errors import InputError
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -66,8 +68,8 @@ class Ahead(WorldRandom):
         self._bits, self._next = bits, 0
 
     def bits(self, ids: np.ndarray, k: int) -> np.ndarray:
-        """(m, k) uint64, the next ones; raises ValueError when fewer are left."""
+        """(m, k) uint64, the next ones; raises InputError when fewer are left."""
         first, self._next = self._next, self._next + k
         if self._next > self._bits.shape[1]:
-            raise ValueError(f"{self._next} numbers asked for, {self._bits.shape[1]} were drawn ahead")
+            raise InputError(f"{self._next} numbers asked for, {self._bits.shape[1]} were drawn ahead")
         return self._bits[:, first : self._next]

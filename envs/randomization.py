@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from envs.errors import InputError
 from envs.random import WorldRandom
 
 DISTRIBUTIONS = ("uniform", "log-uniform", "normal", "choice")
@@ -47,12 +48,12 @@ class Vary:
     def __post_init__(self) -> None:
         for name in ("field", "names"):
             if not isinstance(getattr(self, name), str):
-                raise ValueError(f"{name} {getattr(self, name)!r} must be a string")
+                raise InputError(f"{name} {getattr(self, name)!r} must be a string")
         for name, kind, what in (("range", Real, "numbers"), ("components", Integral, "whole numbers")):
             value = getattr(self, name)
             entries = tuple(value) if isinstance(value, Iterable) else (None,)
             if not all(isinstance(entry, kind) for entry in entries):
-                raise ValueError(f"{self.field}: {name} {value!r} must be a list of {what}")
+                raise InputError(f"{self.field}: {name} {value!r} must be a list of {what}")
             object.__setattr__(self, name, entries)
         for value, valid, what in (
             (self.distribution, DISTRIBUTIONS, "distribution"),
@@ -60,15 +61,15 @@ class Vary:
             (self.each, ("value", "name", "world"), "each"),
         ):
             if value not in valid:
-                raise ValueError(f"{self.field}: {what} {value!r} is not one of {', '.join(valid)}")
+                raise InputError(f"{self.field}: {what} {value!r} is not one of {', '.join(valid)}")
         if (self.distribution != "choice" and len(self.range) != 2) or not self.range:
-            raise ValueError(f"{self.field}: range {self.range} must be two numbers (or choices, for choice)")
+            raise InputError(f"{self.field}: range {self.range} must be two numbers (or choices, for choice)")
         if not np.isfinite(self.range).all():
-            raise ValueError(f"{self.field}: range {self.range} is not finite")
+            raise InputError(f"{self.field}: range {self.range} is not finite")
         if self.distribution in ("uniform", "log-uniform") and self.range[0] > self.range[1]:
-            raise ValueError(f"{self.field}: range {self.range} has its low end above its high end")
+            raise InputError(f"{self.field}: range {self.range} has its low end above its high end")
         if self.distribution == "log-uniform" and self.range[0] <= 0:
-            raise ValueError(f"{self.field}: a log-uniform range must be positive, not {self.range}")
+            raise InputError(f"{self.field}: a log-uniform range must be positive, not {self.range}")
 
     def draw(self, random: WorldRandom, ids: np.ndarray, k: int, width: float) -> np.ndarray:
         """(m, k) numbers; width in [0, 1] narrows the range towards its neutral value (ADR)."""
@@ -111,25 +112,25 @@ class Randomization:
         """From parsed TOML or JSON: {"vary": [{"field": ..., "range": [...], ...}, ...]}.
 
         Raises:
-            ValueError: an unknown key or a bad value; the message says which entry.
+            InputError: an unknown key or a bad value; the message says which entry.
         """
         known = {f.name: f.default is dataclasses.MISSING for f in dataclasses.fields(Vary)}
         unknown = sorted(set(data) - {"vary", "name", "robot"})
         if unknown:
-            raise ValueError(f"{name}: unknown {unknown}; a randomization has [[vary]] tables, and maybe a robot")
+            raise InputError(f"{name}: unknown {unknown}; a randomization has [[vary]] tables, and maybe a robot")
         entries = data.get("vary", [])
         if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
-            raise ValueError(f"{name}: vary must be a list of tables, each under a heading [[vary]]")
+            raise InputError(f"{name}: vary must be a list of tables, each under a heading [[vary]]")
         varied = []
         for number, entry in enumerate(entries, 1):
             unknown, missing = sorted(set(entry) - set(known)), [k for k in known if known[k] and k not in entry]
             if unknown or missing:
                 what = f"unknown key {unknown[0]!r}" if unknown else f"key {missing[0]!r} is missing"
-                raise ValueError(f"{name}, entry {number}: {what}; valid: {', '.join(known)}")
+                raise InputError(f"{name}, entry {number}: {what}; valid: {', '.join(known)}")
             try:
                 varied.append(Vary(**entry))
             except ValueError as error:
-                raise ValueError(f"{name}, entry {number}: {error}") from None
+                raise InputError(f"{name}, entry {number}: {error}") from None
         return Randomization(tuple(varied), name, str(data.get("robot", "")))
 
     @staticmethod
@@ -137,14 +138,14 @@ class Randomization:
         """Read a TOML file.
 
         Raises:
-            ValueError: not TOML, or not a randomization; one line that names the file and the place.
+            InputError: not TOML, or not a randomization; one line that names the file and the place.
             FileNotFoundError: no such file.
         """
         path = Path(path)
         try:
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path} is not valid TOML: {error}") from None
+            raise InputError(f"{path} is not valid TOML: {error}") from None
         return Randomization.from_dict(data, str(path))
 
     def to_dict(self) -> dict:
@@ -199,7 +200,7 @@ class Randomizer:
         width: in [0, 1], how much of every range is in use (1 unless automatic domain randomization narrows it).
 
     Raises:
-        ValueError: a field, name or component that is not there; the valid ones are listed.
+        InputError: a field, name or component that is not there; the valid ones are listed.
     """
 
     def __init__(self, randomization: Randomization, resolve: Callable[[str], Target], num_worlds: int) -> None:
@@ -211,14 +212,14 @@ class Randomizer:
             try:
                 pattern = re.compile(vary.names)
             except re.error as error:
-                raise ValueError(f"{vary.field}: names {vary.names!r} is not a regular expression: {error}") from None
+                raise InputError(f"{vary.field}: names {vary.names!r} is not a regular expression: {error}") from None
             rows = np.array([i for i, name in enumerate(target.names) if pattern.fullmatch(name)], int)
             if not len(rows):
-                raise ValueError(f"{vary.field}: no name matches {vary.names!r}; {suggest(vary.names, target.names)}")
+                raise InputError(f"{vary.field}: no name matches {vary.names!r}; {suggest(vary.names, target.names)}")
             size = target.nominal.shape[1]
             columns = np.array(vary.components or range(size), int)
             if columns.min() < 0 or columns.max() >= size:
-                raise ValueError(f"{vary.field}: components {vary.components} are not all in 0…{size - 1}")
+                raise InputError(f"{vary.field}: components {vary.components} are not all in 0…{size - 1}")
             first = len(self.labels)
             self.labels += {
                 "world": [vary.field],

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable
 
+from envs.errors import InputError
 from envs.randomization import suggest
 from envs.task import Task
 
@@ -34,16 +35,16 @@ def make_task(name: str, split: str = "train") -> Task:
         name: variants of the task follow after colons: `Reach:absolute`, `Reach:franka_emika_panda`.
 
     Raises:
-        ValueError: unknown task, variant or split; the valid ones are listed.
+        InputError: unknown task, variant or split; the valid ones are listed.
     """
     short, *variants = name.removeprefix("sim2real/").removesuffix("-v0").split(":")
     if short not in _FACTORIES:
-        raise ValueError(f"no task {name!r}; {suggest(short, _FACTORIES)}")
+        raise InputError(f"no task {name!r}; {suggest(short, _FACTORIES)}")
     if split not in SPLITS:
-        raise ValueError(f"no split {split!r}; valid: {', '.join(SPLITS)}")
+        raise InputError(f"no split {split!r}; valid: {', '.join(SPLITS)}")
     factory = _FACTORIES[short]
     try:
         inspect.signature(factory).bind(split, *variants)
     except TypeError:
-        raise ValueError(f"{short} has no such variants, so there is no {name!r}") from None
+        raise InputError(f"{short} has no such variants, so there is no {name!r}") from None
     return factory(split, *variants)

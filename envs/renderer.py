@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 
 from envs.camera import Camera
+from envs.errors import InputError
 from envs.warp_start import announce_compilation, wp  # before mujoco_warp, which compiles with Warp's settings
 
 import mujoco_warp as mjw  # isort: skip
@@ -36,13 +37,13 @@ def available_device(name: str) -> str:
     """The warp device of that name.
 
     Raises:
-        ValueError: this machine does not have it; the ones it has are listed.
+        InputError: this machine does not have it; the ones it has are listed.
     """
     names = [str(device) for device in wp.get_devices()]
     if name == "cuda" and wp.is_cuda_available():
         return "cuda:0"
     if name not in names:
-        raise ValueError(f"no device {name!r} on this machine; available: {', '.join(names)}")
+        raise InputError(f"no device {name!r} on this machine; available: {', '.join(names)}")
     return name
 
 
@@ -74,7 +75,7 @@ class BatchRenderer:
         samples: rays per pixel and axis, averaged.
 
     Raises:
-        ValueError: no world, an unknown camera, device or field.
+        InputError: no world, an unknown camera, device or field.
     """
 
     def __init__(
@@ -94,10 +95,10 @@ class BatchRenderer:
         samples: int = 1,
     ) -> None:
         if num_worlds < 1:
-            raise ValueError(f"a renderer needs at least one world, not {num_worlds}")
+            raise InputError(f"a renderer needs at least one world, not {num_worlds}")
         cameras = [model.camera(i).name for i in range(model.ncam)]
         if camera_name not in cameras:
-            raise ValueError(f"no camera {camera_name!r} in the model; it has: {', '.join(cameras)}")
+            raise InputError(f"no camera {camera_name!r} in the model; it has: {', '.join(cameras)}")
         self.num_worlds, self.camera, self.samples = num_worlds, camera, samples
         self._per_world = tuple(per_world)
         self._device, self._depth, self._segmentation = available_device(device), depth, segmentation

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from envs import image_formation
+from envs.errors import InputError
 from envs.frame_history import FrameHistory
 from envs.random import WorldRandom
 
@@ -58,7 +59,7 @@ class SensorConfig:
         drop: probability that a frame is lost, and the previous one is seen again.
 
     Raises:
-        ValueError: for a value outside its LIMITS.
+        InputError: for a value outside its LIMITS.
     """
 
     exposure: float = 1.0
@@ -86,9 +87,9 @@ class SensorConfig:
                 numbers = np.array(np.nan)
             if numbers.shape != ((size,) if size > 1 else ()) or not ((numbers >= low) & (numbers <= high)).all():
                 wanted = f"{size} numbers" if size > 1 else "a number"
-                raise ValueError(f"sensor: {name} is {value!r}, it must be {wanted} from {low:g} to {high:g}")
+                raise InputError(f"sensor: {name} is {value!r}, it must be {wanted} from {low:g} to {high:g}")
         if self.latency != int(self.latency):
-            raise ValueError(f"sensor: latency is {self.latency!r}, it must be a whole number of steps")
+            raise InputError(f"sensor: latency is {self.latency!r}, it must be a whole number of steps")
         object.__setattr__(self, "white_balance", tuple(float(v) for v in self.white_balance))
 
     @classmethod
@@ -96,7 +97,7 @@ class SensorConfig:
         """From parsed TOML or JSON; ValueError for an unknown name."""
         unknown = [name for name in values if name not in LIMITS]
         if unknown:
-            raise ValueError(f"sensor: no parameter {unknown[0]!r}; valid: {', '.join(LIMITS)}")
+            raise InputError(f"sensor: no parameter {unknown[0]!r}; valid: {', '.join(LIMITS)}")
         return cls(**values)
 
 
@@ -157,12 +158,12 @@ class Sensor:
         """What arrives from the cameras of worlds ids (m,) when these see frames (m, H, W, 3) uint8; a new array.
 
         Raises:
-            ValueError: frames of another shape or type.
+            InputError: frames of another shape or type.
         """
         ids = np.arange(len(self._glare)) if ids is None else np.asarray(ids)
         if frames.shape != (len(ids), *self._shape) or frames.dtype != np.uint8:
             wanted = f"{(len(ids), *self._shape)} uint8"
-            raise ValueError(f"sensor: frames are {frames.shape} {frames.dtype}, they must be {wanted}")
+            raise InputError(f"sensor: frames are {frames.shape} {frames.dtype}, they must be {wanted}")
         if not self.enabled:
             self._history.clear(ids)
             return frames.copy()

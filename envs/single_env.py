@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 
 from envs.batch_env import BatchEnv
+from envs.errors import InputError
 
 
 class SingleEnv(gymnasium.Env):
@@ -20,7 +21,7 @@ class SingleEnv(gymnasium.Env):
         modes = ["rgb_array"] if any(key.startswith("images.") for key in batch.keys) else []
         self.metadata = {"render_modes": modes, "render_fps": batch.metadata["render_fps"]}
         if render_mode not in (None, *modes):
-            raise ValueError(f"render_mode {render_mode!r} is not one of {', '.join(modes) or 'None'}")
+            raise InputError(f"render_mode {render_mode!r} is not one of {', '.join(modes) or 'None'}")
         self.render_mode, self.batch = render_mode, batch
         self.observation_space, self.action_space = batch.single_observation_space, batch.single_action_space
         self._picture = np.zeros(0)

@@ -5,6 +5,7 @@ import numpy as np
 from mujoco.batch import Batch
 
 from envs.camera import Camera
+from envs.errors import InputError
 from envs.frame_history import FrameHistory
 from envs.random import WorldRandom
 from envs.renderer import POSES, BatchRenderer, Frames
@@ -67,7 +68,7 @@ class Vision:
                 break
             lens = spec.cameras[name].lens
             if lens.height % maps[0] or lens.width % maps[1]:
-                raise ValueError(f"maps of {maps[0]}x{maps[1]} do not divide frames of {lens.height}x{lens.width}")
+                raise InputError(f"maps of {maps[0]}x{maps[1]} do not divide frames of {lens.height}x{lens.width}")
             self._histories[name] = FrameHistory(batch.nsim, (*maps, 2))
         self._renderers = {
             name: BatchRenderer(
@@ -132,7 +133,7 @@ class Vision:
         spends its range near the robot and is 0 where nothing was hit. Both are as late as the frame is.
         """
         if camera not in self._histories:
-            raise ValueError(f"no maps of camera {camera!r}: make the environment with maps=(h, w) and that camera")
+            raise InputError(f"no maps of camera {camera!r}: make the environment with maps=(h, w) and that camera")
         sensor = self._sensors[camera]
         cells = self._histories[camera].read(np.arange(self._batch.nsim), sensor.latency) / np.float32(255)
         return {"mask": cells[..., 0], "depth": cells[..., 1]}

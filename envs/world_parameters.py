@@ -8,6 +8,7 @@ import numpy as np
 from mujoco.batch import MODEL_FIELDS, Batch, SimulationError
 
 from envs.camera import Camera
+from envs.errors import InputError
 from envs.randomization import Target, suggest
 
 LENS = {"zoom": 1.0, "cx": 0.0, "cy": 0.0, "k1": 0.0, "k2": 0.0}  # zoom scales fx and fy; the others are added
@@ -67,12 +68,12 @@ class WorldParameters:
         """Where a field lives.
 
         Raises:
-            ValueError: no such field, near misses or all valid names are listed; or one that no camera here has.
+            InputError: no such field, near misses or all valid names are listed; or one that no camera here has.
         """
         prefix, _, name = field.partition(".")
         if prefix in self._groups:
             if name not in self._groups[prefix]:
-                raise ValueError(f"no randomizable field {field!r}: {suggest(name, self._groups[prefix])}")
+                raise InputError(f"no randomizable field {field!r}: {suggest(name, self._groups[prefix])}")
             if field in COEFFICIENT:
                 self._check_lens(field)
             values = self._groups[prefix][name]
@@ -81,10 +82,10 @@ class WorldParameters:
         if field not in MODEL_FIELDS or (not hasattr(self._model, field) and not field.startswith("opt.")):
             valid = [name for name in MODEL_FIELDS if np.size(_get(self._model, name))]
             valid += [f"{p}.{k}" for p, group in self._groups.items() for k in group]
-            raise ValueError(f"no randomizable field {field!r}: {suggest(field, valid)}")
+            raise InputError(f"no randomizable field {field!r}: {suggest(field, valid)}")
         nominal = np.atleast_1d(np.array(_get(self._model, field), float))
         if nominal.size == 0:
-            raise ValueError(f"{field}: this model has none")
+            raise InputError(f"{field}: this model has none")
         nominal = nominal.reshape(len(nominal), -1)
         if field.startswith("opt."):
             nominal = nominal.reshape(1, -1)
@@ -94,10 +95,10 @@ class WorldParameters:
         return Target(values, nominal, _names(self._model, field, len(nominal)))
 
     def _check_lens(self, field: str) -> None:
-        """Raise ValueError for a distortion coefficient that no lens here has: to draw it would change nothing."""
+        """Raise InputError for a distortion coefficient that no lens here has: to draw it would change nothing."""
         if not any(len(camera.distortion) > COEFFICIENT[field] for camera in self._cameras.values()):
             which = ", ".join(f"{name} ({camera.model})" for name, camera in self._cameras.items()) or "there is none"
-            raise ValueError(
+            raise InputError(
                 f"{field}: no camera has this coefficient of a lens: {which}; leave the field out, or give the camera"
                 " as brown-conrady or fisheye (distortion of zeros for a lens without)"
             )
@@ -123,7 +124,7 @@ class WorldParameters:
         That is inertia, the camera's rotation and the constants that MuJoCo derives from the model's fields.
 
         Raises:
-            ValueError: values with which MuJoCo cannot compute those constants.
+            InputError: values with which MuJoCo cannot compute those constants.
         """
         batch, model = self._batch, self._model
         if self._touched & {"body_mass", "body_inertia"}:
@@ -142,7 +143,7 @@ class WorldParameters:
                 batch.set_const(ids)
             except SimulationError as error:
                 varied = ", ".join(self.model_fields)
-                raise ValueError(f"MuJoCo refuses a model with {varied} as drawn: {error}") from None
+                raise InputError(f"MuJoCo refuses a model with {varied} as drawn: {error}") from None
 
     @property
     def own_lens(self) -> bool:

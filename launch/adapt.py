@@ -13,6 +13,7 @@ from launch.console import reporting, resumable, resume_command, say, typed_comm
 from launch.tables import print_table
 from launch.transfer import check_apart, described, read, simulate
 from sim2real.checkpoints import load_policy, read_config, save_policy
+from sim2real.errors import InputError
 from sim2real.recordings.frames import Frames
 from sim2real.reports.lines import interval_note
 from sim2real.reports.pages.adaptation import SPREAD, look_line, refit_line, spread, write_report
@@ -38,7 +39,7 @@ class Given:
     test: Frames | None
 
 
-def adapt_command(
+def command(
     config: Annotated[AdaptConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
     resume: Annotated[bool, tyro.conf.arg(help="go on with an interrupted run")] = False,
@@ -93,14 +94,14 @@ def _located(config: AdaptConfig) -> AdaptConfig:
 
 
 def _read(config: AdaptConfig, stage: Any) -> Given:
-    """Read everything; raises ValueError, DatasetError or CheckpointError for what cannot be adapted."""
+    """Read everything; raises InputError, DatasetError or CheckpointError for what cannot be adapted."""
     folder = policy_folder(config.checkpoint)
     policy = load_policy(folder)
     same = config.test is not None and check_apart(config.dataset, config.test)
     spec = task_spec(policy.config.task)
     if spec is None and (config.plan == "auto" or config.overrides.cotrain):
         what = "auto" if config.plan == "auto" else "cotrain"
-        raise ValueError(f"{what} needs simulated frames, and {policy.config.task!r} is no task here")
+        raise InputError(f"{what} needs simulated frames, and {policy.config.task!r} is no task here")
     frames = read(config.dataset, policy, config.smooth, stage("read recordings"))
     test = None if config.test is None else read(config.test, policy, config.smooth, stage("read test recordings"))
     if same and test is not None:

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from envs import make_task
-from launch.adapt import adapt_command
+from launch.adapt import command as adapt_command
 from launch.console import print_rates, reporting, resumable, say, typed_command
-from launch.evaluate import EvaluateConfig, evaluate
-from launch.import_ import import_command
-from launch.replay import ReplayConfig, replay
+from launch.evaluate import EvaluateConfig
+from launch.evaluate import command as evaluate
+from launch.import_ import command as import_command
+from launch.replay import ReplayConfig
+from launch.replay import command as replay
 from sim2real.checkpoints import load_policy
 from sim2real.datasets import EpisodeDataset
 from sim2real.datasets.donkeycar.tub import is_tub
 from sim2real.datasets.lerobot.version2 import is_version2
+from sim2real.errors import InputError
 from sim2real.files import write_json
 from sim2real.recordings.rehearsal import Recording, record
 from sim2real.reports.films.rollouts import contact_sheet, film
@@ -43,7 +46,7 @@ class Sizes:
     seeds: int
 
 
-def demo(
+def command(
     out: Path = Path("demo"),
     data: Path | None = None,
     frames: int = 60_000,
@@ -89,21 +92,21 @@ def _claim(out: Path, data: Path | None, sizes: Sizes) -> None:
     """Refuse recordings that are none, and a folder in which a demo of something else was begun."""
     if data is not None and not ((data / "meta").is_dir() or is_tub(data)):
         what = "neither a Donkeycar tub v2 (manifest.json) nor a LeRobot v3.0 or v2.1 dataset (meta/)"
-        raise ValueError(f"{data} is {what}")
+        raise InputError(f"{data} is {what}")
     wanted = {"data": data and str(data.resolve()), **dataclasses.asdict(sizes)}
     path = out / "demo.json"
     if not path.is_file():
         out.mkdir(parents=True, exist_ok=True)
         write_json(path, wanted)
     elif json.loads(path.read_text()) != wanted:
-        raise ValueError(f"{out} has a demo of other recordings or sizes: remove it, or choose another --out")
+        raise InputError(f"{out} has a demo of other recordings or sizes: remove it, or choose another --out")
 
 
 def _settings(out: Path, sizes: Sizes) -> tuple[TrainConfig, PretrainConfig]:
-    """Of teacher and policy; raises ValueError for sizes that cannot be, before anything is written."""
+    """Of teacher and policy; raises InputError for sizes that cannot be, before anything is written."""
     for name in ("frames", "steps"):
         if getattr(sizes, name) < 1:
-            raise ValueError(f"{name} must be at least 1, not {getattr(sizes, name)}")
+            raise InputError(f"{name} must be at least 1, not {getattr(sizes, name)}")
     Recording(sizes.recorded, sizes.seconds)
     EvaluateConfig(out, out, on="rehearsal", episodes=sizes.episodes)
     teacher = TrainConfig(TASK, TeacherConfig(steps=sizes.steps), evaluate=sizes.episodes)

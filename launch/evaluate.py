@@ -14,6 +14,7 @@ from launch.conclude import WHERE, conclude
 from launch.console import reporting, say
 from policies import Policy
 from sim2real.checkpoints import load_policy
+from sim2real.errors import InputError
 from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
 from sim2real.evaluation.simulation import TEST_SEED, Episodes, evaluate_in_simulation
 from sim2real.progress import Progress
@@ -68,29 +69,29 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         if self.episodes < 1:
-            raise ValueError(f"episodes must be at least 1, not {self.episodes}")
+            raise InputError(f"episodes must be at least 1, not {self.episodes}")
         if not 0 < self.seconds < float("inf"):
-            raise ValueError(f"seconds must be positive, not {self.seconds}")
+            raise InputError(f"seconds must be positive, not {self.seconds}")
         if self.seed < 0:
-            raise ValueError(f"seed must be at least 0, not {self.seed}")
+            raise InputError(f"seed must be at least 0, not {self.seed}")
         if self.against is not None and self.dataset is not None:
-            raise ValueError("--dataset takes one checkpoint: evaluate the second in a run of its own")
+            raise InputError("--dataset takes one checkpoint: evaluate the second in a run of its own")
         if self.video is not None:
             check_video(self.video)
             if self.against is not None or self.on != "sim" or self.dataset is not None:
-                raise ValueError("--video films one checkpoint with --on sim")
+                raise InputError("--video films one checkpoint with --on sim")
         if self.on in ("rehearsal", "robot") and self.randomization != "default":
-            raise ValueError(f"--randomization is for --on sim: {WHERE[self.on]} has a look of its own")
+            raise InputError(f"--randomization is for --on sim: {WHERE[self.on]} has a look of its own")
         if self.on != "sim" and self.dataset is not None:
-            raise ValueError(f"--dataset moves nothing: leave out --on {self.on}")
+            raise InputError(f"--dataset moves nothing: leave out --on {self.on}")
         if self.real_time and self.on != "rehearsal":
-            raise ValueError("--real-time is for --on rehearsal: simulation has no clock, and a robot has no choice")
+            raise InputError("--real-time is for --on rehearsal: simulation has no clock, and a robot has no choice")
         if self.hardware != Hardware() and self.on != "robot":
-            raise ValueError("--robot, --port, --camera, --calibration and --move are for --on robot")
+            raise InputError("--robot, --port, --camera, --calibration and --move are for --on robot")
         if self.on == BOTH and len(self.checkpoints) < 3:
-            raise ValueError(f"--on {BOTH} needs three checkpoints at least: two always lie on a line")
+            raise InputError(f"--on {BOTH} needs three checkpoints at least: two always lie on a line")
         if self.on != BOTH and self.more:
-            raise ValueError(f"two checkpoints can be compared; with --on {BOTH} three or more are correlated")
+            raise InputError(f"two checkpoints can be compared; with --on {BOTH} three or more are correlated")
 
     @property
     def checkpoints(self) -> tuple[Path, ...]:
@@ -103,7 +104,7 @@ class EvaluateConfig:
         return self.checkpoint.resolve().name
 
 
-def evaluate(
+def command(
     config: Annotated[EvaluateConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
 ) -> None:
@@ -127,7 +128,7 @@ def evaluate(
         complete_training(TrainConfig(policy.config.task, randomization=config.randomization))
     for folder, policy in zip(folders, policies, strict=True):
         if policy.config.task != policies[0].config.task:
-            raise ValueError(f"{folder} was made for {policy.config.task}, not for {policies[0].config.task}")
+            raise InputError(f"{folder} was made for {policy.config.task}, not for {policies[0].config.task}")
     if config.on == BOTH:
         from launch.correlate import correlate
 

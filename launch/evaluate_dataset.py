@@ -12,6 +12,7 @@ from launch.tables import print_table
 from sim2real.checkpoints import load_policy
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.datasets.files import write_tables
+from sim2real.errors import InputError
 from sim2real.evaluation.offline import Findings, judge, plain, predict
 from sim2real.recordings.frames import Frames, read_frames
 from sim2real.reports.lines import (
@@ -35,10 +36,10 @@ def evaluate_dataset(config: "EvaluateConfig", out: Path | None) -> None:
     """Compare a policy with what was done in recordings; print it, and write metrics, predictions and a page.
 
     Raises:
-        ValueError: no checkpoint, no dataset, or a recording that does not fit the policy.
+        InputError: no checkpoint, no dataset, or a recording that does not fit the policy.
     """
     if config.smooth is not None and not 0 <= config.smooth < float("inf"):
-        raise ValueError(f"smooth must be 0 or more seconds, not {config.smooth}")
+        raise InputError(f"smooth must be 0 or more seconds, not {config.smooth}")
     folder = policy_folder(config.checkpoint)
     policy = load_policy(folder)
     dataset = EpisodeDataset.open(str(config.dataset))

@@ -12,6 +12,7 @@ from launch.conclude import conclude
 from launch.console import reporting, say
 from launch.let_go import let_go
 from policies import Policy
+from sim2real.errors import InputError
 from sim2real.evaluation.robot import RehearsalVenue, Venue, evaluate_on_robot
 from sim2real.evaluation.simulation import Episodes
 from sim2real.progress import Progress, silent
@@ -29,7 +30,7 @@ def evaluate_robot(
     """Let policies move a robot, and write what became of every episode; after Ctrl-C too.
 
     Raises:
-        ValueError: no robot, one that may not move, or that does not fit the policies.
+        InputError: no robot, one that may not move, or that does not fit the policies.
         KeyboardInterrupt: after everything until then was written.
     """
     venue = _venue(config, policies, folders)
@@ -66,7 +67,7 @@ def _venue(config: "EvaluateConfig", policies: Sequence[Policy], folders: Sequen
         return RehearsalVenue(task, cameras, real_time=config.real_time, device=config.device)
     config.hardware.check()
     if len(cameras) > 1:
-        raise ValueError(f"the policies look through different cameras ({', '.join(cameras)}): evaluate one at a time")
+        raise InputError(f"the policies look through different cameras ({', '.join(cameras)}): evaluate one at a time")
     built = make_task(task, "rehearsal")
     boundary, spec = boundary_of(built), built.spec
     robot = open_robot(config.hardware, boundary, spec.control_dt, cameras[0])

@@ -8,6 +8,7 @@ import tyro
 
 from launch.console import reporting, say, typed_command
 from launch.tables import print_table
+from sim2real.errors import InputError
 from sim2real.runs import start_run
 
 
@@ -33,13 +34,13 @@ class IdentifyConfig:
 
     def __post_init__(self) -> None:
         if not 0 < self.held_out < 1:
-            raise ValueError(f"held-out must be between 0 and 1, not {self.held_out}")
+            raise InputError(f"held-out must be between 0 and 1, not {self.held_out}")
         if self.seed < 0:
-            raise ValueError(f"seed must be at least 0, not {self.seed}")
+            raise InputError(f"seed must be at least 0, not {self.seed}")
         if self.frames < 100:
-            raise ValueError(f"frames must be at least 100, not {self.frames}")
+            raise InputError(f"frames must be at least 100, not {self.frames}")
         if self.threads < 1:
-            raise ValueError(f"threads must be at least 1, not {self.threads}")
+            raise InputError(f"threads must be at least 1, not {self.threads}")
 
     @property
     def task(self) -> str:
@@ -47,7 +48,7 @@ class IdentifyConfig:
         return self.robot
 
 
-def identify(
+def command(
     config: Annotated[IdentifyConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
 ) -> None:
@@ -71,7 +72,7 @@ def identify(
 
     robot = find_robot(config.robot)
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(f"{out} exists: choose another --out")
+        raise InputError(f"{out} exists: choose another --out")
     with reporting() as stage:
         report = stage("read")
         recording = read_recording(EpisodeDataset.open(config.dataset), robot)

@@ -9,7 +9,7 @@ from rich.table import Table
 from launch.console import console, reporting
 
 
-def import_command(
+def command(
     source: tyro.conf.Positional[Path],
     dest: tyro.conf.Positional[Path],
     include_deleted: bool = False,

@@ -13,7 +13,7 @@ from launch.console import console, reporting
 UNSOUND = 1  # exit code
 
 
-def inspect_command(dataset: tyro.conf.Positional[str], out: Path | None = None) -> None:
+def command(dataset: tyro.conf.Positional[str], out: Path | None = None) -> None:
     """Print a dataset's figures, check that frames are true to their rows, draw frames and actions.
 
     Exit code 1 if a check fails.

@@ -18,7 +18,7 @@ from sim2real.transfer.ladder import Behind, LadderConfig, Rung, climb, summary
 HEADER = ["camera in simulation", "frames", "arm", "correlation", "MAE", "gain-free error", ""]
 
 
-def ladder_command(
+def command(
     config: Annotated[LadderConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
     resume: Annotated[bool, tyro.conf.arg(help="go on with an interrupted run")] = False,

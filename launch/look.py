@@ -10,7 +10,7 @@ from sim2real.reports.films.rollouts import contact_sheet
 from sim2real.training.teacher import load_randomization
 
 
-def look(
+def command(
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")],
     out: Path = Path("runs/look.png"),
     beside: Path | None = None,

@@ -6,51 +6,64 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable
+from difflib import get_close_matches
 
 import tyro
 from rich.markup import escape
+from rich.table import Table
 
 from launch.console import INTERRUPTED, console, interrupted, say
+from sim2real.errors import InputError, input_errors
 
-USAGE = 2
-
+USAGE, FAULT = 2, 70  # exit codes: bad input; a fault of this program (EX_SOFTWARE)
 
 VERBS = {
-    "demo": "launch.demo:demo",
-    "train": "launch.train:train",
-    "pretrain": "launch.pretrain:pretrain_command",
-    "evaluate": "launch.evaluate:evaluate",
-    "look": "launch.look:look",
-    "import": "launch.import_:import_command",
-    "inspect": "launch.inspect_:inspect_command",
-    "record": "launch.record:record_command",
-    "adapt": "launch.adapt:adapt_command",
-    "probe": "launch.probe:probe_command",
-    "ladder": "launch.ladder:ladder_command",
-    "identify": "launch.identify:identify",
-    "replay": "launch.replay:replay",
+    "demo": "Pretrain in simulation, record, adapt, drive before and after, replay: the whole mission, in minutes.",
+    "train": "Train a teacher on privileged state with Stable-Baselines3, many worlds at once.",
+    "pretrain": "Pretrain a vision policy in simulation: a teacher's labels on streamed frames, or PPO from pixels.",
+    "evaluate": "Have a policy act in unseen worlds, on the rehearsal robot or on hardware; or judge it by recordings.",
+    "look": "Draw a contact sheet of simulated frames, beside real ones if there are any.",
+    "import": "Turn a Donkeycar tub (v2) or a LeRobot v2.1 dataset into a LeRobot v3.0 dataset.",
+    "inspect": "Print a dataset's figures, check that frames are true to their rows, draw frames and actions.",
+    "record": "Record the rehearsal robot, a simulated stand-in for a real one, as a LeRobot v3.0 dataset.",
+    "adapt": "Adapt a policy to recordings, and compare it with its controls.",
+    "probe": "Compare recordings with simulated frames through a policy's eyes, without training.",
+    "ladder": "Pretrain with a matched and with ever worse cameras, adapt each by every plan.",
+    "identify": "Fit an arm's servos to logged commands and states; judge on episodes held out.",
+    "replay": "Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.",
 }
+"""What each command does. Its module is imported when it is asked for: torch and MuJoCo take seconds."""
 
 
 def _load(verb: str) -> Callable[..., None]:
-    """The function behind a verb; only the one that was asked for is imported, as torch and MuJoCo take seconds."""
-    module, _, function = VERBS[verb].partition(":")
-    return getattr(importlib.import_module(module), function)
+    """Return the function behind a verb: `launch.VERB.command`."""
+    module = f"launch.{verb}_" if verb in ("import", "inspect") else f"launch.{verb}"
+    return importlib.import_module(module).command
+
+
+def _help() -> None:
+    say("usage: sim2real COMMAND [OPTIONS]\n")
+    say("Pretrain vision policies in MuJoCo and take them to a real camera.\n")
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 2))
+    for verb, summary in VERBS.items():
+        table.add_row(verb, summary)
+    console.print(table)
+    say("\nsim2real COMMAND --help tells its options, with an example.")
 
 
 def _run() -> None:
-    verb, options = (sys.argv[1] if len(sys.argv) > 1 else ""), (tyro.conf.PositionalRequiredArgs,)
-    if verb in VERBS:
-        tyro.cli(_load(verb), prog=f"sim2real {verb}", args=sys.argv[2:], config=options)
+    verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if verb in ("--help", "-h"):
+        _help()
         return
-    tyro.extras.subcommand_cli_from_dict(
-        {name: _load(name) for name in VERBS},
-        prog="sim2real",
-        description="Pretrain vision policies in MuJoCo and take them to a real camera.",
-        config=options,
-    )
+    if verb not in VERBS:
+        near = get_close_matches(verb, VERBS, 1)
+        wanted = f"did you mean {near[0]}?" if near else f"there are {', '.join(VERBS)}"
+        raise InputError(f"no command {verb!r}; {wanted}")
+    tyro.cli(_load(verb), prog=f"sim2real {verb}", args=sys.argv[2:], config=(tyro.conf.PositionalRequiredArgs,))
 
 
 def _interrupt(signum: int, frame: object) -> None:
@@ -68,7 +81,7 @@ def _thread_failed(args: threading.ExceptHookArgs) -> None:
         threading.__excepthook__(args)
 
 
-def _explained(error: ValueError | OSError) -> str:
+def _explained(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'a file of the run'}: {error.strerror}"
     return " ".join(str(error).split())
@@ -88,7 +101,12 @@ def main() -> None:
     except KeyboardInterrupt:
         say("\ninterrupted")
         sys.exit(INTERRUPTED)
-    except (ValueError, OSError) as error:
+    except Exception as error:
+        if not isinstance(error, (*input_errors(), OSError)):
+            traceback.print_exc()
+            what = "this is a fault of sim2real, not of what you gave it: please report it with the lines above"
+            print(f"error: {what}", file=sys.stderr)
+            sys.exit(FAULT)
         if os.environ.get("SIM2REAL_DEBUG"):
             raise
         print(f"error: {_explained(error)}", file=sys.stderr)

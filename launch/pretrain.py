@@ -10,7 +10,7 @@ from sim2real.runs import start_run
 from sim2real.training.pretrain_config import PretrainConfig
 
 
-def pretrain_command(
+def command(
     config: Annotated[PretrainConfig, tyro.conf.arg(name="")], out: Path | None = None, resume: bool = False
 ) -> None:
     """Pretrain a vision policy in simulation: a teacher's labels on streamed frames, or PPO from pixels.

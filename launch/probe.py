@@ -11,6 +11,7 @@ from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from launch.transfer import described, read, simulate
 from sim2real.checkpoints import load_policy
+from sim2real.errors import InputError
 from sim2real.evaluation.offline import plain
 from sim2real.recordings.frames import check_smoothing
 from sim2real.reports.pages.adaptation import write_probe_report
@@ -39,7 +40,7 @@ class ProbeConfig:
     def __post_init__(self) -> None:
         check_smoothing(self.smooth)
         if self.simulated < 100:
-            raise ValueError(f"simulated must be at least 100 frames, not {self.simulated}")
+            raise InputError(f"simulated must be at least 100 frames, not {self.simulated}")
 
     @property
     def task(self) -> str:
@@ -47,7 +48,7 @@ class ProbeConfig:
         return self.checkpoint.resolve().name
 
 
-def probe_command(
+def command(
     config: Annotated[ProbeConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
 ) -> None:

@@ -7,10 +7,11 @@ import tyro
 
 from launch.console import reporting, say
 from launch.record_sim import record_sim
+from sim2real.errors import InputError
 from sim2real.recordings.rehearsal import Recording, record
 
 
-def record_command(
+def command(
     dest: tyro.conf.Positional[Path],
     on: Literal["rehearsal", "sim"] = "rehearsal",
     task: str = Recording.task,
@@ -48,11 +49,11 @@ def record_command(
     """
     if on == "sim":
         if keep_failed or seconds != Recording.seconds:
-            raise ValueError("--seconds and --keep-failed are for --on rehearsal: in simulation the task ends episodes")
+            raise InputError("--seconds and --keep-failed are for --on rehearsal: in simulation the task ends episodes")
         record_sim(dest, task, episodes, seed, teacher, checkpoint, randomization)
         return
     if checkpoint is not None or randomization != "none":
-        raise ValueError("--checkpoint and --randomization are for --on sim: the rehearsal robot has a look of its own")
+        raise InputError("--checkpoint and --randomization are for --on sim: the rehearsal robot has a look of its own")
     recording = Recording(episodes, seconds, seed, task, True if keep_failed else None)
     operator = None
     if teacher is not None:

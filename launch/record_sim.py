@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from launch.console import reporting, say
+from sim2real.errors import InputError
 from sim2real.recordings.simulation import SEED, Act, SimulatedRecording, record_in_simulation
 from sim2real.statistics.rates import Rate
 
@@ -31,7 +32,7 @@ def record_sim(
         images: keep the frames of the task's camera.
 
     Raises:
-        ValueError: both a teacher and a policy, one that is not of this task, or no such task or preset.
+        InputError: both a teacher and a policy, one that is not of this task, or no such task or preset.
     """
     from sim2real.training.teacher import load_randomization
 
@@ -50,7 +51,7 @@ def record_sim(
 def _who(task: str, teacher: Path | None, checkpoint: Path | None) -> tuple[Act | None, tuple[str, ...], str]:
     """Who acts, what he looks at, and who that is in words."""
     if teacher is not None and checkpoint is not None:
-        raise ValueError("either a teacher acts or a policy: give --teacher or --checkpoint")
+        raise InputError("either a teacher acts or a policy: give --teacher or --checkpoint")
     if teacher is not None:
         from sim2real.training.teacher import load_teacher
 
@@ -66,6 +67,6 @@ def _who(task: str, teacher: Path | None, checkpoint: Path | None) -> tuple[Act 
 
         policy = load_policy(policy_folder(checkpoint))
         if policy.config.task != task:
-            raise ValueError(f"{checkpoint} was made for {policy.config.task or 'no task'}, not for {task}")
+            raise InputError(f"{checkpoint} was made for {policy.config.task or 'no task'}, not for {task}")
         return policy.act, ("state", policy.config.preprocessing.key), f"the policy {checkpoint}"
     return None, (), "random actions"

@@ -13,6 +13,7 @@ from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from sim2real.checkpoints import load_policy
 from sim2real.datasets import EpisodeDataset
+from sim2real.errors import InputError
 from sim2real.evaluation.offline import plain
 from sim2real.recordings.footage import NoFootageError
 from sim2real.recordings.frames import check_smoothing
@@ -70,17 +71,17 @@ class ReplayConfig:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d+(,\d+)*", self.episode.replace(" ", "")):
-            raise ValueError(f"episode must be an index or several, as 0,3,8, not {self.episode!r}")
+            raise InputError(f"episode must be an index or several, as 0,3,8, not {self.episode!r}")
         check_smoothing(self.smooth)
         if self.worst < 1:
-            raise ValueError(f"worst must be at least 1, not {self.worst}")
+            raise InputError(f"worst must be at least 1, not {self.worst}")
         if self.on == "policy" and self.checkpoint is None:
-            raise ValueError("to replay on a policy, name it: --checkpoint FOLDER")
+            raise InputError("to replay on a policy, name it: --checkpoint FOLDER")
         if self.speed is not None and not 0 < self.speed < float("inf"):
-            raise ValueError(f"speed must be positive, not {self.speed}")
+            raise InputError(f"speed must be positive, not {self.speed}")
         for name, where in OWN.items():
             if getattr(self, name) not in (None, False) and self.on not in where:
-                raise ValueError(f"--{name.replace('_', '-')} is for --on {' or '.join(where)}, not for --on {self.on}")
+                raise InputError(f"--{name.replace('_', '-')} is for --on {' or '.join(where)}, not for --on {self.on}")
 
     @property
     def episodes(self) -> list[int]:
@@ -93,7 +94,7 @@ class ReplayConfig:
         return Path(self.dataset.partition("[")[0]).resolve().name
 
 
-def replay(
+def command(
     config: Annotated[ReplayConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
 ) -> None:

@@ -14,6 +14,7 @@ from launch.keys import keys
 from launch.let_go import let_go
 from launch.tables import print_table
 from sim2real.datasets import EpisodeDataset
+from sim2real.errors import InputError
 from sim2real.identification.models import arm_of
 from sim2real.recordings.arm_logs import Log
 from sim2real.rehearsal.robot import SimulatedRobot, boundary_of
@@ -36,11 +37,11 @@ def replay_on_robot(config: "ReplayConfig", dataset: EpisodeDataset, out: Path |
     """Play one episode's commands.
 
     Raises:
-        ValueError: several episodes, a recording of no arm, in other units, with gaps or values that are not numbers,
+        InputError: several episodes, a recording of no arm, in other units, with gaps or values that are not numbers,
             or a robot that cannot be reached.
     """
     if len(config.episodes) > 1:
-        raise ValueError("a robot plays one episode at a time: give --episode one index")
+        raise InputError("a robot plays one episode at a time: give --episode one index")
     if config.on == "robot" and config.robot is not None:
         check_driver(config.robot)
     description, recording, logs = read_logs(dataset, config.episodes)
@@ -52,7 +53,7 @@ def replay_on_robot(config: "ReplayConfig", dataset: EpisodeDataset, out: Path |
         say("nothing was moved: add --move to let it")
         return
     if abs(recording.fps * task.spec.control_dt - 1) > 1e-3:
-        raise ValueError(f"the recording has {recording.fps:g} Hz, the robot takes {1 / task.spec.control_dt:g} Hz")
+        raise InputError(f"the recording has {recording.fps:g} Hz, the robot takes {1 / task.spec.control_dt:g} Hz")
     robot = _connect(config, description, task)
     try:
         run, config = start_run("replay", config, out, resume=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from sim2real.datasets import EpisodeDataset
+from sim2real.errors import InputError
 from sim2real.identification.models import arm_of
 from sim2real.identification.robot_file import read_servos
 from sim2real.identification.simulation import Replayer
@@ -31,7 +32,7 @@ def replay_in_simulation(
     """Replay episodes in simulation.
 
     Raises:
-        ValueError: a recording of no arm, in other units, with gaps or values that are not numbers.
+        InputError: a recording of no arm, in other units, with gaps or values that are not numbers.
     """
     if Origin.read(dataset.root) is not None:
         _again(config, dataset, places, out)
@@ -79,7 +80,7 @@ def _servos(path: Path, robot: str, replayer: Replayer) -> tuple[Any, ...]:
 
 def _again(config: "ReplayConfig", dataset: EpisodeDataset, places: Sequence[int], out: Path | None) -> None:
     if config.robot is not None:
-        raise ValueError("--robot is for logs of real robots: this one was recorded in simulation, with its own servos")
+        raise InputError("--robot is for logs of real robots: this one was recorded in simulation, with its own servos")
     replays: list[ExactReplay] = []
     with reporting() as stage:
         for k in places:

@@ -10,7 +10,7 @@ from sim2real.runs import start_run
 from sim2real.training.teacher_config import TrainConfig
 
 
-def train(
+def command(
     config: Annotated[TrainConfig, tyro.conf.arg(name="")], out: Path | None = None, resume: bool = False
 ) -> None:
     """Train a teacher on privileged state with Stable-Baselines3, many worlds at once.

@@ -8,6 +8,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from policies.errors import InputError
+
 # Per kind: channels of stem, stage1 … stage4 in units of `width`, their strides, default width, default depth.
 _LAYOUTS = {
     "conv": ((1, 2, 4, 6, 6), (2, 2, 2, 2, 1), 24, 1),
@@ -28,7 +30,7 @@ class EncoderConfig:
         depth: convolutions ("conv") or basic blocks ("resnet18") per stage after the stem; None: the kind's own.
 
     Raises:
-        ValueError: an unknown kind, or a size, width or depth that nothing can be built from.
+        InputError: an unknown kind, or a size, width or depth that nothing can be built from.
     """
 
     kind: str = "conv"
@@ -38,12 +40,12 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         if self.kind not in _LAYOUTS:
-            raise ValueError(f"unknown encoder kind {self.kind!r}; valid: {', '.join(ENCODER_KINDS)}")
+            raise InputError(f"unknown encoder kind {self.kind!r}; valid: {', '.join(ENCODER_KINDS)}")
         if len(self.size) != 2 or min(self.size) < 16:
-            raise ValueError(f"encoder size must be (H, W) of at least 16 pixels each, got {self.size}")
+            raise InputError(f"encoder size must be (H, W) of at least 16 pixels each, got {self.size}")
         for name, value in (("width", self.width), ("depth", self.depth)):
             if value is not None and value < 1:
-                raise ValueError(f"encoder {name} must be at least 1, got {value}")
+                raise InputError(f"encoder {name} must be at least 1, got {value}")
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -104,18 +106,18 @@ class VisionEncoder(nn.Module):
         output of frozen low stages can be computed once and kept.
 
         Raises:
-            ValueError: a name that is not a stage, or nothing to run because `until` is not above `after`.
+            InputError: a name that is not a stage, or nothing to run because `until` is not above `after`.
         """
         first = 0 if after is None else self._index(after) + 1
         last = len(self.stages) - 1 if until is None else self._index(until)
         if after is not None and until is not None and last < first:
-            raise ValueError(f"no stage to run after {after!r} until {until!r}; order: {', '.join(self.stages)}")
+            raise InputError(f"no stage to run after {after!r} until {until!r}; order: {', '.join(self.stages)}")
         for name in self.stage_names[first : last + 1]:
             x = self.stages[name](x)
         return x
 
     def stage_parameters(self, name: str) -> Iterator[nn.Parameter]:
-        """The parameters of one stage; raises ValueError for a name that is not a stage."""
+        """The parameters of one stage; raises InputError for a name that is not a stage."""
         return self.stages[self.stage_names[self._index(name)]].parameters()
 
     def reset_stages(self, *names: str) -> None:
@@ -125,7 +127,7 @@ class VisionEncoder(nn.Module):
 
     def _index(self, name: str) -> int:
         if name not in self.stages:
-            raise ValueError(f"unknown encoder stage {name!r}; valid: {', '.join(self.stages)}")
+            raise InputError(f"unknown encoder stage {name!r}; valid: {', '.join(self.stages)}")
         return self.stage_names.index(name)
 
 

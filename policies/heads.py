@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from policies.encoder import EncoderConfig
+from policies.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class HeadsConfig:
         hidden: width of the hidden layers.
 
     Raises:
-        ValueError: a name twice, a name that is not an identifier, or a size below 1.
+        InputError: a name twice, a name that is not an identifier, or a size below 1.
     """
 
     scalars: dict[str, int] = field(default_factory=dict)
@@ -37,10 +38,10 @@ class HeadsConfig:
         names = ["action", *self.scalars, *self.masks, *self.maps]
         for name in names:
             if names.count(name) > 1 or not name.isidentifier():
-                raise ValueError(f"bad or repeated head name {name!r}; names must be identifiers, each used once")
+                raise InputError(f"bad or repeated head name {name!r}; names must be identifiers, each used once")
         sizes = [*self.scalars.values(), *(n for size in (*self.masks.values(), *self.maps.values()) for n in size)]
         if min([*sizes, self.reduced, self.hidden]) < 1 or self.state < 0:
-            raise ValueError(f"every size in the heads must be at least 1 and state at least 0, got {self}")
+            raise InputError(f"every size in the heads must be at least 1 and state at least 0, got {self}")
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -72,7 +73,7 @@ class ActionHead(nn.Module):
         """Make the head give gain * (what it gave) + offset; both (A,), finite, else ValueError."""
         for name, value in (("gain", gain), ("offset", offset)):
             if value.shape != self.gain.shape or not torch.isfinite(value).all():
-                raise ValueError(f"{name} must be {len(self.gain)} finite numbers, one per action, got {value}")
+                raise InputError(f"{name} must be {len(self.gain)} finite numbers, one per action, got {value}")
         self.offset.copy_(gain * self.offset + offset)
         self.gain.copy_(gain * self.gain)
 
@@ -104,7 +105,7 @@ class Heads(nn.Module):
     Outputs: "action" (n, A); scalars (n, k); masks (n, h, w) logits; maps (n, h, w).
 
     Raises:
-        ValueError: state is missing, unwanted or of another length.
+        InputError: state is missing, unwanted or of another length.
     """
 
     def __init__(self, config: HeadsConfig, encoder: EncoderConfig, actions: int) -> None:
@@ -123,7 +124,7 @@ class Heads(nn.Module):
         expected = (len(features), self.config.state) if self.config.state else None
         got = None if state is None else tuple(state.shape)
         if got != expected:
-            raise ValueError(f"the policy's state must have shape {expected}, got {got}")
+            raise InputError(f"the policy's state must have shape {expected}, got {got}")
         hidden = self.trunk(features)
         outputs = {"action": self.action(hidden, state)}
         outputs.update({name: head(hidden).float() for name, head in self.scalars.items()})

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from policies.alignment import Alignment
 from policies.encoder import EncoderConfig, VisionEncoder
+from policies.errors import InputError
 from policies.heads import Heads, HeadsConfig
 from policies.preprocessing import MIN_STD, Preprocessing
 
@@ -22,7 +23,7 @@ class PolicyConfig:
         task: name of the task that the policy was made for.
 
     Raises:
-        ValueError: no actions, or preprocessing that gives images of another size than the encoder takes.
+        InputError: no actions, or preprocessing that gives images of another size than the encoder takes.
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -33,10 +34,10 @@ class PolicyConfig:
 
     def __post_init__(self) -> None:
         if not self.action_names:
-            raise ValueError("a policy needs at least one action name")
+            raise InputError("a policy needs at least one action name")
         (width, height), size = self.preprocessing.size, self.encoder.size
         if (height, width) != tuple(size):
-            raise ValueError(
+            raise InputError(
                 f"preprocessing gives images {width}x{height}, the encoder takes {size[1]}x{size[0]} (WxH)"
             )
 
@@ -57,7 +58,7 @@ class Policy(nn.Module):
         "action" is (n, A), in [-1, 1] unless a gain was folded in; the others as in `Heads`.
 
         Raises:
-            ValueError: images of another type or size, or a state of another shape.
+            InputError: images of another type or size, or a state of another shape.
         """
         return self.heads(self.features(images), state)
 
@@ -66,7 +67,7 @@ class Policy(nn.Module):
         expected = (*self.config.encoder.size, 3)
         if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != expected:
             got = f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
-            raise ValueError(f"images must be uint8 of shape (n, {', '.join(map(str, expected))}), got {got}")
+            raise InputError(f"images must be uint8 of shape (n, {', '.join(map(str, expected))}), got {got}")
         return self.features_of_aligned(self.align(images), until)
 
     def features_of_aligned(self, images: Tensor, until: str | None = None) -> Tensor:
@@ -85,12 +86,12 @@ class Policy(nn.Module):
             observation: "images.<camera>" (H, W, 3) or (n, H, W, 3) uint8 RGB of any size; "state" (S,) or (n, S).
 
         Raises:
-            ValueError: the policy's camera or state is absent, an image is not an image, the state is not finite.
+            InputError: the policy's camera or state is absent, an image is not an image, the state is not finite.
         """
         key = self.config.preprocessing.key
         if key not in observation:
             cameras = [name for name in observation if name.startswith("images.")]
-            raise ValueError(f"the policy looks through {key!r}; cameras present: {', '.join(cameras) or 'none'}")
+            raise InputError(f"the policy looks through {key!r}; cameras present: {', '.join(cameras) or 'none'}")
         image = np.asarray(observation[key])
         parameter = next(self.parameters())
         # A copy, because torch takes neither the strides of a mirrored view nor a read-only array.
@@ -105,11 +106,11 @@ class Policy(nn.Module):
         """The state as (n, S), or None when the policy does not look at it; NaN is refused in either case."""
         if "state" not in observation:
             if self.config.heads.state:
-                raise ValueError(f"the policy needs 'state'; the observation has: {', '.join(observation)}")
+                raise InputError(f"the policy needs 'state'; the observation has: {', '.join(observation)}")
             return None
         state = np.asarray(observation["state"], np.float32)
         if not np.isfinite(state).all():
-            raise ValueError(f"the observation's state is not finite: {state[~np.isfinite(state)].size} bad values")
+            raise InputError(f"the observation's state is not finite: {state[~np.isfinite(state)].size} bad values")
         return torch.tensor(np.atleast_2d(state)) if self.config.heads.state else None
 
 

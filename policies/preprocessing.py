@@ -7,6 +7,8 @@ from functools import cache
 import cv2
 import numpy as np
 
+from policies.errors import InputError
+
 NORMALIZATIONS = ("per-image", "per-channel", "none")
 # Standard deviations below one grey level are noise: a black frame becomes zeros, not amplified noise.
 MIN_STD = 1.0
@@ -26,7 +28,7 @@ class Preprocessing:
         normalization: what `normalize` does, one of NORMALIZATIONS.
 
     Raises:
-        ValueError: a size below 1, a crop outside the raw frame, an unknown normalization.
+        InputError: a size below 1, a crop outside the raw frame, an unknown normalization.
     """
 
     camera: str = "front"
@@ -39,11 +41,11 @@ class Preprocessing:
         left, top, width, height = self.crop
         inside = left + width <= self.raw_size[0] and top + height <= self.raw_size[1]
         if min(left, top) < 0 or min(width, height, *self.size) < 1 or not inside:
-            raise ValueError(
+            raise InputError(
                 f"crop {self.crop} (left, top, width, height) to size {self.size} does not fit {self.raw_size}"
             )
         if self.normalization not in NORMALIZATIONS:
-            raise ValueError(f"unknown normalization {self.normalization!r}; valid: {', '.join(NORMALIZATIONS)}")
+            raise InputError(f"unknown normalization {self.normalization!r}; valid: {', '.join(NORMALIZATIONS)}")
 
     @property
     def key(self) -> str:
@@ -57,10 +59,10 @@ class Preprocessing:
         reduced by area averaging; any other is stretched to size, with one warning per shape.
 
         Raises:
-            ValueError: another data type or shape.
+            InputError: another data type or shape.
         """
         if image.dtype != np.uint8 or image.ndim not in (3, 4) or image.shape[-1] != 3 or 0 in image.shape[-3:-1]:
-            raise ValueError(
+            raise InputError(
                 f"an image must be uint8 of shape (H, W, 3) or (n, H, W, 3), got {image.dtype} {image.shape}"
             )
         frames = image if image.ndim == 4 else image[None]

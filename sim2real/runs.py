@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sim2real.errors import CheckpointError
+from sim2real.errors import CheckpointError, InputError
 from sim2real.files.atomic import read_json, read_versioned_json, with_null, write_json
 from sim2real.files.configs import from_plain, to_plain
 
@@ -56,7 +56,7 @@ class Run:
         """Replace `metrics.json`; a figure that is undefined (NaN, such as the correlation of a constant) becomes null.
 
         Raises:
-            ValueError: a value that JSON cannot hold.
+            InputError: a value that JSON cannot hold.
             OSError: the disk does not take it; the old metrics stay.
         """
         write_json(self.folder / "metrics.json", {"format_version": FORMAT_VERSION, **with_null(metrics)})
@@ -84,25 +84,25 @@ def start_run(command: str, config: Config, out: Path | None, resume: bool) -> t
         The run, and the settings that apply.
 
     Raises:
-        ValueError: the folder is in use without resume, or there is nothing to resume.
+        InputError: the folder is in use without resume, or there is nothing to resume.
         CheckpointError: its `config.json` is damaged, of another version, or of another command.
     """
     task = str(getattr(config, "task", "run"))
     if out is None and resume:
         out = max(Path("runs").glob(f"{command}-{task}-*"), key=lambda p: p.stat().st_mtime, default=None)
         if out is None:
-            raise ValueError(f"nothing to resume: no runs/{command}-{task}-* here; name the run with --out")
+            raise InputError(f"nothing to resume: no runs/{command}-{task}-* here; name the run with --out")
     folder = out or Path("runs") / f"{command}-{task}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
     path = folder / "config.json"
     if resume:
         if not path.is_file():
-            raise ValueError(f"nothing to resume: {folder} has no config.json")
+            raise InputError(f"nothing to resume: {folder} has no config.json")
         found = load_config(folder, command, type(config))
         if str(getattr(found, "task", "run")) != task:
-            raise ValueError(f"{folder} is a run of {getattr(found, 'task', None)}, not of {task}")
+            raise InputError(f"{folder} is a run of {getattr(found, 'task', None)}, not of {task}")
         return Run(folder, True), found
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} exists: add --resume to go on with it, or choose another --out")
+        raise InputError(f"{folder} exists: add --resume to go on with it, or choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     written = {"format_version": FORMAT_VERSION, "command": command, "config": to_plain(config)}
     write_json(path, {**written, "versions": versions(), "git_revision": git_revision()})

@@ -5,6 +5,8 @@ What an episode shows is drawn from its world's seed alone (`envs.random`), so t
 
 import numpy as np
 
+from sim2real.errors import InputError
+
 TEST = range(10_000_000, 20_000_000)
 RECORDING = range(20_000_000, 30_000_000)  # of the rehearsal robot
 SIMULATED_RECORDING = range(30_000_000, 40_000_000)
@@ -27,9 +29,9 @@ def draw_learning_seed(random: np.random.Generator, worlds: int) -> int:
 
 
 def check_learning_seed(seed: int, worlds: int) -> None:
-    """Raise ValueError for a seed, chosen by hand, with which worlds that learn would meet what is held out."""
+    """Raise InputError for a seed, chosen by hand, with which worlds that learn would meet what is held out."""
     if held_out(seed, worlds):
         most = f"{HELD_OUT.start - worlds:,}"
-        raise ValueError(
+        raise InputError(
             f"seed {seed:,} with {worlds} worlds meets seeds that tests are kept on: choose at most {most}"
         )

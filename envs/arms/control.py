@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from envs.errors import InputError
+
 MODES = ("delta", "absolute")
 WINDUP = 0.35  # rad, that a target may be ahead of the joint: what is gripped is held, what is blocked not forced
 LAG_SCALE = 5.0  # of the state's second half, which is then about 1 at most
@@ -26,7 +28,7 @@ class JointControl:
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
-            raise ValueError(f"no actions {self.mode!r}; valid: {', '.join(MODES)}")
+            raise InputError(f"no actions {self.mode!r}; valid: {', '.join(MODES)}")
 
     def target(self, action: np.ndarray, previous: np.ndarray, position: np.ndarray) -> np.ndarray:
         """Next targets (..., J) rad from actions (..., J), the targets before and the measured positions [rad]."""

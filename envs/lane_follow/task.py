@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from mujoco.batch import Batch
 
+from envs.errors import InputError
 from envs.lane_follow.dressing import Dressing
 from envs.lane_follow.looks import PRESETS
 from envs.lane_follow.scene import NOMINAL_CAMERA, TRACK_GEOMS, CameraMount, build_model
@@ -57,7 +58,7 @@ class LaneFollow(Task):
 
     def __init__(self, config: LaneFollowConfig = LaneFollowConfig()) -> None:
         if config.layouts < 1:
-            raise ValueError(f"LaneFollow needs at least one layout, not {config.layouts}")
+            raise InputError(f"LaneFollow needs at least one layout, not {config.layouts}")
         self.config = config
         seeds = range(config.layout_seed, config.layout_seed + config.layouts)
         self.tracks = [generate_track(seed, config.track) for seed in seeds]

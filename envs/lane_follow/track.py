@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from envs.errors import InputError
+
 
 @dataclass(frozen=True)
 class TrackConfig:
@@ -100,7 +102,7 @@ def generate_track(seed: int, config: TrackConfig = TrackConfig()) -> Track:
     """A closed track from a seed, clockwise or counter-clockwise.
 
     Raises:
-        ValueError: the configuration leaves no valid track (1000 candidates tried).
+        InputError: the configuration leaves no valid track (1000 candidates tried).
     """
     random = np.random.default_rng(seed)
     for _ in range(1000):
@@ -121,4 +123,4 @@ def generate_track(seed: int, config: TrackConfig = TrackConfig()) -> Track:
             if random.random() < 0.5:
                 return track
             return _resample(np.concatenate([track.points[::-1], track.points[-1:]]), config.points)
-    raise ValueError(f"no valid track for seed {seed} in 1000 tries: widen `extent` or lower `radius` in {config}")
+    raise InputError(f"no valid track for seed {seed} in 1000 tries: widen `extent` or lower `radius` in {config}")

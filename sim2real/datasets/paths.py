@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from sim2real.errors import DatasetError
+from sim2real.errors import DatasetError, InputError
 
 
 def check_name(name: Any) -> str:
@@ -31,7 +31,7 @@ def path_in(root: Path, info: Mapping[str, Any], key: str, values: Mapping[str, 
     template = info.get(key)
     try:
         if not isinstance(template, str) or "\0" in template:
-            raise ValueError("not a path")
+            raise InputError("not a path")
         relative = template.format(**values)
     except (KeyError, IndexError, ValueError, TypeError, AttributeError):
         known = ", ".join(f"{{{name}}}" for name in values)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from policies.policy import Policy
-from sim2real.errors import DatasetError
+from sim2real.errors import DatasetError, InputError
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
@@ -29,11 +29,11 @@ def predict(
         state: (n, S) float32 that the policy is told beside the images; None: it is told none.
 
     Raises:
-        ValueError: the policy needs a state beside its images, or images of another type or size.
+        InputError: the policy needs a state beside its images, or images of another type or size.
     """
     if bool(policy.config.heads.state) != (state is not None):
         needs = "needs a state beside its images" if state is None else "looks at images alone, and was given a state"
-        raise ValueError(f"the policy {needs}")
+        raise InputError(f"the policy {needs}")
     device = next(policy.parameters()).device
     actions = [np.zeros((0, len(policy.config.action_names)), np.float32)]
     with torch.inference_mode():

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from envs import BatchEnv, make_task
 from policies.policy import Policy
+from sim2real.errors import InputError
 from sim2real.evaluation.simulation import TEST_SEED, Episodes, run_episodes
 from sim2real.progress import Progress, silent
 from sim2real.rehearsal.robot import PRESET
@@ -27,14 +28,14 @@ def evaluate_on_rehearsal(
         device: where frames are rendered.
 
     Raises:
-        ValueError: no policy or no episode, policies of different tasks, a camera that the robot does not have, or no
+        InputError: no policy or no episode, policies of different tasks, a camera that the robot does not have, or no
             such device.
     """
     if episodes < 1:
-        raise ValueError(f"episodes must be at least 1, not {episodes}")
+        raise InputError(f"episodes must be at least 1, not {episodes}")
     tasks = sorted({policy.config.task for policy in policies})
     if len(tasks) != 1:
-        raise ValueError(f"policies of one task can be compared, not of: {', '.join(tasks) or 'none'}")
+        raise InputError(f"policies of one task can be compared, not of: {', '.join(tasks) or 'none'}")
     keys = sorted({policy.config.preprocessing.key for policy in policies})
     task = make_task(tasks[0], "rehearsal")
     env = BatchEnv(task, episodes, randomization=PRESET, observations=("state", *keys), device=device)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from envs import BatchEnv, Camera, Randomization, make_task
+from sim2real.errors import InputError
 from sim2real.progress import Progress, silent
 from sim2real.robots.loop import ABORTED, FAILURE, SUCCESS
 from sim2real.seeds import TEST
@@ -92,11 +93,11 @@ def paired_difference(first: Episodes, second: Episodes) -> RateDifference | Non
     """How much oftener the second succeeds in the episodes that neither aborted; None if there is no such episode.
 
     Raises:
-        ValueError: they did not meet the same episodes.
+        InputError: they did not meet the same episodes.
     """
     n = min(len(first.seeds), len(second.seeds))  # an interrupted comparison ends in the middle of a pair
     if not np.array_equal(first.seeds[:n], second.seeds[:n]):
-        raise ValueError("only policies that met the same episodes can be compared")
+        raise InputError("only policies that met the same episodes can be compared")
     both = first.completed[:n] & second.completed[:n]
     return RateDifference.of(first.success[:n][both], second.success[:n][both]) if both.any() else None
 
@@ -150,10 +151,10 @@ def evaluate_in_simulation(
     """Episodes on the task's test split, whose layouts, looks and dynamics were never trained on.
 
     Raises:
-        ValueError: an unknown task or preset, or no episode.
+        InputError: an unknown task or preset, or no episode.
     """
     if episodes < 1:
-        raise ValueError(f"episodes must be at least 1, not {episodes}")
+        raise InputError(f"episodes must be at least 1, not {episodes}")
     env = BatchEnv(
         make_task(task, "test"),
         episodes,

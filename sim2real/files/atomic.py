@@ -36,17 +36,17 @@ def write_json(path: Path, content: Any) -> None:
     """Write readable JSON in one step.
 
     Raises:
-        ValueError: a value that JSON does not know, such as NaN; names where in the content it is.
+        InputError: a value that JSON does not know, such as NaN; names where in the content it is.
         OSError: as write_file.
     """
     write_file(path, json_bytes(content, path.name))
 
 
 def json_bytes(content: Any, name: str) -> bytes:
-    """Return readable JSON, as the content of the file of that name; raises ValueError as `write_json`."""
+    """Return readable JSON, as the content of the file of that name; raises InputError as `write_json`."""
     for place, value in _unknown(content, ""):
         what = str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
-        raise ValueError(f"{name} cannot be written as JSON: {place or 'the content'} is {what}")
+        raise InputError(f"{name} cannot be written as JSON: {place or 'the content'} is {what}")
     return (json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sim2real.errors import InputError
 from sim2real.identification.result import FORMAT_VERSION
 from sim2real.identification.simulation import OBJECT, PARAMETERS, Replayer
 
@@ -15,20 +16,20 @@ def read_servos(path: Path, robot: str, replayer: Replayer) -> dict[str, np.ndar
     """Parameters (J,) by name, as `Replayer` takes them, from a robot.json.
 
     Raises:
-        ValueError: no such file, damaged, of another version or of another robot; one line.
+        InputError: no such file, damaged, of another version or of another robot; one line.
     """
     if path.is_dir():
         path = path / "robot.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ValueError(f"no such file: {path}; `sim2real identify` writes it") from None
+        raise InputError(f"no such file: {path}; `sim2real identify` writes it") from None
     except (ValueError, OSError) as error:
-        raise ValueError(f"{path} cannot be read as JSON: {error}") from None
+        raise InputError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
-        raise ValueError(f"{path} is no robot file of version {FORMAT_VERSION}: `sim2real identify` writes them")
+        raise InputError(f"{path} is no robot file of version {FORMAT_VERSION}: `sim2real identify` writes them")
     if content.get("robot") != robot:
-        raise ValueError(f"{path} is of the robot {content.get('robot')!r}, the recording of {robot!r}")
+        raise InputError(f"{path} is of the robot {content.get('robot')!r}, the recording of {robot!r}")
     values, joints = replayer.nominal(), replayer.arm.joints
     values["braking"] = 0 * values["braking"]
     try:
@@ -39,8 +40,8 @@ def read_servos(path: Path, robot: str, replayer: Replayer) -> dict[str, np.ndar
                     continue
                 values[name][j] = float(servos[joint][name]["value"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is damaged: {type(error).__name__} {error}") from None
+        raise InputError(f"{path} is damaged: {type(error).__name__} {error}") from None
     for name, row in values.items():
         if not np.isfinite(row).all():
-            raise ValueError(f"{path} is damaged: {name} of {joints[int(np.argmin(np.isfinite(row)))]} is no number")
+            raise InputError(f"{path} is damaged: {name} of {joints[int(np.argmin(np.isfinite(row)))]} is no number")
     return values

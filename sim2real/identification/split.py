@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim2real.errors import InputError
 from sim2real.recordings.arm_logs import Log
 from sim2real.statistics.units import Units
 
@@ -22,9 +23,9 @@ class Split:
 
 
 def split_episodes(logs: tuple[Log, ...], share: float, seed: int) -> Split:
-    """By a seeded shuffle of whole episodes; raises ValueError if there is nothing to hold out."""
+    """By a seeded shuffle of whole episodes; raises InputError if there is nothing to hold out."""
     if len(logs) < 2:
-        raise ValueError(f"{len(logs)} episode of at least a second: there is nothing to hold out; record at least 2")
+        raise InputError(f"{len(logs)} episode of at least a second: there is nothing to hold out; record at least 2")
     count = min(len(logs) - 1, max(2 if len(logs) > 3 else 1, round(share * len(logs))))
     order = np.random.default_rng(seed).permutation(len(logs))
     held, fit = sorted(order[:count].tolist()), sorted(order[count:].tolist())
@@ -44,7 +45,7 @@ def some_rows(logs: tuple[Log, ...], limit: int, seed: int) -> tuple[Log, ...]:
 
 
 def check_motion(logs: tuple[Log, ...], least: float = 0.05) -> None:
-    """Raise ValueError if the robot hardly moves: then nothing can be learned of it."""
+    """Raise InputError if the robot hardly moves: then nothing can be learned of it."""
     travel = max(float(np.ptp(log.state, axis=0).max()) for log in logs)
     if travel < least:
-        raise ValueError(f"no joint moves by more than {travel:.2g} rad in an episode: nothing can be identified")
+        raise InputError(f"no joint moves by more than {travel:.2g} rad in an episode: nothing can be identified")

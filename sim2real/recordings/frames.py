@@ -9,7 +9,7 @@ from scipy.ndimage import uniform_filter1d
 
 from policies.policy import PolicyConfig
 from sim2real.datasets import Episode, EpisodeDataset
-from sim2real.errors import DatasetError
+from sim2real.errors import DatasetError, InputError
 from sim2real.progress import Progress, silent
 from sim2real.recordings.interpretation import recorded
 from sim2real.statistics.agreement import CRITERION
@@ -190,9 +190,9 @@ def smooth(actions: np.ndarray, seconds: float, fps: float) -> np.ndarray:
 
 
 def check_smoothing(seconds: float | None) -> None:
-    """Raise ValueError for seconds to either side that are out of range; None stands for the task's own."""
+    """Raise InputError for seconds to either side that are out of range; None stands for the task's own."""
     if seconds is not None and not 0 <= seconds <= 5:
-        raise ValueError(f"smooth must be in 0…5 s, not {seconds}")
+        raise InputError(f"smooth must be in 0…5 s, not {seconds}")
 
 
 def _window(seconds: float, fps: float) -> int:

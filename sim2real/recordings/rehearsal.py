@@ -8,6 +8,7 @@ import numpy as np
 
 from envs import BatchEnv, make_task
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
+from sim2real.errors import InputError
 from sim2real.files import new_folder
 from sim2real.progress import Progress, silent
 from sim2real.recordings.arm_logs import ACTION, STATE
@@ -34,7 +35,7 @@ class Recording:
             dropped the cube begins anew).
 
     Raises:
-        ValueError: no episode, one that is too short or too long, or a negative seed.
+        InputError: no episode, one that is too short or too long, or a negative seed.
     """
 
     episodes: int = 20
@@ -45,11 +46,11 @@ class Recording:
 
     def __post_init__(self) -> None:
         if self.episodes < 1:
-            raise ValueError(f"episodes must be at least 1, not {self.episodes}")
+            raise InputError(f"episodes must be at least 1, not {self.episodes}")
         if not 0.1 <= self.seconds <= LONGEST:
-            raise ValueError(f"seconds must be from 0.1 to {LONGEST:g}, not {self.seconds:g}")
+            raise InputError(f"seconds must be from 0.1 to {LONGEST:g}, not {self.seconds:g}")
         if self.seed < 0:
-            raise ValueError(f"seed must be at least 0, not {self.seed}")
+            raise InputError(f"seed must be at least 0, not {self.seed}")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def record(
 
     Raises:
         DatasetError: the destination exists.
-        ValueError: an unknown task, nobody who can do it, or one who fails too often.
+        InputError: an unknown task, nobody who can do it, or one who fails too often.
         OSError: the disk is full; nothing is left behind.
     """
     task = make_task(recording.task, "recording")
@@ -107,7 +108,7 @@ def record(
             with EpisodeWriter(folder, features, 1 / task.spec.control_dt, robot_type=boundary.robot_type) as writer:
                 while len(lengths) < recording.episodes:
                     if tried >= PATIENCE * recording.episodes + SIDE_BY_SIDE:
-                        raise ValueError(_hopeless(recording.task, successes, tried))
+                        raise InputError(_hopeless(recording.task, successes, tried))
                     past, seeds = tried // worlds, recording.seed + tried + np.arange(worlds)
 
                     def told(step: int, before: int = past) -> None:

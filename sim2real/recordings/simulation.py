@@ -17,6 +17,7 @@ from envs import BatchEnv, Randomization, make_task
 from envs.batch_env import resolve_randomization
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
 from sim2real.datasets.checksums import write_listed_json
+from sim2real.errors import InputError
 from sim2real.files import new_folder
 from sim2real.progress import Progress, silent
 from sim2real.recordings.origin import INFO, Origin, model_hash
@@ -44,7 +45,7 @@ class SimulatedRecording:
         by: who acted, in words, kept with the dataset.
 
     Raises:
-        ValueError: no episode, or a negative seed.
+        InputError: no episode, or a negative seed.
     """
 
     task: str
@@ -57,9 +58,9 @@ class SimulatedRecording:
 
     def __post_init__(self) -> None:
         if self.episodes < 1:
-            raise ValueError(f"episodes must be at least 1, not {self.episodes}")
+            raise InputError(f"episodes must be at least 1, not {self.episodes}")
         if self.seed < 0:
-            raise ValueError(f"seed must be at least 0, not {self.seed}")
+            raise InputError(f"seed must be at least 0, not {self.seed}")
 
 
 def random_actions(count: int, size: int, seed: int) -> Act:
@@ -96,7 +97,7 @@ def record_in_simulation(
 
     Raises:
         DatasetError: the destination exists.
-        ValueError: an unknown task, split, preset or observation.
+        InputError: an unknown task, split, preset or observation.
         OSError: the disk is full; nothing is left behind.
     """
     task = make_task(recording.task, recording.split)

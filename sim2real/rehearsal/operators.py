@@ -7,6 +7,7 @@ import numpy as np
 
 from envs import BatchEnv
 from envs.random import WorldRandom
+from sim2real.errors import InputError
 from sim2real.rehearsal.driver import RehearsalDriver
 
 GLANCE = (1, 2)  # steps between two looks: people correct in jerks
@@ -59,12 +60,12 @@ def habit_of(task: str, teacher: Teacher | None) -> Habit:
     """A trained teacher with a person's faults where there is one, else who knows the task by himself.
 
     Raises:
-        ValueError: nobody does.
+        InputError: nobody does.
     """
     if teacher is not None:
         return Habit(lambda env, seeds: TeacherOperator(env, seeds, teacher), keeps_failures=False)
     if _plain(task) not in HABITS:
-        raise ValueError(
+        raise InputError(
             f"nobody can do {task} on the rehearsal robot by himself: train a teacher with `sim2real train {task}` and"
             " name its run with --teacher"
         )

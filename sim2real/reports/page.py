@@ -12,6 +12,7 @@ import cv2
 import jinja2
 import numpy as np
 
+from sim2real.errors import InputError
 from sim2real.files import write_file
 from sim2real.runs import git_revision, versions
 from sim2real.statistics.agreement import Estimate
@@ -58,12 +59,12 @@ class Report:
             highlight: rows to point out, from 0.
 
         Raises:
-            ValueError: a row is not as long as the header.
+            InputError: a row is not as long as the header.
         """
         values = [list(row) for row in rows]
         for k, row in enumerate(values):
             if len(row) != len(header):
-                raise ValueError(f"row {k} of the table has {len(row)} cells, its header {len(header)}: {row}")
+                raise InputError(f"row {k} of the table has {len(row)} cells, its header {len(header)}: {row}")
         columns = list(zip(*values, strict=True)) or [()] * len(header)
         numeric = [bool(column) and not any(isinstance(value, str) for value in column) for column in columns]
         cells = [[cell(value) for value in row] for row in values]
@@ -84,7 +85,7 @@ class Report:
         return self.pictures([(image, caption)], width)
 
     def pictures(self, images: Iterable[tuple[np.ndarray, str]], width: int | None = None) -> "Report":
-        """RGB pictures (H, W, 3) uint8 with their captions side by side; raises ValueError for another type or shape.
+        """RGB pictures (H, W, 3) uint8 with their captions side by side; raises InputError for another type or shape.
 
         Small ones are enlarged by whole pixels, so that one sees what the network sees.
         """
@@ -150,7 +151,7 @@ def cell(value: Any) -> dict[str, str]:
 
 def _picture(image: np.ndarray, caption: str, width: int | None) -> dict[str, Any]:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
-        raise ValueError(f"a picture must be RGB (H, W, 3) uint8, got {image.dtype} {image.shape}")
+        raise InputError(f"a picture must be RGB (H, W, 3) uint8, got {image.dtype} {image.shape}")
     longer = max(image.shape[:2])
     if longer > LARGEST:
         size = (max(1, image.shape[1] * LARGEST // longer), max(1, image.shape[0] * LARGEST // longer))

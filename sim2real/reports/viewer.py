@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from sim2real.datasets import DatasetError, Episode, EpisodeDataset
+from sim2real.errors import InputError
 from sim2real.files import write_file
 from sim2real.progress import Progress, silent
 from sim2real.recordings.footage import why_missing
@@ -21,14 +22,14 @@ RECORDED = {"action": ("actions", "recorded", AS_GIVEN), "observation.state": ("
 
 
 def rerun() -> Any:
-    """Rerun's SDK; raises ValueError that says how to install it.
+    """Rerun's SDK; raises InputError that says how to install it.
 
     It is an extra, as it weighs more than all else but torch.
     """
     try:
         return importlib.import_module("rerun")
     except ImportError:
-        raise ValueError("the viewer needs Rerun, which is not installed: pip install 'sim2real[viewer]'") from None
+        raise InputError("the viewer needs Rerun, which is not installed: pip install 'sim2real[viewer]'") from None
 
 
 def write_recording(
@@ -45,7 +46,7 @@ def write_recording(
     are left out, see `absent_cameras`. The file appears when it is complete.
 
     Raises:
-        ValueError: Rerun is not installed.
+        InputError: Rerun is not installed.
         DatasetError: the episode is damaged.
         OSError: the file cannot be written.
     """
@@ -82,7 +83,7 @@ def absent_cameras(dataset: EpisodeDataset, k: int) -> dict[str, str]:
 
 
 def open_viewer(paths: Sequence[Path]) -> None:
-    """Start Rerun's viewer on some recordings and leave it running; raises ValueError if Rerun is not installed."""
+    """Start Rerun's viewer on some recordings and leave it running; raises InputError if Rerun is not installed."""
     rerun()
     command = [sys.executable, "-m", "rerun", *map(str, paths)]
     subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)

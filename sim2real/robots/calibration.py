@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sim2real.errors import InputError
 from sim2real.robots.units import TICKS
 
 SLACK = 10  # ticks (0.9°) beyond the calibrated range, where a joint may come to rest on its stop
@@ -37,7 +38,7 @@ class Calibration:
                 of any other joint the middle of the range is zero.
 
         Raises:
-            ValueError: no such file, or one that does not calibrate these joints.
+            InputError: no such file, or one that does not calibrate these joints.
         """
         try:
             entries = json.loads(path.read_text())
@@ -45,10 +46,10 @@ class Calibration:
             turned = [joint for joint in joints if int(entries[joint].get("drive_mode", 0))]
         except (OSError, KeyError, TypeError, ValueError, AttributeError):
             wanted = ", ".join(joints)
-            raise ValueError(f"{path} is no LeRobot calibration (JSON: id, range_min, range_max) of {wanted}") from None
+            raise InputError(f"{path} is no LeRobot calibration (JSON: id, range_min, range_max) of {wanted}") from None
         ids, low, high = np.array(rows).T
         if turned or (low >= high).any() or low.min() < 0 or high.max() >= TICKS:
-            raise ValueError(f"{path}: every range must lie within 0…{TICKS - 1} ticks, no joint be turned round")
+            raise InputError(f"{path}: every range must lie within 0…{TICKS - 1} ticks, no joint be turned round")
         zero, scale = np.zeros(len(rows)), np.full(len(rows), 2 * np.pi / TICKS)
         if gripper is not None:
             j = list(joints).index(gripper)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim2real.errors import InputError
 from sim2real.robots.units import TICKS, Units, check_values, read_units
 
 MOVED = 5.0  # LeRobot's units: a joint that went so far took enough values to show their spacing
@@ -36,17 +37,17 @@ class RobotDescription:
             kind: its `robot_type`.
 
         Raises:
-            ValueError: they are not in one of LeRobot's units, or joints moved and none shows which.
+            InputError: they are not in one of LeRobot's units, or joints moved and none shows which.
         """
         check_values(states, self.joints, self.gripper, what)
         units = read_units(states, self.joints, self.gripper, np.array(self.limits), kind == self.own)
         body = [j for j, joint in enumerate(self.joints) if joint != self.gripper]
         if all(self.joints[j] in units.assumed for j in body) and np.ptp(states[:, body], axis=0).max() > MOVED:
-            raise ValueError(f"{what}: joints move, but none in steps of a servo's ticks, so their units cannot be"
+            raise InputError(f"{what}: joints move, but none in steps of a servo's ticks, so their units cannot be"
                              " told; record for longer, and leave the values as LeRobot wrote them")  # fmt: skip
         travel = np.ptp(units.to_radians(states), axis=0)
         if travel.max() > 7:
             j = int(np.argmax(travel))
-            raise ValueError(f"{what}: {self.joints[j]} would move over {travel[j]:.3g} rad, more than a turn of its"
+            raise InputError(f"{what}: {self.joints[j]} would move over {travel[j]:.3g} rad, more than a turn of its"
                              f" servo ({TICKS} ticks): these are not the units of a {self.name}")  # fmt: skip
         return units

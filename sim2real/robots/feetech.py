@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from sim2real.errors import InputError
 from sim2real.robots.calibration import Calibration
 from sim2real.robots.robot import Ticker
 from sim2real.robots.safety import UnsafeCommandError
@@ -45,7 +46,7 @@ class FeetechBus:
     """Servos on a serial port, by Feetech's library.
 
     Raises:
-        ValueError: the library is not installed.
+        InputError: the library is not installed.
         OSError: the port cannot be opened, or not every servo answers.
     """
 
@@ -53,7 +54,7 @@ class FeetechBus:
         try:
             self._sdk: Any = importlib.import_module("scservo_sdk")
         except ImportError:
-            raise ValueError("Feetech's library is not installed: pip install 'sim2real[so101]'") from None
+            raise InputError("Feetech's library is not installed: pip install 'sim2real[so101]'") from None
         self._ids, self._name = tuple(ids), port
         self._port, self._packets = self._sdk.PortHandler(port), self._sdk.PacketHandler(0)
         if not self._port.openPort() or not self._port.setBaudRate(BAUD):

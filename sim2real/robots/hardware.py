@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sim2real.errors import InputError
 from sim2real.robots import find_robot
 from sim2real.robots.boundary import Boundary
 from sim2real.robots.loop import ABORTED, FAILURE, SUCCESS
@@ -36,15 +37,15 @@ class Hardware:
     move: bool = False
 
     def check(self) -> None:
-        """Raise ValueError for what is missing before a robot may move; one line."""
+        """Raise InputError for what is missing before a robot may move; one line."""
         if self.robot is None:
-            raise ValueError(
+            raise InputError(
                 f"no robot is configured: name one with --robot ({', '.join(sorted(HARDWARE))}) and its --port; without"
                 " hardware, --on rehearsal runs the same commands on a simulated stand-in"
             )
         check_driver(self.robot)
         if not self.move:
-            raise ValueError(f"--on robot makes {self.robot} move: add --move when nobody is in its reach")
+            raise InputError(f"--on robot makes {self.robot} move: add --move when nobody is in its reach")
         HARDWARE[self.robot].check(self)
 
 
@@ -53,7 +54,7 @@ class Driver:
     """How a robot is opened.
 
     Attributes:
-        check: raises ValueError for settings that it lacks.
+        check: raises InputError for settings that it lacks.
         open: from settings, the boundary of the task, the control period [s] and the camera's name; None: without one.
     """
 
@@ -75,9 +76,9 @@ def _open_loopback(settings: Hardware, boundary: Boundary, control_dt: float, ca
 
 def _so101_settings(settings: Hardware) -> None:
     if settings.port is None:
-        raise ValueError("so101 needs --port, the serial port of its servos (such as /dev/ttyACM0)")
+        raise InputError("so101 needs --port, the serial port of its servos (such as /dev/ttyACM0)")
     if settings.calibration is None:
-        raise ValueError("so101 needs --calibration, the file that LeRobot's calibration of this arm wrote")
+        raise InputError("so101 needs --calibration, the file that LeRobot's calibration of this arm wrote")
 
 
 def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camera: str | None) -> Robot:
@@ -89,7 +90,7 @@ def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camer
     arm = find_robot("so101")
     wanted = [name.removesuffix(".pos") for name in boundary.action_names]
     if wanted != list(arm.joints):
-        raise ValueError(f"so101 has the joints {', '.join(arm.joints)}; this policy moves {', '.join(wanted)}")
+        raise InputError(f"so101 has the joints {', '.join(arm.joints)}; this policy moves {', '.join(wanted)}")
     calibration = Calibration.load(settings.calibration, arm.joints, arm.gripper, np.array(arm.limits))
     webcam = None if camera is None else Webcam(settings.camera)
     try:
@@ -116,19 +117,19 @@ HARDWARE: dict[str, Driver] = {
 
 
 def check_driver(name: str) -> None:
-    """Raise ValueError, in one line, if there is no driver of this name."""
+    """Raise InputError, in one line, if there is no driver of this name."""
     names = ", ".join(sorted(HARDWARE))
     if name.endswith(".json"):
-        raise ValueError(f"--robot {name}: a robot.json is for --on sim; here --robot names a driver: {names}")
+        raise InputError(f"--robot {name}: a robot.json is for --on sim; here --robot names a driver: {names}")
     if name not in HARDWARE:
-        raise ValueError(f"no driver for robot {name!r}; there are: {names}")
+        raise InputError(f"no driver for robot {name!r}; there are: {names}")
 
 
 def open_robot(settings: Hardware, boundary: Boundary, control_dt: float, camera: str | None) -> Robot:
     """Connect to a robot, with a camera of this name or (None) without; it does not move yet.
 
     Raises:
-        ValueError: settings that lack something, or a robot that does not fit the policy.
+        InputError: settings that lack something, or a robot that does not fit the policy.
         OSError: it does not answer.
     """
     settings.check()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim2real.errors import InputError
+
 TICKS = 4096  # per turn
 DEGREE_TICK = 360 / (TICKS - 1)  # as LeRobot divides
 FINEST, COARSEST = 0.023, 0.45  # units per tick: a gripper of a whole turn, and a joint of a tenth of one
@@ -36,7 +38,7 @@ class Units:
 
     def __post_init__(self) -> None:
         if len(self.scale) != len(self.zero) or not all(np.isfinite(s) and s > 0 for s in self.scale):
-            raise ValueError(f"units need one positive scale and one zero per joint, not {self.scale}, {self.zero}")
+            raise InputError(f"units need one positive scale and one zero per joint, not {self.scale}, {self.zero}")
 
     def to_radians(self, values: np.ndarray) -> np.ndarray:
         """(..., J) LeRobot's values to (..., J) rad."""
@@ -79,24 +81,24 @@ def check_values(values: np.ndarray, names: Sequence[str], gripper: str | None, 
     """Refuse values (n, J) that are in neither of LeRobot's modes.
 
     Raises:
-        ValueError: they look like radians, ticks, or something else; one line.
+        InputError: they look like radians, ticks, or something else; one line.
     """
     reach = np.abs(values).max(0)
     body = [j for j, name in enumerate(names) if name != gripper]
     if reach.max() > 400 or reach[body].max() > 200:
         j = int(np.argmax(reach))
         looks = "raw ticks" if reach.max() > 400 else "no unit of LeRobot"
-        raise ValueError(f"{what}: {names[j]} reaches {values[:, j][np.abs(values[:, j]).argmax()]:.4g}, which is"
+        raise InputError(f"{what}: {names[j]} reaches {values[:, j][np.abs(values[:, j]).argmax()]:.4g}, which is"
                          f" {looks}; joints must be in degrees or -100…100, a gripper in 0…100")  # fmt: skip
     # Of the body alone: a gripper is often in 0…100 also where the other joints are in radians.
     if reach[body].max() <= 2 * np.pi and np.ptp(values[:, body], axis=0).max() > 0.1:
         which = "no joint" if gripper is None else f"no joint but the {gripper}"
-        raise ValueError(f"{what}: {which} goes beyond {reach[body].max():.3g}, which looks like radians; joints must"
+        raise InputError(f"{what}: {which} goes beyond {reach[body].max():.3g}, which looks like radians; joints must"
                          " be in degrees or -100…100, a gripper in 0…100")  # fmt: skip
     if gripper is not None:
         j = list(names).index(gripper)
         if values[:, j].min() < -15 or values[:, j].max() > 115:
-            raise ValueError(f"{what}: {gripper} goes from {values[:, j].min():.4g} to {values[:, j].max():.4g}; a"
+            raise InputError(f"{what}: {gripper} goes from {values[:, j].min():.4g} to {values[:, j].max():.4g}; a"
                              " gripper must be in 0…100")  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, pearsonr, rankdata, spearmanr
 
+from sim2real.errors import InputError
 from sim2real.statistics.bootstrap import Bootstrap
 
 FEWEST = 3  # checkpoints
@@ -55,12 +56,12 @@ class Correlation:
         """From successes (n,) bool of each checkpoint, in simulation and on the robot.
 
         Raises:
-            ValueError: fewer than three checkpoints, unequal numbers of them, or one without an episode.
+            InputError: fewer than three checkpoints, unequal numbers of them, or one without an episode.
         """
         if len(sim) != len(robot) or len(sim) < FEWEST:
-            raise ValueError(f"a correlation needs {FEWEST} checkpoints on both sides, not {len(sim)} and {len(robot)}")
+            raise InputError(f"a correlation needs {FEWEST} checkpoints on both sides, not {len(sim)} and {len(robot)}")
         if not all(len(successes) for successes in (*sim, *robot)):
-            raise ValueError("a correlation needs at least one completed episode of every checkpoint on both sides")
+            raise InputError("a correlation needs at least one completed episode of every checkpoint on both sides")
         x, y = (np.array([np.mean(s) for s in side]) for side in (sim, robot))
         xs, ys = _resampled(sim, seed), _resampled(robot, seed + 1)
         # Of several numbers of episodes the least: it makes the widest interval.

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.stats import binomtest
 
+from sim2real.errors import InputError
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -24,9 +26,9 @@ class Rate:
 
     @staticmethod
     def of(successes: int, count: int) -> "Rate":
-        """From counts; raises ValueError without an episode."""
+        """From counts; raises InputError without an episode."""
         if count < 1:
-            raise ValueError("a rate needs at least one episode")
+            raise InputError("a rate needs at least one episode")
         interval = binomtest(successes, count).proportion_ci(0.95, method="wilson")
         return Rate(successes / count, float(interval.low), float(interval.high), count)
 
@@ -62,11 +64,11 @@ class RateDifference:
 
     @staticmethod
     def of(first: np.ndarray, second: np.ndarray) -> "RateDifference":
-        """From successes (n,) bool of both, in the same order; raises ValueError without an episode, or unequal n."""
+        """From successes (n,) bool of both, in the same order; raises InputError without an episode, or unequal n."""
         first, second = np.asarray(first, bool), np.asarray(second, bool)
         if first.shape != second.shape or first.ndim != 1 or not len(first):
             shapes = f"{first.shape} and {second.shape}"
-            raise ValueError(f"a paired difference needs the same episodes of both, at least one; there are {shapes}")
+            raise InputError(f"a paired difference needs the same episodes of both, at least one; there are {shapes}")
         both, won = int((first & second).sum()), int((second & ~first).sum())
         lost, neither = int((first & ~second).sum()), int((~first & ~second).sum())
         one, two = Rate.of(both + lost, len(first)), Rate.of(both + won, len(first))

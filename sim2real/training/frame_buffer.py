@@ -4,6 +4,8 @@ import threading
 
 import numpy as np
 
+from sim2real.errors import InputError
+
 
 class FrameBuffer:
     """A ring of samples; every sample is a row in each of the named arrays.
@@ -14,7 +16,7 @@ class FrameBuffer:
 
     def __init__(self, capacity: int) -> None:
         if capacity < 1:
-            raise ValueError(f"a buffer holds at least one sample, not {capacity}")
+            raise InputError(f"a buffer holds at least one sample, not {capacity}")
         self._capacity, self._arrays = capacity, {}
         self._count = 0
         self._lock = threading.Lock()
@@ -26,11 +28,11 @@ class FrameBuffer:
         """Append a batch: arrays (m, ...); the oldest samples give way.
 
         Raises:
-            ValueError: other names than the first time, or arrays of different lengths.
+            InputError: other names than the first time, or arrays of different lengths.
         """
         m = len(next(iter(rows.values())))
         if rows.keys() != (self._arrays or rows).keys() or any(len(values) != m for values in rows.values()):
-            raise ValueError(f"every sample needs one row each of: {', '.join(self._arrays or rows)}")
+            raise InputError(f"every sample needs one row each of: {', '.join(self._arrays or rows)}")
         rows = {name: values[-self._capacity :] for name, values in rows.items()}
         m = min(m, self._capacity)
         with self._lock:
@@ -44,6 +46,6 @@ class FrameBuffer:
         """size rows drawn uniformly, with replacement; copies. Raises ValueError while the buffer is empty."""
         with self._lock:
             if not len(self):
-                raise ValueError("the buffer is empty")
+                raise InputError("the buffer is empty")
             index = random.integers(0, len(self), size)
             return {name: values[index] for name, values in self._arrays.items()}

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from sim2real.errors import InputError
 from sim2real.training.teacher_config import TeacherConfig
 
 METHODS = ("dagger", "ppo")
@@ -44,12 +45,12 @@ class DistillationConfig:
     def __post_init__(self) -> None:
         for name in ("reuse", "batch_size", "buffer", "learning_rate"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be positive, not {getattr(self, name)}")
+                raise InputError(f"{name} must be positive, not {getattr(self, name)}")
         for name in ("frames", "weight_decay", "jolt", "auxiliary", "seed"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be at least 0, not {getattr(self, name)}")
+                raise InputError(f"{name} must be at least 0, not {getattr(self, name)}")
         if not 0 <= self.share <= 1 or not 0 <= self.ema < 1:
-            raise ValueError(f"share must be in 0…1 and ema below 1, not {self.share} and {self.ema}")
+            raise InputError(f"share must be in 0…1 and ema below 1, not {self.share} and {self.ema}")
 
     def filled(self, training: Mapping[str, Any]) -> "DistillationConfig":
         """With the number of frames as the task has it (`TaskSpec.training`), or as usual, where it was left open."""
@@ -102,11 +103,11 @@ class PretrainConfig:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise ValueError(f"no method {self.method!r}; valid: {', '.join(METHODS)}")
+            raise InputError(f"no method {self.method!r}; valid: {', '.join(METHODS)}")
         for name in ("worlds", "threads", "checkpoint_every"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.evaluate < 0:
-            raise ValueError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
+            raise InputError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
         if self.method == "ppo" and (self.teacher is not None or self.teacher_config.algorithm != "ppo"):
-            raise ValueError("method ppo learns from reward alone: it takes neither a teacher nor another algorithm")
+            raise InputError("method ppo learns from reward alone: it takes neither a teacher nor another algorithm")

@@ -14,6 +14,7 @@ from policies.heads import HeadsConfig
 from policies.policy import Policy, PolicyConfig
 from policies.preprocessing import Preprocessing
 from sim2real.checkpoints import save_policy
+from sim2real.errors import InputError
 from sim2real.evaluation.simulation import evaluate_in_simulation
 from sim2real.progress import Progress, Stages
 from sim2real.runs import Run
@@ -28,7 +29,7 @@ from sim2real.training.teacher_config import TrainConfig
 
 
 def complete_pretraining(config: PretrainConfig) -> PretrainConfig:
-    """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
+    """With the task's own settings where they were left open; raises InputError for what would stop the run."""
     available_device(config.device)
     spec = make_task(config.task).spec
     own_cameras(spec, config.camera)
@@ -47,7 +48,7 @@ def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
     camera, view = next(iter(spec.cameras.items()))
     width, height = config.image_size or view.size
     if height % 4 or width % 4 or min(height, width) < 16:
-        raise ValueError(f"image size {width}x{height}: width and height must be multiples of 4, and at least 16")
+        raise InputError(f"image size {width}x{height}: width and height must be multiples of 4, and at least 16")
     cells = (height // 4, width // 4)
     return PolicyConfig(
         encoder=EncoderConfig(config.encoder, (height, width), config.width, config.depth),
@@ -87,7 +88,7 @@ def pretrain(run: Run, config: PretrainConfig, report: Stages) -> dict[str, Any]
         report: given the name of a stage, what to call in it with (done, in all, metrics).
 
     Raises:
-        ValueError: an unknown task, preset, device or teacher.
+        InputError: an unknown task, preset, device or teacher.
         KeyboardInterrupt: after saving, when interrupted.
     """
     config = complete_pretraining(config)

@@ -12,6 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import EvalCallback
 
 from envs import BatchEnv, Randomization, make_task
+from sim2real.errors import InputError
 from sim2real.evaluation.simulation import TEST_SEED, evaluate_in_simulation
 from sim2real.progress import Progress, Stages
 from sim2real.runs import Run, load_config, start_run
@@ -26,7 +27,7 @@ ADR_STEP, ADR_GROW, ADR_SHRINK = 0.05, 0.9, 0.6
 
 
 def complete_training(config: TrainConfig) -> TrainConfig:
-    """With the task's own settings where they were left open; raises ValueError for what would stop the run."""
+    """With the task's own settings where they were left open; raises InputError for what would stop the run."""
     check_learning_seed(config.teacher.seed, config.worlds)
     env = privileged_env(config, "train", 1)
     env.close()
@@ -55,7 +56,7 @@ def train_teacher(run: Run, config: TrainConfig, report: Progress) -> dict[str, 
         The metrics.
 
     Raises:
-        ValueError: an unknown task, algorithm or preset.
+        InputError: an unknown task, algorithm or preset.
         KeyboardInterrupt: after saving, when interrupted.
     """
     config = complete_training(config)
@@ -170,14 +171,14 @@ def load_teacher(path: Path, task: str) -> Teacher:
     """The teacher of a run, from that run's folder or the one that it lies in (`teacher_folder`).
 
     Raises:
-        ValueError: the folder is not a run with a teacher for this task, or the training did not come to its end.
+        InputError: the folder is not a run with a teacher for this task, or the training did not come to its end.
     """
     path = teacher_folder(path)
     config = load_config(path, "train", TrainConfig)
     if config.task != task:
-        raise ValueError(f"{path} has a teacher for {config.task}, not for {task}")
+        raise InputError(f"{path} has a teacher for {config.task}, not for {task}")
     if not Run(path, True).finished:
-        raise ValueError(
+        raise InputError(
             f"{path} has no trained teacher yet, its training is not finished: go on with"
             f" `sim2real train {task} --out {path} --resume`"
         )

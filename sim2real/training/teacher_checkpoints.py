@@ -12,6 +12,7 @@ import torch
 from stable_baselines3 import SAC
 from stable_baselines3.common.base_class import BaseAlgorithm
 
+from sim2real.errors import InputError
 from sim2real.files import write_file
 
 STATE = "sim2real.json"  # member of our zips that SB3 passes over
@@ -43,7 +44,7 @@ def _read(path: Path, model: BaseAlgorithm) -> tuple[dict[str, Any], dict[str, A
     """Parameters, single variables and state in a zip of the same algorithm, without unpickling anything else.
 
     Raises:
-        ValueError: the file is not a whole zip that `write_teacher` wrote.
+        InputError: the file is not a whole zip that `write_teacher` wrote.
     """
 
     def tensors(member: str) -> dict[str, Any]:
@@ -55,10 +56,10 @@ def _read(path: Path, model: BaseAlgorithm) -> tuple[dict[str, Any], dict[str, A
             parameters = {name: tensors(f"{name}.pth") for name in modules}
             return parameters, tensors("pytorch_variables.pth") if variables else {}, json.loads(archive.read(STATE))
     except pickle.UnpicklingError:
-        raise ValueError(f"{path} is damaged or not to be trusted: it holds other things than tensors") from None
+        raise InputError(f"{path} is damaged or not to be trusted: it holds other things than tensors") from None
     except (zipfile.BadZipFile, KeyError, RuntimeError, EOFError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:100]
-        raise ValueError(f"{path} is damaged or no checkpoint of this teacher ({reason})") from None
+        raise InputError(f"{path} is damaged or no checkpoint of this teacher ({reason})") from None
 
 
 def restore_teacher(model: BaseAlgorithm, folder: Path) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def restore_teacher(model: BaseAlgorithm, folder: Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: it is of a network of another shape.
+        InputError: it is of a network of another shape.
     """
     for path in sorted(folder.glob("step_*.zip"), reverse=True):
         try:
@@ -77,7 +78,7 @@ def restore_teacher(model: BaseAlgorithm, folder: Path) -> dict[str, Any]:
         try:
             model.set_parameters(parameters)
         except (RuntimeError, ValueError):
-            raise ValueError(f"{path} does not fit the networks that the run's settings describe") from None
+            raise InputError(f"{path} does not fit the networks that the run's settings describe") from None
         for name, value in variables.items():
             getattr(model, name).data.copy_(value)
         model.num_timesteps = int(state["num_timesteps"])

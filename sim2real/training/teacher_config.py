@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import tyro
 
+from sim2real.errors import InputError
+
 ALGORITHMS = ("ppo", "sac")
 USUAL = {"steps": 1_000_000, "gamma": 0.97, "hidden": (64, 64)}
 
@@ -33,17 +35,17 @@ class TeacherConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
         if self.algorithm not in ALGORITHMS:
-            raise ValueError(f"no algorithm {self.algorithm!r}; valid: {', '.join(ALGORITHMS)}")
+            raise InputError(f"no algorithm {self.algorithm!r}; valid: {', '.join(ALGORITHMS)}")
         if self.steps < 0:
-            raise ValueError(f"steps must be at least 1, or 0 for the task's own number, not {self.steps}")
+            raise InputError(f"steps must be at least 1, or 0 for the task's own number, not {self.steps}")
         if not 0 < self.learning_rate < float("inf"):
-            raise ValueError(f"learning_rate must be positive, not {self.learning_rate}")
+            raise InputError(f"learning_rate must be positive, not {self.learning_rate}")
         if not 0 <= self.gamma <= 1:
-            raise ValueError(f"gamma must be between 0 and 1, not {self.gamma}")
+            raise InputError(f"gamma must be between 0 and 1, not {self.gamma}")
         if min(self.hidden, default=1) < 1:
-            raise ValueError(f"hidden layers need at least one unit each, not {self.hidden}")
+            raise InputError(f"hidden layers need at least one unit each, not {self.hidden}")
         if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must be between 0 and {2**32 - 1}, not {self.seed}")
+            raise InputError(f"seed must be between 0 and {2**32 - 1}, not {self.seed}")
 
     def filled(self, training: Mapping[str, Any]) -> "TeacherConfig":
         """With what was left open as the task has it (`TaskSpec.training`), or as usual."""
@@ -76,6 +78,6 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("worlds", "checkpoint_every"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.evaluate < 0:
-            raise ValueError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
+            raise InputError(f"evaluate must be at least 0 episodes, not {self.evaluate}")

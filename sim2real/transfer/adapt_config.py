@@ -7,6 +7,7 @@ from typing import Annotated
 
 import tyro
 
+from sim2real.errors import InputError
 from sim2real.recordings.frames import check_smoothing
 from sim2real.transfer.plans import TransferPlan, find_plan
 
@@ -41,7 +42,7 @@ class Overrides:
     cotrain: float | None = None
 
     def on(self, plan: TransferPlan) -> TransferPlan:
-        """The plan with these settings; raises ValueError for a number out of range."""
+        """The plan with these settings; raises InputError for a number out of range."""
         given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
         if self.rates is not None:
             given["rates"] = {**plan.rates, **_rates(self.rates)}
@@ -53,7 +54,7 @@ def _rates(text: str) -> dict[str, float]:
         pairs = (entry.split("=") for entry in text.split(","))
         return {part.strip(): float(rate) for part, rate in pairs}
     except ValueError:
-        raise ValueError(f"rates must be like stem=1,head=0.1, not {text!r}") from None
+        raise InputError(f"rates must be like stem=1,head=0.1, not {text!r}") from None
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,10 @@ class AdaptConfig:
         for name in ("frames", "seeds"):
             value = getattr(self, name)
             if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, not {value}")
+                raise InputError(f"{name} must be at least 1, not {value}")
         check_smoothing(self.smooth)
         if not 0 < self.hold_out < 1:
-            raise ValueError(f"hold_out must be between 0 and 1, not {self.hold_out}")
+            raise InputError(f"hold_out must be between 0 and 1, not {self.hold_out}")
         self.sizes(1)
         for plan in self.plans("gain"):
             self.overrides.on(plan)
@@ -110,19 +111,19 @@ class AdaptConfig:
         try:
             curve = sorted({int(part) for part in self.curve.split(",")}) if self.curve else []
         except ValueError:
-            raise ValueError(f"curve must be numbers with commas between, 50,100,300, not {self.curve!r}") from None
+            raise InputError(f"curve must be numbers with commas between, 50,100,300, not {self.curve!r}") from None
         if curve and curve[0] < 1:
-            raise ValueError(f"curve needs at least 1 frame, not {curve[0]}")
+            raise InputError(f"curve needs at least 1 frame, not {curve[0]}")
         main = self.frames or (curve[-1] if curve else there)
         return (*(n for n in curve if n != main), main)
 
     def plans(self, auto: str) -> list[TransferPlan]:
-        """The plan first, `auto` standing for what it chose, then further arms; raises ValueError for unknown ones."""
+        """The plan first, `auto` standing for what it chose, then further arms; raises InputError for unknown ones."""
         names = [auto if self.plan == "auto" else self.plan, *(self.arms.split(",") if self.arms else [])]
         plans = [find_plan(name.strip()) for name in names]
         twice = [plan.name for k, plan in enumerate(plans) if plan.name in [other.name for other in plans[:k]]]
         if twice and self.plan != "auto":
-            raise ValueError(f"{twice[0]!r} is named twice among the plans")
+            raise InputError(f"{twice[0]!r} is named twice among the plans")
         if self.overrides.rates is not None and plans[0].name in ("gain", "scratch"):
-            raise ValueError(f"{plans[0].name} is a control, which trains what it always trains: --rates is for plans")
+            raise InputError(f"{plans[0].name} is a control, which trains what it always trains: --rates is for plans")
         return list({plan.name: plan for plan in plans}.values())

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sim2real.errors import InputError
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.units import JUDGING, Blocks, between
 
@@ -34,12 +35,12 @@ def held_out(frames: Frames, share: float, seed: int = 0, blocks: Blocks = JUDGI
     Frames in a guard between the two are in neither.
 
     Raises:
-        ValueError: a single unit, of which nothing can be held out, or nothing is left beside the guards.
+        InputError: a single unit, of which nothing can be held out, or nothing is left beside the guards.
     """
     units = frames.units(blocks)
     sizes = np.bincount(units.index)
     if len(sizes) < 2:
-        raise ValueError(f"one {units.kind} only: nothing can be held out")
+        raise InputError(f"one {units.kind} only: nothing can be held out")
     taken, left = [], share * len(frames)
     largest = left * 2 / 3  # one long unit alone would prove nothing
     for k in np.random.default_rng(seed).permutation(len(sizes)):
@@ -49,7 +50,7 @@ def held_out(frames: Frames, share: float, seed: int = 0, blocks: Blocks = JUDGI
             left -= sizes[k]
     kept, out = units.sides(taken or [int(np.argmin(sizes))])
     if not kept.any() or not out.any():
-        raise ValueError(f"{units}: nothing is left of one side when frames near the split are left out")
+        raise InputError(f"{units}: nothing is left of one side when frames near the split are left out")
     return frames.select(kept), frames.select(out)
 
 
@@ -57,10 +58,10 @@ def kept_apart(learned: Frames, test: Frames) -> tuple[Frames, Frames]:
     """Frames of one dataset that somebody split by episodes: without those near the split, on either side.
 
     Raises:
-        ValueError: nothing is left of one side.
+        InputError: nothing is left of one side.
     """
     sessions, times = ([getattr(part, name) for part in (learned, test)] for name in ("session", "time"))
     nobody = between(sessions, times, JUDGING.averaged(learned.smoothing).guard)
     if any(near.all() for near in nobody):
-        raise ValueError("every episode to judge by, or to learn from, is within seconds of one on the other side")
+        raise InputError("every episode to judge by, or to learn from, is within seconds of one on the other side")
     return learned.select(~nobody[0]), test.select(~nobody[1])

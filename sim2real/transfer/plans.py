@@ -9,6 +9,7 @@ from typing import Any
 
 from envs.randomization import suggest
 from policies.encoder import STAGE_NAMES
+from sim2real.errors import InputError
 
 PARTS = (*STAGE_NAMES, "head")
 RESERVED = ("zero-shot", "auto")
@@ -37,7 +38,7 @@ class TransferPlan:
             without forgetting, Li & Hoiem 2016).
 
     Raises:
-        ValueError: an unknown part, a part that is reset but frozen, or a number out of range.
+        InputError: an unknown part, a part that is reset but frozen, or a number out of range.
     """
 
     name: str
@@ -60,24 +61,24 @@ class TransferPlan:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w.-]+", self.name) or self.name in RESERVED:
-            raise ValueError(
+            raise InputError(
                 f"a plan cannot be named {self.name!r}: letters, digits, . _ - and not {', '.join(RESERVED)}"
             )
         unknown = [part for part in (*self.rates, *self.reset) if part not in PARTS]
         if unknown:
-            raise ValueError(f"plan {self.name!r}: no part {unknown[0]!r}; valid: {', '.join(PARTS)}")
+            raise InputError(f"plan {self.name!r}: no part {unknown[0]!r}; valid: {', '.join(PARTS)}")
         stuck = [part for part in self.reset if not self.rates.get(part)]
         if stuck:
-            raise ValueError(f"plan {self.name!r} draws {stuck[0]} anew but never trains it: give it a rate")
+            raise InputError(f"plan {self.name!r} draws {stuck[0]} anew but never trains it: give it a rate")
         for name in ("learning_rate", "updates", "passes", "most_passes", "batch_size"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"plan {self.name!r}: {name} must be positive, not {getattr(self, name)}")
+                raise InputError(f"plan {self.name!r}: {name} must be positive, not {getattr(self, name)}")
         for name, value in [*self.rates.items(), *((n, getattr(self, n)) for n in ("weight_decay", "l2sp"))]:
             if not 0 <= value < float("inf"):
-                raise ValueError(f"plan {self.name!r}: {name} must be at least 0, not {value}")
+                raise InputError(f"plan {self.name!r}: {name} must be at least 0, not {value}")
         for name in ("ema", "augment", "cotrain"):
             if not 0 <= getattr(self, name) <= (0.95 if name == "cotrain" else 1):
-                raise ValueError(f"plan {self.name!r}: {name} must be in 0…1, not {getattr(self, name)}")
+                raise InputError(f"plan {self.name!r}: {name} must be in 0…1, not {getattr(self, name)}")
 
     def steps(self, frames: int) -> int:
         """Gradient steps for so many frames."""
@@ -97,11 +98,11 @@ class TransferPlan:
 
 
 def read_plans(path: Path = PLANS_FILE) -> dict[str, TransferPlan]:
-    """The plans of a TOML file, by name; raises ValueError for what is wrong in it, with the plan and the key."""
+    """The plans of a TOML file, by name; raises InputError for what is wrong in it, with the plan and the key."""
     try:
         content = tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read plans from {path}: {error}") from None
+        raise InputError(f"cannot read plans from {path}: {error}") from None
     return {name: _plan(path, name, settings) for name, settings in content.items()}
 
 
@@ -109,7 +110,7 @@ def find_plan(name: str) -> TransferPlan:
     """A named plan, or one of the user's own: `file.toml:name`, or `file.toml` with a single plan in it.
 
     Raises:
-        ValueError: no such plan or file; the plans there are, are listed.
+        InputError: no such plan or file; the plans there are, are listed.
     """
     file, _, wanted = (
         name.rpartition(":") if ".toml:" in name else (name, "", "") if name.endswith(".toml") else ("", "", name)
@@ -119,26 +120,26 @@ def find_plan(name: str) -> TransferPlan:
         wanted = next(iter(plans))
     if wanted not in plans:
         where = f"{file} has no plan" if file else "no plan"
-        raise ValueError(f"{where} {wanted!r}; {suggest(wanted, plans)}")
+        raise InputError(f"{where} {wanted!r}; {suggest(wanted, plans)}")
     if file and wanted in read_plans():
-        raise ValueError(f"{file}: {wanted!r} is the name of a plan that is there already: choose another")
+        raise InputError(f"{file}: {wanted!r} is the name of a plan that is there already: choose another")
     return plans[wanted]
 
 
 def _plan(path: Path, name: str, settings: Any) -> TransferPlan:
     fields = {f.name: f for f in dataclasses.fields(TransferPlan)}
     if not isinstance(settings, dict):
-        raise ValueError(f"{path}: {name!r} is not a plan: write a table, [{name}]")
+        raise InputError(f"{path}: {name!r} is not a plan: write a table, [{name}]")
     for key, value in settings.items():
         if key not in fields or key == "name":
-            raise ValueError(f"{path}, plan {name!r}: no setting {key!r}; {suggest(key, fields)}")
+            raise InputError(f"{path}, plan {name!r}: no setting {key!r}; {suggest(key, fields)}")
         values = list(value.values()) if key == "rates" and isinstance(value, dict) else [value]
         if not all(_is(_KINDS.get(key, float), each) for each in values):
-            raise ValueError(f"{path}, plan {name!r}: {key} = {value!r} is not of the right kind")
+            raise InputError(f"{path}, plan {name!r}: {key} = {value!r} is not of the right kind")
     try:
         return TransferPlan(name, **{"about": "", **settings, "reset": tuple(settings.get("reset", ()))})
     except TypeError as error:
-        raise ValueError(f"{path}, plan {name!r}: {error}") from None
+        raise InputError(f"{path}, plan {name!r}: {error}") from None
 
 
 _KINDS: dict[str, type] = {

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim2real.datasets.donkeycar.record import Record, Verdict
 from sim2real.datasets.donkeycar.tub import Tub
+from sim2real.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         if not self.max_gap > 0 or not self.fps > 0 or self.min_frames < 1:
-            raise ValueError("max_gap and fps must be positive, min_frames at least 1")
+            raise InputError("max_gap and fps must be positive, min_frames at least 1")
 
 
 def judge(tub: Tub, rules: Rules) -> None:

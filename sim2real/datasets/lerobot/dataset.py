@@ -14,7 +14,7 @@ from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import read_features
 from sim2real.datasets.lerobot.meta import SESSION, STATS, read_episodes, read_info, read_tasks
 from sim2real.datasets.lerobot.windows import frame_offsets, window_rows
-from sim2real.errors import DatasetError
+from sim2real.errors import DatasetError, InputError
 
 
 class EpisodeDataset:
@@ -123,10 +123,10 @@ class EpisodeDataset:
             Per feature (T, ...), and `<feature>_is_pad` (T,): where the episode's first or last frame stands in.
 
         Raises:
-            ValueError: a time between two frames, or no such frame or feature.
+            InputError: a time between two frames, or no such frame or feature.
         """
         if not 0 <= frame < self.frames:
-            raise ValueError(f"no frame {frame}: the dataset has {self.frames}")
+            raise InputError(f"no frame {frame}: the dataset has {self.frames}")
         ends = self.lengths.cumsum()
         k = int(np.searchsorted(ends, frame, side="right"))
         episode, at, result = self.episode(k), frame - int(ends[k] - self.lengths[k]), {}

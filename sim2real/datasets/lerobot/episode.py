@@ -15,7 +15,7 @@ from sim2real.datasets.lerobot import videos
 from sim2real.datasets.lerobot.features import Feature
 from sim2real.datasets.lerobot.rows import column_array
 from sim2real.datasets.paths import path_in
-from sim2real.errors import DatasetError
+from sim2real.errors import DatasetError, InputError
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Episode:
         return len(self.columns["frame_index"])
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """A column (n, ...), a camera's decoded; raises ValueError that lists the names there are."""
+        """A column (n, ...), a camera's decoded; raises InputError that lists the names there are."""
         if name in self.columns:
             return self.columns[name]
         return self.images(name)
@@ -81,7 +81,7 @@ class Episode:
         """Frames (m, H, W, 3) uint8 RGB of a camera, of the given rows or of all.
 
         Raises:
-            ValueError: no such camera.
+            InputError: no such camera.
             DatasetError: a frame is damaged or missing.
             FileNotFoundError: the video is missing.
         """
@@ -104,9 +104,9 @@ class Episode:
             verified(self._root, self._videos[camera][0])
 
     def encoded(self, camera: str, row: int) -> bytes:
-        """The image file of a frame, as it was recorded; raises ValueError if the camera has none."""
+        """The image file of a frame, as it was recorded; raises InputError if the camera has none."""
         if camera not in self._cells:
             known = ", ".join(self._features)
             what = "has its frames in a video" if camera in self._videos else f"is not a camera here: there are {known}"
-            raise ValueError(f"{camera} {what}")
+            raise InputError(f"{camera} {what}")
         return (self._cells[camera][row].as_py() or {}).get("bytes") or b""

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from sim2real.datasets import images
 from sim2real.datasets.lerobot.features import INDICES, Feature
-from sim2real.errors import DatasetError
+from sim2real.errors import DatasetError, InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class EncodedImage:
         """Raises ValueError if the file is truncated or damaged, or gray: colours are expected of every camera."""
         pixels = images.check(content)
         if pixels.ndim == 2:
-            raise ValueError("a gray image: convert it to RGB")
+            raise InputError("a gray image: convert it to RGB")
         return cls(content, pixels.shape, name)
 
     def pixels(self) -> np.ndarray:
@@ -40,11 +40,11 @@ class EncodedImage:
 
 
 def checked_row(frame: Mapping[str, Any], features: Mapping[str, Feature]) -> dict[str, Any]:
-    """One frame's values, each as its feature says; raises ValueError naming what is missing, unknown or wrong."""
+    """One frame's values, each as its feature says; raises InputError naming what is missing, unknown or wrong."""
     wanted = [name for name in features if name not in INDICES]
     if set(frame) != set(wanted):
         missing, unknown = sorted(set(wanted) - set(frame)), sorted(set(frame) - set(wanted))
-        raise ValueError(f"frame does not fit the dataset: missing {missing}, unknown {unknown}; it has {wanted}")
+        raise InputError(f"frame does not fit the dataset: missing {missing}, unknown {unknown}; it has {wanted}")
     return {name: _value(name, frame[name], features[name]) for name in wanted}
 
 
@@ -56,15 +56,15 @@ def _value(name: str, value: Any, feature: Feature) -> Any:
             # Encoded at once: a running episode must fit into the memory of a small computer.
             value = EncodedImage(images.encode(np.asarray(value)), np.shape(value))
         if value.shape != feature.shape:
-            raise ValueError(f"{name}: this frame is {value.shape}, the dataset's are {feature.shape} (H, W, C)")
+            raise InputError(f"{name}: this frame is {value.shape}, the dataset's are {feature.shape} (H, W, C)")
         return value
     if feature.dtype == "string":
         return str(value)
     array = np.asarray(value, feature.dtype)
     if array.shape != feature.shape and not (feature.shape == (1,) and array.shape == ()):
-        raise ValueError(f"{name}: this value has shape {array.shape}, the dataset's {feature.shape}")
+        raise InputError(f"{name}: this value has shape {array.shape}, the dataset's {feature.shape}")
     if not np.isfinite(array).all():
-        raise ValueError(f"{name}: the value is not finite ({array.tolist()})")
+        raise InputError(f"{name}: the value is not finite ({array.tolist()})")
     return array.reshape(feature.shape)
 
 

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sim2real.errors import InputError
+
 
 def frame_offsets(deltas: Sequence[float], fps: float, tolerance: float = 1e-3) -> np.ndarray:
-    """Whole frames that times [s] relative to a frame amount to; raises ValueError for times between two frames."""
+    """Whole frames that times [s] relative to a frame amount to; raises InputError for times between two frames."""
     frames = np.asarray(deltas, float).reshape(-1) * fps
     whole = np.rint(frames)
     wrong = np.abs(frames - whole) > tolerance * fps
     if wrong.any():
-        raise ValueError(f"{deltas[int(wrong.argmax())]} s is not a whole number of frames at {fps:g} Hz")
+        raise InputError(f"{deltas[int(wrong.argmax())]} s is not a whole number of frames at {fps:g} Hz")
     return whole.astype(np.int64)
 
 

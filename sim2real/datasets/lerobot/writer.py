@@ -13,6 +13,7 @@ from sim2real.datasets.lerobot.rows import checked_row, columns_table, index_col
 from sim2real.datasets.lerobot.stats import Stats, episode_statistics
 from sim2real.datasets.lerobot.videos import write_frames
 from sim2real.datasets.paths import check_name
+from sim2real.errors import InputError
 from sim2real.files import locked, write_file
 
 FLUSH_BYTES = 256 << 20
@@ -49,7 +50,7 @@ class EpisodeWriter:
         self.root, self.fps, self._flush_every = Path(root), fps, flush_every
         reserved = set(features) & set(INDICES)
         if reserved:
-            raise ValueError(f"features {', '.join(sorted(reserved))} are written by the writer itself: leave them out")
+            raise InputError(f"features {', '.join(sorted(reserved))} are written by the writer itself: leave them out")
         for name in features:
             check_name(name)
         stored = {k: as_video(f, fps) if video and f.dtype == "image" else f for k, f in features.items()}
@@ -74,7 +75,7 @@ class EpisodeWriter:
         `EncodedImage`.
 
         Raises:
-            ValueError: a feature is missing or unknown, of another shape, or not finite.
+            InputError: a feature is missing or unknown, of another shape, or not finite.
         """
         self._frames.append(checked_row(frame, self.features))
 
@@ -89,11 +90,11 @@ class EpisodeWriter:
             session: as in `save_columns`.
 
         Raises:
-            ValueError: it has no frames.
+            InputError: it has no frames.
             OSError: the disk is full; episodes flushed before are intact, `flush` tries this one again.
         """
         if not self._frames:
-            raise ValueError("the episode has no frames: call add_frame before save_episode")
+            raise InputError("the episode has no frames: call add_frame before save_episode")
         frames, self._frames = self._frames, []
         return self.save_columns({name: [frame[name] for frame in frames] for name in frames[0]}, task, session=session)
 

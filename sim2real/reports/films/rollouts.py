@@ -9,6 +9,7 @@ import numpy as np
 from envs import BatchEnv, Camera, Randomization, make_task
 from policies.policy import Policy
 from policies.preprocessing import Preprocessing
+from sim2real.errors import InputError
 from sim2real.evaluation.simulation import TEST_SEED
 from sim2real.progress import Progress, silent
 from sim2real.reports.films.video import enlarge, grid, label, write_image, write_video
@@ -100,7 +101,7 @@ def contact_sheet(
         beside: a folder of JPEG or PNG frames of the real camera; they are cropped and reduced as the policy does.
 
     Raises:
-        ValueError: an unknown task or preset, no picture in the folder, or another kind of file to draw to.
+        InputError: an unknown task or preset, no picture in the folder, or another kind of file to draw to.
     """
     spec = make_task(task).spec
     camera, view = next(iter(spec.cameras.items()))
@@ -120,7 +121,7 @@ def contact_sheet(
 def _real_frames(folder: Path, count: int) -> list[np.ndarray]:
     files = sorted(p for p in folder.glob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
     if not files:
-        raise ValueError(f"no .jpg or .png picture in {folder}")
+        raise InputError(f"no .jpg or .png picture in {folder}")
     chosen = [files[i] for i in np.linspace(0, len(files) - 1, count).astype(int)]
     images = [cv2.imread(str(path)) for path in chosen]
     return [image[..., ::-1] for image in images if image is not None]

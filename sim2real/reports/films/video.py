@@ -8,11 +8,13 @@ import av
 import cv2
 import numpy as np
 
+from sim2real.errors import InputError
+
 
 def check_video(path: Path) -> None:
-    """Raise ValueError for a name that `write_video` would not film to."""
+    """Raise InputError for a name that `write_video` would not film to."""
     if path.suffix not in (".mp4", ".mkv", ".mov"):
-        raise ValueError(f"cannot film to {path}: the name must end in .mp4, .mkv or .mov")
+        raise InputError(f"cannot film to {path}: the name must end in .mp4, .mkv or .mov")
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
@@ -21,7 +23,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
     The file appears when it is complete: an interrupted film leaves no broken one behind.
 
     Raises:
-        ValueError: the name does not end in .mp4, .mkv or .mov, or there is no frame.
+        InputError: the name does not end in .mp4, .mkv or .mov, or there is no frame.
         OSError: the file cannot be written.
     """
     check_video(path)
@@ -39,7 +41,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
                 count += 1
             if not count:
-                raise ValueError(f"cannot film to {path}: not a single frame")
+                raise InputError(f"cannot film to {path}: not a single frame")
             container.mux(stream.encode(None))
         temporary.replace(path)
     finally:
@@ -72,9 +74,9 @@ def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
-    """Write an RGB image; raises ValueError for an unknown kind of file, OSError if it cannot be written."""
+    """Write an RGB image; raises InputError for an unknown kind of file, OSError if it cannot be written."""
     if path.suffix not in (".png", ".jpg"):
-        raise ValueError(f"cannot draw to {path}: the name must end in .png or .jpg")
+        raise InputError(f"cannot draw to {path}: the name must end in .png or .jpg")
     path.parent.mkdir(parents=True, exist_ok=True)
     done, data = cv2.imencode(path.suffix, image[..., ::-1])
     if not done:

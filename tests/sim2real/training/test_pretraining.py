@@ -11,7 +11,7 @@ import torch
 from envs import BatchEnv, make_task
 from policies import Policy
 from sim2real.checkpoints import load_policy, read_config
-from sim2real.reports.page import Report
+from sim2real.progress import Progress
 from sim2real.runs import Run, start_run
 from sim2real.statistics.rates import Rate
 from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
@@ -23,7 +23,7 @@ torch.set_num_threads(1)
 RATES = {"success", "without_failure", "mean_return", "mean_steps", "first_seed"}
 
 
-def quiet(stage: str) -> Report:
+def quiet(stage: str) -> Progress:
     return lambda done, total, metrics: None
 
 
@@ -63,7 +63,7 @@ def assert_acts(policy: Policy, task: str) -> None:
 def test_dagger_end_to_end_with_a_teacher_of_its_own(short_lane: str, tmp_path: Path):
     config, stages = tiny(short_lane), []
 
-    def report(stage: str) -> Report:
+    def report(stage: str) -> Progress:
         return lambda done, total, metrics: stages.append((stage, done, total))
 
     run = start(tmp_path / "run", config)
@@ -124,7 +124,7 @@ def test_interrupted_and_resumed_it_goes_on_from_where_it_was(
     dagger = method == "dagger"
     config = tiny(short_lane, method=method, teacher=request.getfixturevalue("teacher") if dagger else None)
 
-    def interrupting(stage: str) -> Report:
+    def interrupting(stage: str) -> Progress:
         def report(done: int, total: int, metrics: dict[str, float]) -> None:
             if stage.startswith("pretrain") and done >= 20:
                 raise KeyboardInterrupt

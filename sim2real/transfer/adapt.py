@@ -68,12 +68,11 @@ def adapt(
     predictions = {} if test is None else _predictions(candidates, comparisons[-1], test)
     verdict = judge(agreement, predictions, plans[0].name) if agreement else None
     arm = verdict.arm if verdict else unjudged(material.frames.criterion)
-    again = None
     # A test set of its own stays unseen, and whoever limits the frames wants no more learned from.
-    if test is not None and config.test is None and main == len(material.frames) and arm != "zero-shot":
+    again = None
+    if test is not None and config.test is None and main == len(material.frames) and arm in arms:
+        args = arm, arms[arm], candidates[arm], fits[arm], material, test, folder
         report = stage("fit to all episodes")
-        known = dict(enumerate(fits[arm]))
-        args = arm, arms[arm], candidates[arm], known, material, test, folder
         again = refit(*args, lambda done, total: report(round(done, 2), total, {}))
     names = material.policy.config.action_names
     return Adapted(

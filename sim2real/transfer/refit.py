@@ -1,7 +1,7 @@
 """Fitting what the gate chose once more, to the episodes that it was judged by, too."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def refit(
     name: str,
     plan: TransferPlan,
     judged: Combined,
-    fits: Mapping[int, Fitted],
+    fits: Sequence[Fitted],
     material: Material,
     judged_by: Frames,
     folder: Path,
@@ -39,7 +39,7 @@ def refit(
 
     Args:
         name: of the candidate, for the folders of its fits.
-        fits: seed -> fit that was judged, as far as `judged` is made of it.
+        fits: by seed, of which `judged` is made.
         material: that it learned from.
         judged_by: further frames, that it was judged by.
         folder: where fits are kept.

@@ -55,10 +55,10 @@ def _help() -> None:
 
 
 def _run() -> None:
-    verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
-    if verb in ("--help", "-h"):
+    verb = sys.argv[1] if len(sys.argv) > 1 else ""
+    if verb in ("", "--help", "-h"):
         _help()
-        return
+        sys.exit(0 if verb else USAGE)
     if verb not in VERBS:
         near = get_close_matches(verb, VERBS, 1)
         wanted = f"did you mean {near[0]}?" if near else f"there are {', '.join(VERBS)}"

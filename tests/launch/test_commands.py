@@ -12,6 +12,7 @@ import pytest
 import torch
 import warp as wp
 
+from launch import main
 from launch.main import VERBS as COMMANDS
 from sim2real.runs import start_run
 from sim2real.training.teacher_config import TrainConfig
@@ -46,6 +47,22 @@ def test_the_verbs_are_listed(command: Callable[..., Any]):
         assert verb in done.out
     for words in ([], ["trian"], ["train"], ["train", "LaneFollow", "--steps", "many"]):
         assert command(*words).code == 2
+
+
+def test_a_fault_of_the_program_shows_where_and_asks_for_a_report(command: Callable[..., Any], monkeypatch):
+    def broken(*_: Any, **__: Any) -> None:
+        raise ValueError("operands could not be broadcast together")  # as NumPy says it
+
+    monkeypatch.setattr("launch.main._load", lambda verb: broken)
+    done = command("look", "LaneFollow")
+    assert done.code == 70
+    assert "Traceback" in done.err and "broadcast" in done.err and "please report it" in done.err
+
+
+def test_the_summaries_are_those_of_the_commands():
+    for verb, summary in main.VERBS.items():
+        first = (main._load(verb).__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        assert first and summary.split()[0] == first.split()[0], verb
 
 
 TOML = {

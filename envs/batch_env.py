@@ -17,7 +17,7 @@ from envs.randomization import Randomization, Randomizer
 from envs.sensor import SensorConfig
 from envs.task import Task, TaskSpec
 from envs.vision import Vision, make_sensors
-from envs.world_parameters import WorldParameters
+from envs.world_parameters import COEFFICIENT, WorldParameters
 
 STREAMS = (0, 2**41, 2**42)  # offsets of a world's seed: task, randomization, image noise
 LIMIT = 10.0  # of state and privileged observations; tasks scale theirs to about 1
@@ -54,7 +54,11 @@ def resolve_randomization(spec: TaskSpec, randomization: Randomization | str) ->
         return randomization
     if randomization not in spec.presets:
         raise InputError(f"{spec.name} has no randomization {randomization!r}; presets: {', '.join(spec.presets)}")
-    return spec.presets[randomization]
+    preset = spec.presets[randomization]
+    # A preset was made for the task's own lens: of the user's, it varies the coefficients that there are.
+    there = max((len(view.camera.distortion) for view in spec.cameras.values()), default=0)
+    varied = tuple(vary for vary in preset.varied if COEFFICIENT.get(vary.field, -1) < there)
+    return dataclasses.replace(preset, varied=varied)
 
 
 def with_cameras(spec: TaskSpec, cameras: Mapping[str, Camera]) -> TaskSpec:

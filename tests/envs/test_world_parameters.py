@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from mujoco.batch import MODEL_FIELDS, Batch
 
+from envs import BatchEnv, make_task
 from envs.camera import Camera
 from envs.random import WorldRandom
 from envs.randomization import Randomization, Randomizer, Vary
@@ -218,3 +219,16 @@ def test_a_coefficient_that_no_lens_has_is_refused(arm, field):
     assert parameters.resolve("camera.zoom").values.shape == (WORLDS, 1, 1)
     two = WorldParameters(arm, batch, {"eye": pinhole, "other": LENS}, {})
     assert two.resolve(field).values.shape == (WORLDS, 1, 1)
+
+
+@pytest.mark.slow
+def test_a_preset_fits_a_users_pinhole_where_a_randomization_of_ones_own_is_refused():
+    task = make_task("LaneFollow")
+    lens = task.spec.cameras["front"].camera
+    pinhole = {"front": Camera(lens.width, lens.height, lens.fx, lens.fy, lens.cx, lens.cy)}
+    env = BatchEnv(task, 2, randomization="default", observations=("privileged",), cameras=pinhole)
+    assert "camera.zoom" in {vary.field for vary in env.randomizer.randomization.varied}
+    env.close()
+    own = Randomization((Vary("camera.k1", "uniform", (-0.1, 0.1), "add"),), "own")
+    with pytest.raises(ValueError, match="no camera has this coefficient"):
+        BatchEnv(make_task("LaneFollow"), 2, randomization=own, cameras=pinhole)

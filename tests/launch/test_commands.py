@@ -50,11 +50,11 @@ def test_the_verbs_are_listed(command: Callable[..., Any]):
 
 
 def test_a_fault_of_the_program_shows_where_and_asks_for_a_report(command: Callable[..., Any], monkeypatch):
-    def broken(*_: Any, **__: Any) -> None:
+    def broken() -> None:
         raise ValueError("operands could not be broadcast together")  # as NumPy says it
 
     monkeypatch.setattr("launch.main._load", lambda verb: broken)
-    done = command("look", "LaneFollow")
+    done = command("look")
     assert done.code == 70
     assert "Traceback" in done.err and "broadcast" in done.err and "please report it" in done.err
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from recorder import CAMERA, FEATURES, frames, record
+from relist import relist
 
 from sim2real.datasets import DatasetError, EncodedImage, EpisodeDataset, EpisodeWriter, Feature
 from sim2real.errors import InputError
@@ -228,6 +229,7 @@ def test_sessions_are_kept_and_a_dataset_without_them_is_gone_on_with(tmp_path):
     write(tmp_path / "old", None, None)
     for path in (tmp_path / "old/meta/episodes").glob("*/*.parquet"):  # as others write it, and as this did once
         pq.write_table(pq.read_table(path).drop_columns("session"), path)
+    relist(tmp_path / "old")
     write(tmp_path / "old", "b")
     assert EpisodeDataset(tmp_path / "old").sessions == (None, None, None)
     for root in (tmp_path / "new", tmp_path / "old"):  # LeRobot reads all these files as one table

@@ -61,7 +61,7 @@ def command(
     from sim2real.datasets import EpisodeDataset
     from sim2real.files import write_json
     from sim2real.identification import result
-    from sim2real.identification.found import judge
+    from sim2real.identification.servos import judge
     from sim2real.identification.identify import identify as fit
     from sim2real.identification.models import arm_of
     from sim2real.identification.simulation import Replayer

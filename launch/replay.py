@@ -17,11 +17,11 @@ from sim2real.errors import InputError
 from sim2real.evaluation.offline import plain
 from sim2real.recordings.footage import NoFootageError
 from sim2real.recordings.frames import check_smoothing
-from sim2real.replays.replay import Replay, place, replay_episode
+from sim2real.replays.policy_replay import PolicyReplay, place, replay_episode
 from sim2real.reports.films.replay import film_replay, worst_sheet
 from sim2real.reports.films.video import write_image
 from sim2real.reports.lines import skipped_line, smoothing_line
-from sim2real.reports.pages.replay import agreement_table, gains_line, replay_page, replay_plot, worst_table
+from sim2real.reports.pages.policy_replay import agreement_table, gains_line, replay_page, replay_plot, worst_table
 from sim2real.reports.viewer import absent_cameras, open_viewer, rerun, write_recording
 from sim2real.runs import Run, start_run
 
@@ -98,7 +98,7 @@ def command(
     config: Annotated[ReplayConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
 ) -> None:
-    """Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.
+    """PolicyReplay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.
 
     Example: sim2real replay datasets/track_2 --episode 3 --on policy --checkpoint runs/policy
 
@@ -129,7 +129,7 @@ def command(
     say(f"run: {run.folder}")
 
 
-def _through_policy(config: ReplayConfig, dataset: EpisodeDataset) -> list[Replay]:
+def _through_policy(config: ReplayConfig, dataset: EpisodeDataset) -> list[PolicyReplay]:
     """None without a policy; nor for the viewer, which shows the rest, where there are no frames."""
     if config.checkpoint is None:
         return []
@@ -147,7 +147,7 @@ def _through_policy(config: ReplayConfig, dataset: EpisodeDataset) -> list[Repla
     return replays
 
 
-def _to_films(run: Run, config: ReplayConfig, replays: list[Replay]) -> None:
+def _to_films(run: Run, config: ReplayConfig, replays: list[PolicyReplay]) -> None:
     films = []
     for one in replays:
         name = f"episode-{one.episode:03d}"
@@ -172,7 +172,7 @@ def _to_films(run: Run, config: ReplayConfig, replays: list[Replay]) -> None:
     say(f"report: {run.folder / 'report.html'}")
 
 
-def _metrics(one: Replay) -> dict[str, object]:
+def _metrics(one: PolicyReplay) -> dict[str, object]:
     each = {
         track.action: {"gain": dict(zip(("gain", "offset"), track.gain, strict=True)), **plain(track.metrics)}
         for track in one.tracks
@@ -181,7 +181,7 @@ def _metrics(one: Replay) -> dict[str, object]:
     return {"frames": len(one.row), "skipped": one.skipped, **further, **plain(one.metrics)}
 
 
-def _to_viewer(run: Run, dataset: EpisodeDataset, places: list[int], replays: list[Replay], show: bool) -> None:
+def _to_viewer(run: Run, dataset: EpisodeDataset, places: list[int], replays: list[PolicyReplay], show: bool) -> None:
     paths = []
     for k, one in zip(places, replays or [None] * len(places), strict=True):
         paths.append(run.folder / f"episode-{dataset.indices[k]:03d}.rrd")

@@ -7,11 +7,11 @@ import numpy as np
 
 from envs.randomization import Randomization
 from sim2real.files import write_file
-from sim2real.identification.found import Identified, Judgement, Parameter
+from sim2real.identification.servos import IdentifiedServos, Judgement, Parameter
 from sim2real.identification.judge import Errors
 from sim2real.identification.simulation import OBJECT, OFFSET
 from sim2real.identification.split import Split
-from sim2real.recordings.arm_logs import Recording
+from sim2real.recordings.arm_logs import ArmRecording
 from sim2real.robots import RobotDescription
 from sim2real.runs import versions
 from sim2real.statistics.agreement import Estimate
@@ -31,7 +31,9 @@ SOURCES = {
 }
 
 
-def robot_file(robot: RobotDescription, recording: Recording, found: Identified, dataset: str) -> dict[str, Any]:
+def robot_file(
+    robot: RobotDescription, recording: ArmRecording, found: IdentifiedServos, dataset: str
+) -> dict[str, Any]:
     """Content of `robot.json`."""
     units = recording.units
     return {
@@ -65,7 +67,7 @@ def _plain(name: str, parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def ranges(found: Identified) -> dict[str, list[tuple[float, float]]]:
+def ranges(found: IdentifiedServos) -> dict[str, list[tuple[float, float]]]:
     """Per servo parameter, of each joint: the interval, widened, in which training should vary it."""
     result: dict[str, list[tuple[float, float]]] = {}
     for name in UNITS:
@@ -82,7 +84,7 @@ def ranges(found: Identified) -> dict[str, list[tuple[float, float]]]:
     return result
 
 
-def randomization_text(found: Identified, robot: str, dataset: str) -> str:
+def randomization_text(found: IdentifiedServos, robot: str, dataset: str) -> str:
     """TOML that `train --randomization` takes: servos around the identified ones, and nothing else varied."""
     lines = [
         f"# Servos of {robot}, identified from {dataset}.",
@@ -111,13 +113,15 @@ def _entry(field: str, low: float, high: float, component: int | None) -> list[s
     return [f'field = "{field}"', *of, 'distribution = "uniform"', span, 'operation = "set"', 'each = "value"']
 
 
-def write_randomization(path: Path, found: Identified, robot: str, dataset: str) -> None:
+def write_randomization(path: Path, found: IdentifiedServos, robot: str, dataset: str) -> None:
     """Write the TOML file in one step; raises OSError."""
     write_file(path, randomization_text(found, robot, dataset).encode())
     Randomization.load(path)
 
 
-def figures(found: Identified, judged: Judgement, split: Split, recording: Recording, seed: int) -> dict[str, Any]:
+def figures(
+    found: IdentifiedServos, judged: Judgement, split: Split, recording: ArmRecording, seed: int
+) -> dict[str, Any]:
     """Content of `metrics.json`."""
     body = without_gripper(found)
     return {
@@ -143,7 +147,7 @@ def figures(found: Identified, judged: Judgement, split: Split, recording: Recor
     }
 
 
-def without_gripper(found: Identified) -> list[int]:
+def without_gripper(found: IdentifiedServos) -> list[int]:
     """Indices of the joints whose replay nothing in the hand can disturb."""
     return [j for j, name in enumerate(found.joints) if name != found.gripper]
 
@@ -153,7 +157,7 @@ def _named(judged: Judgement) -> list[tuple[str, Errors | None]]:
             ("before", judged.second_before), ("after", judged.second_after)]  # fmt: skip
 
 
-def _of(errors: Errors | None, found: Identified) -> dict[str, Any] | None:
+def _of(errors: Errors | None, found: IdentifiedServos) -> dict[str, Any] | None:
     if errors is None:
         return None
     each = {joint: errors.rmse([j]) for j, joint in enumerate(found.joints)}

@@ -15,7 +15,7 @@ from sim2real.errors import InputError
 from sim2real.files import write_file
 from sim2real.progress import Progress, silent
 from sim2real.recordings.footage import why_missing
-from sim2real.replays.replay import Replay
+from sim2real.replays.policy_replay import PolicyReplay
 
 DRIVER, AS_GIVEN, MEASURED, POLICY = (11, 106, 168), (154, 161, 171), (0, 135, 95), (213, 94, 0)
 RECORDED = {"action": ("actions", "recorded", AS_GIVEN), "observation.state": ("state", "measured", MEASURED)}
@@ -36,7 +36,7 @@ def write_recording(
     path: Path,
     dataset: EpisodeDataset,
     k: int,
-    replay: Replay | None = None,
+    replay: PolicyReplay | None = None,
     progress: Progress = silent,
 ) -> int:
     """Write the k-th episode shown of a dataset for Rerun's viewer; returns its frames.
@@ -89,7 +89,7 @@ def open_viewer(paths: Sequence[Path]) -> None:
     subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
-def _log_columns(rr: Any, stream: Any, dataset: EpisodeDataset, episode: Episode, replay: Replay | None) -> None:
+def _log_columns(rr: Any, stream: Any, dataset: EpisodeDataset, episode: Episode, replay: PolicyReplay | None) -> None:
     rows, seconds = np.arange(len(episode)), episode["timestamp"].reshape(-1).astype(np.float64)
     for feature, (folder, name, colour) in RECORDED.items():
         for component, column in _columns(dataset, episode, feature):
@@ -146,7 +146,7 @@ def _image(rr: Any, episode: Episode, camera: str, row: int) -> Any:
     return rr.EncodedImage(contents=data, media_type="image/png" if data[:4] == b"\x89PNG" else "image/jpeg")
 
 
-def _blueprint(rr: Any, dataset: EpisodeDataset, cameras: Sequence[str], replay: Replay | None) -> Any:
+def _blueprint(rr: Any, dataset: EpisodeDataset, cameras: Sequence[str], replay: PolicyReplay | None) -> Any:
     """Cameras on the left, then a plot per action, with the state of that name, then the policy's actions."""
     views = importlib.import_module("rerun.blueprint")
     seen = [views.Spatial2DView(origin=f"cameras/{c.rpartition('.')[2]}") for c in cameras]

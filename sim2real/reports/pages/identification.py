@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from sim2real.identification.found import Identified, Judgement
+from sim2real.identification.servos import IdentifiedServos, Judgement
 from sim2real.identification.judge import Errors
 from sim2real.identification.result import SOURCES, UNITS, without_gripper
 from sim2real.identification.simulation import OBJECT, OFFSET, Replayer
 from sim2real.identification.split import Split
 from sim2real.identification.uncertainty import FEW
-from sim2real.recordings.arm_logs import Log, Recording
+from sim2real.recordings.arm_logs import Log, ArmRecording
 from sim2real.reports.lines import interval_note
 from sim2real.reports.page import Report
 from sim2real.reports.plots.identification import divergence_plot, parameters_plot, rmse_plot
@@ -37,7 +37,7 @@ def percent(share: Estimate) -> str:
     return f"{text} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
 
 
-def error_rows(found: Identified, judged: Judgement) -> list[list[Any]]:
+def error_rows(found: IdentifiedServos, judged: Judgement) -> list[list[Any]]:
     """Of `ERRORS`: open loop and a second ahead, with and without gripper and object, and per joint."""
     body, pairs = without_gripper(found), (judged.before, judged.after)
     ahead = (judged.second_before, judged.second_after)
@@ -64,7 +64,7 @@ def number(value: float) -> str:
     return f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.4f}"
 
 
-def parameter_rows(found: Identified) -> list[list[Any]]:
+def parameter_rows(found: IdentifiedServos) -> list[list[Any]]:
     """Of `PARAMETERS`."""
     rows: list[list[Any]] = []
     for joint, servo in found.parameters.items():
@@ -74,12 +74,12 @@ def parameter_rows(found: Identified) -> list[list[Any]]:
     return rows
 
 
-def identified_rows(found: Identified) -> list[list[Any]]:
+def identified_rows(found: IdentifiedServos) -> list[list[Any]]:
     """Of PARAMETERS but the last: what the log told."""
     return [row[:-1] for row in parameter_rows(found) if row[3]]
 
 
-def interval_line(found: Identified) -> str:
+def interval_line(found: IdentifiedServos) -> str:
     """What must be known of the parameters' intervals."""
     return CONDITIONAL if identified_rows(found) else TOO_SHORT
 
@@ -89,7 +89,7 @@ def errors_line(split: Split) -> str:
     return interval_note(split.units)
 
 
-def object_line(found: Identified) -> str:
+def object_line(found: IdentifiedServos) -> str:
     """Whether something in the hand was modelled."""
     if found.object_rmse is None or found.gripper is None:
         return "No hand closing on something was found in the fitted episodes; none is modelled."
@@ -106,7 +106,7 @@ def object_line(found: Identified) -> str:
 
 
 def write_page(
-    path: Any, title: str, found: Identified, judged: Judgement, split: Split, recording: Recording,
+    path: Any, title: str, found: IdentifiedServos, judged: Judgement, split: Split, recording: ArmRecording,
     replayer: Replayer, command: str, seed: int,
 ) -> None:  # fmt: skip
     """Write `report.html`."""
@@ -149,7 +149,7 @@ def typical(judged: Judgement, held_out: tuple[Log, ...]) -> Log:
     return held_out[int(np.argsort(error)[len(error) // 2])]
 
 
-def _offset_line(found: Identified) -> str:
+def _offset_line(found: IdentifiedServos) -> str:
     known = [abs(s[OFFSET].value) for s in found.parameters.values() if OFFSET in s and s[OFFSET].identifiable]
     if not known:
         return ""

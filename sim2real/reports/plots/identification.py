@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from sim2real.identification.found import Identified, Judgement
+from sim2real.identification.servos import IdentifiedServos, Judgement
 from sim2real.identification.result import UNITS
 from sim2real.recordings.arm_logs import Log
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure, new_grid
@@ -48,7 +48,7 @@ def divergence_plot(
     return figure
 
 
-def rmse_plot(found: Identified, judged: Judgement) -> Figure:
+def rmse_plot(found: IdentifiedServos, judged: Judgement) -> Figure:
     """RMSE [rad] on held-out episodes, a pair of bars per joint, its interval over episodes as a line."""
     names = [*found.joints, "all joints"]
     figure, axes = new_figure(width=8.2, height=0.9 + 0.5 * len(names))
@@ -74,7 +74,7 @@ def rmse_plot(found: Identified, judged: Judgement) -> Figure:
     return figure
 
 
-def parameters_plot(found: Identified) -> Figure:
+def parameters_plot(found: IdentifiedServos) -> Figure:
     """Each servo parameter of each joint with its 95 % interval; hollow where it is not from this log."""
     names = [name for name in UNITS if any(name in servo for servo in found.parameters.values())]
     figure, grid = _panels(len(names), 9.5, 0.75 + 0.22 * len(found.joints), columns=3)

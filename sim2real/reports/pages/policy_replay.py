@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from sim2real.replays.replay import Replay
+from sim2real.replays.policy_replay import PolicyReplay
 from sim2real.reports.films.replay import replay_picture
 from sim2real.reports.lines import TILE, gain_line, metric_table, skipped_line, smoothing_line
 from sim2real.reports.page import METRIC_NOTE, Report
@@ -15,7 +15,7 @@ from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_grid, series_
 Table = tuple[list[str], list[list[Any]]]
 
 
-def worst_table(replay: Replay, count: int) -> Table:
+def worst_table(replay: PolicyReplay, count: int) -> Table:
     """Header and a row per frame, the worst first."""
     chosen, one = replay.worst(count), replay.tracks[0]
     if len(replay.tracks) > 1:
@@ -29,14 +29,14 @@ def worst_table(replay: Replay, count: int) -> Table:
     return header, [[column[k] for column in columns] for k in chosen]
 
 
-def gains_line(replay: Replay) -> str:
+def gains_line(replay: PolicyReplay) -> str:
     """What was fitted in hindsight."""
     if len(replay.tracks) == 1:
         return f"after gain: {gain_line(*replay.tracks[0].gain)}"
     return "after gain: after each action's own gain and offset, fitted to this episode; they are in metrics.json"
 
 
-def agreement_table(replays: Sequence[Replay]) -> Table:
+def agreement_table(replays: Sequence[PolicyReplay]) -> Table:
     """Header and a row per episode; with several actions, a row for each of them below it."""
     rows = {}
     for replay in replays:
@@ -47,7 +47,7 @@ def agreement_table(replays: Sequence[Replay]) -> Table:
     return metric_table({label: {name: row[name] for name in shared} for label, row in rows.items()})
 
 
-def replay_page(title: str, replays: Sequence[Replay], films: Sequence[str], count: int) -> Report:
+def replay_page(title: str, replays: Sequence[PolicyReplay], films: Sequence[str], count: int) -> Report:
     """Page of replayed episodes; films are the files' names, which lie beside the page."""
     first = replays[0]
     page = Report(title, smoothing_line(first.smoothing, first.fps))
@@ -67,7 +67,7 @@ def replay_page(title: str, replays: Sequence[Replay], films: Sequence[str], cou
     return page
 
 
-def replay_plot(replay: Replay, count: int) -> Figure:
+def replay_plot(replay: PolicyReplay, count: int) -> Figure:
     """Figure of an episode over time, a plot per action."""
     marks, title = replay.time[replay.worst(count)].tolist(), f"episode {replay.episode}"
     if len(replay.tracks) == 1:

@@ -49,7 +49,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Identified:
+class IdentifiedServos:
     """What was found.
 
     Attributes:
@@ -71,7 +71,7 @@ class Identified:
     fit_rmse: float
 
 
-def judge(found: Identified, replayer: Replayer, held_out: tuple[Log, ...], fps: float) -> Judgement:
+def judge(found: IdentifiedServos, replayer: Replayer, held_out: tuple[Log, ...], fps: float) -> Judgement:
     """On episodes that nothing was fitted to."""
     bare = dict(found.values) | {OBJECT: np.full(len(found.joints), NOTHING)}
     return Judgement(

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
-from sim2real.identification.found import Identified, Parameter
+from sim2real.identification.servos import IdentifiedServos, Parameter
 from sim2real.identification.models import published_servo
 from sim2real.identification.simulation import NOTHING, OBJECT, Replayer
 from sim2real.identification.start import find_object, grid_search, starts
 from sim2real.identification.uncertainty import at_bound, clusters, compensated, half_widths, not_identifiable
 from sim2real.progress import Stages
-from sim2real.recordings.arm_logs import Log, Recording
+from sim2real.recordings.arm_logs import Log, ArmRecording
 from sim2real.robots import RobotDescription
 
 # What a maker knows of a motor is believed in its absence from the log; what a firmware decides is not.
@@ -20,8 +20,10 @@ GRID_FRAMES, ROUNDS, WORSE = 2400, 6, 1.05
 ITERATIONS = (14, 8)  # from the first start and from the second
 
 
-def identify(robot: RobotDescription, recording: Recording, logs: tuple[Log, ...], replayer: Replayer, stage: Stages):
-    """Fit the servos of a robot to some episodes of a recording; returns Identified."""
+def identify(
+    robot: RobotDescription, recording: ArmRecording, logs: tuple[Log, ...], replayer: Replayer, stage: Stages
+):
+    """Fit the servos of a robot to some episodes of a recording; returns IdentifiedServos."""
     published = _published(robot, replayer)
     base = replayer.nominal() | {name: published[name] for name in MAKERS} | {"braking": 0 * published["gain"]}
     few = logs[:: max(1, round(sum(map(len, logs)) / GRID_FRAMES))]
@@ -39,7 +41,7 @@ def identify(robot: RobotDescription, recording: Recording, logs: tuple[Log, ...
     error = problem.errors(best[None])
     parameters = {name: _parameters(best[j], half[j], sources[j]) for j, name in enumerate(robot.joints)}
     rmse = float(np.sqrt((error**2).mean()))
-    return Identified(robot.joints, robot.gripper, parameters, values, published, object_rmse, rmse)
+    return IdentifiedServos(robot.joints, robot.gripper, parameters, values, published, object_rmse, rmse)
 
 
 def _published(robot: RobotDescription, replayer: Replayer) -> dict[str, np.ndarray]:

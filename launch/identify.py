@@ -58,12 +58,13 @@ def command(
 
     Example: sim2real identify so101 datasets/lift --out runs/so101
     """
+    from sim2real.identification.identify import identify as fit
+
     from sim2real.datasets import EpisodeDataset
     from sim2real.files import write_json
     from sim2real.identification import result
-    from sim2real.identification.servos import judge
-    from sim2real.identification.identify import identify as fit
     from sim2real.identification.models import arm_of
+    from sim2real.identification.servos import judge
     from sim2real.identification.simulation import Replayer
     from sim2real.identification.split import check_motion, some_rows, split_episodes
     from sim2real.recordings.arm_logs import read_recording

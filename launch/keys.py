@@ -6,10 +6,12 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
-from launch.console import say
-from sim2real.robots.playback import GO, PAUSE, STOP
+from launch.console import reporting, say
+from sim2real.progress import Progress, Stages
+from sim2real.robots.playback import GO, PAUSE, STOP, Wish
 from sim2real.robots.robot import Robot
 from sim2real.robots.supervisor import Supervisor, close
 
@@ -79,3 +81,39 @@ def at_terminal() -> Supervisor:
         ask=lambda question: input(question),  # looked up when it is asked: tests answer
         let_go=let_go,
     )
+
+
+@contextmanager
+def beside_robot(announce: Callable[..., None]) -> Iterator[tuple[Stages, Supervisor]]:
+    """Give progress bars, and the person at the terminal, whose keys are read from the first stage on.
+
+    Bars and keys are put away before anything is announced or asked.
+
+    Args:
+        announce: as a Supervisor's.
+    """
+    terminal, wishes = at_terminal(), list[Wish]()
+    with ExitStack() as shown:
+
+        def stages(name: str) -> Progress:
+            say("space: pause and go on; q: stop; Ctrl-C: stop")
+            bars = shown.enter_context(reporting())
+            wishes.append(switch(shown.enter_context(keys())))
+            return bars(name)
+
+        def put_away_and(function: Callable[..., None]) -> Callable[..., None]:
+            def then(*arguments: object) -> None:
+                shown.close()
+                function(*arguments)
+
+            return then
+
+        yield (
+            stages,
+            replace(
+                terminal,
+                announce=put_away_and(announce),
+                wish=lambda: wishes[-1](),
+                let_go=put_away_and(terminal.let_go),
+            ),
+        )

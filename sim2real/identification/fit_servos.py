@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
-from sim2real.identification.servos import IdentifiedServos, Parameter
 from sim2real.identification.models import published_servo
+from sim2real.identification.servos import IdentifiedServos, Parameter
 from sim2real.identification.simulation import NOTHING, OBJECT, Replayer
 from sim2real.identification.start import find_object, grid_search, starts
 from sim2real.identification.uncertainty import at_bound, clusters, compensated, half_widths, not_identifiable
 from sim2real.progress import Stages
-from sim2real.recordings.arm_logs import Log, ArmRecording
+from sim2real.recordings.arm_logs import ArmRecording, Log
 from sim2real.robots import RobotDescription
 
 # What a maker knows of a motor is believed in its absence from the log; what a firmware decides is not.

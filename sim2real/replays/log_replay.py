@@ -7,7 +7,7 @@ import numpy as np
 
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.identification.simulation import Replayer
-from sim2real.recordings.arm_logs import Log, ArmRecording, read_recording
+from sim2real.recordings.arm_logs import ArmRecording, Log, read_recording
 from sim2real.robots import ROBOTS, RobotDescription
 
 AHEAD = 1.0  # s, after which the state-forced replay is compared
@@ -53,8 +53,11 @@ class LogReplay:
 
     @property
     def metrics(self) -> dict[str, dict[str, float | None]]:
-        """Return, per joint, open-loop RMSE and largest divergence [rad], seconds until it is FAR (None: never), and the RMSE
-        and largest a second ahead (None in an episode that is no longer than that)."""
+        """Return, per joint, how far the simulation leaves the log.
+
+        These are open-loop RMSE and largest divergence [rad], seconds until it is FAR (None: never), and the RMSE and
+        largest a second ahead (None in an episode that is no longer than that).
+        """
         errors = {}
         ahead = self.ahead - self.log
         known = ahead[np.isfinite(ahead).all(1)]

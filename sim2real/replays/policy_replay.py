@@ -86,7 +86,7 @@ class PolicyReplay:
 
     @property
     def seeing(self) -> np.ndarray:
-        """Return (m,) the difference after each action's own gain and offset; of several, the root of the mean square."""
+        """Return (m,) the difference after each action's own gain and offset; of several, the root mean square."""
         if len(self.tracks) == 1:
             return self.tracks[0].seeing
         return np.sqrt(np.mean([track.seeing**2 for track in self.tracks], 0))

@@ -58,7 +58,7 @@ class ReplayResult:
 
     @property
     def passed(self) -> bool:
-        """Return whether all states of episodes recorded in simulation are as they were, and a robot came to the end."""
+        """Return whether episodes recorded in simulation came out as they were, and a robot came to the end."""
         played = self.on_robot.played if self.on_robot is not None else None
         return all(replay.passed for replay in self.exact) and not (played is not None and played.reason)
 
@@ -67,7 +67,7 @@ def replay(
     config: ReplayConfig,
     out: Path | None = None,
     stages: Stages = no_stages,
-    supervisor: Supervisor = Supervisor(),  # noqa: B008  # frozen
+    supervisor: Supervisor = Supervisor(),  # frozen
 ) -> ReplayResult:
     """Replay recorded episodes in a run of their own, which gets config.json and metrics.json.
 

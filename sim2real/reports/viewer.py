@@ -95,10 +95,10 @@ def _log_columns(rr: Any, stream: Any, dataset: EpisodeDataset, episode: Episode
         for component, column in _columns(dataset, episode, feature):
             _series(rr, stream, f"{folder}/{component}/{name}", colour, rows, seconds, column)
     if replay is not None:
-        for one in replay.tracks:
-            where = _judged(dataset, one.action)
-            _series(rr, stream, f"{where}/driver averaged", DRIVER, replay.row, replay.time, one.driver)
-            _series(rr, stream, f"{where}/policy", POLICY, replay.row, replay.time, one.policy)
+        for track in replay.tracks:
+            where = _judged(dataset, track.action)
+            _series(rr, stream, f"{where}/driver averaged", DRIVER, replay.row, replay.time, track.driver)
+            _series(rr, stream, f"{where}/policy", POLICY, replay.row, replay.time, track.policy)
 
 
 def _judged(dataset: EpisodeDataset, action: str) -> str:
@@ -155,7 +155,7 @@ def _blueprint(rr: Any, dataset: EpisodeDataset, cameras: Sequence[str], replay:
         paths = [["actions", name], *([["state", name]] if name in states else [])]
         contents = [f"{rr.new_entity_path(path)}/**" for path in paths]
         plots.append(views.TimeSeriesView(origin="/", contents=contents, name=name))
-    places = [_judged(dataset, one.action) for one in replay.tracks] if replay is not None else []
+    places = [_judged(dataset, track.action) for track in replay.tracks] if replay is not None else []
     further = [place for place in places if not place.startswith("actions/")]
     judged = [views.TimeSeriesView(origin=rr.new_entity_path(p.split("/")), name=f"policy: {p.rpartition('/')[2]}")
               for p in further]  # fmt: skip

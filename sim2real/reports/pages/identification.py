@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from sim2real.identification.servos import IdentifiedServos, Judgement
 from sim2real.identification.judge import Errors
 from sim2real.identification.result import SOURCES, UNITS, without_gripper
+from sim2real.identification.servos import IdentifiedServos, Judgement
 from sim2real.identification.simulation import OBJECT, OFFSET, Replayer
 from sim2real.identification.split import Split
 from sim2real.identification.uncertainty import FEW
-from sim2real.recordings.arm_logs import Log, ArmRecording
+from sim2real.recordings.arm_logs import ArmRecording, Log
 from sim2real.reports.lines import interval_note
 from sim2real.reports.page import Report
 from sim2real.reports.plots.identification import divergence_plot, parameters_plot, rmse_plot

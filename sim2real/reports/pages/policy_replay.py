@@ -16,39 +16,42 @@ Table = tuple[list[str], list[list[Any]]]
 
 
 def worst_table(replay: PolicyReplay, count: int) -> Table:
-    """Header and a row per frame, the worst first."""
-    chosen, one = replay.worst(count), replay.tracks[0]
+    """Return header and a row per frame, the worst first."""
+    chosen, track = replay.worst(count), replay.tracks[0]
     if len(replay.tracks) > 1:
         header = ["frame", "time [s]", "RMS after gain", "most of it", "recorded", "policy"]
-        most = np.abs([each.seeing for each in replay.tracks]).argmax(0)
+        most = np.abs([track.seeing for track in replay.tracks]).argmax(0)
         rows = [(k, replay.tracks[most[k]]) for k in chosen]
         means = zip(replay.row[chosen], replay.time[chosen], replay.seeing[chosen], strict=True)
         return header, [[*m, t.action, t.driver[k], t.policy[k]] for m, (k, t) in zip(means, rows, strict=True)]
     header = ["frame", "time [s]", "as recorded", "averaged", "policy", "difference", "after gain"]
-    columns = (replay.row, replay.time, one.raw, one.driver, one.policy, one.policy - one.driver, one.seeing)
+    columns = (
+        *(replay.row, replay.time, track.raw, track.driver, track.policy),
+        *(track.policy - track.driver, track.seeing),
+    )
     return header, [[column[k] for column in columns] for k in chosen]
 
 
 def gains_line(replay: PolicyReplay) -> str:
-    """What was fitted in hindsight."""
+    """Return what was fitted in hindsight, in words."""
     if len(replay.tracks) == 1:
         return f"after gain: {gain_line(*replay.tracks[0].gain)}"
     return "after gain: after each action's own gain and offset, fitted to this episode; they are in metrics.json"
 
 
 def agreement_table(replays: Sequence[PolicyReplay]) -> Table:
-    """Header and a row per episode; with several actions, a row for each of them below it."""
+    """Return header and a row per episode; with several actions, a row for each of them below it."""
     rows = {}
     for replay in replays:
         rows[f"episode {replay.episode}"] = replay.metrics
         if len(replay.tracks) > 1:
-            rows |= {f"episode {replay.episode}, {one.action}": one.metrics for one in replay.tracks}
+            rows |= {f"episode {replay.episode}, {track.action}": track.metrics for track in replay.tracks}
     shared = [name for name in replays[0].metrics if all(name in row for row in rows.values())]
     return metric_table({label: {name: row[name] for name in shared} for label, row in rows.items()})
 
 
 def replay_page(title: str, replays: Sequence[PolicyReplay], films: Sequence[str], count: int) -> Report:
-    """Page of replayed episodes; films are the files' names, which lie beside the page."""
+    """Return the page of replayed episodes; films are the files' names, which lie beside the page."""
     first = replays[0]
     page = Report(title, smoothing_line(first.smoothing, first.fps))
     note = f"Without intervals: frames of an episode are not independent of each other. {METRIC_NOTE}"
@@ -68,20 +71,20 @@ def replay_page(title: str, replays: Sequence[PolicyReplay], films: Sequence[str
 
 
 def replay_plot(replay: PolicyReplay, count: int) -> Figure:
-    """Figure of an episode over time, a plot per action."""
+    """Return the figure of an episode over time, a plot per action."""
     marks, title = replay.time[replay.worst(count)].tolist(), f"episode {replay.episode}"
     if len(replay.tracks) == 1:
-        one = replay.tracks[0]
-        lines = {"recorded": one.driver, "policy": one.policy, "before averaging": one.raw}
-        return series_plot(replay.time, lines, title, one.action, faint=("before averaging",), marks=marks)
+        track = replay.tracks[0]
+        lines = {"recorded": track.driver, "policy": track.policy, "before averaging": track.raw}
+        return series_plot(replay.time, lines, title, track.action, faint=("before averaging",), marks=marks)
     figure, axes = new_grid(len(replay.tracks), 1, width=9.5, height=0.8 + 1.35 * len(replay.tracks))
-    for (plot,), one in zip(axes, replay.tracks, strict=True):
+    for (plot,), track in zip(axes, replay.tracks, strict=True):
         for at in marks:
             plot.axvline(at, color="#f3c9a5", linewidth=1.2, zorder=0)
-        plot.plot(replay.time, one.raw, color=FAINT, linewidth=0.8, alpha=0.7, label="before averaging")
-        plot.plot(replay.time, one.driver, color=COLOURS[0], linewidth=1.6, label="recorded")
-        plot.plot(replay.time, one.policy, color=COLOURS[1], linewidth=1.4, label="policy")
-        plot.set_ylabel(one.action, fontsize=9, color=INK)
+        plot.plot(replay.time, track.raw, color=FAINT, linewidth=0.8, alpha=0.7, label="before averaging")
+        plot.plot(replay.time, track.driver, color=COLOURS[0], linewidth=1.6, label="recorded")
+        plot.plot(replay.time, track.policy, color=COLOURS[1], linewidth=1.4, label="policy")
+        plot.set_ylabel(track.action, fontsize=9, color=INK)
         plot.set_ylim(-1.08, 1.08)
         plot.set_xlim(float(replay.time[0]), float(max(replay.time[-1], replay.time[0] + 1e-3)))
         plot.tick_params(labelbottom=plot is axes[-1][0])

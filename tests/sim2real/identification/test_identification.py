@@ -6,19 +6,19 @@ import tomllib
 import arm_logs
 import numpy as np
 import pytest
+from sim2real.identification.identify import identify
 
 from envs.randomization import Randomization
 from sim2real.identification import identify as identifying
 from sim2real.identification import result
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
-from sim2real.identification.servos import IdentifiedServos, Judgement, Parameter, judge
-from sim2real.identification.identify import identify
 from sim2real.identification.judge import Errors, open_loop, second_ahead
+from sim2real.identification.servos import IdentifiedServos, Judgement, Parameter, judge
 from sim2real.identification.simulation import NOTHING, OBJECT, Grasp
 from sim2real.identification.split import Split, check_motion, some_rows, split_episodes
 from sim2real.identification.start import blocked_angle
 from sim2real.identification.uncertainty import clusters, half_widths, not_identifiable
-from sim2real.recordings.arm_logs import Log, ArmRecording
+from sim2real.recordings.arm_logs import ArmRecording, Log
 from sim2real.reports.pages import identification as page
 from sim2real.robots import find_robot
 

@@ -1,6 +1,6 @@
-"""From recordings of a robot to the parameters of its servos."""
+"""Fitting the servos of a robot to its recordings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -20,14 +20,18 @@ GRID_FRAMES, ROUNDS, WORSE = 2400, 6, 1.05
 ITERATIONS = (14, 8)  # from the first start and from the second
 
 
-def identify(
-    robot: RobotDescription, recording: ArmRecording, logs: tuple[Log, ...], replayer: Replayer, stage: Stages
-):
-    """Fit the servos of a robot to some episodes of a recording; returns IdentifiedServos."""
+def fit_servos(
+    robot: RobotDescription,
+    recording: ArmRecording,
+    logs: tuple[Log, ...],
+    replayer: Replayer,
+    stages: Stages = no_stages,
+) -> IdentifiedServos:
+    """Fit the servos of a robot to some episodes of a recording."""
     published = _published(robot, replayer)
     base = replayer.nominal() | {name: published[name] for name in MAKERS} | {"braking": 0 * published["gain"]}
     few = logs[:: max(1, round(sum(map(len, logs)) / GRID_FRAMES))]
-    report = stage("coarse search")
+    report = stages("coarse search")
     angle, object_rmse = find_object(replayer, few if len(few) > 5 else logs, base, recording.fps)
     report(1, 2)
     if angle is not None:
@@ -35,8 +39,8 @@ def identify(
     begin = starts(*grid_search(replayer, few, base))
     report(2, 2)
     problem = Problem(replayer, logs, base)
-    best, cost = _from_all(problem, begin, stage)
-    best, half, sources = _prune(problem, best, cost, base, recording.fps, stage)
+    best, cost = _from_all(problem, begin, stages)
+    best, half, sources = _prune(problem, best, cost, base, recording.fps, stages)
     values = to_values(best, base)
     error = problem.errors(best[None])
     parameters = {name: _parameters(best[j], half[j], sources[j]) for j, name in enumerate(robot.joints)}
@@ -50,31 +54,26 @@ def _published(robot: RobotDescription, replayer: Replayer) -> dict[str, np.ndar
     return {n: np.full(len(robot.joints), getattr(servo, n)) if hasattr(servo, n) else v for n, v in nominal.items()}
 
 
-def _told(stage: Stages, name: str) -> Callable[[int, int, float], None]:
-    report = stage(name)
-    return lambda done, total, rmse: report(done, total, {"RMSE": rmse})
-
-
-def _from_all(problem: Problem, begin: list[dict[str, np.ndarray]], stage: Stages) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates (J, K) and mean square errors (J,), the better of all starts for each joint."""
+def _from_all(problem: Problem, begin: list[dict[str, np.ndarray]], stages: Stages) -> tuple[np.ndarray, np.ndarray]:
+    """Return coordinates (J, K) and mean square errors (J,), the better of all starts for each joint."""
     best, cost = None, None
     for k, start in enumerate(begin, 1):
-        x, found = solve(problem, to_coordinates(start), ITERATIONS[k - 1], _told(stage, f"fit, start {k}"))
+        x, reached = solve(problem, to_coordinates(start), ITERATIONS[k - 1], stages(f"fit, start {k}"))
         if best is None or cost is None:
-            best, cost = x, found
+            best, cost = x, reached
         else:
-            better = found < cost
-            best, cost = np.where(better[:, None], x, best), np.where(better, found, cost)
+            better = reached < cost
+            best, cost = np.where(better[:, None], x, best), np.where(better, reached, cost)
     assert best is not None and cost is not None
     return best, cost
 
 
 def _prune(
-    problem: Problem, x: np.ndarray, cost: np.ndarray, base: Mapping[str, np.ndarray], fps: float, stage: Stages
+    problem: Problem, x: np.ndarray, cost: np.ndarray, base: Mapping[str, np.ndarray], fps: float, stages: Stages
 ) -> tuple[np.ndarray, np.ndarray, list[dict[str, str]]]:
     """Give up, one per joint and round, what the log does not determine; returns coordinates (J, K), half intervals
     (J, K) and where each parameter is from."""
-    report = stage("what the log tells")
+    report = stages("what the log tells")
     prior, cluster = to_coordinates(base), clusters([len(log) for log in problem.logs], fps)
     sources = [{name: "log" if problem.free[j, k] else "none" for k, name in enumerate(NAMES)} for j in range(len(x))]
     half, derivative = half_widths(problem, x, cluster)
@@ -93,13 +92,13 @@ def _prune(
                 else:  # no delay, no play: the log does speak
                     sources[j][names[0]] = "bound"
                 problem.free[j, k] = False
-        x, found = solve(problem, given, 5)
+        x, reached = solve(problem, given, 5)
         for j, names in enumerate(doubtful):
-            if names and found[j] > cost[j] * WORSE**2:  # the log does speak against that value
+            if names and reached[j] > cost[j] * WORSE**2:  # the log does speak against that value
                 x[j] = old[j]
                 sources[j][names[0]] = "bound"
-                found[j] = cost[j]
-        cost = found
+                reached[j] = cost[j]
+        cost = reached
         half, derivative = half_widths(problem, x, cluster)
     for j, names in enumerate(not_identifiable(problem, x, half)):
         for name in names:
@@ -109,7 +108,7 @@ def _prune(
 
 
 def _parameters(x: np.ndarray, half: np.ndarray, sources: Mapping[str, str]) -> dict[str, Parameter]:
-    found = {}
+    parameters = {}
     for k, coordinate in enumerate(COORDINATES):
         source = sources[coordinate.name]
         if source == "none":
@@ -117,5 +116,5 @@ def _parameters(x: np.ndarray, half: np.ndarray, sources: Mapping[str, str]) -> 
         low, high = coordinate.bounds
         ends = [float(coordinate.value(np.clip(x[k] + s * half[k], low, high))) for s in (-1, 1)]
         known = ends if source == "log" else (None, None)
-        found[coordinate.name] = Parameter(float(coordinate.value(x[k])), *known, source)
-    return found
+        parameters[coordinate.name] = Parameter(float(coordinate.value(x[k])), *known, source)
+    return parameters

@@ -37,7 +37,7 @@ def _or_dash(value: float | None) -> float:
 
 
 def joints_plot(replay: LogReplay) -> Figure:
-    """Return a figure with a row per joint: log, command and simulation over time, and how far these two are apart."""
+    """Return a figure, a row per joint: log, command and simulation, and how far the simulation is from the log."""
     figure, axes = new_grid(len(replay.joints), 2, width=11.0, height=0.5 + 1.55 * len(replay.joints))
     time = replay.time
     away, ahead = np.abs(replay.divergence), np.abs(replay.ahead - replay.log)

@@ -6,12 +6,12 @@ import tomllib
 import arm_logs
 import numpy as np
 import pytest
-from sim2real.identification.identify import identify
 
 from envs.randomization import Randomization
 from sim2real.identification import identify as identifying
 from sim2real.identification import result
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
+from sim2real.identification.fit_servos import fit_servos
 from sim2real.identification.judge import Errors, open_loop, second_ahead
 from sim2real.identification.servos import IdentifiedServos, Judgement, Parameter, judge
 from sim2real.identification.simulation import NOTHING, OBJECT, Grasp
@@ -187,7 +187,7 @@ def identified():
     robot, sim = find_robot("so101"), arm_logs.replayer()
     recording = ArmRecording(logs, 30.0, arm_logs.units(), ())
     split = split_episodes(logs, 0.3, 0)
-    return robot, recording, split, sim, identify(robot, recording, split.fit, sim, quiet)
+    return robot, recording, split, sim, fit_servos(robot, recording, split.fit, sim, quiet)
 
 
 @pytest.mark.slow
@@ -222,7 +222,7 @@ def test_held_out_episodes_have_no_part_in_the_fit(monkeypatch: pytest.MonkeyPat
         split = split_episodes(recorded, 0.3, 0)
         assert {log.index for log in split.held_out} == held
         recording = ArmRecording(recorded, 30.0, arm_logs.units(), ())
-        found.append(identify(robot, recording, split.fit, sim, quiet).parameters)
+        found.append(fit_servos(robot, recording, split.fit, sim, quiet).parameters)
     assert found[0] == found[1]
 
 

@@ -10,7 +10,7 @@ from sim2real.identification.servos import IdentifiedServos, Parameter
 from sim2real.identification.simulation import NOTHING, OBJECT, Replayer
 from sim2real.identification.start import find_object, grid_search, starts
 from sim2real.identification.uncertainty import at_bound, clusters, compensated, half_widths, not_identifiable
-from sim2real.progress import Stages
+from sim2real.progress import Stages, no_stages
 from sim2real.recordings.arm_logs import ArmRecording, Log
 from sim2real.robots import RobotDescription
 

@@ -141,9 +141,7 @@ def figures(
         "heldout_fall_without_object": judged.servos.fall(judged.before).to_dict(),
         "open_loop": {name: _of(errors, servos) for name, errors in _named(judged)[:3]},
         "second_ahead": {name: _of(errors, servos) for name, errors in _named(judged)[3:]},
-        "object": None
-        if servos.object_rmse is None
-        else dict(zip(("with", "without"), servos.object_rmse, strict=True)),
+        "object": None if object_rmse is None else dict(zip(("with", "without"), object_rmse, strict=True)),
         "identifiable": sum(p.identifiable for servo in servos.parameters.values() for p in servo.values()),
         "parameters": sum(len(servo) for servo in servos.parameters.values()),
     }

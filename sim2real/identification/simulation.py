@@ -86,7 +86,7 @@ class Replayer:
         return self.windows(parameters, [(log, 0, len(log)) for log in logs])
 
     def windows(self, parameters: Mapping[str, np.ndarray], spans: Sequence[tuple[Log, int, int]]) -> list[np.ndarray]:
-        """Simulate stretches [start, end) of episodes from the logged state at start; earlier commands are remembered."""
+        """Simulate stretches [start, end) of episodes from the logged state at start; earlier commands count."""
         order = np.argsort([start - end for _, start, end in spans], kind="stable")
         sets = len(next(iter(parameters.values())))
         # As many worlds as keep the state of one batch in the processor's cache.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from envs.randomization import Randomization
-from sim2real.identification import identify as identifying
+from sim2real.identification import fit_servos as fitting
 from sim2real.identification import result
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
 from sim2real.identification.fit_servos import fit_servos
@@ -23,10 +23,6 @@ from sim2real.reports.pages import identification as page
 from sim2real.robots import find_robot
 
 JAW = 5
-
-
-def quiet(name: str):
-    return lambda done, total, figures: None
 
 
 def free_only(problem: Problem, *names: str) -> None:
@@ -182,12 +178,12 @@ def test_long_recordings_are_thinned_to_a_number_of_rows():
 
 @pytest.fixture(scope="module")
 def identified():
-    """Of six simulated episodes, and their split; its stages do not print."""
+    """Of six simulated episodes, and their split."""
     logs = tuple(arm_logs.logs(arm_logs.parameters(), 9, seconds=4))
     robot, sim = find_robot("so101"), arm_logs.replayer()
     recording = ArmRecording(logs, 30.0, arm_logs.units(), ())
     split = split_episodes(logs, 0.3, 0)
-    return robot, recording, split, sim, fit_servos(robot, recording, split.fit, sim, quiet)
+    return robot, recording, split, sim, fit_servos(robot, recording, split.fit, sim)
 
 
 @pytest.mark.slow
@@ -211,8 +207,8 @@ def test_all_parameters_that_are_called_identifiable_are_near_the_truth(identifi
 
 @pytest.mark.slow
 def test_held_out_episodes_have_no_part_in_the_fit(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(identifying, "ITERATIONS", (2, 1))
-    monkeypatch.setattr(identifying, "ROUNDS", 1)
+    monkeypatch.setattr(fitting, "ITERATIONS", (2, 1))
+    monkeypatch.setattr(fitting, "ROUNDS", 1)
     robot, sim = find_robot("so101"), arm_logs.replayer()
     logs = tuple(arm_logs.logs(arm_logs.parameters(), 5, seconds=2))
     held = {log.index for log in split_episodes(logs, 0.3, 0).held_out}
@@ -222,7 +218,7 @@ def test_held_out_episodes_have_no_part_in_the_fit(monkeypatch: pytest.MonkeyPat
         split = split_episodes(recorded, 0.3, 0)
         assert {log.index for log in split.held_out} == held
         recording = ArmRecording(recorded, 30.0, arm_logs.units(), ())
-        found.append(fit_servos(robot, recording, split.fit, sim, quiet).parameters)
+        found.append(fit_servos(robot, recording, split.fit, sim).parameters)
     assert found[0] == found[1]
 
 

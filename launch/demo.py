@@ -13,7 +13,6 @@ from launch.console import print_rates, reporting, resumable, say, typed_command
 from launch.evaluate import EvaluateConfig
 from launch.evaluate import command as evaluate
 from launch.import_ import command as import_command
-from launch.replay import ReplayConfig
 from launch.replay import command as replay
 from sim2real.checkpoints import load_policy
 from sim2real.datasets import EpisodeDataset
@@ -22,6 +21,7 @@ from sim2real.datasets.lerobot.version2 import is_version2
 from sim2real.errors import InputError
 from sim2real.files import write_json
 from sim2real.recordings.rehearsal import Recording, record
+from sim2real.replays.config import ReplayConfig
 from sim2real.reports.films.rollouts import contact_sheet, film
 from sim2real.reports.pages.demo import write_page
 from sim2real.runs import Run, start_run
@@ -187,7 +187,7 @@ def _replay(out: Path, recordings: Path) -> None:
     apart = json.loads((out / "adapted" / "metrics.json").read_text())["judged_on"] or [0]
     # Of those that nothing was learned from, one of middle length.
     middle = sorted(apart, key=lambda k: opened.lengths[k])[len(apart) // 2]
-    if (out / "replay" / "metrics.json").is_file():
+    if (out / "replay" / "report.html").is_file():
         say(f"{out / 'replay'} is finished")
         return
     shutil.rmtree(out / "replay", ignore_errors=True)

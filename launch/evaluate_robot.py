@@ -10,7 +10,7 @@ import numpy as np
 from envs import make_task
 from launch.conclude import conclude
 from launch.console import reporting, say
-from launch.let_go import let_go
+from launch.keys import let_go
 from policies import Policy
 from sim2real.errors import InputError
 from sim2real.evaluation.robot import RehearsalVenue, Venue, evaluate_on_robot

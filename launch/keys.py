@@ -1,4 +1,4 @@
-"""Keys pressed while something runs, without waiting for them."""
+"""The person at the terminal while a robot moves: keys pressed meanwhile, answers, and the end of it."""
 
 import os
 import select
@@ -6,7 +6,14 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+
+from launch.console import reporting, say
+from sim2real.progress import Progress, Stages
+from sim2real.robots.playback import GO, PAUSE, STOP, Wish
+from sim2real.robots.robot import Robot
+from sim2real.robots.supervisor import Supervisor, close
 
 
 @contextmanager
@@ -24,11 +31,89 @@ def keys() -> Iterator[Callable[[], str]]:
 
 
 def _pressed() -> str:
-    found = ""
+    text = ""
     while select.select([sys.stdin], [], [], 0)[0]:
         # Not sys.stdin.read: that keeps what it read ahead to itself, where select does not see it.
         typed = os.read(sys.stdin.fileno(), 1024)
         if not typed:  # the terminal is gone
             break
-        found += typed.decode(errors="ignore")
-    return found
+        text += typed.decode(errors="ignore")
+    return text
+
+
+def switch(pressed: Callable[[], str]) -> Callable[[], str]:
+    """Return what the keys pressed so far ask for: space pauses and goes on, q stops."""
+    state = [GO]
+
+    def wish() -> str:
+        for key in pressed():
+            if key == "q":
+                state[0] = STOP
+            elif key == " " and state[0] != STOP:
+                state[0] = PAUSE if state[0] == GO else GO
+        return state[0]
+
+    return wish
+
+
+def let_go(robot: Robot, holds: bool) -> None:
+    """Close a robot; one that holds an arm up goes limp only once somebody at the terminal supports it.
+
+    Args:
+        holds: its servos carry its weight; a simulated one needs nobody.
+    """
+    try:
+        if holds and sys.stdin.isatty():
+            input("support the arm, then press Enter: it will go limp ")
+        elif holds:
+            say("the arm goes limp: no terminal, so nobody was asked to support it")
+    except (EOFError, KeyboardInterrupt):  # at once, then
+        say("")
+    finally:
+        close(robot, holds, say)
+
+
+def at_terminal() -> Supervisor:
+    """Return whoever sits at the terminal; without one nobody is there. Keys are not read: see `switch`."""
+    return Supervisor(
+        present=sys.stdin.isatty(),
+        announce=lambda text, program=None: say(text),
+        ask=lambda question: input(question),  # looked up when it is asked: tests answer
+        let_go=let_go,
+    )
+
+
+@contextmanager
+def beside_robot(announce: Callable[..., None]) -> Iterator[tuple[Stages, Supervisor]]:
+    """Give progress bars, and the person at the terminal, whose keys are read from the first stage on.
+
+    Bars and keys are put away before anything is announced or asked.
+
+    Args:
+        announce: as a Supervisor's.
+    """
+    terminal, wishes = at_terminal(), list[Wish]()
+    with ExitStack() as shown:
+
+        def stages(name: str) -> Progress:
+            say("space: pause and go on; q: stop; Ctrl-C: stop")
+            bars = shown.enter_context(reporting())
+            wishes.append(switch(shown.enter_context(keys())))
+            return bars(name)
+
+        def put_away_and(function: Callable[..., None]) -> Callable[..., None]:
+            def then(*arguments: object) -> None:
+                shown.close()
+                function(*arguments)
+
+            return then
+
+        yield (
+            stages,
+            replace(
+                terminal,
+                announce=put_away_and(announce),
+                wish=lambda: wishes[-1](),
+                let_go=put_away_and(terminal.let_go),
+            ),
+        )

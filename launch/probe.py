@@ -13,7 +13,7 @@ from launch.transfer import described, read, simulate
 from sim2real.checkpoints import load_policy
 from sim2real.errors import InputError
 from sim2real.evaluation.offline import plain
-from sim2real.recordings.frames import check_smoothing
+from sim2real.recordings.smoothing import check_smoothing
 from sim2real.reports.pages.adaptation import write_probe_report
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import METRIC_NAMES

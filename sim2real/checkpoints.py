@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.policy import Policy, PolicyConfig
-from sim2real.errors import CheckpointError
+from sim2real.errors import CheckpointError, InputError
 from sim2real.files import existing_folder, read_versioned_json, replaced_folder, write_file, write_json
 from sim2real.files.configs import from_plain
 from sim2real.files.tensors import read_tensors, write_tensors
@@ -57,3 +57,12 @@ def load_policy(folder: Path | str) -> Policy:
 def read_config(folder: Path | str) -> dict[str, Any]:
     """The checkpoint's config.json ("policy", "recipe", …), without the weights; raises CheckpointError."""
     return read_versioned_json(existing_folder(Path(folder), CONFIG) / CONFIG, FORMAT_VERSION, CheckpointError)
+
+
+def policy_folder(path: Path) -> Path:
+    """Return the folder of a run's policy, or path itself; raises InputError for a run that has none yet."""
+    if (path / "policy").is_dir():
+        return path / "policy"
+    if (path / "tensorboard").is_dir():
+        raise InputError(f"{path} has no policy: either `sim2real pretrain` did not finish (--resume), or it never ran")
+    return path

@@ -5,12 +5,13 @@ that column of every joint's Jacobian, and steps are accepted joint by joint: Le
 all joints side by side. `scipy.optimize.least_squares` would take one step for all joints, or a rollout for each.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim2real.identification.simulation import OBJECT, PARAMETERS, Replayer
+from sim2real.progress import Progress, silent
 from sim2real.recordings.arm_logs import Log
 
 
@@ -25,17 +26,17 @@ class Coordinate:
     step: float = 0.05
 
     def to(self, value: np.ndarray) -> np.ndarray:
-        """Of a parameter's values, kept inside the bounds."""
+        """Return the coordinates of a parameter's values, kept inside the bounds."""
         value = np.clip(value, self.low, self.high)
         return np.log(value) if self.log else value
 
     def value(self, x: np.ndarray) -> np.ndarray:
-        """Of coordinates."""
+        """Return the parameter's values of coordinates."""
         return np.exp(x) if self.log else np.asarray(x)
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Of the coordinate."""
+        """Return the coordinate's bounds."""
         return float(self.to(np.array(self.low))), float(self.to(np.array(self.high)))
 
 
@@ -54,19 +55,17 @@ NAMES = tuple(c.name for c in COORDINATES)
 SCALES = (0.01, 0.3, 10.0)  # of the damping of steps that are tried side by side
 SETTLED = 1e-3  # relative fall of the squared error below which a joint has arrived
 
-Progress = Callable[[int, int, float], None]
-
 
 def to_coordinates(values: Mapping[str, np.ndarray]) -> np.ndarray:
-    """(J, K) from (J,) per parameter."""
+    """Return (J, K) from (J,) per parameter."""
     return np.stack([c.to(values[c.name]) for c in COORDINATES], 1)
 
 
 def to_values(x: np.ndarray, base: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """(..., J) per parameter from (..., J, K); those that are not searched, and no object, from base."""
+    """Return (..., J) per parameter from (..., J, K); those that are not searched, and no object, from base."""
     values = {name: np.broadcast_to(base[name], x.shape[:-1]) for name in PARAMETERS}
-    found = {c.name: c.value(x[..., k]) for k, c in enumerate(COORDINATES)}
-    values |= found | {OBJECT: np.where(base[OBJECT] < -1, base[OBJECT], found[OBJECT])}
+    searched = {c.name: c.value(x[..., k]) for k, c in enumerate(COORDINATES)}
+    values |= searched | {OBJECT: np.where(base[OBJECT] < -1, base[OBJECT], searched[OBJECT])}
     return values
 
 
@@ -92,12 +91,12 @@ class Problem:
         self._state = np.concatenate([log.state for log in self.logs])
 
     def errors(self, x: np.ndarray) -> np.ndarray:
-        """(P, N, J) rad over all rows of all logs, for P sets of coordinates (P, J, K)."""
+        """Return (P, N, J) rad over all rows of all logs, for P sets of coordinates (P, J, K)."""
         angles = self.replayer.rollout(to_values(x, self.base), self.logs)
         return np.concatenate(angles, 1) - self._state
 
     def jacobian(self, x: np.ndarray, central: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Errors (N, J) at x (J, K) and their derivatives (N, J, K); 0 where a coordinate is not free."""
+        """Return errors (N, J) at x (J, K) and their derivatives (N, J, K); 0 where a coordinate is not free."""
         columns = np.flatnonzero(self.free.any(0))
         ahead, behind = np.repeat(x[None], len(columns), 0), np.repeat(x[None], len(columns), 0)
         for row, k in enumerate(columns):
@@ -107,9 +106,9 @@ class Problem:
             ahead[row, over, k], behind[row, under, k] = x[over, k], x[under, k]
             if not central:  # to the one side, or to the other at the upper bound
                 behind[row, ~over, k] = x[~over, k]
-        found = self.errors(np.concatenate([x[None], ahead, behind] if central else [x[None], ahead]))
-        first, after = found[0], found[1 : 1 + len(columns)]
-        before = found[1 + len(columns) :] if central else np.repeat(first[None], len(columns), 0)
+        errors = self.errors(np.concatenate([x[None], ahead, behind] if central else [x[None], ahead]))
+        first, after = errors[0], errors[1 : 1 + len(columns)]
+        before = errors[1 + len(columns) :] if central else np.repeat(first[None], len(columns), 0)
         derivative = np.zeros((*first.shape, len(NAMES)))
         for row, k in enumerate(columns):
             width = ahead[row, :, k] - (behind[row, :, k] if central else x[:, k])
@@ -120,10 +119,10 @@ class Problem:
         return first, derivative
 
 
-def solve(problem: Problem, x: np.ndarray, iterations: int, progress: Progress = lambda *_: None):
+def solve(problem: Problem, x: np.ndarray, iterations: int, progress: Progress = silent):
     """Levenberg-Marquardt from x (J, K), every joint on its own; returns the coordinates and (J,) mean square errors.
 
-    Errors are told as one number: the root of the mean square over all joints.
+    Progress is told the root of the mean square error over all joints.
     """
     joints = len(x)
     damping, cost = np.full(joints, 0.1), np.full(joints, np.inf)
@@ -136,12 +135,12 @@ def solve(problem: Problem, x: np.ndarray, iterations: int, progress: Progress =
         trials = np.stack([_step(problem, x, error, derivative, damping * scale) for scale in SCALES])
         costs = (problem.errors(trials) ** 2).mean(1)
         chosen = costs.argmin(0)
-        found = costs[chosen, np.arange(joints)]
-        gained = found < cost
+        reached = costs[chosen, np.arange(joints)]
+        gained = reached < cost
         x = np.where(gained[:, None], trials[chosen, np.arange(joints)], x)
         damping = np.clip(np.where(gained, damping * np.array(SCALES)[chosen], damping * 30), 1e-6, 1e6)
-        progress(iteration + 1, iterations, float(np.sqrt(np.minimum(cost, found).mean())))
-        if not (found < cost * (1 - SETTLED)).any() and iteration > 1:
+        progress(iteration + 1, iterations, {"RMSE": float(np.sqrt(np.minimum(cost, reached).mean()))})
+        if not (reached < cost * (1 - SETTLED)).any() and iteration > 1:
             break
     cost = (problem.errors(x[None])[0] ** 2).mean(0)
     better = cost < best_cost
@@ -150,7 +149,7 @@ def solve(problem: Problem, x: np.ndarray, iterations: int, progress: Progress =
 
 
 def _step(problem: Problem, x: np.ndarray, error: np.ndarray, derivative: np.ndarray, damping: np.ndarray):
-    """Coordinates (J, K) after one damped Gauss-Newton step, inside the bounds."""
+    """Return coordinates (J, K) after one damped Gauss-Newton step, inside the bounds."""
     result = x.copy()
     for j in range(len(x)):
         gradient = derivative[:, j].T @ error[:, j]

@@ -1,119 +1,98 @@
-"""From recordings of a robot to the parameters of its servos."""
+"""From recordings of a robot to the parameters of its servos, judged on episodes held out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
-from sim2real.identification.found import Identified, Parameter
-from sim2real.identification.models import published_servo
-from sim2real.identification.simulation import NOTHING, OBJECT, Replayer
-from sim2real.identification.start import find_object, grid_search, starts
-from sim2real.identification.uncertainty import at_bound, clusters, compensated, half_widths, not_identifiable
-from sim2real.progress import Stages
-from sim2real.recordings.arm_logs import Log, Recording
-from sim2real.robots import RobotDescription
-
-# What a maker knows of a motor is believed in its absence from the log; what a firmware decides is not.
-MAKERS = ("friction", "armature", "torque")
-GRID_FRAMES, ROUNDS, WORSE = 2400, 6, 1.05
-ITERATIONS = (14, 8)  # from the first start and from the second
-
-
-def identify(robot: RobotDescription, recording: Recording, logs: tuple[Log, ...], replayer: Replayer, stage: Stages):
-    """Fit the servos of a robot to some episodes of a recording; returns Identified."""
-    published = _published(robot, replayer)
-    base = replayer.nominal() | {name: published[name] for name in MAKERS} | {"braking": 0 * published["gain"]}
-    few = logs[:: max(1, round(sum(map(len, logs)) / GRID_FRAMES))]
-    report = stage("coarse search")
-    angle, object_rmse = find_object(replayer, few if len(few) > 5 else logs, base, recording.fps)
-    report(1, 2)
-    if angle is not None:
-        base[OBJECT] = np.where(np.array(robot.joints) == robot.gripper, angle, NOTHING)
-    begin = starts(*grid_search(replayer, few, base))
-    report(2, 2)
-    problem = Problem(replayer, logs, base)
-    best, cost = _from_all(problem, begin, stage)
-    best, half, sources = _prune(problem, best, cost, base, recording.fps, stage)
-    values = to_values(best, base)
-    error = problem.errors(best[None])
-    parameters = {name: _parameters(best[j], half[j], sources[j]) for j, name in enumerate(robot.joints)}
-    rmse = float(np.sqrt((error**2).mean()))
-    return Identified(robot.joints, robot.gripper, parameters, values, published, object_rmse, rmse)
+from sim2real.datasets import EpisodeDataset
+from sim2real.errors import InputError
+from sim2real.files import write_json
+from sim2real.identification.config import IdentifyConfig
+from sim2real.identification.fit_servos import fit_servos
+from sim2real.identification.models import arm_of
+from sim2real.identification.result import figures, robot_file, write_randomization
+from sim2real.identification.servos import IdentifiedServos, Judgement, judge
+from sim2real.identification.simulation import Replayer
+from sim2real.identification.split import Split, check_motion, some_rows, split_episodes
+from sim2real.progress import Stages, no_stages
+from sim2real.recordings.arm_logs import ArmRecording, Log, read_recording
+from sim2real.robots import RobotDescription, find_robot
+from sim2real.runs import start_run
 
 
-def _published(robot: RobotDescription, replayer: Replayer) -> dict[str, np.ndarray]:
-    servo = published_servo(robot)
-    nominal = replayer.nominal()
-    return {n: np.full(len(robot.joints), getattr(servo, n)) if hasattr(servo, n) else v for n, v in nominal.items()}
+@dataclass(frozen=True)
+class Identification:
+    """An arm's servos, from its recordings.
+
+    Attributes:
+        config: what was asked for.
+        folder: of the run; it has robot.json and randomization.toml.
+        metrics: content of its `metrics.json`.
+        robot: whose servos they are.
+        recording: all usable episodes.
+        split: which of them were fitted and which held out.
+        servos: the fitted parameters.
+        judgement: on the episodes held out.
+        typical: the held-out episode of median error.
+        replays: joint angles (T, J) [rad] of that episode's commands, open loop, with servos as "published" and as
+            "identified".
+    """
+
+    config: IdentifyConfig
+    folder: Path
+    metrics: Mapping[str, Any]
+    robot: RobotDescription
+    recording: ArmRecording
+    split: Split
+    servos: IdentifiedServos
+    judgement: Judgement
+    typical: Log
+    replays: Mapping[str, np.ndarray]
 
 
-def _told(stage: Stages, name: str) -> Callable[[int, int, float], None]:
-    report = stage(name)
-    return lambda done, total, rmse: report(done, total, {"RMSE": rmse})
+def identify(config: IdentifyConfig, out: Path | None = None, stages: Stages = no_stages) -> Identification:
+    """Fit servo gains, friction, delay and play to logged commands and states; judge on episodes held out.
+
+    The run's folder gets config.json, robot.json, randomization.toml and metrics.json.
+
+    Args:
+        out: folder of the run; None: a new one under `runs/`.
+
+    Raises:
+        InputError: no such robot or dataset, a recording that does not fit or hardly moves, or a folder in use;
+            nothing was written.
+    """
+    robot = find_robot(config.robot)
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} exists: choose another --out")
+    report = stages("read")
+    recording = read_recording(EpisodeDataset.open(config.dataset), robot)
+    report(1, 1)
+    split = split_episodes(recording.logs, config.held_out, config.seed)
+    check_motion(split.fit)
+    replayer = Replayer(arm_of(robot), recording.fps, config.threads)
+    servos = fit_servos(robot, recording, some_rows(split.fit, config.frames, config.seed), replayer, stages)
+    report = stages("judge")
+    judgement = judge(servos, replayer, split.held_out, recording.fps)
+    typical = _typical(judgement, split.held_out)
+    replays = {
+        name: replayer.rollout({key: value[None] for key, value in values.items()}, [typical])[0][0]
+        for name, values in (("published", servos.published), ("identified", servos.values))
+    }
+    report(1, 1)
+    run, config = start_run("identify", config, out, resume=False)
+    write_json(run.folder / "robot.json", robot_file(robot, recording, servos, config.dataset))
+    write_randomization(run.folder / "randomization.toml", servos, robot.name, Path(config.dataset).name)
+    run.write_metrics(figures(servos, judgement, split, recording, config.seed))
+    return Identification(
+        *(config, run.folder, run.metrics, robot, recording, split, servos, judgement, typical, replays)
+    )
 
 
-def _from_all(problem: Problem, begin: list[dict[str, np.ndarray]], stage: Stages) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates (J, K) and mean square errors (J,), the better of all starts for each joint."""
-    best, cost = None, None
-    for k, start in enumerate(begin, 1):
-        x, found = solve(problem, to_coordinates(start), ITERATIONS[k - 1], _told(stage, f"fit, start {k}"))
-        if best is None or cost is None:
-            best, cost = x, found
-        else:
-            better = found < cost
-            best, cost = np.where(better[:, None], x, best), np.where(better, found, cost)
-    assert best is not None and cost is not None
-    return best, cost
-
-
-def _prune(
-    problem: Problem, x: np.ndarray, cost: np.ndarray, base: Mapping[str, np.ndarray], fps: float, stage: Stages
-) -> tuple[np.ndarray, np.ndarray, list[dict[str, str]]]:
-    """Give up, one per joint and round, what the log does not determine; returns coordinates (J, K), half intervals
-    (J, K) and where each parameter is from."""
-    report = stage("what the log tells")
-    prior, cluster = to_coordinates(base), clusters([len(log) for log in problem.logs], fps)
-    sources = [{name: "log" if problem.free[j, k] else "none" for k, name in enumerate(NAMES)} for j in range(len(x))]
-    half, derivative = half_widths(problem, x, cluster)
-    for done in range(ROUNDS + 1):
-        report(done, ROUNDS, {"RMSE": float(np.sqrt(cost.mean()))})
-        doubtful = not_identifiable(problem, x, half)
-        if not any(doubtful) or done == ROUNDS:
-            break
-        given, old, stuck = x.copy(), x.copy(), at_bound(problem, x)
-        for j, names in enumerate(doubtful):
-            if names:
-                k = NAMES.index(names[0])
-                if names[0] in MAKERS or not stuck[j, k]:
-                    given[j] = compensated(problem, x, derivative, j, k, prior[j, k] - x[j, k])
-                    sources[j][names[0]] = "published" if names[0] in MAKERS else "house"
-                else:  # no delay, no play: the log does speak
-                    sources[j][names[0]] = "bound"
-                problem.free[j, k] = False
-        x, found = solve(problem, given, 5)
-        for j, names in enumerate(doubtful):
-            if names and found[j] > cost[j] * WORSE**2:  # the log does speak against that value
-                x[j] = old[j]
-                sources[j][names[0]] = "bound"
-                found[j] = cost[j]
-        cost = found
-        half, derivative = half_widths(problem, x, cluster)
-    for j, names in enumerate(not_identifiable(problem, x, half)):
-        for name in names:
-            sources[j][name] = "bound"
-    report(ROUNDS, ROUNDS)
-    return x, half, sources
-
-
-def _parameters(x: np.ndarray, half: np.ndarray, sources: Mapping[str, str]) -> dict[str, Parameter]:
-    found = {}
-    for k, coordinate in enumerate(COORDINATES):
-        source = sources[coordinate.name]
-        if source == "none":
-            continue
-        low, high = coordinate.bounds
-        ends = [float(coordinate.value(np.clip(x[k] + s * half[k], low, high))) for s in (-1, 1)]
-        known = ends if source == "log" else (None, None)
-        found[coordinate.name] = Parameter(float(coordinate.value(x[k])), *known, source)
-    return found
+def _typical(judgement: Judgement, held_out: tuple[Log, ...]) -> Log:
+    """Return the held-out episode of median error."""
+    error = judgement.after.square.sum(1) / judgement.after.count
+    return held_out[int(np.argsort(error)[len(error) // 2])]

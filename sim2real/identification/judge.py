@@ -24,38 +24,38 @@ class Errors:
     count: np.ndarray
 
     def rmse(self, joints: Sequence[int] | slice = slice(None)) -> float:
-        """rad, over some joints or all."""
+        """Return rad, over some joints or all."""
         return float(np.sqrt(self._mean(np.ones((1, len(self.count))), joints)[0]))
 
     def _mean(self, weights: np.ndarray, joints: Sequence[int] | slice) -> np.ndarray:
-        """(n,) mean squares with the episodes weighted by (n, E)."""
+        """Return (n,) mean squares with the episodes weighted by (n, E)."""
         square = self.square[:, joints]
         return weights @ square.sum(1) / (weights @ self.count * square.shape[1])
 
     def estimate(self, joints: Sequence[int] | slice = slice(None), seed: int = 0) -> Estimate:
-        """RMSE [rad] with its interval by bootstrap over episodes."""
+        """Return the RMSE [rad] with its interval by bootstrap over episodes."""
         bootstrap, value = Bootstrap(len(self.count), seed=seed), self.rmse(joints)
         drawn = np.sqrt(self._mean(bootstrap.weights, joints))
         return Estimate(value, *(bootstrap.interval(value, drawn, least=0.0) or (None, None)))
 
     def fall(self, before: "Errors", joints: Sequence[int] | slice = slice(None), seed: int = 0) -> Estimate:
-        """By which share the RMSE is smaller than before, in the same episodes."""
+        """Return by which share the RMSE is smaller than before, in the same episodes."""
         bootstrap, value = Bootstrap(len(self.count), seed=seed), 1 - self.rmse(joints) / before.rmse(joints)
         drawn = 1 - np.sqrt(self._mean(bootstrap.weights, joints) / before._mean(bootstrap.weights, joints))
         return Estimate(value, *(bootstrap.interval(value, drawn, most=1.0) or (None, None)))
 
 
 def open_loop(replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Sequence[Log]) -> Errors:
-    """Whole episodes from their first state and commands alone; parameters (J,) each."""
+    """Replay whole episodes from their first state and commands alone; parameters (J,) each."""
     angles = replayer.rollout({name: values[None] for name, values in parameters.items()}, logs)
-    square = [((found[0] - log.state) ** 2).sum(0) for found, log in zip(angles, logs, strict=True)]
+    square = [((simulated[0] - log.state) ** 2).sum(0) for simulated, log in zip(angles, logs, strict=True)]
     return Errors(np.array(square), np.array([len(log) for log in logs], float))
 
 
 def second_ahead(
     replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Sequence[Log], fps: float
 ) -> Errors | None:
-    """The error a second after each logged state at which a second of an episode begins.
+    """Return the error a second after each logged state at which a second of an episode begins.
 
     Episodes that end with their first second have none; None where that is so of all.
     """
@@ -68,7 +68,7 @@ def second_ahead(
     joints = logs[0].state.shape[1]
     square, count = np.zeros((len(logs), joints)), np.zeros(len(logs))
     at = {id(log): k for k, log in enumerate(logs)}
-    for found, (log, _, end) in zip(angles, spans, strict=True):
-        square[at[id(log)]] += (found[0, -1] - log.state[end - 1]) ** 2
+    for simulated, (log, _, end) in zip(angles, spans, strict=True):
+        square[at[id(log)]] += (simulated[0, -1] - log.state[end - 1]) ** 2
         count[at[id(log)]] += 1
     return Errors(square, count)

@@ -1,4 +1,4 @@
-"""What identification leaves behind: the robot's file, a randomization around it, and figures."""
+"""Files of an identification: the robot's file, a randomization around it, and figures."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,11 @@ import numpy as np
 
 from envs.randomization import Randomization
 from sim2real.files import write_file
-from sim2real.identification.found import Identified, Judgement, Parameter
 from sim2real.identification.judge import Errors
+from sim2real.identification.servos import IdentifiedServos, Judgement, Parameter
 from sim2real.identification.simulation import OBJECT, OFFSET
 from sim2real.identification.split import Split
-from sim2real.recordings.arm_logs import Recording
+from sim2real.recordings.arm_logs import ArmRecording
 from sim2real.robots import RobotDescription
 from sim2real.runs import versions
 from sim2real.statistics.agreement import Estimate
@@ -31,15 +31,17 @@ SOURCES = {
 }
 
 
-def robot_file(robot: RobotDescription, recording: Recording, found: Identified, dataset: str) -> dict[str, Any]:
-    """Content of `robot.json`."""
+def robot_file(
+    robot: RobotDescription, recording: ArmRecording, servos: IdentifiedServos, dataset: str
+) -> dict[str, Any]:
+    """Return the content of `robot.json`."""
     units = recording.units
     return {
         "format_version": FORMAT_VERSION,
         "robot": robot.name,
         "dataset": dataset,
         "fps": recording.fps,
-        "joints": list(found.joints),
+        "joints": list(servos.joints),
         "units": {
             "mode": units.mode,
             "radians_per_unit": list(units.scale),
@@ -48,7 +50,7 @@ def robot_file(robot: RobotDescription, recording: Recording, found: Identified,
         },
         "servos": {
             joint: {name: _plain(name, parameter) for name, parameter in servo.items()}
-            for joint, servo in found.parameters.items()
+            for joint, servo in servos.parameters.items()
         },
         "versions": versions(),
     }
@@ -65,14 +67,14 @@ def _plain(name: str, parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def ranges(found: Identified) -> dict[str, list[tuple[float, float]]]:
-    """Per servo parameter, of each joint: the interval, widened, in which training should vary it."""
+def ranges(servos: IdentifiedServos) -> dict[str, list[tuple[float, float]]]:
+    """Return, per servo parameter and joint, the interval, widened, in which training should vary it."""
     result: dict[str, list[tuple[float, float]]] = {}
     for name in UNITS:
         if name in (OFFSET, OBJECT):
             continue
         result[name] = []
-        for servo in found.parameters.values():
+        for servo in servos.parameters.values():
             parameter = servo[name]
             share = WIDEN if parameter.identifiable else UNKNOWN
             margin = max(share * parameter.value, LEAST.get(name, 0.0))
@@ -82,23 +84,23 @@ def ranges(found: Identified) -> dict[str, list[tuple[float, float]]]:
     return result
 
 
-def randomization_text(found: Identified, robot: str, dataset: str) -> str:
-    """TOML that `train --randomization` takes: servos around the identified ones, and nothing else varied."""
+def randomization_text(servos: IdentifiedServos, robot: str, dataset: str) -> str:
+    """Return TOML that `train --randomization` takes: servos around the identified ones, and nothing else varied."""
     lines = [
         f"# Servos of {robot}, identified from {dataset}.",
         "# `sim2real train Reach --randomization THIS-FILE` varies these alone. For a camera policy append",
         "# what the task's own preset has on looks, light, camera and sensor, without its entries on task.*: entries",
         "# act in order, and a later one on the same field acts on what the earlier ones left.",
-        "# Component k is joint k: " + ", ".join(f"{k} {joint}" for k, joint in enumerate(found.joints)) + ".",
+        "# Component k is joint k: " + ", ".join(f"{k} {joint}" for k, joint in enumerate(servos.joints)) + ".",
         "",
         f'robot = "{robot}"',
     ]
-    for name, intervals in ranges(found).items():
+    for name, intervals in ranges(servos).items():
         lines += ["", f"# --- {name} [{UNITS[name]}] ---"]
         for k, (low, high) in enumerate(intervals):
-            parameter = found.parameters[found.joints[k]][name]
+            parameter = servos.parameters[servos.joints[k]][name]
             note = "" if parameter.identifiable else f"; {parameter.source}, not identifiable"
-            lines += ["", f"[[vary]] # {found.joints[k]}: {parameter.value:.4g}{note}"]
+            lines += ["", f"[[vary]] # {servos.joints[k]}: {parameter.value:.4g}{note}"]
             lines += _entry(f"task.{name}", low, high, k)
     lines += ["", "# --- braking: part of damping, from which logs do not tell it apart ---", "", "[[vary]]"]
     lines += _entry("task.braking", 0.0, 0.0, None)
@@ -111,15 +113,17 @@ def _entry(field: str, low: float, high: float, component: int | None) -> list[s
     return [f'field = "{field}"', *of, 'distribution = "uniform"', span, 'operation = "set"', 'each = "value"']
 
 
-def write_randomization(path: Path, found: Identified, robot: str, dataset: str) -> None:
+def write_randomization(path: Path, servos: IdentifiedServos, robot: str, dataset: str) -> None:
     """Write the TOML file in one step; raises OSError."""
-    write_file(path, randomization_text(found, robot, dataset).encode())
+    write_file(path, randomization_text(servos, robot, dataset).encode())
     Randomization.load(path)
 
 
-def figures(found: Identified, judged: Judgement, split: Split, recording: Recording, seed: int) -> dict[str, Any]:
-    """Content of `metrics.json`."""
-    body = without_gripper(found)
+def figures(
+    servos: IdentifiedServos, judged: Judgement, split: Split, recording: ArmRecording, seed: int
+) -> dict[str, Any]:
+    """Return the content of `metrics.json`."""
+    body, object_rmse = without_gripper(servos), servos.object_rmse
     return {
         "finished": True,
         "seed": seed,
@@ -129,23 +133,23 @@ def figures(found: Identified, judged: Judgement, split: Split, recording: Recor
         "frames_fit": sum(map(len, split.fit)),
         "frames_heldout": sum(map(len, split.held_out)),
         "unit": split.units.describe(),
-        "fit_rmse": found.fit_rmse,
+        "fit_rmse": servos.fit_rmse,
         "heldout_rmse_before": judged.before.rmse(),
         "heldout_rmse_after": judged.after.rmse(),
         "heldout_fall": judged.after.fall(judged.before).to_dict(),
         "heldout_fall_without_gripper": judged.after.fall(judged.before, body).to_dict(),
         "heldout_fall_without_object": judged.servos.fall(judged.before).to_dict(),
-        "open_loop": {name: _of(errors, found) for name, errors in _named(judged)[:3]},
-        "second_ahead": {name: _of(errors, found) for name, errors in _named(judged)[3:]},
-        "object": None if found.object_rmse is None else dict(zip(("with", "without"), found.object_rmse, strict=True)),
-        "identifiable": sum(p.identifiable for servo in found.parameters.values() for p in servo.values()),
-        "parameters": sum(len(servo) for servo in found.parameters.values()),
+        "open_loop": {name: _of(errors, servos) for name, errors in _named(judged)[:3]},
+        "second_ahead": {name: _of(errors, servos) for name, errors in _named(judged)[3:]},
+        "object": None if object_rmse is None else dict(zip(("with", "without"), object_rmse, strict=True)),
+        "identifiable": sum(p.identifiable for servo in servos.parameters.values() for p in servo.values()),
+        "parameters": sum(len(servo) for servo in servos.parameters.values()),
     }
 
 
-def without_gripper(found: Identified) -> list[int]:
-    """Indices of the joints whose replay nothing in the hand can disturb."""
-    return [j for j, name in enumerate(found.joints) if name != found.gripper]
+def without_gripper(servos: IdentifiedServos) -> list[int]:
+    """Return the indices of the joints whose replay nothing in the hand can disturb."""
+    return [j for j, name in enumerate(servos.joints) if name != servos.gripper]
 
 
 def _named(judged: Judgement) -> list[tuple[str, Errors | None]]:
@@ -153,9 +157,9 @@ def _named(judged: Judgement) -> list[tuple[str, Errors | None]]:
             ("before", judged.second_before), ("after", judged.second_after)]  # fmt: skip
 
 
-def _of(errors: Errors | None, found: Identified) -> dict[str, Any] | None:
+def _of(errors: Errors | None, servos: IdentifiedServos) -> dict[str, Any] | None:
     if errors is None:
         return None
-    each = {joint: errors.rmse([j]) for j, joint in enumerate(found.joints)}
-    body: Estimate = errors.estimate(without_gripper(found))
+    each = {joint: errors.rmse([j]) for j, joint in enumerate(servos.joints)}
+    body: Estimate = errors.estimate(without_gripper(servos))
     return {"rmse": errors.estimate().to_dict(), "rmse_without_gripper": body.to_dict(), "rmse_per_joint": each}

@@ -13,7 +13,7 @@ OPTIONAL = ("braking", OBJECT)  # identification gives all braking to damping, a
 
 
 def read_servos(path: Path, robot: str, replayer: Replayer) -> dict[str, np.ndarray]:
-    """Parameters (J,) by name, as `Replayer` takes them, from a robot.json.
+    """Read parameters (J,) by name, as `Replayer` takes them, from a robot.json.
 
     Raises:
         InputError: no such file, damaged, of another version or of another robot; one line.

@@ -24,7 +24,7 @@ RELEASED = 0.02  # rad; the jaw lets go once it is told to open so much wider th
 
 
 def arm_model(arm: Arm) -> mujoco.MjModel:
-    """The arm alone, touching nothing, with joints and commands unlimited: logs reach a little beyond the limits.
+    """Return the arm alone, touching nothing, with joints and commands unlimited: logs reach beyond the limits.
 
     Raises:
         ValueError: its model is not installed.
@@ -70,12 +70,12 @@ class Replayer:
         self._made: dict[int, tuple[Batch, servo.Servos]] = {}
 
     def nominal(self) -> dict[str, np.ndarray]:
-        """(J,) per parameter: the servos as published, no offset, nothing to grasp."""
+        """Return (J,) per parameter: the servos as published, no offset, nothing to grasp."""
         joints = len(self.arm.joints)
         return self.arm.nominal | {OFFSET: np.zeros(joints), OBJECT: np.full(joints, NOTHING)}
 
     def rollout(self, parameters: Mapping[str, np.ndarray], logs: Sequence[Log]) -> list[np.ndarray]:
-        """Whole episodes from their first state.
+        """Simulate whole episodes from their first state.
 
         Args:
             parameters: (P, J) each of `PARAMETERS`.
@@ -86,7 +86,7 @@ class Replayer:
         return self.windows(parameters, [(log, 0, len(log)) for log in logs])
 
     def windows(self, parameters: Mapping[str, np.ndarray], spans: Sequence[tuple[Log, int, int]]) -> list[np.ndarray]:
-        """Stretches [start, end) of episodes, from the logged state at start; commands before it are remembered."""
+        """Simulate stretches [start, end) of episodes from the logged state at start; earlier commands count."""
         order = np.argsort([start - end for _, start, end in spans], kind="stable")
         sets = len(next(iter(parameters.values())))
         # As many worlds as keep the state of one batch in the processor's cache.
@@ -106,7 +106,7 @@ class Replayer:
         return self._made[count]
 
     def _roll(self, parameters: Mapping[str, np.ndarray], sets: int, spans: Sequence[tuple[Log, int, int]]):
-        """Worlds are ordered by span, the longest first, then by parameter set."""
+        """Simulate spans; worlds are ordered by span, the longest first, then by parameter set."""
         count, every = len(spans), np.arange(len(spans) * sets)
         batch, servos = self._worlds(count * sets)
         per_world = {name: np.tile(parameters[name], (count, 1)) for name in PARAMETERS}
@@ -147,7 +147,7 @@ class Replayer:
         return [angles[k, :, : ends[k]] for k in range(count)]
 
     def _grasp(self, angle: np.ndarray, spans: Sequence[tuple[Log, int, int]], sets: int) -> "Grasp":
-        """What is in the jaw where each span begins: from what was logged before, for a span within an episode."""
+        """Return what is in the jaw where each span begins: within an episode, from what was logged before."""
         grasp = Grasp(angle, self.low)
         if self._jaw is None or (angle <= NOTHING).all():
             return grasp
@@ -160,15 +160,15 @@ class Replayer:
         return grasp
 
     def heights(self, log: Log) -> np.ndarray:
-        """(T,) m of the tool above the table at each logged state."""
+        """Return (T,) m of the tool above the table at each logged state."""
         key = hash(log.state.tobytes())
         if key not in self._heights:
-            data, found = mujoco.MjData(self.model), np.empty(len(log))
+            data, heights = mujoco.MjData(self.model), np.empty(len(log))
             for row, state in enumerate(log.state):
                 data.qpos[self._qpos] = state
                 mujoco.mj_kinematics(self.model, data)
-                found[row] = data.site_xpos[self._site, 2]
-            self._heights[key] = found
+                heights[row] = data.site_xpos[self._site, 2]
+            self._heights[key] = heights
         return self._heights[key]
 
 
@@ -187,9 +187,9 @@ class Grasp:
         self.low = low
         self.angle, self.opened, self.held = angle, np.zeros(len(angle), bool), np.zeros(len(angle), bool)
 
-    def update(self, told: np.ndarray, jaw: np.ndarray, height: np.ndarray) -> np.ndarray:
-        """Whether it is held (n,), given what the jaw is told, where it is [rad], and the tool's height [m] (n,)."""
-        shut, wide = told < self.angle, jaw >= self.angle
-        self.held = (self.held | (self.opened & shut & wide & (height < self.low))) & (told < self.angle + RELEASED)
+    def update(self, command: np.ndarray, jaw: np.ndarray, height: np.ndarray) -> np.ndarray:
+        """Return whether it is held (n,), given the jaw's command and angle [rad], and the tool's height [m] (n,)."""
+        shut, wide = command < self.angle, jaw >= self.angle
+        self.held = (self.held | (self.opened & shut & wide & (height < self.low))) & (command < self.angle + RELEASED)
         self.opened = (self.opened | ~shut) & (wide | ~shut)
         return self.held

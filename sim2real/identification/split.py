@@ -18,12 +18,12 @@ class Split:
 
     @property
     def units(self) -> Units:
-        """What is independent among what is held out: a replay knows nothing of another episode."""
+        """Return what is independent among what is held out: a replay knows nothing of another episode."""
         return Units.wholes(np.arange(len(self.held_out)))
 
 
 def split_episodes(logs: tuple[Log, ...], share: float, seed: int) -> Split:
-    """By a seeded shuffle of whole episodes; raises InputError if there is nothing to hold out."""
+    """Split by a seeded shuffle of whole episodes; raises InputError if there is nothing to hold out."""
     if len(logs) < 2:
         raise InputError(f"{len(logs)} episode of at least a second: there is nothing to hold out; record at least 2")
     count = min(len(logs) - 1, max(2 if len(logs) > 3 else 1, round(share * len(logs))))
@@ -33,7 +33,7 @@ def split_episodes(logs: tuple[Log, ...], share: float, seed: int) -> Split:
 
 
 def some_rows(logs: tuple[Log, ...], limit: int, seed: int) -> tuple[Log, ...]:
-    """Of many logs some, drawn at random, and of long ones their beginnings, so that there are at most limit rows."""
+    """Choose logs at random, and of long ones their beginnings, so that there are at most `limit` rows."""
     chosen, left = [], limit
     for k in np.random.default_rng(seed).permutation(len(logs)):
         rows = min(len(logs[k]), max(limit // min(8, len(logs)), 30), left)

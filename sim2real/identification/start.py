@@ -20,7 +20,11 @@ FOR = 0.3  # s
 
 
 def grid_search(replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.ndarray]):
-    """Every servo of the grid in all joints; returns its values (P, J) per parameter and mean square errors (P, J)."""
+    """Simulate every servo of the grid in all joints.
+
+    Returns:
+        Its values (P, J) per parameter, and mean square errors (P, J).
+    """
     points = np.array(list(itertools.product(*GRID.values())))
     column = dict(zip(GRID, points.T, strict=True))
     joints = len(replayer.arm.joints)
@@ -29,12 +33,12 @@ def grid_search(replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.n
         sets[name] = np.repeat(column[name][:, None], joints, 1)
     sets["damping"] = sets["gain"] * column["lag"][:, None]
     angles = replayer.rollout(sets, logs)
-    square = [((found - log.state) ** 2).mean(1) for found, log in zip(angles, logs, strict=True)]
+    square = [((simulated - log.state) ** 2).mean(1) for simulated, log in zip(angles, logs, strict=True)]
     return sets, np.mean(square, 0)
 
 
 def starts(sets: Mapping[str, np.ndarray], cost: np.ndarray) -> list[dict[str, np.ndarray]]:
-    """Two sets of (J,) per parameter: for each joint the best point of a grid, and the best of another gain."""
+    """Return two sets of (J,) per parameter: for each joint the best point of a grid, and the best of another gain."""
     joints = np.arange(cost.shape[1])
     first = cost.argmin(0)
     near = np.abs(np.log(sets["gain"] / sets["gain"][first, joints])) < 0.5
@@ -43,7 +47,10 @@ def starts(sets: Mapping[str, np.ndarray], cost: np.ndarray) -> list[dict[str, n
 
 
 def blocked_angle(logs: Sequence[Log], jaw: int, fps: float) -> float | None:
-    """rad, where jaws that were told to close further stood still; None unless that is so in a fifth of the logs."""
+    """Return the angle [rad] at which jaws that were to close further stood still.
+
+    It is None unless that is so in a fifth of the logs.
+    """
     rows, angles = max(2, round(FOR * fps)), []
     for log in logs:
         state, command = log.state[:, jaw], log.command[:, jaw]
@@ -56,17 +63,17 @@ def blocked_angle(logs: Sequence[Log], jaw: int, fps: float) -> float | None:
 
 
 def closing_height(replayer: Replayer, logs: Sequence[Log], jaw: int, angle: float) -> float:
-    """m, below which tools were, but for the highest tenth, when jaws closed on what stopped them at an angle."""
-    found = []
+    """Return the height [m] below which tools were when jaws closed on what stopped them at an angle (0.9 quantile)."""
+    heights: list[float] = []
     for log in logs:
         rows = np.flatnonzero((log.command[:-1, jaw] < angle) & (log.state[:-1, jaw] >= angle))
         begun = rows[(log.command[rows - 1, jaw] >= angle) & (rows > 0)]
-        found += replayer.heights(log)[begun].tolist()
-    return max(LOW, float(np.quantile(found, 0.9)) + 0.02) if found else LOW
+        heights += replayer.heights(log)[begun].tolist()
+    return max(LOW, float(np.quantile(heights, 0.9)) + 0.02) if heights else LOW
 
 
 def find_object(replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.ndarray], fps: float):
-    """The jaw's angle at an object in it, if modelling one explains episodes that it was not taken from.
+    """Return the jaw's angle at an object in it, if modelling one explains episodes that it was not taken from.
 
     Returns:
         The angle [rad] or None, and the jaw's RMSE [rad] on episodes held out within these logs: with and without it.
@@ -83,12 +90,12 @@ def find_object(replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.n
     for k, (train, test) in enumerate((halves, halves[::-1])):
         angle = blocked_angle(train, jaw, fps)
         for m, value in enumerate((NOTHING if angle is None else angle, NOTHING)):
-            told = dict(base) | {OBJECT: np.where(np.arange(len(base[OBJECT])) == jaw, value, NOTHING)}
-            sets, cost = grid_search(replayer, train, told)
+            tried = dict(base) | {OBJECT: np.where(np.arange(len(base[OBJECT])) == jaw, value, NOTHING)}
+            sets, cost = grid_search(replayer, train, tried)
             best = {name: values[cost[:, jaw].argmin()][None] for name, values in sets.items()}
-            found = replayer.rollout(best, test)
+            angles = replayer.rollout(best, test)
             errors[k, m] = np.mean(
-                [((a[0] - log.state)[:, jaw] ** 2).mean() for a, log in zip(found, test, strict=True)]
+                [((a[0] - log.state)[:, jaw] ** 2).mean() for a, log in zip(angles, test, strict=True)]
             )
     helped = (errors[:, 0] < 0.8 * errors[:, 1]).all()
     rmse = np.sqrt(errors.mean(0))

@@ -21,7 +21,7 @@ ORDER = ("armature", "torque", "friction", "offset", "delay", "backlash", "dampi
 
 
 def clusters(lengths: Sequence[int], fps: float) -> np.ndarray:
-    """(N,) to which cluster each row belongs: its episode, or a stretch of it where there are few episodes."""
+    """Return (N,) to which cluster each row belongs: its episode, or a stretch of it where there are few episodes."""
     parts = [1] * len(lengths)
     for stretch in STRETCHES:
         if sum(parts) >= FEW:
@@ -33,7 +33,7 @@ def clusters(lengths: Sequence[int], fps: float) -> np.ndarray:
 
 
 def compensated(problem: Problem, x: np.ndarray, derivative: np.ndarray, j: int, k: int, change: float) -> np.ndarray:
-    """Coordinates (K,) of joint j after coordinate k changed and the free ones made up for it as well as they can."""
+    """Return coordinates (K,) of joint j after coordinate k changed and the free ones made up for it where they can."""
     columns = np.flatnonzero(problem.free[j] & (np.arange(x.shape[1]) != k) & (derivative[:, j] != 0).any(0))
     moved = x[j].copy()
     moved[k] += change
@@ -46,8 +46,11 @@ def compensated(problem: Problem, x: np.ndarray, derivative: np.ndarray, j: int,
 
 
 def half_widths(problem: Problem, x: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(J, K) half of the 95 % interval of every free coordinate at x (J, K), inf where nothing depends on it or where
-    there are too few clusters; and the Jacobian (N, J, K)."""
+    """Return how well coordinates x (J, K) are known, and the Jacobian (N, J, K).
+
+    The former is half of the 95 % interval (J, K) of every free coordinate, inf where nothing depends on it or where
+    there are too few clusters.
+    """
     error, derivative = problem.jacobian(x, central=True)
     count, result = int(cluster.max()) + 1, np.full(x.shape, np.inf)
     if count < FEW:  # at their own best fit the scores of one or two add up to nothing: no interval rather than that
@@ -70,13 +73,13 @@ def half_widths(problem: Problem, x: np.ndarray, cluster: np.ndarray) -> tuple[n
 
 
 def at_bound(problem: Problem, x: np.ndarray) -> np.ndarray:
-    """(J, K) which coordinates x (J, K) lie at an end of what is searched."""
+    """Return (J, K) which coordinates x (J, K) lie at an end of what is searched."""
     return np.minimum(x - problem.low, problem.high - x) < 1e-6
 
 
 def not_identifiable(problem: Problem, x: np.ndarray, half: np.ndarray) -> list[list[str]]:
-    """Per joint, the free parameters whose interval says nothing or that lie at their bound, the first to give up
-    first."""
+    """Return, per joint, the free parameters whose interval says nothing or that lie at their bound, in the order in
+    which to give them up."""
     limit = np.array([FACTOR if c.log else TOLERANCE[c.name] for c in COORDINATES])
     doubtful = problem.free & ((half > limit) | at_bound(problem, x))
     return [[name for name in ORDER if doubtful[j, NAMES.index(name)]] for j in range(len(x))]

@@ -31,7 +31,7 @@ class Log:
 
 
 @dataclass(frozen=True)
-class Recording:
+class ArmRecording:
     """All usable episodes of a dataset.
 
     Attributes:
@@ -61,7 +61,7 @@ def joint_columns(dataset: EpisodeDataset, robot: RobotDescription, feature: str
     return [names.index(joint) for joint in robot.joints]
 
 
-def read_recording(dataset: EpisodeDataset, robot: RobotDescription) -> Recording:
+def read_recording(dataset: EpisodeDataset, robot: RobotDescription) -> ArmRecording:
     """Read all episodes that the dataset shows; cameras are not touched.
 
     Raises:
@@ -83,7 +83,7 @@ def read_recording(dataset: EpisodeDataset, robot: RobotDescription) -> Recordin
     commands = np.concatenate([command for *_, command in kept])
     check_values(commands, robot.joints, robot.gripper, f"{dataset.root}, {ACTION}")
     logs = tuple(Log(index, units.to_radians(state), units.to_radians(command)) for index, state, command in kept)
-    return Recording(logs, dataset.fps, units, tuple(short))
+    return ArmRecording(logs, dataset.fps, units, tuple(short))
 
 
 def find_units(dataset: EpisodeDataset, robot: RobotDescription) -> Units:

@@ -9,7 +9,7 @@ from scipy.ndimage import uniform_filter1d
 
 from policies.policy import PolicyConfig
 from sim2real.datasets import Episode, EpisodeDataset
-from sim2real.errors import DatasetError, InputError
+from sim2real.errors import DatasetError
 from sim2real.progress import Progress, silent
 from sim2real.recordings.interpretation import recorded
 from sim2real.statistics.agreement import CRITERION
@@ -187,12 +187,6 @@ def _sessions(
 def smooth(actions: np.ndarray, seconds: float, fps: float) -> np.ndarray:
     """Mean of actions (n, A) over `seconds` to either side; the first and the last frame stand in beyond the ends."""
     return uniform_filter1d(actions, _window(seconds, fps), axis=0, mode="nearest")
-
-
-def check_smoothing(seconds: float | None) -> None:
-    """Raise InputError for seconds to either side that are out of range; None stands for the task's own."""
-    if seconds is not None and not 0 <= seconds <= 5:
-        raise InputError(f"smooth must be in 0…5 s, not {seconds}")
 
 
 def _window(seconds: float, fps: float) -> int:

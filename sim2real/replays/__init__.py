@@ -1,2 +1,2 @@
-"""Recorded episodes once more: through a policy (`replay`), in simulation (`log_replay`, `exact_replay`), on a robot
-(`playback_page`; the motion itself is `sim2real.robots.playback`), in a viewer (`viewer`)."""
+"""Recorded episodes once more: `replay` has a module for each way to do it, through a policy (`policy_replay`), in
+simulation (`log_replay`, `exact_replay`) and on a robot (`robot_replay`; the motion is `sim2real.robots.playback`)."""

@@ -1,4 +1,4 @@
-"""Living through a simulated recording once more: the same seeds, the same actions, and every state compared."""
+"""Simulating a recording of simulation once more: the same seeds, the same actions, and every state compared."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,22 +43,32 @@ class ExactReplay:
 
     @property
     def same(self) -> np.ndarray:
-        """(n,) bool: all bits of a state are alike."""
+        """Return (n,) bool: all bits of a state are alike."""
         return (self.recorded.view(np.int64) == self.replayed.view(np.int64)).all(1)
 
     @property
     def difference(self) -> np.ndarray:
-        """(n,) largest difference of a position [rad or m]."""
+        """Return (n,) the largest difference of a position [rad or m]."""
         return np.abs(self.replayed - self.recorded)[:, self.positions].max(1, initial=0.0)
 
     @property
     def passed(self) -> bool:
-        """Whether all states are alike: bit for bit, or within TOLERANCE where something changed in between."""
+        """Return whether all states are alike: bit for bit, or within TOLERANCE where something changed in between."""
         return bool(self.same.all()) or bool(self.changed and self.difference.max() <= TOLERANCE)
 
     @property
+    def figures(self) -> dict[str, object]:
+        """Return what `metrics.json` says of the episode."""
+        return {
+            "states": len(self.recorded),
+            "identical": int(self.same.sum()),
+            "largest_difference": float(self.difference.max()),
+            "changed": self.changed,
+        }
+
+    @property
     def verdict(self) -> str:
-        """One line."""
+        """Return what came out, in one line."""
         n = len(self.recorded)
         if self.same.all():
             return f"every one of {n} states identical, bit for bit"
@@ -75,10 +85,10 @@ def replay_exactly(
     watch: Callable[[BatchEnv], None] | None = None,
     progress: Progress = silent,
 ) -> ExactReplay:
-    """Live through the k-th episode shown once more.
+    """Simulate the k-th episode shown once more.
 
     Args:
-        watch: called with the one world before every action; with it, frames are rendered.
+        watch: is called with the world before every action; with it, frames are rendered.
 
     Raises:
         DatasetError: the dataset was not recorded in simulation, is damaged, or does not fit the task as it is now.
@@ -115,9 +125,9 @@ def _states(
     seed: int,
     actions: np.ndarray,
     watch: Callable[[BatchEnv], None] | None,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Iterator[np.ndarray]:
-    """(S,) before every action."""
+    """Yield the state (S,) before every action."""
     env.reset(seed=[seed])
     for row, action in enumerate(actions):
         yield env.batch.state[0].copy()
@@ -129,17 +139,17 @@ def _states(
 
 
 def _changed(origin: Origin, task: Task) -> str:
-    """What differs between then and now; empty if nothing does."""
-    found = []
+    """Return what differs between then and now; empty if nothing does."""
+    changes = []
     if origin.mujoco != version("mujoco"):
-        found.append(f"it was recorded with MuJoCo {origin.mujoco}, this is {version('mujoco')}")
+        changes.append(f"it was recorded with MuJoCo {origin.mujoco}, this is {version('mujoco')}")
     if origin.model != model_hash(task.model):
-        found.append(f"the model of {origin.task} is another one now")
-    return "; ".join(found)
+        changes.append(f"the model of {origin.task} is another one now")
+    return "; ".join(changes)
 
 
 def _positions(model: mujoco.MjModel) -> slice:
-    """Of `qpos` in an integration state, which begins with the time."""
+    """Return the columns of `qpos` in an integration state, which begins with the time."""
     return slice(1, 1 + model.nq)
 
 

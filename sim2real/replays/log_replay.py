@@ -7,7 +7,7 @@ import numpy as np
 
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.identification.simulation import Replayer
-from sim2real.recordings.arm_logs import Log, Recording, read_recording
+from sim2real.recordings.arm_logs import ArmRecording, Log, read_recording
 from sim2real.robots import ROBOTS, RobotDescription
 
 AHEAD = 1.0  # s, after which the state-forced replay is compared
@@ -43,45 +43,53 @@ class LogReplay:
 
     @property
     def time(self) -> np.ndarray:
-        """(T,) s."""
+        """Return (T,) s from the episode's start."""
         return np.arange(len(self.log)) / self.fps
 
     @property
     def divergence(self) -> np.ndarray:
-        """(T, J) rad, open loop, simulated less logged."""
+        """Return (T, J) rad, open loop, simulated less logged."""
         return self.simulated - self.log
 
     @property
     def metrics(self) -> dict[str, dict[str, float | None]]:
-        """Per joint: open-loop RMSE and largest divergence [rad], seconds until it is FAR (None: never), and the RMSE
-        and largest a second ahead (None in an episode that is no longer than that)."""
-        found = {}
+        """Return, per joint, how far the simulation leaves the log.
+
+        These are open-loop RMSE and largest divergence [rad], seconds until it is FAR (None: never), and the RMSE and
+        largest a second ahead (None in an episode that is no longer than that).
+        """
+        errors = {}
         ahead = self.ahead - self.log
         known = ahead[np.isfinite(ahead).all(1)]
         for j, joint in enumerate(self.joints):
             away = np.abs(self.divergence[:, j])
             late = np.flatnonzero(away > FAR)
-            found[joint] = {
+            errors[joint] = {
                 "rmse": float(np.sqrt((away**2).mean())),
                 "largest": float(away.max()),
                 "seconds_to_0.1": float(late[0] / self.fps) if len(late) else None,
                 "second_ahead_rmse": float(np.sqrt((known[:, j] ** 2).mean())) if len(known) else None,
                 "second_ahead_largest": float(np.abs(known[:, j]).max()) if len(known) else None,
             }
-        return found
+        return errors
 
     @property
     def overall(self) -> dict[str, float | None]:
-        """Over all joints alike: open-loop RMSE [rad], and a second ahead."""
+        """Return, over all joints alike, open-loop RMSE [rad], and a second ahead."""
         ahead = (self.ahead - self.log)[np.isfinite(self.ahead).all(1)]
         return {
             "rmse": float(np.sqrt((self.divergence**2).mean())),
             "second_ahead_rmse": float(np.sqrt((ahead**2).mean())) if len(ahead) else None,
         }
 
+    @property
+    def figures(self) -> dict[str, object]:
+        """Return what `metrics.json` says of the episode."""
+        return {"joints": self.metrics, **self.overall}
+
 
 def robot_of(dataset: EpisodeDataset) -> RobotDescription:
-    """Of whom a dataset is, by its robot type or else by its joints.
+    """Return the robot that a dataset is of, by its robot type or else by its joints.
 
     Raises:
         DatasetError: of no arm that is known here.
@@ -128,16 +136,16 @@ def replay_log(
     return LogReplay(log.index, arm.name, fps, arm.joints, servos, log.state, log.command, open_loop, ahead)
 
 
-def read_logs(dataset: EpisodeDataset, indices: list[int]) -> tuple[RobotDescription, Recording, list[Log]]:
-    """The logs of some episodes, by index on the disk, whatever is wrong with others.
+def read_logs(dataset: EpisodeDataset, indices: list[int]) -> tuple[RobotDescription, ArmRecording, list[Log]]:
+    """Read the logs of some episodes, by index on the disk, whatever is wrong with others.
 
     Raises:
         DatasetError: as `robot_of` and `read_recording`, or an episode shorter than a second.
         ValueError: in other units than LeRobot's.
     """
-    robot, some = robot_of(dataset), EpisodeDataset(dataset.root, indices)
-    for index, length in zip(indices, some.lengths, strict=True):
-        if length < some.fps:
+    robot, chosen = robot_of(dataset), EpisodeDataset(dataset.root, indices)
+    for index, length in zip(indices, chosen.lengths, strict=True):
+        if length < chosen.fps:
             raise DatasetError(f"{dataset.root}: episode {index} is shorter than a second")
-    recording = read_recording(some, robot)
+    recording = read_recording(chosen, robot)
     return robot, recording, list(recording.logs)

@@ -1,132 +1,162 @@
-"""Recorded episodes beside what a policy would have done."""
+"""Recorded episodes once more: through a policy, in simulation, on a robot, or for a viewer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from policies.policy import Policy
-from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.evaluation.offline import judge, predict, worst_rows
-from sim2real.recordings.footage import NoFootageError, why_missing
-from sim2real.recordings.frames import read_frames
-from sim2real.statistics.agreement import Agreement, Estimate, fitted_gain
-
-APART = 0.5  # s between two of the worst frames: what follows at once shows the same
-
-
-@dataclass(frozen=True)
-class Track:
-    """One action over an episode's m frames.
-
-    Attributes:
-        action: its name.
-        raw: (m,) as recorded, in [-1, 1].
-        driver: (m,) the same, averaged over the replay's `smoothing` to either side.
-        policy: (m,) what the policy would have done.
-    """
-
-    action: str
-    raw: np.ndarray
-    driver: np.ndarray
-    policy: np.ndarray
-
-    @property
-    def metrics(self) -> dict[str, Estimate]:
-        """Of the policy, without intervals: frames of one episode are not independent."""
-        return Agreement(self.driver, np.zeros(len(self.driver), int)).measure(self.policy)
-
-    @property
-    def gain(self) -> tuple[float, float]:
-        """Gain and offset that bring the policy closest to what was done, in hindsight."""
-        return fitted_gain(self.policy.astype(np.float64), self.driver.astype(np.float64))
-
-    @property
-    def seeing(self) -> np.ndarray:
-        """(m,) what remains of the difference after gain and offset: what is no matter of a person's scale."""
-        gain, offset = self.gain
-        return gain * self.policy + offset - self.driver
+from sim2real.checkpoints import load_policy, policy_folder
+from sim2real.datasets import EpisodeDataset
+from sim2real.errors import InputError
+from sim2real.identification.models import arm_of
+from sim2real.identification.robot_file import read_servos
+from sim2real.identification.simulation import Replayer
+from sim2real.progress import Stages, no_stages
+from sim2real.recordings.footage import NoFootageError
+from sim2real.recordings.origin import Origin
+from sim2real.replays.config import ReplayConfig
+from sim2real.replays.exact_replay import ExactReplay, replay_exactly
+from sim2real.replays.log_replay import AHEAD, LogReplay, read_logs, replay_log
+from sim2real.replays.policy_replay import PolicyReplay, place, replay_episode
+from sim2real.replays.robot_replay import RobotReplay, replay_on_robot
+from sim2real.robots.supervisor import Supervisor
+from sim2real.runs import start_run
 
 
 @dataclass(frozen=True)
-class Replay:
-    """One episode through a policy; m frames that could be read.
+class ReplayResult:
+    """Replayed episodes; of the last four fields all but one are empty, and in the viewer without a policy all.
 
     Attributes:
-        episode: its index on the disk.
-        tracks: of each action that the policy is judged by.
-        fps: frames per second [Hz].
-        images: (m, H, W, 3) uint8 RGB, as recorded.
-        row: (m,) place of each frame in the episode.
-        time: (m,) s from the episode's start.
-        smoothing: s.
-        skipped: frames left out, counted by reason.
+        config: what was asked for.
+        dataset: the recording.
+        places: of the episodes among those that the dataset shows.
+        folder: of the run; None where a robot was not let move.
+        metrics: content of its `metrics.json`; empty without a run.
+        assumed: joints of the recording with too few values to show their unit: the model's range is assumed.
+        through_policy: beside what a policy would have done.
+        logs: an arm's logs in simulation.
+        exact: episodes that were recorded in simulation, simulated again.
+        on_robot: an episode's commands on a robot.
     """
 
-    episode: int
-    tracks: tuple[Track, ...]
-    fps: float
-    images: np.ndarray
-    row: np.ndarray
-    time: np.ndarray
-    smoothing: float
-    skipped: dict[str, int]
+    config: ReplayConfig
+    dataset: EpisodeDataset
+    places: tuple[int, ...]
+    folder: Path | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
+    through_policy: tuple[PolicyReplay, ...] = ()
+    logs: tuple[LogReplay, ...] = ()
+    exact: tuple[ExactReplay, ...] = ()
+    on_robot: RobotReplay | None = None
 
     @property
-    def action(self) -> str:
-        """What is judged: the action's name, or how many there are."""
-        return self.tracks[0].action if len(self.tracks) == 1 else f"all {len(self.tracks)} actions"
+    def episodes(self) -> list[int]:
+        """Return the episodes' indices on the disk."""
+        return [int(self.dataset.indices[k]) for k in self.places]
 
     @property
-    def metrics(self) -> dict[str, Estimate]:
-        """Of all actions together, as in `Track`."""
-        done, guess = (np.stack([getattr(one, name) for one in self.tracks], 1) for name in ("driver", "policy"))
-        return Agreement(done, np.zeros(len(done), int)).measure(guess)
-
-    @property
-    def seeing(self) -> np.ndarray:
-        """(m,) the difference after each action's own gain and offset; of several, the root of the mean square."""
-        if len(self.tracks) == 1:
-            return self.tracks[0].seeing
-        return np.sqrt(np.mean([one.seeing**2 for one in self.tracks], 0))
-
-    def worst(self, count: int) -> np.ndarray:
-        """Indices of the frames with the largest `seeing`, the worst first, at least half a second apart."""
-        nothing = np.zeros(len(self.row), int)
-        return worst_rows(self.seeing, nothing, self.row, count, max(1, round(APART * self.fps)))
+    def passed(self) -> bool:
+        """Return whether episodes recorded in simulation came out as they were, and a robot came to the end."""
+        played = self.on_robot.played if self.on_robot is not None else None
+        return all(replay.passed for replay in self.exact) and not (played is not None and played.reason)
 
 
-def place(dataset: EpisodeDataset, index: int) -> int:
-    """Of an episode, known by its index on the disk, among those shown; raises DatasetError that lists these."""
-    found = np.flatnonzero(dataset.indices == index)
-    if not len(found):
-        few = ", ".join(map(str, dataset.indices[:8])) + (", …" if len(dataset) > 8 else "")
-        raise DatasetError(f"{dataset.root} has no episode {index} among the {len(dataset)} chosen: {few or 'none'}")
-    return int(found[0])
-
-
-def replay_episode(dataset: EpisodeDataset, index: int, policy: Policy, smoothing: float | None = None) -> Replay:
-    """Take an episode through a policy.
+def replay(
+    config: ReplayConfig,
+    out: Path | None = None,
+    stages: Stages = no_stages,
+    supervisor: Supervisor = Supervisor(),  # frozen
+) -> ReplayResult:
+    """Replay recorded episodes in a run of their own, which gets config.json and metrics.json.
 
     Args:
-        index: of the episode on the disk.
-        smoothing: s to either side over which recorded actions are averaged; None: as the policy's task has it.
+        out: folder of the run; None: a new one under `runs/`.
+        supervisor: whoever stands beside a robot.
 
     Raises:
-        DatasetError: as `place` and `read_frames`.
-        NoFootageError: the videos are missing.
-        ValueError: as `predict`.
+        InputError: no such dataset, episode, policy or robot, or a recording that does not fit; nothing was written.
     """
-    place(dataset, index)
-    one, names = EpisodeDataset(dataset.root, [index]), policy.config.action_names
-    camera = one.camera(policy.config.preprocessing.camera)
-    try:
-        frames, raw = (read_frames(one, policy.config, seconds) for seconds in (smoothing, 0.0))
-        images = one.episode(0).images(camera, frames.row)
-    except FileNotFoundError as error:
-        raise NoFootageError(f"{why_missing(one, one.episode(0), camera, error)}: a policy needs to see them") from None
-    predicted = predict(policy, frames.images, frames.state)
-    judge(frames, predicted, names)  # complains if the recording lacks an action
-    seconds = one.episode(0)["timestamp"].reshape(-1)[frames.row].astype(np.float64)
-    columns = (raw.actions, frames.actions, predicted)
-    tracks = tuple(Track(names[k], *(column[:, k] for column in columns)) for k in frames.judged)
-    return Replay(index, tracks, one.fps, images, frames.row, seconds, frames.smoothing, dict(frames.skipped))
+    dataset = EpisodeDataset.open(config.dataset)
+    places = tuple(place(dataset, index) for index in config.episodes)
+    if config.on in ("robot", "rehearsal"):
+        run, on_robot = replay_on_robot(config, dataset, out, stages, supervisor)
+        if run is None:
+            return ReplayResult(config, dataset, places, on_robot=on_robot)
+        return ReplayResult(config, dataset, places, run.folder, run.metrics, on_robot=on_robot)
+    if config.on == "sim" and Origin.read(dataset.root) is None:
+        replays, figures = _logs_in_simulation(config, dataset, stages)
+    elif config.on == "sim":
+        replays, figures = _simulate_again(config, dataset, places, stages)
+    else:
+        replays, figures = _through_policy(config, dataset, stages)
+    run, config = start_run("replay", config, out, resume=False)
+    if config.on == "viewer":
+        figures = {"recordings": [f"{episode_name(index)}.rrd" for index in config.episodes]}
+    run.write_metrics({"finished": True, **figures})
+    return ReplayResult(config, dataset, places, run.folder, run.metrics, **replays)
+
+
+def episode_name(index: int) -> str:
+    """Return what the files of an episode are called, without their endings."""
+    return f"episode-{index:03d}"
+
+
+Replays = dict[str, Any]
+"""Fields of a ReplayResult."""
+
+
+def _through_policy(config: ReplayConfig, dataset: EpisodeDataset, stages: Stages) -> tuple[Replays, dict[str, Any]]:
+    """Take episodes through a policy.
+
+    There are none without one; nor for the viewer, which shows the rest, where there are no frames.
+    """
+    if config.checkpoint is None:
+        return {}, {}
+    policy = load_policy(policy_folder(config.checkpoint))
+    report, replays = stages("read"), []
+    for done, index in enumerate(config.episodes, start=1):
+        try:
+            replays.append(replay_episode(dataset, index, policy, config.smooth))
+        except NoFootageError:
+            if config.on != "viewer":
+                raise
+            return {}, {}
+        report(done, len(config.episodes))
+    return {"through_policy": tuple(replays)}, {
+        "smoothing": replays[0].smoothing,
+        "replayed": {str(replay.episode): replay.figures for replay in replays},
+    }
+
+
+def _logs_in_simulation(
+    config: ReplayConfig, dataset: EpisodeDataset, stages: Stages
+) -> tuple[Replays, dict[str, Any]]:
+    robot, recording, logs = read_logs(dataset, config.episodes)
+    replayer = Replayer(arm_of(robot), recording.fps)
+    servos: tuple[Any, ...] = ()
+    if config.robot is not None:
+        path = Path(config.robot)
+        servos = read_servos(path, robot.name, replayer), f"the servos of {Path(*path.parts[-2:])}"
+    report, replays = stages("simulate"), []
+    for done, log in enumerate(logs, start=1):
+        replays.append(replay_log(log, replayer, recording.fps, *servos))
+        report(done, len(logs), {"RMSE": replays[-1].overall["rmse"] or 0.0})
+    return {"logs": tuple(replays), "assumed": tuple(recording.units.assumed)}, {
+        "servos": replays[0].servos,
+        "ahead_seconds": AHEAD,
+        "replayed": {str(replay.episode): replay.figures for replay in replays},
+    }
+
+
+def _simulate_again(
+    config: ReplayConfig, dataset: EpisodeDataset, places: tuple[int, ...], stages: Stages
+) -> tuple[Replays, dict[str, Any]]:
+    if config.robot is not None:
+        raise InputError("--robot is for logs of real robots: this one was recorded in simulation, with its own servos")
+    replays = tuple(replay_exactly(dataset, k, progress=stages(f"episode {dataset.indices[k]}")) for k in places)
+    return {"exact": replays}, {
+        "identical": all(bool(replay.same.all()) for replay in replays),
+        "replayed": {str(replay.episode): replay.figures for replay in replays},
+    }

@@ -15,7 +15,7 @@ from sim2real.errors import InputError
 from sim2real.files import write_file
 from sim2real.progress import Progress, silent
 from sim2real.recordings.footage import why_missing
-from sim2real.replays.replay import Replay
+from sim2real.replays.policy_replay import PolicyReplay
 
 DRIVER, AS_GIVEN, MEASURED, POLICY = (11, 106, 168), (154, 161, 171), (0, 135, 95), (213, 94, 0)
 RECORDED = {"action": ("actions", "recorded", AS_GIVEN), "observation.state": ("state", "measured", MEASURED)}
@@ -36,7 +36,7 @@ def write_recording(
     path: Path,
     dataset: EpisodeDataset,
     k: int,
-    replay: Replay | None = None,
+    replay: PolicyReplay | None = None,
     progress: Progress = silent,
 ) -> int:
     """Write the k-th episode shown of a dataset for Rerun's viewer; returns its frames.
@@ -89,16 +89,16 @@ def open_viewer(paths: Sequence[Path]) -> None:
     subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
 
 
-def _log_columns(rr: Any, stream: Any, dataset: EpisodeDataset, episode: Episode, replay: Replay | None) -> None:
+def _log_columns(rr: Any, stream: Any, dataset: EpisodeDataset, episode: Episode, replay: PolicyReplay | None) -> None:
     rows, seconds = np.arange(len(episode)), episode["timestamp"].reshape(-1).astype(np.float64)
     for feature, (folder, name, colour) in RECORDED.items():
         for component, column in _columns(dataset, episode, feature):
             _series(rr, stream, f"{folder}/{component}/{name}", colour, rows, seconds, column)
     if replay is not None:
-        for one in replay.tracks:
-            where = _judged(dataset, one.action)
-            _series(rr, stream, f"{where}/driver averaged", DRIVER, replay.row, replay.time, one.driver)
-            _series(rr, stream, f"{where}/policy", POLICY, replay.row, replay.time, one.policy)
+        for track in replay.tracks:
+            where = _judged(dataset, track.action)
+            _series(rr, stream, f"{where}/driver averaged", DRIVER, replay.row, replay.time, track.driver)
+            _series(rr, stream, f"{where}/policy", POLICY, replay.row, replay.time, track.policy)
 
 
 def _judged(dataset: EpisodeDataset, action: str) -> str:
@@ -146,7 +146,7 @@ def _image(rr: Any, episode: Episode, camera: str, row: int) -> Any:
     return rr.EncodedImage(contents=data, media_type="image/png" if data[:4] == b"\x89PNG" else "image/jpeg")
 
 
-def _blueprint(rr: Any, dataset: EpisodeDataset, cameras: Sequence[str], replay: Replay | None) -> Any:
+def _blueprint(rr: Any, dataset: EpisodeDataset, cameras: Sequence[str], replay: PolicyReplay | None) -> Any:
     """Cameras on the left, then a plot per action, with the state of that name, then the policy's actions."""
     views = importlib.import_module("rerun.blueprint")
     seen = [views.Spatial2DView(origin=f"cameras/{c.rpartition('.')[2]}") for c in cameras]
@@ -155,7 +155,7 @@ def _blueprint(rr: Any, dataset: EpisodeDataset, cameras: Sequence[str], replay:
         paths = [["actions", name], *([["state", name]] if name in states else [])]
         contents = [f"{rr.new_entity_path(path)}/**" for path in paths]
         plots.append(views.TimeSeriesView(origin="/", contents=contents, name=name))
-    places = [_judged(dataset, one.action) for one in replay.tracks] if replay is not None else []
+    places = [_judged(dataset, track.action) for track in replay.tracks] if replay is not None else []
     further = [place for place in places if not place.startswith("actions/")]
     judged = [views.TimeSeriesView(origin=rr.new_entity_path(p.split("/")), name=f"policy: {p.rpartition('/')[2]}")
               for p in further]  # fmt: skip

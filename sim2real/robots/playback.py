@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sim2real.progress import Progress, silent
 from sim2real.robots.robot import Robot
 from sim2real.robots.safety import Limits, UnsafeCommandError
 
@@ -123,7 +124,7 @@ def play(
     robot: Robot,
     program: Program,
     wish: Wish = lambda: GO,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Played:
     """Move a robot through a program; it is stopped at the end, whatever happens.
 

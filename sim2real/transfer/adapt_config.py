@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from sim2real.errors import InputError
-from sim2real.recordings.frames import check_smoothing
+from sim2real.recordings.smoothing import check_smoothing
 from sim2real.transfer.plans import TransferPlan, find_plan
 
 

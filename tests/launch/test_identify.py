@@ -10,7 +10,7 @@ import pytest
 from recordings import genuine
 
 from envs.randomization import Randomization
-from sim2real.identification import identify as identification
+from sim2real.identification import fit_servos
 from sim2real.recordings.arm_logs import Log
 
 
@@ -50,7 +50,7 @@ def test_an_interrupted_identification_leaves_nothing(command, workplace, monkey
         os.kill(os.getpid(), signal.SIGINT)
 
     arm_logs.write(workplace / "logs", arm_logs.logs(arm_logs.parameters(), 3, seconds=2))
-    monkeypatch.setattr(identification, "solve", interrupted)
+    monkeypatch.setattr(fit_servos, "solve", interrupted)
     assert command("identify", "so101", "logs", "--out", "run").code == 130
     assert not (workplace / "run").exists()
 

@@ -13,10 +13,8 @@ from typing import Any
 import arm_logs
 import pytest
 
-from launch import replay_robot
-from launch.keys import keys
-from launch.let_go import let_go
-from launch.replay_robot import switch
+from launch import keys as terminal
+from launch.keys import keys, let_go, switch
 from sim2real.robots.loopback import Loopback
 from sim2real.robots.playback import GO, PAUSE, STOP
 
@@ -59,7 +57,7 @@ def test_a_lower_speed_limits_commands(command: Callable[..., Any], workplace: P
 
 def test_q_stops_it(command: Callable[..., Any], workplace: Path, monkeypatch: pytest.MonkeyPatch):
     presses = iter(["", "", " ", "", " "] + [""] * 50 + ["q"])
-    monkeypatch.setattr(replay_robot, "switch", lambda pressed: switch(lambda: next(presses)))
+    monkeypatch.setattr(terminal, "switch", lambda pressed: switch(lambda: next(presses)))
     done = command("replay", "arm", "--on", "rehearsal", "--move", "--out", "run")
     assert done.code == 1 and ": stopped by hand" in done.out
     metrics = json.loads((workplace / "run/metrics.json").read_text())
@@ -74,7 +72,7 @@ def test_ctrl_c_stops_it_safely(command: Callable[..., Any], workplace: Path, mo
             raise KeyboardInterrupt
         return GO
 
-    monkeypatch.setattr(replay_robot, "switch", lambda pressed: wish)
+    monkeypatch.setattr(terminal, "switch", lambda pressed: wish)
     done = command("replay", "arm", "--on", "rehearsal", "--move", "--out", "run")
     assert done.code == 130
     assert json.loads((workplace / "run/metrics.json").read_text())["reason"] == "interrupted"

@@ -14,10 +14,10 @@ import pytest
 from drives import record_drives, spoil
 from relist import relist
 
-from launch import replay_sim
 from sim2real.datasets import EpisodeDataset
 from sim2real.recordings.origin import INFO
 from sim2real.reports.films import logs as log_film
+from sim2real.reports.pages import replay as replay_page
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +57,8 @@ def test_a_log_in_simulation(command: Callable[..., Any], arm: Path, workplace: 
 @pytest.fixture
 def unfilmed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Films take most of the time, and other tests look at them."""
-    monkeypatch.setattr(replay_sim, "film_log", lambda *_: 0)
-    monkeypatch.setattr(replay_sim, "film_exact", lambda *_: False)
+    monkeypatch.setattr(replay_page, "film_log", lambda *_: 0)
+    monkeypatch.setattr(replay_page, "film_exact", lambda *_: False)
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ OUTSIDE = "spectator"
 
 
 def postures(arm: Arm, angles: np.ndarray, progress: Progress = silent) -> Iterator[np.ndarray]:
-    """Pictures (H, W, 3) uint8 RGB of an arm on its table at joint angles (T, J) [rad], seen from outside."""
+    """Yield pictures (H, W, 3) uint8 RGB of an arm on its table at joint angles (T, J) [rad], seen from outside."""
     model = build_model(arm)
     count = min(AT_ONCE, len(angles))
     batch = Batch(model, count, 1)
@@ -65,7 +65,7 @@ def film_side_by_side(
 
 
 def fitted(picture: np.ndarray) -> np.ndarray:
-    """A picture (h, w, 3) in the middle of one of SIZE, its shape kept."""
+    """Return a picture (h, w, 3) in the middle of one of SIZE, its shape kept."""
     width, height = SIZE
     scale = min(width / picture.shape[1], height / picture.shape[0])
     size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))

@@ -6,7 +6,7 @@ import numpy as np
 
 from sim2real.evaluation.offline import Findings, worst_rows
 from sim2real.recordings.frames import Frames
-from sim2real.replays.replay import APART
+from sim2real.replays.policy_replay import APART
 from sim2real.reports.films.video import enlarge
 from sim2real.reports.lines import SHOWN, TILE, episode_table, gain_line, interval_line, metric_table, smoothing_line
 from sim2real.reports.page import METRIC_NOTE, Report

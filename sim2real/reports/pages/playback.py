@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from sim2real.recordings.arm_logs import Log
+from sim2real.replays.robot_replay import RobotReplay
 from sim2real.reports.page import Report
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_grid
 from sim2real.robots.playback import Played, Program
@@ -16,33 +16,26 @@ NOTE = (
 )
 
 
-def tracking(log: Log, program: Program, played: Played) -> dict[str, dict[str, float]]:
-    """Per joint: RMSE and largest tracking error [rad], and the RMSE in the log of the same commands."""
-    recorded = _recorded(log)
-    rows = played.row[played.row >= 0]
-    return {
-        name: {
-            "rmse": float(np.sqrt((played.error[:, j] ** 2).mean())),
-            "largest": float(np.abs(played.error[:, j]).max()),
-            "rmse_in_log": float(np.sqrt((recorded[rows, j] ** 2).mean())),
-        }
+def program_table(program: Program) -> tuple[list[str], list[list[Any]]]:
+    """Return header and a row per joint: its targets, and its largest speed as recorded and as sent."""
+    limits, low, high = program.limits, program.wanted.min(0), program.wanted.max(0)
+    rows = [
+        [name, program.wanted[0, j], f"{low[j]:.2f} … {high[j]:.2f}", f"{limits.lower[j]:.2f} … {limits.upper[j]:.2f}",
+         program.speed[j], program.limited_speed[j]]
         for j, name in enumerate(program.names)
-    }
+    ]  # fmt: skip
+    return ["joint", "first", "recorded", "allowed", "speed", "as sent"], rows
 
 
-def _recorded(log: Log) -> np.ndarray:
-    """(T, J) measured one frame later less commanded; the last frame stands in after itself."""
-    return np.concatenate([log.state[1:], log.state[-1:]]) - log.command
-
-
-def tracking_table(log: Log, program: Program, played: Played) -> tuple[list[str], list[list[Any]]]:
-    """Header and a row per joint."""
-    rows = [[name, *values.values()] for name, values in tracking(log, program, played).items()]
+def tracking_table(replay: RobotReplay) -> tuple[list[str], list[list[Any]]]:
+    """Return header and a row per joint."""
+    rows = [[name, *errors.values()] for name, errors in replay.tracking.items()]
     return ["joint", "RMSE [rad]", "largest [rad]", "RMSE in the log"], rows
 
 
-def playback_plot(log: Log, program: Program, played: Played) -> Figure:
-    """A plot per joint: what was sent, what was measured, and what had been measured when it was recorded."""
+def playback_plot(replay: RobotReplay, played: Played) -> Figure:
+    """Return a plot per joint: what was sent, what was measured, and what had been measured when it was recorded."""
+    log, program = replay.log, replay.program
     figure, axes = new_grid(len(program.names), 1, width=9.5, height=0.6 + 1.5 * len(program.names))
     time = (np.arange(len(played.sent)) - int((played.row < 0).sum())) * program.dt
     for j, ((plot,), name) in enumerate(zip(axes, program.names, strict=True)):
@@ -58,12 +51,13 @@ def playback_plot(log: Log, program: Program, played: Played) -> Figure:
     return figure
 
 
-def playback_page(title: str, log: Log, program: Program, played: Played) -> Report:
-    """Page of a playback."""
-    page = Report(title, f"episode {log.index}, {1 / program.dt:g} Hz")
-    done = f"{len(played.error)} of {len(program.commands)} commands were sent, {program.changed.sum()} of them changed"
+def playback_page(title: str, replay: RobotReplay, played: Played) -> Report:
+    """Return the page of a playback."""
+    program = replay.program
+    page = Report(title, f"episode {replay.log.index}, {1 / program.dt:g} Hz")
+    sent = f"{len(played.error)} of {len(program.commands)} commands were sent, {program.changed.sum()} of them changed"
     early = f" It ended early: {played.reason}." if played.reason else ""
-    page.text(f"{done} to keep speed and range.{early}", lead=True)
-    page.figure(playback_plot(log, program, played))
-    page.table(*tracking_table(log, program, played), note=NOTE)
+    page.text(f"{sent} to keep speed and range.{early}", lead=True)
+    page.figure(playback_plot(replay, played))
+    page.table(*tracking_table(replay), note=NOTE)
     return page

@@ -1,91 +1,117 @@
-"""Pages, plots and tables of recorded episodes beside what a policy would have done."""
+"""All that is drawn of a replay: films, plots, pictures and the page, or recordings for the viewer."""
 
-from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
-import numpy as np
-from matplotlib.figure import Figure
+from sim2real.identification.models import arm_of
+from sim2real.progress import Stages, no_stages
+from sim2real.recordings.footage import recorded_frames
+from sim2real.replays.replay import ReplayResult, episode_name
+from sim2real.reports.films.logs import film_exact, film_log
+from sim2real.reports.films.replay import film_replay, worst_sheet
+from sim2real.reports.films.video import write_image
+from sim2real.reports.page import Report
+from sim2real.reports.pages.playback import playback_page, playback_plot
+from sim2real.reports.pages.policy_replay import replay_page, replay_plot
+from sim2real.reports.pages.simulated_replay import exact_page, joints_plot, log_page, state_plot
+from sim2real.reports.viewer import absent_cameras, write_recording
+from sim2real.robots import find_robot
 
-from sim2real.replays.replay import Replay
-from sim2real.reports.films.replay import replay_picture
-from sim2real.reports.lines import TILE, gain_line, metric_table, skipped_line, smoothing_line
-from sim2real.reports.page import METRIC_NOTE, Report
-from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_grid, series_plot
-
-Table = tuple[list[str], list[list[Any]]]
-
-
-def worst_table(replay: Replay, count: int) -> Table:
-    """Header and a row per frame, the worst first."""
-    chosen, one = replay.worst(count), replay.tracks[0]
-    if len(replay.tracks) > 1:
-        header = ["frame", "time [s]", "RMS after gain", "most of it", "recorded", "policy"]
-        most = np.abs([each.seeing for each in replay.tracks]).argmax(0)
-        rows = [(k, replay.tracks[most[k]]) for k in chosen]
-        means = zip(replay.row[chosen], replay.time[chosen], replay.seeing[chosen], strict=True)
-        return header, [[*m, t.action, t.driver[k], t.policy[k]] for m, (k, t) in zip(means, rows, strict=True)]
-    header = ["frame", "time [s]", "as recorded", "averaged", "policy", "difference", "after gain"]
-    columns = (replay.row, replay.time, one.raw, one.driver, one.policy, one.policy - one.driver, one.seeing)
-    return header, [[column[k] for column in columns] for k in chosen]
+Notes = dict[int, str]
+"""What must be known of an episode's pictures, by the episode's index."""
 
 
-def gains_line(replay: Replay) -> str:
-    """What was fitted in hindsight."""
-    if len(replay.tracks) == 1:
-        return f"after gain: {gain_line(*replay.tracks[0].gain)}"
-    return "after gain: after each action's own gain and offset, fitted to this episode; they are in metrics.json"
+def write_replay_report(result: ReplayResult, command: str, stages: Stages = no_stages) -> Notes:
+    """Write films, plots, pictures and report.html into the run's folder, or recordings for the viewer.
+
+    Args:
+        result: of a replay that has a folder; without one nothing is written.
+        command: the command line, for the page.
+
+    Raises:
+        InputError: Rerun is not installed.
+        OSError: a file cannot be written.
+    """
+    folder = result.folder
+    if folder is None:
+        return {}
+    if result.config.on == "viewer":
+        return _write_recordings(result, folder, stages)
+    if result.on_robot is not None:
+        page, notes = _playback(result, folder), {}
+    elif result.logs:
+        page, notes = _logs(result, folder, stages)
+    elif result.exact:
+        page, notes = _exact(result, folder, stages)
+    else:
+        page, notes = _through_policy(result, folder, stages)
+    if page is not None:
+        config = result.config
+        facts = {"checkpoint": config.checkpoint} if config.on == "policy" else {}
+        servos = {"robot": config.robot} if config.on == "sim" and config.robot else {}
+        page.provenance(command, **facts, dataset=config.dataset, **servos).write(folder / "report.html")
+    return notes
 
 
-def agreement_table(replays: Sequence[Replay]) -> Table:
-    """Header and a row per episode; with several actions, a row for each of them below it."""
-    rows = {}
-    for replay in replays:
-        rows[f"episode {replay.episode}"] = replay.metrics
-        if len(replay.tracks) > 1:
-            rows |= {f"episode {replay.episode}, {one.action}": one.metrics for one in replay.tracks}
-    shared = [name for name in replays[0].metrics if all(name in row for row in rows.values())]
-    return metric_table({label: {name: row[name] for name in shared} for label, row in rows.items()})
+def _name(result: ReplayResult) -> str:
+    return Path(result.config.dataset).name
 
 
-def replay_page(title: str, replays: Sequence[Replay], films: Sequence[str], count: int) -> Report:
-    """Page of replayed episodes; films are the files' names, which lie beside the page."""
-    first = replays[0]
-    page = Report(title, smoothing_line(first.smoothing, first.fps))
-    note = f"Without intervals: frames of an episode are not independent of each other. {METRIC_NOTE}"
-    page.heading(f"Agreement: {first.action}").table(*agreement_table(replays), note=note)
-    mark = "; the dark mark on the upper bar is the command before averaging" if len(first.tracks) == 1 else ""
-    colours = f"Blue: what was done; orange: the policy{mark}."
-    for replay, film in zip(replays, films, strict=True):
-        page.heading(f"Episode {replay.episode}")
-        left_out = f"; left out: {skipped_line(replay.skipped)}" if replay.skipped else ""
-        seconds = replay.time[-1] - replay.time[0]
-        page.text(f"{len(replay.row)} frames, {seconds:.1f} s{left_out}. Film: {film}, beside this page.")
-        page.figure(replay_plot(replay, count), "Pale lines mark the frames below.")
-        page.text(f"The frames that differ most after the gain, the worst first. {colours}")
-        page.pictures([(replay_picture(replay, int(k), TILE), "") for k in replay.worst(count)], width=300)
-        page.table(*worst_table(replay, count), note=gains_line(replay).capitalize())
-    return page
+def _through_policy(result: ReplayResult, folder: Path, stages: Stages) -> tuple[Report, Notes]:
+    worst, films = result.config.worst, []
+    for replay in result.through_policy:
+        name = episode_name(replay.episode)
+        films.append(f"{name}.mp4")
+        film_replay(replay, folder / films[-1], stages(f"film of episode {replay.episode}"))
+        replay_plot(replay, worst).savefig(folder / f"{name}.png", dpi=120)
+        write_image(folder / f"{name}-worst.png", worst_sheet(replay, worst))
+    policy = result.config.checkpoint.resolve().name if result.config.checkpoint else "policy"
+    return replay_page(f"{policy} on {_name(result)}", result.through_policy, films, worst), {}
 
 
-def replay_plot(replay: Replay, count: int) -> Figure:
-    """Figure of an episode over time, a plot per action."""
-    marks, title = replay.time[replay.worst(count)].tolist(), f"episode {replay.episode}"
-    if len(replay.tracks) == 1:
-        one = replay.tracks[0]
-        lines = {"recorded": one.driver, "policy": one.policy, "before averaging": one.raw}
-        return series_plot(replay.time, lines, title, one.action, faint=("before averaging",), marks=marks)
-    figure, axes = new_grid(len(replay.tracks), 1, width=9.5, height=0.8 + 1.35 * len(replay.tracks))
-    for (plot,), one in zip(axes, replay.tracks, strict=True):
-        for at in marks:
-            plot.axvline(at, color="#f3c9a5", linewidth=1.2, zorder=0)
-        plot.plot(replay.time, one.raw, color=FAINT, linewidth=0.8, alpha=0.7, label="before averaging")
-        plot.plot(replay.time, one.driver, color=COLOURS[0], linewidth=1.6, label="recorded")
-        plot.plot(replay.time, one.policy, color=COLOURS[1], linewidth=1.4, label="policy")
-        plot.set_ylabel(one.action, fontsize=9, color=INK)
-        plot.set_ylim(-1.08, 1.08)
-        plot.set_xlim(float(replay.time[0]), float(max(replay.time[-1], replay.time[0] + 1e-3)))
-        plot.tick_params(labelbottom=plot is axes[-1][0])
-    axes[-1][0].set_xlabel("time [s]", fontsize=9.5, color=INK)
-    axes[0][0].set_title(title, fontsize=10.5, color=INK, loc="left")
-    axes[0][0].legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, frameon=False, fontsize=9, labelcolor=INK)
-    return figure
+def _logs(result: ReplayResult, folder: Path, stages: Stages) -> tuple[Report, Notes]:
+    films, notes = [], {}
+    for replay, k in zip(result.logs, result.places, strict=True):
+        name = episode_name(replay.episode)
+        frames = recorded_frames(result.dataset, k)
+        if isinstance(frames, str):
+            notes[replay.episode] = (
+                f"{frames}; the film shows the simulation alone, beside it the logged posture, drawn"
+            )
+        films.append(f"{name}.mp4")
+        arm = arm_of(find_robot(replay.robot))
+        film_log(folder / films[-1], arm, replay, frames, stages(f"film of episode {replay.episode}"))
+        joints_plot(replay).savefig(folder / f"{name}.png", dpi=120)
+    return log_page(f"{_name(result)} in simulation", result.logs, films, notes), notes
+
+
+def _exact(result: ReplayResult, folder: Path, stages: Stages) -> tuple[Report, Notes]:
+    films, notes = [], {}
+    for replay, k in zip(result.exact, result.places, strict=True):
+        name = episode_name(replay.episode)
+        report = stages(f"film of episode {replay.episode}")
+        films.append(f"{name}.mp4" if film_exact(folder / f"{name}.mp4", result.dataset, k, report) else "")
+        state_plot(replay).savefig(folder / f"{name}.png", dpi=120)
+        if replay.changed:
+            notes[replay.episode] = replay.changed
+    return exact_page(f"{_name(result)}, simulated again", result.exact, films), notes
+
+
+def _playback(result: ReplayResult, folder: Path) -> Report | None:
+    """Return the page; None where the robot did not even come to the first command."""
+    replay = result.on_robot
+    if replay is None or replay.played is None or not replay.tracking:
+        return None
+    playback_plot(replay, replay.played).savefig(folder / f"{episode_name(replay.log.index)}.png", dpi=120)
+    return playback_page(f"{_name(result)} on {replay.moved}", replay, replay.played)
+
+
+def _write_recordings(result: ReplayResult, folder: Path, stages: Stages) -> Notes:
+    notes = {}
+    replays = result.through_policy or [None] * len(result.places)
+    for episode, k, replay in zip(result.episodes, result.places, replays, strict=True):
+        path = folder / f"{episode_name(episode)}.rrd"
+        write_recording(path, result.dataset, k, replay, stages(f"episode {episode}"))
+        absent = "; ".join(dict.fromkeys(absent_cameras(result.dataset, k).values()))
+        if absent:
+            notes[episode] = f"{absent}; the rest is shown"
+    return notes

@@ -19,13 +19,13 @@ WHAT = (
 
 
 def joint_table(replay: LogReplay) -> tuple[list[str], list[list[Any]]]:
-    """Header and a row per joint."""
+    """Return header and a row per joint."""
     header = ["joint", "RMSE", "largest", f"{FAR:g} rad at", "1 s ahead: RMSE", "largest"]
     rows: list[list[Any]] = []
-    for joint, found in replay.metrics.items():
-        after = found["seconds_to_0.1"]
+    for joint, errors in replay.metrics.items():
+        after = errors["seconds_to_0.1"]
         late = "never" if after is None else f"{after:.2f} s"
-        rows.append([joint, found["rmse"], found["largest"], late, *(_or_dash(found[n]) for n in (
+        rows.append([joint, errors["rmse"], errors["largest"], late, *(_or_dash(errors[n]) for n in (
             "second_ahead_rmse", "second_ahead_largest"))])  # fmt: skip
     overall = replay.overall
     rows.append(["all", overall["rmse"], None, None, _or_dash(overall["second_ahead_rmse"]), None])
@@ -37,7 +37,7 @@ def _or_dash(value: float | None) -> float:
 
 
 def joints_plot(replay: LogReplay) -> Figure:
-    """A row per joint: log, command and simulation over time, and beside it how far the simulation is from the log."""
+    """Return a figure, a row per joint: log, command and simulation, and how far the simulation is from the log."""
     figure, axes = new_grid(len(replay.joints), 2, width=11.0, height=0.5 + 1.55 * len(replay.joints))
     time = replay.time
     away, ahead = np.abs(replay.divergence), np.abs(replay.ahead - replay.log)
@@ -52,19 +52,19 @@ def joints_plot(replay: LogReplay) -> Figure:
         right.set_ylim(0, top)
         left.set_ylabel(f"{joint} [rad]", fontsize=9, color=INK)
         right.set_ylabel("|divergence| [rad]", fontsize=9, color=INK)
-        for one in (left, right):
-            one.set_xlim(0, max(float(time[-1]), 1e-3))
+        for axis in (left, right):
+            axis.set_xlim(0, max(float(time[-1]), 1e-3))
             if j < len(replay.joints) - 1:
-                one.tick_params(labelbottom=False)
+                axis.tick_params(labelbottom=False)
             else:
-                one.set_xlabel("time [s]", fontsize=9.5, color=INK)
-    for one in axes[0]:
-        one.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, frameon=False, fontsize=9, labelcolor=INK)
+                axis.set_xlabel("time [s]", fontsize=9.5, color=INK)
+    for axis in axes[0]:
+        axis.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, frameon=False, fontsize=9, labelcolor=INK)
     return figure
 
 
 def log_page(title: str, replays: Sequence[LogReplay], films: Sequence[str], notes: Mapping[int, str]) -> Report:
-    """Page of logs that were replayed in simulation; films lie beside it; notes by episode."""
+    """Return the page of logs that were replayed in simulation; films lie beside it; notes by episode."""
     first = replays[0]
     page = Report(title, f"{first.robot}, {first.servos}; {first.fps:g} Hz")
     page.text(WHAT, lead=True)
@@ -80,7 +80,7 @@ def log_page(title: str, replays: Sequence[LogReplay], films: Sequence[str], not
 
 
 def state_plot(replay: ExactReplay) -> Figure:
-    """The recorded positions over time, the replayed ones on top of them, and the largest difference."""
+    """Return a figure of recorded and replayed positions over time, and of their largest difference."""
     figure, axes = new_grid(1, 2, width=11.0, height=3.4)
     left, right = axes[0]
     time = np.arange(len(replay.recorded)) / replay.fps
@@ -95,17 +95,17 @@ def state_plot(replay: ExactReplay) -> Figure:
     if not replay.difference.any():
         right.set_ylim(-1, 1)
         right.set_yticks([0])
-    for one in axes[0]:
-        one.set_xlabel("time [s]", fontsize=9.5, color=INK)
+    for axis in axes[0]:
+        axis.set_xlabel("time [s]", fontsize=9.5, color=INK)
     left.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, frameon=False, fontsize=8.5, labelcolor=INK)
     return figure
 
 
 def exact_page(title: str, replays: Sequence[ExactReplay], films: Sequence[str]) -> Report:
-    """Page of episodes that were recorded in simulation and lived through again."""
+    """Return the page of episodes that were recorded in simulation and simulated again."""
     task = replays[0].task
     page = Report(title, f"{task}, recorded in simulation and simulated again from the same seeds and actions")
-    rows = [[one.episode, len(one.recorded), int(one.same.sum()), one.verdict] for one in replays]
+    rows = [[again.episode, len(again.recorded), int(again.same.sum()), again.verdict] for again in replays]
     page.table(["episode", "states", "identical", ""], rows, note=replays[0].changed)
     for replay, film in zip(replays, films, strict=True):
         page.heading(f"Episode {replay.episode}")

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from sim2real.identification.found import Identified, Judgement
 from sim2real.identification.result import UNITS
+from sim2real.identification.servos import IdentifiedServos, Judgement
 from sim2real.recordings.arm_logs import Log
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure, new_grid
 
@@ -16,7 +16,7 @@ LOGARITHMIC = ("gain", "damping", "friction", "armature", "torque")
 
 
 def _panels(count: int, width: float, height: float, columns: int = COLUMNS) -> tuple[Figure, list]:
-    """Axes of the plain style, side by side and below each other; height [inches] of a row."""
+    """Return axes of the plain style, side by side and below each other; height [inches] of a row."""
     rows = -(-count // columns)
     figure, rows_of_axes = new_grid(rows, columns, width, height * rows)
     grid = [axes for row in rows_of_axes for axes in row]
@@ -28,7 +28,7 @@ def _panels(count: int, width: float, height: float, columns: int = COLUMNS) -> 
 def divergence_plot(
     log: Log, replays: Mapping[str, np.ndarray], joints: Sequence[str], fps: float, commands: bool = True
 ) -> Figure:
-    """Each joint [rad] over an episode: as logged, and replays (T, J) of its commands."""
+    """Draw each joint [rad] over an episode: as logged, and replays (T, J) of its commands."""
     figure, grid = _panels(len(joints), 9.5, 2.3)
     time = np.arange(len(log)) / fps
     for j, (axes, joint) in enumerate(zip(grid, joints, strict=True)):
@@ -48,14 +48,14 @@ def divergence_plot(
     return figure
 
 
-def rmse_plot(found: Identified, judged: Judgement) -> Figure:
-    """RMSE [rad] on held-out episodes, a pair of bars per joint, its interval over episodes as a line."""
-    names = [*found.joints, "all joints"]
+def rmse_plot(servos: IdentifiedServos, judgement: Judgement) -> Figure:
+    """Draw the RMSE [rad] on held-out episodes, a pair of bars per joint, its interval over episodes as a line."""
+    names = [*servos.joints, "all joints"]
     figure, axes = new_figure(width=8.2, height=0.9 + 0.5 * len(names))
-    arms = {"published": (judged.before, COLOURS[1]), "identified": (judged.after, COLOURS[0])}
+    errors_of = {"published": (judgement.before, COLOURS[1]), "identified": (judgement.after, COLOURS[0])}
     widest = 0.0
-    for k, (label, (errors, colour)) in enumerate(arms.items()):
-        rows = [*([j] for j in range(len(found.joints))), slice(None)]
+    for k, (label, (errors, colour)) in enumerate(errors_of.items()):
+        rows = [*([j] for j in range(len(servos.joints))), slice(None)]
         values = [errors.estimate(row) for row in rows]
         at = np.arange(len(names)) + (k - 0.5) * 0.38
         axes.barh(at, [v.value for v in values], height=0.34, color=colour, label=label)
@@ -74,13 +74,13 @@ def rmse_plot(found: Identified, judged: Judgement) -> Figure:
     return figure
 
 
-def parameters_plot(found: Identified) -> Figure:
-    """Each servo parameter of each joint with its 95 % interval; hollow where it is not from this log."""
-    names = [name for name in UNITS if any(name in servo for servo in found.parameters.values())]
-    figure, grid = _panels(len(names), 9.5, 0.75 + 0.22 * len(found.joints), columns=3)
+def parameters_plot(servos: IdentifiedServos) -> Figure:
+    """Draw each servo parameter of each joint with its 95 % interval; hollow where it is not from this log."""
+    names = [name for name in UNITS if any(name in servo for servo in servos.parameters.values())]
+    figure, grid = _panels(len(names), 9.5, 0.75 + 0.22 * len(servos.joints), columns=3)
     for column, (axes, name) in enumerate(zip(grid, names, strict=True)):
         shown = []
-        for y, servo in enumerate(found.parameters.values()):
+        for y, servo in enumerate(servos.parameters.values()):
             if name not in servo:
                 continue
             parameter = servo[name]
@@ -97,8 +97,8 @@ def parameters_plot(found: Identified) -> Figure:
         else:
             axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.set_title(f"{name} [{UNITS[name]}]", fontsize=9.5, color=INK, loc="left")
-        axes.set_yticks(range(len(found.joints)), found.joints if column % 3 == 0 else [""] * len(found.joints))
-        axes.set_ylim(len(found.joints) - 0.5, -0.5)
+        axes.set_yticks(range(len(servos.joints)), servos.joints if column % 3 == 0 else [""] * len(servos.joints))
+        axes.set_ylim(len(servos.joints) - 0.5, -0.5)
         axes.grid(False, axis="y")
         axes.tick_params(labelsize=8)
     return figure

@@ -8,25 +8,21 @@ import numpy as np
 import pytest
 
 from envs.randomization import Randomization
-from sim2real.identification import identify as identifying
+from sim2real.identification import fit_servos as fitting
 from sim2real.identification import result
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
-from sim2real.identification.found import Identified, Judgement, Parameter, judge
-from sim2real.identification.identify import identify
+from sim2real.identification.fit_servos import fit_servos
 from sim2real.identification.judge import Errors, open_loop, second_ahead
+from sim2real.identification.servos import IdentifiedServos, Judgement, Parameter, judge
 from sim2real.identification.simulation import NOTHING, OBJECT, Grasp
 from sim2real.identification.split import Split, check_motion, some_rows, split_episodes
 from sim2real.identification.start import blocked_angle
 from sim2real.identification.uncertainty import clusters, half_widths, not_identifiable
-from sim2real.recordings.arm_logs import Log, Recording
+from sim2real.recordings.arm_logs import ArmRecording, Log
 from sim2real.reports.pages import identification as page
 from sim2real.robots import find_robot
 
 JAW = 5
-
-
-def quiet(name: str):
-    return lambda done, total, figures: None
 
 
 def free_only(problem: Problem, *names: str) -> None:
@@ -124,12 +120,12 @@ def test_a_second_ahead_needs_more_than_a_second():
     assert both.rmse() == alone.rmse() > 0
     whole = open_loop(sim, true, [short])
     servos = {joint: {"gain": Parameter(18.0, None, None, "bound")} for joint in arm_logs.SO101.joints}
-    found = Identified(arm_logs.SO101.joints, "gripper", servos, true, true, None, 0.0)
+    found = IdentifiedServos(arm_logs.SO101.joints, "gripper", servos, true, true, None, 0.0)
     judged = Judgement(whole, whole, whole, None, None)
     ahead = [row[1:] for row in page.error_rows(found, judged) if row[0].startswith("a second ahead")]
     assert ahead == [["-", "-", "-"]] * 2
     split = Split((long,), (short,))
-    figures = result.figures(found, judged, split, Recording((long, short), 30.0, arm_logs.units(), ()), 0)
+    figures = result.figures(found, judged, split, ArmRecording((long, short), 30.0, arm_logs.units(), ()), 0)
     assert figures["second_ahead"] == {"before": None, "after": None}
     json.dumps(figures, allow_nan=False)
     assert "too few for an interval" in page.interval_line(found)
@@ -182,12 +178,12 @@ def test_long_recordings_are_thinned_to_a_number_of_rows():
 
 @pytest.fixture(scope="module")
 def identified():
-    """Of six simulated episodes, and their split; its stages do not print."""
+    """Of six simulated episodes, and their split."""
     logs = tuple(arm_logs.logs(arm_logs.parameters(), 9, seconds=4))
     robot, sim = find_robot("so101"), arm_logs.replayer()
-    recording = Recording(logs, 30.0, arm_logs.units(), ())
+    recording = ArmRecording(logs, 30.0, arm_logs.units(), ())
     split = split_episodes(logs, 0.3, 0)
-    return robot, recording, split, sim, identify(robot, recording, split.fit, sim, quiet)
+    return robot, recording, split, sim, fit_servos(robot, recording, split.fit, sim)
 
 
 @pytest.mark.slow
@@ -211,8 +207,8 @@ def test_all_parameters_that_are_called_identifiable_are_near_the_truth(identifi
 
 @pytest.mark.slow
 def test_held_out_episodes_have_no_part_in_the_fit(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(identifying, "ITERATIONS", (2, 1))
-    monkeypatch.setattr(identifying, "ROUNDS", 1)
+    monkeypatch.setattr(fitting, "ITERATIONS", (2, 1))
+    monkeypatch.setattr(fitting, "ROUNDS", 1)
     robot, sim = find_robot("so101"), arm_logs.replayer()
     logs = tuple(arm_logs.logs(arm_logs.parameters(), 5, seconds=2))
     held = {log.index for log in split_episodes(logs, 0.3, 0).held_out}
@@ -221,8 +217,8 @@ def test_held_out_episodes_have_no_part_in_the_fit(monkeypatch: pytest.MonkeyPat
     for recorded in (logs, other):
         split = split_episodes(recorded, 0.3, 0)
         assert {log.index for log in split.held_out} == held
-        recording = Recording(recorded, 30.0, arm_logs.units(), ())
-        found.append(identify(robot, recording, split.fit, sim, quiet).parameters)
+        recording = ArmRecording(recorded, 30.0, arm_logs.units(), ())
+        found.append(fit_servos(robot, recording, split.fit, sim).parameters)
     assert found[0] == found[1]
 
 

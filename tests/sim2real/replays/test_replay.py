@@ -10,7 +10,7 @@ from drives import CAMERA, actions_of, image_of, new_policy, record_drives, spoi
 
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.recordings.frames import smooth
-from sim2real.replays.replay import Replay, place, replay_episode
+from sim2real.replays.policy_replay import PolicyReplay, place, replay_episode
 from sim2real.reports import viewer
 from sim2real.reports.films.replay import film_replay, replay_picture, worst_sheet
 from sim2real.reports.pictures.overlay import COLOURS, draw_steering
@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def replay(root: Path) -> Replay:
+def replay(root: Path) -> PolicyReplay:
     return replay_episode(EpisodeDataset(root), 1, new_policy())
 
 

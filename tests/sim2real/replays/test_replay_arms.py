@@ -13,9 +13,9 @@ from drives import new_policy, record_drives
 from sim2real.datasets import EpisodeDataset
 from sim2real.recordings.footage import NoFootageError, recorded_frames
 from sim2real.recordings.frames import smooth
-from sim2real.replays.replay import Replay, replay_episode
+from sim2real.replays.policy_replay import PolicyReplay, replay_episode
 from sim2real.reports.films.replay import replay_picture
-from sim2real.reports.pages.replay import agreement_table, replay_plot, worst_table
+from sim2real.reports.pages.policy_replay import agreement_table, replay_plot, worst_table
 from sim2real.reports.pictures.overlay import COLOURS, draw_actions
 from sim2real.reports.viewer import absent_cameras, write_recording
 from sim2real.statistics.agreement import Agreement
@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture(scope="module")
-def replay(made) -> Replay:
+def replay(made) -> PolicyReplay:
     return replay_episode(EpisodeDataset(made[0]), 1, new_policy(config=arm_config()))
 
 

@@ -14,7 +14,8 @@ from envs.arms.reach import Reach
 from envs.arms.task import ArmTask
 from sim2real.recordings.arm_logs import Log
 from sim2real.rehearsal.robot import SimulatedRobot, boundary_of
-from sim2real.reports.pages.playback import playback_plot, tracking
+from sim2real.replays.robot_replay import RobotReplay
+from sim2real.reports.pages.playback import playback_plot
 from sim2real.robots.playback import GO, PAUSE, STOP, Program, play, prepare
 from sim2real.robots.safety import Limits, UnsafeCommandError
 
@@ -180,8 +181,9 @@ def test_the_stand_in_for_a_robot_is_played_on_like_one():
     finally:
         robot.close()
     assert not played.reason and len(played.error) == 60
-    found = tracking(log, plan, played)
+    replay = RobotReplay("so101", "the rehearsal robot", log, plan, played)
+    found = replay.tracking
     assert all(0 < found[name]["rmse"] < 0.15 for name in plan.names[:5])
     moved = np.ptp(played.measured[played.row >= 0], axis=0)
     assert (moved[:5] > 0.15).all() and moved[5] < 0.05
-    assert len(playback_plot(log, plan, played).axes) == len(plan.names)
+    assert len(playback_plot(replay, played).axes) == len(plan.names)

@@ -1,4 +1,4 @@
-"""What an identification finds, and its judgement on episodes that nothing was fitted to."""
+"""Identified servos, and their judgement on episodes that nothing was fitted to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,8 +49,8 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Identified:
-    """What was found.
+class IdentifiedServos:
+    """Servos as they were fitted.
 
     Attributes:
         joints: J names.
@@ -71,13 +71,13 @@ class Identified:
     fit_rmse: float
 
 
-def judge(found: Identified, replayer: Replayer, held_out: tuple[Log, ...], fps: float) -> Judgement:
-    """On episodes that nothing was fitted to."""
-    bare = dict(found.values) | {OBJECT: np.full(len(found.joints), NOTHING)}
+def judge(servos: IdentifiedServos, replayer: Replayer, held_out: tuple[Log, ...], fps: float) -> Judgement:
+    """Judge servos on episodes that nothing was fitted to."""
+    bare = dict(servos.values) | {OBJECT: np.full(len(servos.joints), NOTHING)}
     return Judgement(
-        open_loop(replayer, found.published, held_out),
-        open_loop(replayer, found.values, held_out),
+        open_loop(replayer, servos.published, held_out),
+        open_loop(replayer, servos.values, held_out),
         open_loop(replayer, bare, held_out),
-        second_ahead(replayer, found.published, held_out, fps),
-        second_ahead(replayer, found.values, held_out, fps),
+        second_ahead(replayer, servos.published, held_out, fps),
+        second_ahead(replayer, servos.values, held_out, fps),
     )

@@ -1,4 +1,4 @@
-"""Keys pressed while something runs, without waiting for them."""
+"""The person at the terminal while a robot moves: keys pressed meanwhile, answers, and the end of it."""
 
 import os
 import select
@@ -7,6 +7,11 @@ import termios
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from launch.console import say
+from sim2real.robots.playback import GO, PAUSE, STOP
+from sim2real.robots.robot import Robot
+from sim2real.robots.supervisor import Supervisor, close
 
 
 @contextmanager
@@ -24,11 +29,53 @@ def keys() -> Iterator[Callable[[], str]]:
 
 
 def _pressed() -> str:
-    found = ""
+    text = ""
     while select.select([sys.stdin], [], [], 0)[0]:
         # Not sys.stdin.read: that keeps what it read ahead to itself, where select does not see it.
         typed = os.read(sys.stdin.fileno(), 1024)
         if not typed:  # the terminal is gone
             break
-        found += typed.decode(errors="ignore")
-    return found
+        text += typed.decode(errors="ignore")
+    return text
+
+
+def switch(pressed: Callable[[], str]) -> Callable[[], str]:
+    """Return what the keys pressed so far ask for: space pauses and goes on, q stops."""
+    state = [GO]
+
+    def wish() -> str:
+        for key in pressed():
+            if key == "q":
+                state[0] = STOP
+            elif key == " " and state[0] != STOP:
+                state[0] = PAUSE if state[0] == GO else GO
+        return state[0]
+
+    return wish
+
+
+def let_go(robot: Robot, holds: bool) -> None:
+    """Close a robot; one that holds an arm up goes limp only once somebody at the terminal supports it.
+
+    Args:
+        holds: its servos carry its weight; a simulated one needs nobody.
+    """
+    try:
+        if holds and sys.stdin.isatty():
+            input("support the arm, then press Enter: it will go limp ")
+        elif holds:
+            say("the arm goes limp: no terminal, so nobody was asked to support it")
+    except (EOFError, KeyboardInterrupt):  # at once, then
+        say("")
+    finally:
+        close(robot, holds, say)
+
+
+def at_terminal() -> Supervisor:
+    """Return whoever sits at the terminal; without one nobody is there. Keys are not read: see `switch`."""
+    return Supervisor(
+        present=sys.stdin.isatty(),
+        announce=lambda text, program=None: say(text),
+        ask=lambda question: input(question),  # looked up when it is asked: tests answer
+        let_go=let_go,
+    )

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 import tyro
 
-from launch.checkpoints import policy_folder
 from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from sim2real.checkpoints import load_policy
@@ -133,7 +132,7 @@ def _through_policy(config: ReplayConfig, dataset: EpisodeDataset) -> list[Repla
     """None without a policy; nor for the viewer, which shows the rest, where there are no frames."""
     if config.checkpoint is None:
         return []
-    policy, replays = load_policy(policy_folder(config.checkpoint)), []
+    policy, replays = load_policy(config.checkpoint), []
     with reporting() as stage:
         report = stage("read")
         for done, index in enumerate(config.episodes, start=1):

@@ -1,7 +1,6 @@
 """`sim2real replay --on robot`: a recorded episode's commands on a robot, or on the stand-in for one."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,7 @@ import numpy as np
 from envs import ArmConfig, ArmTask
 from envs.arms.reach import Reach
 from launch.console import INTERRUPTED, reporting, say, typed_command
-from launch.keys import keys
-from launch.let_go import let_go
+from launch.keys import keys, let_go, switch
 from launch.tables import print_table
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
@@ -22,7 +20,7 @@ from sim2real.replays.log_replay import read_logs
 from sim2real.reports.pages.playback import playback_page, playback_plot, tracking, tracking_table
 from sim2real.robots import RobotDescription
 from sim2real.robots.hardware import Hardware, check_driver, open_robot
-from sim2real.robots.playback import GO, PAUSE, STOP, Played, Program, ease_to, play, prepare
+from sim2real.robots.playback import Played, Program, ease_to, play, prepare
 from sim2real.robots.robot import Robot
 from sim2real.runs import start_run
 
@@ -116,21 +114,6 @@ def _play(robot: Robot, program: Program) -> Played:
     with reporting() as stage, keys() as pressed:
         report = stage("move")
         return play(robot, program, switch(pressed), report)
-
-
-def switch(pressed: Callable[[], str]) -> Callable[[], str]:
-    """What the keys pressed so far ask for: space pauses and goes on, q stops."""
-    state = [GO]
-
-    def wish() -> str:
-        for key in pressed():
-            if key == "q":
-                state[0] = STOP
-            elif key == " " and state[0] != STOP:
-                state[0] = PAUSE if state[0] == GO else GO
-        return state[0]
-
-    return wish
 
 
 def _metrics(config: "ReplayConfig", log: Log, program: Program, played: Played) -> dict[str, Any]:

@@ -14,9 +14,7 @@ import arm_logs
 import pytest
 
 from launch import replay_robot
-from launch.keys import keys
-from launch.let_go import let_go
-from launch.replay_robot import switch
+from launch.keys import keys, let_go, switch
 from sim2real.robots.loopback import Loopback
 from sim2real.robots.playback import GO, PAUSE, STOP
 

@@ -155,9 +155,7 @@ def test_two_checkpoints_meet_the_same_episodes(
     assert "exact McNemar test: p = 1" in done.out
     metrics = json.loads((workplace / "run" / "metrics.json").read_text())
     assert metrics["success"]["value"] == 0.25 and metrics["against"]["success"]["value"] == 0.5
-    assert (
-        metrics["difference"]
-        == RateDifference.of(episodes_of["policy"].success, episodes_of["other"].success).to_dict()
-    )
+    first, second = (episodes_of[name].success for name in ("policy", "other"))
+    assert metrics["difference"] == RateDifference.of(first, second).to_dict()
     config = json.loads((workplace / "run" / "config.json").read_text())["config"]
     assert (config["checkpoint"], config["against"], config["on"]) == ("policy", "other", on)

@@ -52,18 +52,18 @@ def test_the_metrics_are_those_of_what_the_policy_would_have_done(workplace: Pat
     images = np.stack([image_of(k, row) for k, n in enumerate(lengths) for row in range(n)])
     predicted = policy.act({"images.front": images})[:, 0]
     expected = Agreement(actual, episode).measure(predicted)
+    measured = found["candidates"]["policy"]["set"]
     for name in METRICS:
         for part in ("value", "low", "high"):
-            assert found["candidates"]["policy"]["set"][name][part] == pytest.approx(
-                getattr(expected[name], part), abs=1e-5
-            )
+            assert measured[name][part] == pytest.approx(getattr(expected[name], part), abs=1e-5)
     assert found["frames"] == 62 and found["episodes"] == 3 and found["smoothing"] == 0.25 and found["finished"]
     slope, offset = np.polyfit(predicted, actual, 1)
     assert found["gain"] == {"gain": pytest.approx(slope, abs=1e-4), "offset": pytest.approx(offset, abs=1e-4)}
     assert [row["episode"] for row in found["per_episode"]] == [1, 2, 0]
     assert found["candidates"]["zero"]["set"]["mae"]["value"] == pytest.approx(np.abs(actual).mean(), abs=1e-6)
     assert found["candidates"]["mean"]["set"]["correlation"] == {"value": None, "low": None, "high": None}
-    assert set(found["further_actions"]) == {"throttle"}
+    assert set(found["further_actions"]) == {"throttle"} and "arms" not in found
+    assert found["further_actions"]["throttle"]["candidates"]["zero"]["set"]["mae"]["value"] > 0
     table = pq.read_table(workplace / "run/predictions.parquet").to_pydict()
     assert table["episode"] == episode.tolist() and np.allclose(table["predicted"], predicted, atol=1e-6)
     assert np.allclose(table["actual"], actual, atol=1e-6) and set(table) == {
@@ -92,9 +92,8 @@ def test_only_the_chosen_episodes_count_and_the_longest_are_listed(workplace: Pa
     record_drives(workplace / "many", [3 + k % 5 for k in range(20)])
     said, found = evaluate("many[2:]", "--smooth", "0"), left(workplace / "run")
     assert "longest 15 of 18 episodes" in said and "as a hint" not in said and "taken as they were given" in said
-    assert (
-        found["episodes"] == 18 and len(found["per_episode"]) == 18 and list(found["candidates"]["policy"]) == ["many"]
-    )
+    assert found["episodes"] == 18 and len(found["per_episode"]) == 18
+    assert list(found["candidates"]["policy"]) == ["many"]
     assert min(row["episode"] for row in found["per_episode"]) == 2 and found["dataset"] == "many[2:]"
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from envs import make_task
 from launch.adapt import command as adapt_command
 from launch.console import print_rates, reporting, resumable, say, typed_command
-from launch.evaluate import EvaluateConfig
 from launch.evaluate import command as evaluate
 from launch.import_ import command as import_command
 from launch.replay import command as replay
@@ -19,6 +18,7 @@ from sim2real.datasets import EpisodeDataset
 from sim2real.datasets.donkeycar.tub import is_tub
 from sim2real.datasets.lerobot.version2 import is_version2
 from sim2real.errors import InputError
+from sim2real.evaluation.config import EvaluateConfig
 from sim2real.files import write_json
 from sim2real.recordings.rehearsal import Recording, record
 from sim2real.replays.config import ReplayConfig

@@ -1,193 +1,147 @@
 """`sim2real evaluate`: how a policy fares."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from envs import Camera
-from envs.renderer import available_device
-from launch.checkpoints import policy_folder
-from launch.conclude import WHERE, conclude
-from launch.console import reporting, say
-from policies import Policy
-from sim2real.checkpoints import load_policy
+from launch.console import print_rates, reporting, say, typed_command
 from sim2real.errors import InputError
-from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
-from sim2real.evaluation.simulation import TEST_SEED, Episodes, evaluate_in_simulation
-from sim2real.progress import Progress
-from sim2real.reports.films.rollouts import film
-from sim2real.reports.films.video import check_video
-from sim2real.robots.hardware import Hardware
-from sim2real.runs import start_run
-from sim2real.training.cameras import recipe_cameras
-from sim2real.training.teacher import complete_training, load_randomization
-from sim2real.training.teacher_config import TrainConfig
+from sim2real.evaluation.config import EvaluateConfig
+from sim2real.progress import no_stages
 
-BOTH = "both"
-
-
-@dataclass(frozen=True)
-class EvaluateConfig:
-    """What `sim2real evaluate` does.
-
-    Attributes:
-        checkpoint: a policy's folder, or the run that pretrained or adapted it.
-        against: a second one, which meets the same episodes; the difference is that of the second to the first.
-        more: still others, for `--on both`.
-        on: where: in simulation; on the rehearsal robot, a simulated stand-in for a real one that was never trained on;
-            on hardware; or `both`: three or more checkpoints in simulation and on the rehearsal robot, and how well the
-            one tells the other.
-        dataset: compare with these recordings instead of acting: a dataset, or some of its episodes (path[0:17]).
-        smooth: seconds to either side over which the actions in recordings are averaged; by default as suits the task.
-        episodes: in simulation one per world, all side by side.
-        randomization: a preset of the task, or a TOML file; of `--on sim`.
-        seed: of the first episode; policies learn from none between 10 million and 2^32.
-        video: film the first four worlds to this file; of one checkpoint with `--on sim`.
-        seconds: of the film.
-        device: where frames are rendered.
-        real_time: move the rehearsal robot as hardware is moved, one episode after the other, at its control rate.
-        hardware: of `--on robot`.
-    """
-
-    checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
-    against: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[CHECKPOINT2]")] = None
-    more: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="[CHECKPOINT3 ...]")] = ()
-    on: Literal["sim", "rehearsal", "robot", "both"] = "sim"
-    dataset: str | None = None
-    smooth: float | None = None
-    episodes: int = 100
-    randomization: str = "default"
-    seed: int = TEST_SEED
-    video: Path | None = None
-    seconds: float = 15.0
-    device: str = "cpu"
-    real_time: bool = False
-    hardware: Annotated[Hardware, tyro.conf.arg(name="")] = field(default_factory=Hardware)
-
-    def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise InputError(f"episodes must be at least 1, not {self.episodes}")
-        if not 0 < self.seconds < float("inf"):
-            raise InputError(f"seconds must be positive, not {self.seconds}")
-        if self.seed < 0:
-            raise InputError(f"seed must be at least 0, not {self.seed}")
-        if self.against is not None and self.dataset is not None:
-            raise InputError("--dataset takes one checkpoint: evaluate the second in a run of its own")
-        if self.video is not None:
-            check_video(self.video)
-            if self.against is not None or self.on != "sim" or self.dataset is not None:
-                raise InputError("--video films one checkpoint with --on sim")
-        if self.on in ("rehearsal", "robot") and self.randomization != "default":
-            raise InputError(f"--randomization is for --on sim: {WHERE[self.on]} has a look of its own")
-        if self.on != "sim" and self.dataset is not None:
-            raise InputError(f"--dataset moves nothing: leave out --on {self.on}")
-        if self.real_time and self.on != "rehearsal":
-            raise InputError("--real-time is for --on rehearsal: simulation has no clock, and a robot has no choice")
-        if self.hardware != Hardware() and self.on != "robot":
-            raise InputError("--robot, --port, --camera, --calibration and --move are for --on robot")
-        if self.on == BOTH and len(self.checkpoints) < 3:
-            raise InputError(f"--on {BOTH} needs three checkpoints at least: two always lie on a line")
-        if self.on != BOTH and self.more:
-            raise InputError(f"two checkpoints can be compared; with --on {BOTH} three or more are correlated")
-
-    @property
-    def checkpoints(self) -> tuple[Path, ...]:
-        """All of them."""
-        return (self.checkpoint, *(() if self.against is None else (self.against,)), *self.more)
-
-    @property
-    def task(self) -> str:
-        """Names the run's folder."""
-        return self.checkpoint.resolve().name
+if TYPE_CHECKING:
+    from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation
 
 
 def command(
     config: Annotated[EvaluateConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
+    video: Path | None = None,
+    seconds: float = 15.0,
 ) -> None:
     """Have a policy act in unseen worlds, on the rehearsal robot or on hardware; print its success with the interval.
 
     With two checkpoints both meet the same episodes; the paired difference is printed, and how many more episodes would
-    settle it (who follows this and tests again, finds differences that are not there more often than in 5 % of all
-    cases). With --dataset nothing acts: the policy is compared with what people did.
+    settle it (to follow this and test again finds differences that are not there more often than in 5 % of all cases).
+    With --dataset nothing acts: the policy is compared with what people did.
 
     Example: sim2real evaluate runs/policy runs/adapted --on rehearsal --episodes 40
+
+    Args:
+        config: what is evaluated, and where.
+        video: film the first four worlds to this file; of one checkpoint with --on sim.
+        seconds: length of the film.
     """
-    if config.dataset is not None:
-        from launch.evaluate_dataset import evaluate_dataset
+    # Only here, as torch and MuJoCo take seconds to import: --help does without them.
+    from launch.keys import at_terminal
+    from sim2real.evaluation.evaluate import evaluate
+    from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation
 
-        evaluate_dataset(config, out)
+    _check_film(config, video, seconds)
+    if config.on == "robot":  # a bar would hide the questions
+        result = evaluate(config, out, no_stages, at_terminal())
+    else:
+        with reporting() as stages:
+            result = evaluate(config, out, stages, at_terminal())
+    if isinstance(result, DatasetEvaluation):
+        _say_agreement(result)
+    elif isinstance(result, CorrelationResult):
+        _say_correlation(result)
+    else:
+        _say_episodes(result)
+        if video is not None:
+            _film(result, video, seconds)
+    say(f"run: {result.folder}")
+    if not isinstance(result, DatasetEvaluation | CorrelationResult) and result.interrupted:
+        raise KeyboardInterrupt
+
+
+def _check_film(config: EvaluateConfig, video: Path | None, seconds: float) -> None:
+    """Raise InputError for a film that cannot be made."""
+    if not 0 < seconds < float("inf"):
+        raise InputError(f"seconds must be positive, not {seconds}")
+    if video is None:
         return
-    folders = [policy_folder(path) for path in config.checkpoints]
-    policies = [load_policy(folder) for folder in folders]
-    available_device(config.device)
-    for policy in policies:
-        complete_training(TrainConfig(policy.config.task, randomization=config.randomization))
-    for folder, policy in zip(folders, policies, strict=True):
-        if policy.config.task != policies[0].config.task:
-            raise InputError(f"{folder} was made for {policy.config.task}, not for {policies[0].config.task}")
-    if config.on == BOTH:
-        from launch.correlate import correlate
+    from sim2real.reports.films.video import check_video
 
-        correlate(config, policies, folders, out)
-        return
-    if config.on == "robot" or config.real_time:
-        from launch.evaluate_robot import evaluate_robot
-
-        evaluate_robot(config, policies, folders, out)
-        return
-    run, config = start_run("evaluate", config, out, resume=False)
-    with reporting() as stage:
-        report = stage("evaluate")
-        found = drive(config, policies, folders, report)
-    conclude(run, config, policies, folders, found)
-    if config.video is not None:
-        _film(config, policies[0], recipe_cameras(folders[0]), config.video)
-    say(f"run: {run.folder}")
+    check_video(video)
+    if config.against is not None or config.on != "sim" or config.dataset is not None:
+        raise InputError("--video films one checkpoint with --on sim")
 
 
-def drive(
-    config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path], progress: Progress
-) -> list[Episodes]:
-    """Episodes of each policy, of the same seeds."""
-    if config.on == "rehearsal":
-        return evaluate_on_rehearsal(policies, config.episodes, config.seed, progress, device=config.device)
-    found = []
-    for k, policy in enumerate(policies):
+def _film(evaluation: "Evaluation", path: Path, seconds: float) -> None:
+    from sim2real.reports.films.rollouts import film_evaluation
 
-        def report(done: int, total: int, before: int = k) -> None:
-            progress(before * total + done, len(policies) * total)
-
-        preprocessing = policy.config.preprocessing
-        found.append(
-            evaluate_in_simulation(
-                policy.act,
-                policy.config.task,
-                config.episodes,
-                observations=("state", preprocessing.key),
-                randomization=load_randomization(policy.config.task, config.randomization),
-                first_seed=config.seed,
-                image_size=preprocessing.size,
-                cameras=recipe_cameras(folders[k]),
-                device=config.device,
-                progress=report,
-            )
-        )
-    return found
-
-
-def _film(config: EvaluateConfig, policy: Policy, cameras: Mapping[str, Camera], path: Path) -> None:
-    with reporting() as stage:
-        report = stage("film")
-        film(
-            *(policy, path),
-            seconds=config.seconds,
-            randomization=load_randomization(policy.config.task, config.randomization),
-            first_seed=config.seed,
-            cameras=cameras,
-            progress=report,
-        )
+    with reporting() as stages:
+        film_evaluation(evaluation, path, seconds, stages("film"))
     say(f"video: {path}")
+
+
+def _say_episodes(evaluation: "Evaluation") -> None:
+    from launch.tables import print_table
+    from sim2real.reports.episodes import aborted_line, difference_lines, loop_line, place_line, success_table
+
+    if not evaluation.has_figures:
+        say("no episode of every policy was run: at a terminal, somebody must set them up and say how they went")
+        return
+    where = f"{evaluation.task}: {evaluation.checkpoints[0]} on {place_line(evaluation.config)}"
+    if len(evaluation.episodes) == 1:
+        print_rates(where, evaluation.episodes[0].summary())
+        _say_each([aborted_line(evaluation.episodes[0])])
+    else:
+        count = len(evaluation.episodes[0].seeds)
+        title = f"{evaluation.task} on {place_line(evaluation.config)}, the same {count} episodes"
+        print_table(*success_table(evaluation.checkpoints, evaluation.episodes), title=title)
+        pairs = list(zip(evaluation.checkpoints, evaluation.episodes, strict=True))
+        _say_each([aborted_line(episodes, f"{folder}: ") for folder, episodes in pairs])
+    _say_each(difference_lines(evaluation))
+    if evaluation.episodes[0].loops:
+        for folder, episodes in zip(evaluation.checkpoints, evaluation.episodes, strict=True):
+            say(f"loop of {folder}: {loop_line(episodes)}")
+
+
+def _say_correlation(result: "CorrelationResult") -> None:
+    from launch.tables import print_table
+    from sim2real.reports.episodes import aborted_line
+    from sim2real.reports.pages.correlation import (
+        coefficient_table,
+        rate_table,
+        short_names,
+        title_line,
+        violation_line,
+        write_correlation_report,
+    )
+
+    print_table(*rate_table(result), title=title_line(result))
+    names = short_names(result.config.checkpoints)
+    for side, each in result.episodes.items():
+        _say_each([aborted_line(episodes, f"{name}, {side}: ") for name, episodes in zip(names, each, strict=True)])
+    print_table(*coefficient_table(result))
+    say(violation_line(result))
+    say(f"report: {write_correlation_report(result, typed_command())}")
+
+
+def _say_agreement(evaluation: "DatasetEvaluation") -> None:
+    from launch.tables import print_table
+    from sim2real.reports.lines import episode_table, gain_line, interval_line, saturation_line
+    from sim2real.reports.pages.agreement import candidate_table, longest_line, recording_lines, write_agreement_report
+
+    frames, main = evaluation.frames, evaluation.comparisons[0]
+    say(f"{evaluation.checkpoint} on {evaluation.config.dataset}")
+    _say_each(recording_lines(frames))
+    for comparison in evaluation.comparisons:
+        print_table(*candidate_table(comparison))
+        if len(comparison.columns) == 1:
+            say(gain_line(comparison.gain, comparison.offset))
+    say(interval_line(main.units))
+    print_table(*episode_table(main.per_episode), title=f"\n{main.action}: {longest_line(frames)}")
+    _say_each([saturation_line(evaluation.saturation, len(frames))])
+    say(f"report: {write_agreement_report(evaluation, typed_command())}")
+
+
+def _say_each(lines: Sequence[str]) -> None:
+    for line in lines:
+        if line:
+            say(line)

@@ -7,7 +7,7 @@ import tyro
 
 from launch.console import say
 from sim2real.reports.films.rollouts import contact_sheet
-from sim2real.training.teacher import load_randomization
+from sim2real.worlds import load_randomization
 
 
 def command(

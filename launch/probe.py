@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 import tyro
 
-from launch.checkpoints import policy_folder
 from launch.console import reporting, say, typed_command
 from launch.tables import print_table
 from launch.transfer import described, read, simulate
-from sim2real.checkpoints import load_policy
+from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.errors import InputError
 from sim2real.evaluation.offline import plain
 from sim2real.recordings.smoothing import check_smoothing

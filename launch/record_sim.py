@@ -34,7 +34,7 @@ def record_sim(
     Raises:
         InputError: both a teacher and a policy, one that is not of this task, or no such task or preset.
     """
-    from sim2real.training.teacher import load_randomization
+    from sim2real.worlds import load_randomization
 
     act, keys, by = _who(task, teacher, checkpoint)
     varied = load_randomization(task, randomization)
@@ -62,10 +62,9 @@ def _who(task: str, teacher: Path | None, checkpoint: Path | None) -> tuple[Act 
 
         return taught, ("privileged",), f"the teacher {teacher}"
     if checkpoint is not None:
-        from launch.checkpoints import policy_folder
         from sim2real.checkpoints import load_policy
 
-        policy = load_policy(policy_folder(checkpoint))
+        policy = load_policy(checkpoint)
         if policy.config.task != task:
             raise InputError(f"{checkpoint} was made for {policy.config.task or 'no task'}, not for {task}")
         return policy.act, ("state", policy.config.preprocessing.key), f"the policy {checkpoint}"

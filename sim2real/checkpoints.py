@@ -34,35 +34,40 @@ def save_policy(folder: Path | str, policy: Policy, recipe: dict[str, Any], card
         write_file(new / CARD, card.encode())
 
 
-def load_policy(folder: Path | str) -> Policy:
+def policy_folder(path: Path | str) -> Path:
+    """Return where the policy of a run is, or the path itself; raises InputError for a run that has none yet."""
+    path = Path(path)
+    if (path / "policy").is_dir():
+        return path / "policy"
+    if (path / "tensorboard").is_dir():
+        raise InputError(f"{path} has no policy: either `sim2real pretrain` did not finish (--resume), or it never ran")
+    return path
+
+
+def load_policy(path: Path | str) -> Policy:
     """Read a policy that `save_policy` wrote, on the CPU and ready to act.
 
+    Args:
+        path: the policy's folder, or the run that pretrained or adapted it.
+
     Raises:
+        InputError: a run that has no policy yet.
         CheckpointError: no such folder, not a checkpoint, damaged weights, another format version.
     """
-    found = existing_folder(Path(folder), CONFIG)
+    folder = existing_folder(policy_folder(path), CONFIG)
     content = read_config(folder)
     try:
         config = from_plain(PolicyConfig, content.get("policy"))
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"{found / CONFIG} does not describe a policy: {error}") from None
+        raise CheckpointError(f"{folder / CONFIG} does not describe a policy: {error}") from None
     policy = Policy(config)
     try:
-        policy.load_state_dict(read_tensors(found, content.get("weights")))
+        policy.load_state_dict(read_tensors(folder, content.get("weights")))
     except RuntimeError:
-        raise CheckpointError(f"{found / WEIGHTS} does not fit the policy that {CONFIG} describes") from None
+        raise CheckpointError(f"{folder / WEIGHTS} does not fit the policy that {CONFIG} describes") from None
     return policy.eval()
 
 
 def read_config(folder: Path | str) -> dict[str, Any]:
     """The checkpoint's config.json ("policy", "recipe", …), without the weights; raises CheckpointError."""
     return read_versioned_json(existing_folder(Path(folder), CONFIG) / CONFIG, FORMAT_VERSION, CheckpointError)
-
-
-def policy_folder(path: Path) -> Path:
-    """Return the folder of a run's policy, or path itself; raises InputError for a run that has none yet."""
-    if (path / "policy").is_dir():
-        return path / "policy"
-    if (path / "tensorboard").is_dir():
-        raise InputError(f"{path} has no policy: either `sim2real pretrain` did not finish (--resume), or it never ran")
-    return path

@@ -1,1 +1,1 @@
-"""How policies fare: in `simulation`, `on_robot`, and whether the one tells about the other (`correlation`)."""
+"""How policies fare: `evaluate` in simulation, on the rehearsal robot, on hardware and on recordings."""

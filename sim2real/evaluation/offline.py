@@ -1,4 +1,4 @@
-"""What a policy would have done on recorded frames, and how that agrees with what people did."""
+"""Predict what a policy would have done on recorded frames, and measure how that agrees with what people did."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,11 +22,11 @@ def predict(
     progress: Progress = silent,
     clip: bool = True,
 ) -> np.ndarray:
-    """Actions (n, A) float32 in [-1, 1] for images (n, h, w, 3) uint8 of the network's size.
+    """Return actions (n, A) float32 in [-1, 1] for images (n, h, w, 3) uint8 of the network's size.
 
     Args:
         clip: to [-1, 1], as when the policy acts; False: what the head gives, which a folded gain may carry beyond.
-        state: (n, S) float32 that the policy is told beside the images; None: it is told none.
+        state: (n, S) float32 that the policy is given beside the images; None: it is given none.
 
     Raises:
         InputError: the policy needs a state beside its images, or images of another type or size.
@@ -41,31 +41,31 @@ def predict(
             # The action head alone: auxiliary maps would cost as much as the encoder. A copy, as torch wants no
             # read-only array.
             features = policy.features(torch.tensor(images[first : first + batch]).to(device))
-            told = None if state is None else torch.tensor(state[first : first + batch]).to(device)
-            output = policy.heads.action(policy.heads.trunk(features), told)
+            given = None if state is None else torch.tensor(state[first : first + batch]).to(device)
+            output = policy.heads.action(policy.heads.trunk(features), given)
             actions.append((output.clamp(-1, 1) if clip else output).cpu().numpy())
             progress(min(first + batch, len(images)), len(images))
     return np.concatenate(actions)
 
 
 def predict_judged(policy: Policy, frames: Frames, clip: bool = True) -> np.ndarray:
-    """(n, J) of the actions by which policies are compared with what was done, like `Frames.done`."""
+    """Return predictions (n, J) of the actions by which policies are judged, like `Frames.done`."""
     return predict(policy, frames.images, frames.state, clip=clip)[:, list(frames.judged)]
 
 
 def agreement_on(frames: Frames) -> Agreement:
-    """Measures predictions (n, J) of the judged actions, or those of S seeds (S, n, J)."""
+    """Return what measures predictions (n, J) of the judged actions, or those of S seeds (S, n, J)."""
     return Agreement(frames.done, frames.episode, criterion=frames.criterion, units=frames.units())
 
 
 @dataclass(frozen=True)
-class Findings:
+class Comparison:
     """How predictions agree with what was done, of one action or of several together.
 
     Attributes:
         action: its name, or which they are.
         columns: their indices among the policy's actions.
-        metrics: by arm ("policy"; "zero" and "mean", which predict just that), by metric.
+        metrics: by candidate ("policy"; "zero" and "mean", which always predict just that), by metric.
         gains: (J, 2) gain and offset of each: actual = gain * predicted + offset, fitted in hindsight.
         per_episode: "episode", "frames" and metrics of each episode, the longest first; None where undefined.
         frames: on which the action is known.
@@ -82,23 +82,24 @@ class Findings:
 
     @property
     def gain(self) -> float:
-        """Of a single action, like `offset`."""
+        """Return that of a single action."""
         return float(self.gains[0, 0])
 
     @property
     def offset(self) -> float:
+        """Return that of a single action."""
         return float(self.gains[0, 1])
 
-    def seen(self, predicted: np.ndarray) -> np.ndarray:
-        """(n, J) predictions (n, A) of these actions after the fitted gains."""
+    def rescaled(self, predicted: np.ndarray) -> np.ndarray:
+        """Return predictions (n, A) of these actions after the fitted gains, (n, J)."""
         return self.gains[:, 0] * predicted[:, list(self.columns)] + self.gains[:, 1]
 
 
-def judge(frames: Frames, predicted: np.ndarray, names: tuple[str, ...]) -> list[Findings]:
+def compare_with_recording(frames: Frames, predicted: np.ndarray, names: tuple[str, ...]) -> list[Comparison]:
     """Compare predictions (n, A) with what was done; actions that the recording lacks are left out.
 
-    First comes what the policy is judged by, one action or several together; then, one by one, all others, and those
-    together before.
+    The first comparison is of the actions by which policies are judged: a single one, or several together. Each other
+    action follows, and each of those several.
 
     Raises:
         DatasetError: the recording lacks an action that the policy is judged by.
@@ -109,30 +110,30 @@ def judge(frames: Frames, predicted: np.ndarray, names: tuple[str, ...]) -> list
         present = [name for name, there in zip(names, known, strict=True) if there]
         raise DatasetError(f"the dataset has no action named {', '.join(missing)}, only {', '.join(present)}")
     single = [(k,) for k in np.flatnonzero(known).tolist() if (k,) != frames.judged]
-    return [_findings(frames, predicted, columns, names) for columns in (frames.judged, *single)]
+    return [_compared(frames, predicted, columns, names) for columns in (frames.judged, *single)]
 
 
 def judged_label(judged: tuple[int, ...], names: tuple[str, ...]) -> str:
-    """What is judged in words: the action's name, or which actions."""
+    """Name the judged actions: the action's own name, or which they are."""
     if len(judged) == len(names) > 1:
         return f"all {len(names)} actions"
     return ", ".join(names[k] for k in judged)
 
 
-def _findings(frames: Frames, predicted: np.ndarray, columns: tuple[int, ...], names: tuple[str, ...]) -> Findings:
+def _compared(frames: Frames, predicted: np.ndarray, columns: tuple[int, ...], names: tuple[str, ...]) -> Comparison:
     actual, chosen = frames.actions[:, list(columns)], predicted[:, list(columns)]
     agreement = Agreement(actual, frames.episode, criterion=frames.criterion, units=frames.units())
     mean = np.broadcast_to([column[np.isfinite(column)].mean() for column in actual.T], actual.shape)
-    arms = {"policy": chosen, "zero": np.zeros(actual.shape), "mean": mean}
+    candidates = {"policy": chosen, "zero": np.zeros(actual.shape), "mean": mean}
     each = sorted(agreement.per_episode(chosen), key=lambda row: -row["frames"])
     rows = [{key: value if np.isfinite(value) else None for key, value in row.items()} for row in each]
-    metrics = {arm: agreement.measure(values) for arm, values in arms.items()}
-    known = agreement.fitted(chosen), rows, len(agreement), agreement.units
-    return Findings(judged_label(columns, names), columns, metrics, *known)
+    metrics = {name: agreement.measure(values) for name, values in candidates.items()}
+    label, gains = judged_label(columns, names), agreement.fitted(chosen)
+    return Comparison(label, columns, metrics, gains, rows, len(agreement), agreement.units)
 
 
 def plain(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
-    """For JSON, which has no NaN: None where a metric is undefined (the correlation of a constant)."""
+    """Return metrics for JSON, which has no NaN: None where one is undefined (the correlation of a constant)."""
     return {
         name: {key: value if value is not None and np.isfinite(value) else None for key, value in e.to_dict().items()}
         for name, e in metrics.items()
@@ -140,19 +141,19 @@ def plain(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
 
 
 def worst_rows(error: np.ndarray, episode: np.ndarray, row: np.ndarray, count: int, apart: int) -> np.ndarray:
-    """Indices of the `count` errors (n,) of largest size, at least `apart` rows from each other within an episode."""
+    """Return indices of the `count` largest errors (n,), within an episode at least `apart` rows from each other."""
     return _apart(np.abs(error), episode, row, count, apart)
 
 
 def typical_rows(error: np.ndarray, episode: np.ndarray, row: np.ndarray, count: int, apart: int) -> np.ndarray:
-    """Like `worst_rows`, of the errors whose size is nearest the median one."""
+    """Return indices as `worst_rows` does, of the errors whose size is nearest the median one."""
     size = np.abs(error)
     middle = float(np.nanmedian(size)) if np.isfinite(size).any() else 0.0
     return _apart(-np.abs(size - middle), episode, row, count, apart)
 
 
 def _apart(score: np.ndarray, episode: np.ndarray, row: np.ndarray, count: int, apart: int) -> np.ndarray:
-    """Indices of the `count` largest scores (n,), NaN not among them.
+    """Return indices of the `count` largest scores (n,), NaN not among them.
 
     Frames follow each other closely: without the distance all would show one and the same moment.
     """

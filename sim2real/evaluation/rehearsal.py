@@ -1,4 +1,4 @@
-"""Policies that drive the rehearsal robot, side by side."""
+"""Let policies drive the rehearsal robot, in many worlds side by side."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from envs import BatchEnv, make_task
 from policies.policy import Policy
 from sim2real.errors import InputError
 from sim2real.evaluation.simulation import TEST_SEED, Episodes, run_episodes
-from sim2real.progress import Progress, silent
+from sim2real.progress import Progress, part_of, silent
 from sim2real.rehearsal.robot import PRESET
 
 
@@ -24,7 +24,7 @@ def evaluate_on_rehearsal(
     reduces.
 
     Args:
-        progress: called with (steps done, steps at most), of all policies together.
+        progress: is called with (steps done, steps at most), of all policies together.
         device: where frames are rendered.
 
     Raises:
@@ -42,11 +42,7 @@ def evaluate_on_rehearsal(
     results = []
     try:
         for k, policy in enumerate(policies):
-
-            def report(done: int, total: int, before: int = k) -> None:
-                progress(before * total + done, len(policies) * total)
-
-            results.append(run_episodes(env, policy.act, first_seed, report))
+            results.append(run_episodes(env, policy.act, first_seed, part_of(progress, k, len(policies))))
     finally:
         env.close()
     return results

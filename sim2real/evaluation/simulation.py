@@ -1,4 +1,4 @@
-"""How a policy fares in worlds that it was never trained in."""
+"""Let a policy act in worlds that it was never trained in."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -40,23 +40,23 @@ class Episodes:
 
     @property
     def completed(self) -> np.ndarray:
-        """(n,) bool: not aborted."""
+        """Return (n,) bool: not aborted."""
         return np.ones(len(self.seeds), bool) if self.aborted is None else ~self.aborted
 
     @property
     def labels(self) -> list[str]:
-        """ "success", "failure" or "aborted" of each."""
+        """Return "success", "failure" or "aborted" of each."""
         kinds = np.where(self.completed, np.where(self.success, SUCCESS, FAILURE), ABORTED)
         return [str(kind) for kind in kinds]
 
     def summary(self) -> dict[str, Any]:
-        """Rates with intervals, and means; of the episodes that were not aborted.
+        """Return rates with intervals, and means; of the episodes that were not aborted.
 
         Where some were, `aborted` is their share of all, and `success_if_aborted_failed` what the success would be if
         each of them had been a failure: the truth lies between. `success` is None if all of them were.
         """
         kept, n = self.completed, len(self.seeds)
-        found: dict[str, Any] = {
+        figures: dict[str, Any] = {
             "success": _rate(self.success[kept]),
             "without_failure": _rate(~self.failed[kept]),
             **{
@@ -66,19 +66,19 @@ class Episodes:
             "first_seed": int(self.seeds[0]) if n else None,
         }
         if not kept.all():
-            found["success_if_aborted_failed"] = _rate(self.success & kept)
-            found["aborted"] = _rate(~kept)
-        return found
+            figures["success_if_aborted_failed"] = _rate(self.success & kept)
+            figures["aborted"] = _rate(~kept)
+        return figures
 
     def rows(self) -> list[dict[str, Any]]:
-        """A plain entry per episode: seed, label, steps, return, and how its loop ran where one did."""
-        found = []
+        """Return a plain entry per episode: seed, label, steps, return, and how its loop ran where one did."""
+        entries = []
         for k, label in enumerate(self.labels):
             value = float(self.returns[k])
             entry = {"seed": int(self.seeds[k]), "label": label, "steps": int(self.steps[k])}
             loop = self.loops[k] if self.loops else {}
-            found.append({**entry, "return": value if np.isfinite(value) else None, **loop})
-        return found
+            entries.append({**entry, "return": value if np.isfinite(value) else None, **loop})
+        return entries
 
 
 def _rate(successes: np.ndarray) -> dict[str, float] | None:
@@ -90,7 +90,7 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 def paired_difference(first: Episodes, second: Episodes) -> RateDifference | None:
-    """How much oftener the second succeeds in the episodes that neither aborted; None if there is no such episode.
+    """Return how much oftener the second succeeds in the episodes that neither aborted; None if there is none.
 
     Raises:
         InputError: they did not meet the same episodes.
@@ -112,7 +112,7 @@ def run_episodes(
 
     Args:
         act: observations of all worlds -> actions (n, A).
-        progress: called with (steps done, steps at most).
+        progress: is called with (steps done, steps at most).
     """
     n = env.num_envs
     limit = round(env.task.spec.episode_seconds / env.task.spec.control_dt)
@@ -148,7 +148,7 @@ def evaluate_in_simulation(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> Episodes:
-    """Episodes on the task's test split, whose layouts, looks and dynamics were never trained on.
+    """Run episodes on the task's test split, whose layouts, looks and dynamics were never trained on.
 
     Raises:
         InputError: an unknown task or preset, or no episode.

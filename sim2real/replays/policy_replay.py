@@ -6,7 +6,7 @@ import numpy as np
 
 from policies.policy import Policy
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.evaluation.offline import judge, plain, predict, worst_rows
+from sim2real.evaluation.offline import compare_with_recording, plain, predict, worst_rows
 from sim2real.recordings.footage import NoFootageError, why_missing
 from sim2real.recordings.frames import read_frames
 from sim2real.statistics.agreement import Agreement, Estimate, fitted_gain
@@ -140,7 +140,7 @@ def replay_episode(dataset: EpisodeDataset, index: int, policy: Policy, smoothin
             f"{why_missing(alone, alone.episode(0), camera, error)}: a policy needs to see them"
         ) from None
     predicted = predict(policy, frames.images, frames.state)
-    judge(frames, predicted, names)  # complains if the recording lacks an action
+    compare_with_recording(frames, predicted, names)  # complains if the recording lacks an action
     seconds = alone.episode(0)["timestamp"].reshape(-1)[frames.row].astype(np.float64)
     columns = (raw.actions, frames.actions, predicted)
     tracks = tuple(Track(names[k], *(column[:, k] for column in columns)) for k in frames.judged)

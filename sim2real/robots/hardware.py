@@ -1,4 +1,4 @@
-"""Hardware by name, and episodes on it that a person sets up and judges."""
+"""Hardware by name, and episodes on it that a person sets up and labels."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -177,8 +177,8 @@ class OperatedVenue:
         again = ", exactly as before" if policy else ""
         self._ask(f"{lost}episode {seed}, {self._policies[policy]}: set up the scene{again}, then press Enter ")
 
-    def judge(self, time_is_up: bool) -> str | None:
-        """Asked once the time is up."""
+    def outcome(self, time_is_up: bool) -> str | None:
+        """Ask how the episode went, once the time is up; returns its label, or None before."""
         if not time_is_up:
             return None
         self.robot.stop()
@@ -192,5 +192,5 @@ class OperatedVenue:
         return self._label
 
     def account(self) -> tuple[float, bool]:
-        """Nobody rewards; what the person called a failure is one."""
+        """Return NaN, as nobody rewards, and whether the person called the episode a failure."""
         return math.nan, self._label == FAILURE

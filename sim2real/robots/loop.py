@@ -16,7 +16,7 @@ STALLED = 0.5  # s without a new frame, after which the robot is stopped
 LATE = 1.5  # control periods between two observations
 
 Act = Callable[[dict[str, Any]], np.ndarray]
-Judge = Callable[[bool], str | None]
+Outcome = Callable[[bool], str | None]
 Log = Callable[[Mapping[str, Any], np.ndarray], None]
 
 
@@ -93,7 +93,7 @@ def run_episode(
     act: Act,
     boundary: Boundary,
     steps: int,
-    judge: Judge,
+    outcome: Outcome,
     log: Log = lambda observation, command: None,
 ) -> Trace:
     """Let a policy move a robot for one episode; the robot is stopped at its end, whatever happens.
@@ -102,11 +102,11 @@ def run_episode(
     command that cannot be made safe, Ctrl-C) ends the episode as "aborted"; what was stamped until then is returned.
 
     Args:
-        act: what the policy is told (`state`, `images.<camera>`) to an action (A,) in [-1, 1]; it preprocesses.
+        act: what the policy is given (`state`, `images.<camera>`) to an action (A,) in [-1, 1]; it preprocesses.
         steps: after which the time is up.
-        judge: asked after every observation with whether the time is up: "success", "failure", "aborted", or None to
-            go on.
-        log: called with every observation that was answered and the command that was sent.
+        outcome: is asked after every observation, with whether the time is up; returns the episode's label "success",
+            "failure" or "aborted", or None to go on.
+        log: is called with every observation that was answered and the command that was sent.
     """
     trace, watch, sent = Trace(), FrameWatch(robot.control_dt), None
     limits = boundary.limits
@@ -114,7 +114,7 @@ def run_episode(
         while True:
             observation = robot.observe()
             started = time.monotonic()
-            label = judge(len(trace.times) >= steps)
+            label = outcome(len(trace.times) >= steps)
             if label is not None:
                 trace.label, trace.reason = label, "" if label != ABORTED else "aborted by hand"
                 break
@@ -123,8 +123,8 @@ def run_episode(
             dropped = watch.dropped(observation)
             state = _finite(observation)
             sent = state if sent is None else sent
-            told = {**observation, "state": boundary.observed(state, sent)}
-            wanted = boundary.command(act(told), state, sent)
+            given = {**observation, "state": boundary.observed(state, sent)}
+            wanted = boundary.command(act(given), state, sent)
             safe, limited = limits.apply(wanted, sent)
             sent = np.asarray(robot.command(safe), float)
             trace.latency.append(time.monotonic() - started)

@@ -19,13 +19,13 @@ from sim2real.evaluation.simulation import evaluate_in_simulation
 from sim2real.progress import Progress, Stages
 from sim2real.runs import Run
 from sim2real.seeds import check_learning_seed
-from sim2real.training.cameras import own_cameras
 from sim2real.training.distillation import Distiller
 from sim2real.training.pixel_ppo import train_from_pixels
 from sim2real.training.pretrain_config import PretrainConfig
 from sim2real.training.state import latest, load_state, save_step
-from sim2real.training.teacher import complete_training, load_randomization, load_teacher, train_teacher_inside
+from sim2real.training.teacher import complete_training, load_teacher, train_teacher_inside
 from sim2real.training.teacher_config import TrainConfig
+from sim2real.worlds import load_randomization, own_cameras
 
 
 def complete_pretraining(config: PretrainConfig) -> PretrainConfig:

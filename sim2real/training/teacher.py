@@ -1,6 +1,5 @@
 """Training a teacher on privileged state: many worlds, SB3, checkpoints, evaluation, automatic randomization."""
 
-import os
 import warnings
 import zipfile
 from dataclasses import replace
@@ -11,7 +10,7 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import EvalCallback
 
-from envs import BatchEnv, Randomization, make_task
+from envs import BatchEnv, make_task
 from sim2real.errors import InputError
 from sim2real.evaluation.simulation import TEST_SEED, evaluate_in_simulation
 from sim2real.progress import Progress, Stages
@@ -21,6 +20,7 @@ from sim2real.training.sb3_env import SB3Env
 from sim2real.training.sb3_teacher import RolloutCallback, Teacher, make_teacher
 from sim2real.training.teacher_checkpoints import restore_teacher, save_teacher, write_teacher
 from sim2real.training.teacher_config import TrainConfig
+from sim2real.worlds import load_randomization
 
 INSIDE = "teacher"  # folder, in a `pretrain` run, of the run of its own teacher
 ADR_STEP, ADR_GROW, ADR_SHRINK = 0.05, 0.9, 0.6
@@ -32,11 +32,6 @@ def complete_training(config: TrainConfig) -> TrainConfig:
     env = privileged_env(config, "train", 1)
     env.close()
     return replace(config, teacher=config.teacher.filled(env.env.task_spec.training))
-
-
-def load_randomization(task: str, name: str) -> Randomization | str:
-    """A preset by name, or a TOML file; the environment complains about unknown presets."""
-    return Randomization.load(name) if name.endswith(".toml") or os.sep in name else name
 
 
 def privileged_env(config: TrainConfig, split: str, worlds: int, every_reset: int | None = None) -> SB3Env:

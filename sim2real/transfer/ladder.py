@@ -22,7 +22,7 @@ from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.units import Units
 from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
 from sim2real.training.pretraining import complete_pretraining, policy_config, pretrain
-from sim2real.training.teacher import load_randomization, train_teacher_inside
+from sim2real.training.teacher import train_teacher_inside
 from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 from sim2real.transfer.adapt import adapt
 from sim2real.transfer.adapt_config import AdaptConfig
@@ -33,6 +33,7 @@ from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import find_plan
 from sim2real.transfer.probe import probe
 from sim2real.transfer.simulated import SIMULATED, mirror_signs, simulated_frames
+from sim2real.worlds import load_randomization
 
 PLANS = ("sensor-shift", "feature-extraction", "full")
 # What the camera is in simulation -> (whether its lens is right, what is varied).

@@ -13,9 +13,8 @@ from sim2real.checkpoints import read_config
 from sim2real.evaluation.offline import predict
 from sim2real.progress import Progress, silent
 from sim2real.recordings.interpretation import known_task
-from sim2real.training.cameras import recipe_cameras
-from sim2real.training.teacher import load_randomization
 from sim2real.transfer.batches import Simulated
+from sim2real.worlds import load_randomization, recipe_cameras
 
 SIMULATED = 2400  # frames, to compare recordings with and to mix with them
 WORLDS = 48

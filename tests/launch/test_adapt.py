@@ -92,7 +92,7 @@ def test_the_output_is_fitted_to_all_episodes_and_what_was_judged_is_kept(comman
     apart = f"many[{','.join(map(str, found['judged_on']))}]"
     again = command("evaluate", "run/judged", "--dataset", apart, "--out", "check")
     assert again.code == 0, again
-    figures = left(workplace / "check")["arms"]["policy"]["many"]
+    figures = left(workplace / "check")["candidates"]["policy"]["many"]
     assert figures["mae"]["value"] == pytest.approx(found["arms"]["gain"]["test"]["mae"]["value"], abs=1e-5)
 
 

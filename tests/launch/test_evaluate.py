@@ -11,11 +11,11 @@ import pytest
 import torch
 import warp as wp
 
-import launch.evaluate
 from envs import make_task
-from launch.evaluate import EvaluateConfig
 from policies import Policy
 from sim2real.checkpoints import load_policy, save_policy
+from sim2real.evaluation import evaluate as room
+from sim2real.evaluation.config import EvaluateConfig
 from sim2real.evaluation.simulation import Episodes
 from sim2real.runs import start_run
 from sim2real.statistics.rates import RateDifference
@@ -128,24 +128,24 @@ def test_two_checkpoints_meet_the_same_episodes(
     torch.manual_seed(1)
     other = Policy(policy_config(make_task(short_lane).spec, PretrainConfig(short_lane, width=4)))
     save_policy(workplace / "other", other, {}, "# Another policy")
-    found = {}
+    episodes_of = {}
     for name, wins in (("policy", [True, False, False, False]), ("other", [False, True, True, False])):
-        found[name] = Episodes(5 + np.arange(4), np.array(wins), ~np.array(wins), np.full(4, 9), np.zeros(4))
+        episodes_of[name] = Episodes(5 + np.arange(4), np.array(wins), ~np.array(wins), np.full(4, 9), np.zeros(4))
     started = []
 
     def driven(
         config: EvaluateConfig, policies: list[Policy], folders: list[Path], progress: Callable[[int, int], None]
     ) -> list[Episodes]:
         started.append([load(config.checkpoint, policies[0]), load(config.against, policies[1])])
-        return list(found.values())
+        return list(episodes_of.values())
 
     def load(path: Path | None, policy: Policy) -> bool:
         assert path is not None
         return torch.equal(next(load_policy(path).parameters()), next(policy.parameters()))
 
-    real = launch.evaluate.drive
+    real = room.act_side_by_side
     seeds = []
-    monkeypatch.setattr(launch.evaluate, "drive", lambda *words: seeds.extend(real(*words)) or driven(*words))
+    monkeypatch.setattr(room, "act_side_by_side", lambda *words: seeds.extend(real(*words)) or driven(*words))
     done = command("evaluate", "policy", "other", "--on", on, "--episodes", "4", "--seed", "5", "--out", "run")
     assert done.code == 0 and done.err == "" and started == [[True, True]]
     assert len(seeds) == 2 and all(episodes.seeds.tolist() == [5, 6, 7, 8] for episodes in seeds)
@@ -155,6 +155,7 @@ def test_two_checkpoints_meet_the_same_episodes(
     assert "exact McNemar test: p = 1" in done.out
     metrics = json.loads((workplace / "run" / "metrics.json").read_text())
     assert metrics["success"]["value"] == 0.25 and metrics["against"]["success"]["value"] == 0.5
-    assert metrics["difference"] == RateDifference.of(found["policy"].success, found["other"].success).to_dict()
+    first, second = (episodes_of[name].success for name in ("policy", "other"))
+    assert metrics["difference"] == RateDifference.of(first, second).to_dict()
     config = json.loads((workplace / "run" / "config.json").read_text())["config"]
     assert (config["checkpoint"], config["against"], config["on"]) == ("policy", "other", on)

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from envs import make_task
-from launch.correlate import short_names
 from policies import Policy
 from sim2real.checkpoints import save_policy
 from sim2real.rehearsal.robot import SimulatedRobot
+from sim2real.reports.pages.correlation import short_names
 from sim2real.robots.loopback import Loopback
 from sim2real.training.pretrain_config import PretrainConfig
 from sim2real.training.pretraining import policy_config
@@ -163,7 +163,7 @@ def test_what_was_judged_is_kept_whatever_goes_wrong_at_the_end(
     if isinstance(error, OSError):
         assert done.code == 0 and "not closed properly (servo 2 is silent)" in done.out
     else:
-        assert done.code == 70 and "a bug" in done.err
+        assert done.code == 70 and "RuntimeError: a bug" in done.err
     found = metrics(workplace / "run")
     assert [row["label"] for row in found["episodes"]] == ["success", "failure"]
     assert found["finished"] == isinstance(error, OSError)

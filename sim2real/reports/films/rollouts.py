@@ -9,12 +9,35 @@ import numpy as np
 from envs import BatchEnv, Camera, Randomization, make_task
 from policies.policy import Policy
 from policies.preprocessing import Preprocessing
+from sim2real.checkpoints import load_policy
 from sim2real.errors import InputError
+from sim2real.evaluation.results import Evaluation
 from sim2real.evaluation.simulation import TEST_SEED
 from sim2real.progress import Progress, silent
 from sim2real.reports.films.video import enlarge, grid, label, write_image, write_video
+from sim2real.worlds import load_randomization, recipe_cameras
 
 FILM_SIZE = (256, 192)  # of one world, px
+
+
+def film_evaluation(evaluation: Evaluation, path: Path, seconds: float, progress: Progress = silent) -> int:
+    """Film the first policy of an evaluation in simulation, in its first worlds; returns the number of frames.
+
+    Args:
+        seconds: length of the film.
+
+    Raises:
+        InputError, OSError: as write_video.
+    """
+    config, folder = evaluation.config, evaluation.checkpoints[0]
+    return film(
+        *(load_policy(folder), path),
+        seconds=seconds,
+        randomization=load_randomization(evaluation.task, config.randomization),
+        first_seed=config.seed,
+        cameras=recipe_cameras(folder),
+        progress=progress,
+    )
 
 
 def film(

@@ -1,14 +1,26 @@
 """The page that a comparison with recordings leaves."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from sim2real.evaluation.offline import Findings, worst_rows
+from sim2real.evaluation.offline import Comparison, worst_rows
+from sim2real.evaluation.results import DatasetEvaluation
 from sim2real.recordings.frames import Frames
 from sim2real.replays.policy_replay import APART
 from sim2real.reports.films.video import enlarge
-from sim2real.reports.lines import SHOWN, TILE, episode_table, gain_line, interval_line, metric_table, smoothing_line
+from sim2real.reports.lines import (
+    SHOWN,
+    TILE,
+    episode_table,
+    gain_line,
+    interval_line,
+    metric_table,
+    skipped_line,
+    smoothing_line,
+)
 from sim2real.reports.page import METRIC_NOTE, Report
 from sim2real.reports.pictures.overlay import draw_steering
 from sim2real.reports.plots.actions import actions_scatter, actions_series
@@ -17,17 +29,52 @@ from sim2real.statistics.agreement import METRIC_NAMES
 WORST = 12  # frames
 
 
-def evaluation_page(
-    title: str, frames: Frames, predicted: np.ndarray, findings: Sequence[Findings], names: Sequence[str]
-) -> Report:
-    """Page of an evaluation.
+def recording_lines(frames: Frames) -> list[str]:
+    """Say what was read of a recording, and how its actions were averaged."""
+    episodes = len(frames.episodes)
+    return [
+        f"{len(frames)} frames of {episodes} episode{'s' * (episodes > 1)}; left out: {skipped_line(frames.skipped)}",
+        f"{smoothing_line(frames.smoothing, frames.fps)}; --smooth sets the seconds to either side",
+    ]
+
+
+def longest_line(frames: Frames) -> str:
+    """Say which episodes `episode_table` shows."""
+    episodes = len(frames.episodes)
+    return f"longest {SHOWN} of {episodes} episodes" if episodes > SHOWN else "episodes"
+
+
+def candidate_table(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
+    """Return header and a row per metric, so that it fits a narrow terminal."""
+    rows = []
+    for name in comparison.metrics["policy"]:
+        policy, zero, mean = (comparison.metrics[candidate][name] for candidate in ("policy", "zero", "mean"))
+        interval = None if policy.low is None else f"{policy.low:.3f} … {policy.high:.3f}"
+        rows.append([METRIC_NAMES[name], policy.value, interval, zero.value, mean.value])
+    return [comparison.action, "policy", "95 % interval", "always 0", "always the mean"], rows
+
+
+def write_agreement_report(evaluation: DatasetEvaluation, command: str) -> Path:
+    """Write `report.html` to the run's folder; returns its path.
 
     Args:
-        predicted: (n, A).
-        findings: the first of them is what the policy is judged by, one action or several together.
-        names: of the policy's A actions.
+        command: that was typed.
+
+    Raises:
+        OSError: the disk does not take it.
     """
-    main = findings[0]
+    page = agreement_page(evaluation)
+    left_out = skipped_line(evaluation.frames.skipped)
+    page.provenance(command, checkpoint=evaluation.checkpoint, frames_left_out=left_out)
+    page.write(evaluation.folder / "report.html")
+    return evaluation.folder / "report.html"
+
+
+def agreement_page(evaluation: DatasetEvaluation) -> Report:
+    """Return the page of a comparison with recordings, without how it was made."""
+    frames, predicted, names = evaluation.frames, evaluation.predicted, evaluation.action_names
+    main, *further = evaluation.comparisons
+    title = f"{evaluation.config.checkpoint.resolve().name} on {Path(str(evaluation.config.dataset)).name}"
     policy, zero = main.metrics["policy"], main.metrics["zero"]
     raw = frames.criterion.removeprefix("gain_free_")
     left = f"{policy[frames.criterion].value:.3f} ({zero[raw].value:.3f} of predicting 0)"
@@ -58,11 +105,11 @@ def evaluation_page(
     )
     page.heading("Where it is most wrong")
     page.text("Largest differences after the fitted gain, at least half a second apart; as the network sees them.")
-    error = main.seen(predicted) - frames.done
+    error = main.rescaled(predicted) - frames.done
     size = np.linalg.norm(np.nan_to_num(error), axis=1)
     worst = worst_rows(size, frames.episode, frames.row, WORST, max(1, round(APART * frames.fps)))
     page.pictures([_worst(frames, predicted, error, names, int(k)) for k in worst], width=300)
-    for other in findings[1:]:
+    for other in further:
         page.heading(f"Agreement: {other.action}").table(*metric_table(other.metrics))
     page.heading("Episodes")
     count = len(main.per_episode)

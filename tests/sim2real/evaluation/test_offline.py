@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from policies import Policy
 from policies.heads import HeadsConfig
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.evaluation.offline import judge, plain, predict, typical_rows, worst_rows
+from sim2real.evaluation.offline import compare_with_recording, plain, predict, typical_rows, worst_rows
 from sim2real.recordings.frames import Frames, read_frames
 from sim2real.statistics.agreement import METRICS
 
@@ -62,13 +62,13 @@ def test_a_policy_that_needs_a_state_is_refused():
 
 
 def test_each_action_is_judged_beside_naive_predictions(driven):
-    findings = judge(driven, 2 * driven.actions + 0.1, NAMES)
-    assert [found.action for found in findings] == list(NAMES)
-    for k, found in enumerate(findings):
+    comparisons = compare_with_recording(driven, 2 * driven.actions + 0.1, NAMES)
+    assert [comparison.action for comparison in comparisons] == list(NAMES)
+    for k, comparison in enumerate(comparisons):
         actual = driven.actions[:, k].astype(np.float64)
-        assert set(found.metrics) == {"policy", "zero", "mean"} and found.frames == len(driven)
-        assert (found.gain, found.offset) == pytest.approx((0.5, -0.05), abs=1e-6)
-        policy, zero, mean = (found.metrics[arm] for arm in ("policy", "zero", "mean"))
+        assert set(comparison.metrics) == {"policy", "zero", "mean"} and comparison.frames == len(driven)
+        assert (comparison.gain, comparison.offset) == pytest.approx((0.5, -0.05), abs=1e-6)
+        policy, zero, mean = (comparison.metrics[name] for name in ("policy", "zero", "mean"))
         assert policy["correlation"].value == pytest.approx(1) and policy["gain_free_mae"].value < 1e-6
         assert policy["mae"].value == pytest.approx(np.abs(actual + 0.1).mean(), abs=1e-6)
         assert zero["mae"].value == pytest.approx(np.abs(actual).mean())
@@ -78,7 +78,7 @@ def test_each_action_is_judged_beside_naive_predictions(driven):
 
 def test_episodes_come_longest_first_and_an_undefined_figure_is_none(driven):
     driven.actions[driven.episode == 1, 0] = 0.25  # nobody steered there
-    rows = judge(driven, driven.actions + 0.1, NAMES)[0].per_episode
+    rows = compare_with_recording(driven, driven.actions + 0.1, NAMES)[0].per_episode
     assert [row["frames"] for row in rows] == [30, 20, 15, 10, 8, 5] and rows[0]["episode"] == 1
     assert rows[0]["correlation"] is None and rows[0]["mae"] == pytest.approx(0.1, abs=1e-6)
     assert all(isinstance(row[name], float) for row in rows[1:] for name in METRICS)
@@ -87,16 +87,16 @@ def test_episodes_come_longest_first_and_an_undefined_figure_is_none(driven):
 def test_an_action_that_was_not_recorded_is_left_out_and_steering_is_needed(driven):
     driven.actions[:, 1] = np.nan
     predicted = np.zeros_like(driven.actions)
-    assert [found.action for found in judge(driven, predicted, NAMES)] == ["steering"]
+    assert [comparison.action for comparison in compare_with_recording(driven, predicted, NAMES)] == ["steering"]
     driven.actions[:] = driven.actions[:, ::-1]
     with pytest.raises(DatasetError, match="no action named steering, only throttle"):
-        judge(driven, predicted, NAMES)
+        compare_with_recording(driven, predicted, NAMES)
 
 
 def test_plain_figures_fit_into_json(driven):
-    found = judge(driven, driven.actions, NAMES)[0].metrics
-    assert plain(found["zero"])["correlation"] == {"value": None, "low": None, "high": None}
-    assert plain(found["policy"])["mae"] == {"value": 0.0, "low": 0.0, "high": 0.0}
+    metrics = compare_with_recording(driven, driven.actions, NAMES)[0].metrics
+    assert plain(metrics["zero"])["correlation"] == {"value": None, "low": None, "high": None}
+    assert plain(metrics["policy"])["mae"] == {"value": 0.0, "low": 0.0, "high": 0.0}
 
 
 @given(st.integers(0, 1000), st.integers(1, 20), st.integers(1, 15))
@@ -130,20 +130,20 @@ def test_typical_rows_are_those_near_the_median(seed):
 def test_what_is_judged_together_comes_first_and_each_action_after_it(driven):
     both = dataclasses.replace(driven, judged=(0, 1))
     predicted = both.actions * [2, -0.5] + [0.1, 0]
-    findings = judge(both, predicted, NAMES)
-    assert [found.action for found in findings] == ["all 2 actions", "steering", "throttle"]
-    assert np.allclose(findings[0].gains, [[0.5, -0.05], [-2, 0]], atol=1e-6)
-    assert np.allclose(findings[0].seen(predicted), both.actions, atol=1e-6)
-    mean = np.mean([found.metrics["policy"]["mae"].value for found in findings[1:]])
-    assert findings[0].metrics["policy"]["mae"].value == pytest.approx(mean)
-    second = judge(dataclasses.replace(driven, judged=(1,)), predicted, NAMES)
-    assert [found.action for found in second] == ["throttle", "steering"]
+    comparisons = compare_with_recording(both, predicted, NAMES)
+    assert [comparison.action for comparison in comparisons] == ["all 2 actions", "steering", "throttle"]
+    assert np.allclose(comparisons[0].gains, [[0.5, -0.05], [-2, 0]], atol=1e-6)
+    assert np.allclose(comparisons[0].rescaled(predicted), both.actions, atol=1e-6)
+    mean = np.mean([comparison.metrics["policy"]["mae"].value for comparison in comparisons[1:]])
+    assert comparisons[0].metrics["policy"]["mae"].value == pytest.approx(mean)
+    second = compare_with_recording(dataclasses.replace(driven, judged=(1,)), predicted, NAMES)
+    assert [comparison.action for comparison in second] == ["throttle", "steering"]
 
 
 def test_all_that_is_judged_must_have_been_recorded(driven):
     driven.actions[:, 1] = np.nan
     with pytest.raises(DatasetError, match="no action named throttle, only steering"):
-        judge(dataclasses.replace(driven, judged=(0, 1)), driven.actions, NAMES)
+        compare_with_recording(dataclasses.replace(driven, judged=(0, 1)), driven.actions, NAMES)
 
 
 @pytest.mark.slow

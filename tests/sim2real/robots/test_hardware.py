@@ -66,12 +66,12 @@ def venue(*answers: str) -> tuple[OperatedVenue, list[str]]:
 def test_a_person_sets_up_and_judges():
     place, asked = venue("", "maybe", "F", "", "success")
     place.prepare(7, 0)
-    assert place.judge(False) is None and len(asked) == 1
-    assert place.judge(True) == "failure" and len(asked) == 3
+    assert place.outcome(False) is None and len(asked) == 1
+    assert place.outcome(True) == "failure" and len(asked) == 3
     place.prepare(7, 1)
     assert asked[0] == "episode 7, first: set up the scene, then press Enter "
     assert asked[3] == "episode 7, second: set up the scene, exactly as before, then press Enter "
-    assert place.judge(True) == "success" and np.isnan(place.account()[0])
+    assert place.outcome(True) == "success" and np.isnan(place.account()[0])
 
 
 def test_the_robot_goes_home_slowly_before_the_scene_is_set_up():
@@ -90,7 +90,7 @@ def test_the_robot_goes_home_slowly_before_the_scene_is_set_up():
 
 def test_where_nobody_answers_an_episode_is_aborted():
     place, _ = venue()
-    assert place.judge(True) == "aborted"
+    assert place.outcome(True) == "aborted"
     with pytest.raises(EOFError):
         place.prepare(0, 0)
 

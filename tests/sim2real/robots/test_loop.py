@@ -75,7 +75,7 @@ def forward(observation: dict[str, Any]) -> np.ndarray:
 
 
 def run(robot: Faulty, steps: int = 60, act: Callable[[dict[str, Any]], np.ndarray] = forward, **more: Any) -> Trace:
-    return run_episode(robot, act, BOUNDARY, steps, more.pop("judge", success_at_the_end), **more)
+    return run_episode(robot, act, BOUNDARY, steps, more.pop("outcome", success_at_the_end), **more)
 
 
 def test_an_episode_is_stamped_step_by_step():
@@ -142,7 +142,7 @@ def test_an_observation_that_is_no_number_stops_the_robot():
     assert len(trace.times) == len(robot.sent) == 9 and robot.stopped and np.isfinite(robot.sent).all()
 
 
-@pytest.mark.parametrize("where", ["observe", "act", "command", "judge"])
+@pytest.mark.parametrize("where", ["observe", "act", "command", "outcome"])
 def test_ctrl_c_stops_the_robot_and_keeps_what_was_done(where: str, monkeypatch: pytest.MonkeyPatch):
     robot, calls = Faulty(), []
 
@@ -158,8 +158,8 @@ def test_ctrl_c_stops_the_robot_and_keeps_what_was_done(where: str, monkeypatch:
     for name in ("observe", "command"):
         if where == name:
             monkeypatch.setattr(robot, name, interrupted(getattr(robot, name)))
-    act, judge = (interrupted(f) if where == n else f for n, f in (("act", forward), ("judge", success_at_the_end)))
-    trace = run(robot, act=act, judge=judge)
+    act, outcome = (interrupted(f) if where == n else f for n, f in (("act", forward), ("outcome", success_at_the_end)))
+    trace = run(robot, act=act, outcome=outcome)
     assert (trace.label, trace.reason, trace.interrupted) == ("aborted", "interrupted", True)
     assert len(trace.times) == 5 and robot.stopped and trace.summary()["loop_rate_hz"] == pytest.approx(30)
 
@@ -198,10 +198,10 @@ def test_what_a_policy_wants_too_much_of_is_cut():
 
 
 def test_the_one_who_judges_has_the_last_word():
-    assert run(Faulty(), judge=lambda time_is_up: "failure").label == "failure"
-    trace = run(Faulty(), 5, judge=lambda time_is_up: "aborted" if time_is_up else None)
+    assert run(Faulty(), outcome=lambda time_is_up: "failure").label == "failure"
+    trace = run(Faulty(), 5, outcome=lambda time_is_up: "aborted" if time_is_up else None)
     assert (trace.label, trace.reason) == ("aborted", "aborted by hand")
-    trace = run(Faulty(), 5, judge=lambda time_is_up: None)
+    trace = run(Faulty(), 5, outcome=lambda time_is_up: None)
     assert (trace.label, len(trace.times)) == ("aborted", 5) and "nobody said how it went" in trace.reason
 
 

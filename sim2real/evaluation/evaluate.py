@@ -1,0 +1,127 @@
+"""Evaluate policies: in simulation, on the rehearsal robot, on hardware, or on recordings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from envs.renderer import available_device
+from policies.policy import Policy
+from sim2real.checkpoints import load_policy, policy_folder
+from sim2real.errors import InputError
+from sim2real.evaluation.config import BOTH, EvaluateConfig
+from sim2real.evaluation.correlate import correlate
+from sim2real.evaluation.dataset import evaluate_on_dataset
+from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation
+from sim2real.evaluation.robot import evaluate_on_robot, open_venue
+from sim2real.evaluation.side_by_side import act_side_by_side
+from sim2real.evaluation.simulation import Episodes, paired_difference
+from sim2real.progress import Stages, no_stages
+from sim2real.robots.supervisor import Supervisor
+from sim2real.runs import Run, start_run
+from sim2real.statistics.settling import settle
+from sim2real.worlds import check_worlds
+
+
+def evaluate(
+    config: EvaluateConfig,
+    out: Path | None = None,
+    stages: Stages = no_stages,
+    supervisor: Supervisor = Supervisor(),
+) -> Evaluation | CorrelationResult | DatasetEvaluation:
+    """Let policies act in unseen episodes, or compare one with recordings; write the figures to the run's folder.
+
+    Args:
+        config: what is evaluated, and where.
+        out: folder of the run; None: a new one under `runs/`.
+        stages: progress: "evaluate" of episodes; "sim" and "rehearsal" with `on="both"`; "read" and "predict" with a
+            dataset.
+        supervisor: the person beside a robot, who sets episodes up and says how they went.
+
+    Returns:
+        A `DatasetEvaluation` with `config.dataset`, a `CorrelationResult` with `config.on == "both"`, else an
+        `Evaluation`.
+
+    Raises:
+        InputError: no such checkpoint, dataset or robot, what does not fit the policies, or a folder that is in use;
+            nothing was written then.
+    """
+    folders = tuple(policy_folder(path) for path in config.checkpoints)
+    policies = [load_policy(folder) for folder in folders]
+    if config.dataset is not None:
+        return evaluate_on_dataset(config, policies[0], folders[0], out, stages)
+    _check(config, policies, folders)
+    if config.on == BOTH:
+        return correlate(config, policies, folders, out, stages)
+    if config.on == "robot" or config.real_time:
+        return _in_a_loop(config, policies, folders, out, stages, supervisor)
+    run, config = start_run("evaluate", config, out, resume=False)
+    episodes = act_side_by_side(config, policies, folders, stages("evaluate"))
+    return _conclude(run, config, policies, folders, episodes)
+
+
+def _check(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path]) -> None:
+    """Raise InputError for a device, a randomization or a task that would stop the run."""
+    available_device(config.device)
+    for policy in policies:
+        check_worlds(policy.config.task, config.randomization)
+    for folder, policy in zip(folders, policies, strict=True):
+        if policy.config.task != policies[0].config.task:
+            raise InputError(f"{folder} was made for {policy.config.task}, not for {policies[0].config.task}")
+
+
+def _in_a_loop(
+    config: EvaluateConfig,
+    policies: Sequence[Policy],
+    folders: tuple[Path, ...],
+    out: Path | None,
+    stages: Stages,
+    supervisor: Supervisor,
+) -> Evaluation:
+    """Let policies move a robot in a loop that keeps time; after Ctrl-C, too, the episodes until then are concluded."""
+    venue = open_venue(config, policies, folders, supervisor)
+    try:
+        run, config = start_run("evaluate", config, out, resume=False)
+        episodes, interrupted = evaluate_on_robot(
+            *(venue, policies, config.episodes, config.seed, stages("evaluate")),
+            lambda so_far: run.write_metrics(_unfinished(config, so_far)),
+        )
+    finally:  # an error of closing must not hide how the episodes went
+        supervisor.let_go(venue.robot, config.on == "robot")
+    return _conclude(run, config, policies, folders, episodes, interrupted)
+
+
+def _conclude(
+    run: Run,
+    config: EvaluateConfig,
+    policies: Sequence[Policy],
+    folders: tuple[Path, ...],
+    episodes: Sequence[Episodes],
+    interrupted: bool = False,
+) -> Evaluation:
+    """Write the figures of one policy or two to the run's `metrics.json`, and return them."""
+    difference = plan = None
+    if not all(len(each.seeds) for each in episodes):
+        run.write_metrics(_unfinished(config, episodes))
+    else:
+        metrics: dict[str, Any] = {"finished": not interrupted, "on": config.on, "robot": config.hardware.robot}
+        metrics |= _figures(episodes[0])
+        if len(episodes) > 1:
+            metrics["against"] = _figures(episodes[1])
+            difference = paired_difference(episodes[0], episodes[1])
+        if difference is not None:
+            plan = settle(difference)
+            metrics |= {"difference": difference.to_dict(), "settling": plan.to_dict()}
+        run.write_metrics(metrics)
+    task = policies[0].config.task
+    parts = folders, tuple(episodes), difference, plan, interrupted
+    return Evaluation(run.folder, run.metrics, config, task, *parts)
+
+
+def _figures(episodes: Episodes) -> dict[str, Any]:
+    return {**episodes.summary(), "episodes": episodes.rows()}
+
+
+def _unfinished(config: EvaluateConfig, episodes: Sequence[Episodes]) -> dict[str, Any]:
+    """Return the metrics of a run that is still going on, or in which some policy came to no episode."""
+    against = {"against": {"episodes": episodes[1].rows()}} if len(episodes) > 1 else {}
+    return {"finished": False, "on": config.on, "episodes": episodes[0].rows(), **against}

@@ -1,0 +1,40 @@
+"""Policies that act in many worlds side by side, in simulation or on the rehearsal robot."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from policies.policy import Policy
+from sim2real.evaluation.config import EvaluateConfig
+from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
+from sim2real.evaluation.simulation import Episodes, evaluate_in_simulation
+from sim2real.progress import Progress, part_of, silent
+from sim2real.worlds import load_randomization, recipe_cameras
+
+
+def act_side_by_side(
+    config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path], progress: Progress = silent
+) -> list[Episodes]:
+    """Return the episodes of each policy, all of the same seeds.
+
+    Args:
+        config: with `on` "sim" or "rehearsal".
+        folders: of the policies; in simulation each looks through the camera that it was pretrained with.
+        progress: is called with (steps done, steps at most), of all policies together.
+    """
+    if config.on == "rehearsal":
+        return evaluate_on_rehearsal(policies, config.episodes, config.seed, progress, device=config.device)
+    return [
+        evaluate_in_simulation(
+            policy.act,
+            policy.config.task,
+            config.episodes,
+            observations=("state", policy.config.preprocessing.key),
+            randomization=load_randomization(policy.config.task, config.randomization),
+            first_seed=config.seed,
+            image_size=policy.config.preprocessing.size,
+            cameras=recipe_cameras(folder),
+            device=config.device,
+            progress=part_of(progress, k, len(policies)),
+        )
+        for k, (policy, folder) in enumerate(zip(policies, folders, strict=True))
+    ]

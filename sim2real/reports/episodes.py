@@ -1,0 +1,72 @@
+"""Tables and lines on episodes that policies acted in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim2real.evaluation.config import PLACES, EvaluateConfig
+from sim2real.evaluation.results import Evaluation
+from sim2real.evaluation.simulation import Episodes
+
+
+def place_line(config: EvaluateConfig) -> str:
+    """Say where policies acted."""
+    details = {"sim": f" ({config.randomization})", "robot": f": {config.hardware.robot}"}
+    return PLACES[config.on] + details.get(config.on, "")
+
+
+def success_table(checkpoints: Sequence[Path], episodes: Sequence[Episodes]) -> tuple[list[str], list[list[Any]]]:
+    """Return header and a row per checkpoint."""
+    rows: list[list[Any]] = []
+    for folder, each in zip(checkpoints, episodes, strict=True):
+        rate, succeeded, completed = each.summary()["success"], int(each.success.sum()), int(each.completed.sum())
+        share = "–" if rate is None else f"{100 * rate['value']:.1f} %"
+        interval = "–" if rate is None else f"{100 * rate['low']:.1f} … {100 * rate['high']:.1f} %"
+        rows.append([str(folder), share, interval, f"{succeeded} of {completed}"])
+    return ["checkpoint", "success", "95 % interval", "episodes"], rows
+
+
+def aborted_line(episodes: Episodes, name: str = "") -> str:
+    """Say how many episodes were aborted and how they count; empty if none was.
+
+    Args:
+        name: put before, to tell policies apart.
+    """
+    aborted = int((~episodes.completed).sum())
+    if not aborted:
+        return ""
+    meaning = "they say nothing about the policy and are left out of its success"
+    return f"{name}{aborted} of {len(episodes.seeds)} episodes aborted: {meaning}"
+
+
+def difference_lines(evaluation: Evaluation) -> list[str]:
+    """Say how two policies differ and how many more episodes would settle it; nothing without a common episode."""
+    difference, plan = evaluation.difference, evaluation.settling
+    if difference is None or plan is None:
+        return []
+    points, low, high = (100 * share for share in (difference.value, difference.low, difference.high))
+    return [
+        f"difference, second less first: {points:+.1f} points, 95 % interval {low:+.1f} … {high:+.1f}",
+        f"episodes that only the second succeeded in: {difference.won}, only the first: {difference.lost}",
+        f"exact McNemar test: p = {difference.p_value:.2g}",
+        f"to settle it: {plan.text}",
+    ]
+
+
+def loop_line(episodes: Episodes) -> str:
+    """Say rate and latency of the loop over all episodes, and how many frames were dropped and commands limited."""
+    loops = episodes.loops
+    rates = [loop["loop_rate_hz"] for loop in loops if loop["loop_rate_hz"]]
+    medians = [loop["latency_ms"]["median"] for loop in loops if loop["latency_ms"]]
+    largest = [loop["latency_ms"]["largest"] for loop in loops if loop["latency_ms"]]
+    if not rates:
+        return "no two steps in any episode"
+    steps, dropped, limited = (
+        sum(loop[name] for loop in loops) for name in ("steps", "dropped_frames", "limited_commands")
+    )
+    return (
+        f"{np.mean(rates):.1f} Hz, latency {np.median(medians):.1f} ms (at most {max(largest):.0f} ms),"
+        f" {dropped} of {steps} frames dropped or late, {limited} commands limited"
+    )

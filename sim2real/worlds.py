@@ -1,0 +1,47 @@
+"""Worlds as a user asks for them: a randomization by name or file, cameras of the user's own or of a checkpoint."""
+
+import json
+import os
+from pathlib import Path
+
+from envs import BatchEnv, Camera, Randomization, make_task
+from envs.batch_env import with_cameras
+from envs.task import TaskSpec
+from sim2real.checkpoints import read_config
+from sim2real.errors import InputError
+
+
+def load_randomization(task: str, name: str) -> Randomization | str:
+    """Return a preset's name as it is, or what a TOML file holds; the environment complains about unknown presets."""
+    return Randomization.load(name) if name.endswith(".toml") or os.sep in name else name
+
+
+def check_worlds(task: str, randomization: str) -> None:
+    """Raise InputError for an unknown task, or a randomization that does not fit it, before anything is begun."""
+    varied = load_randomization(task, randomization)
+    BatchEnv(make_task(task, "train"), 1, randomization=varied, observations=("privileged",)).close()
+
+
+def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:
+    """Put the user's calibration in place of the task's first camera; raises InputError for a file that holds none."""
+    if path is None:
+        return {}
+    try:
+        camera = Camera.from_dict(json.loads(Path(path).read_text()))
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read a camera from {path}: {error}") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: {error}") from None
+    cameras = {next(iter(spec.cameras)): camera}
+    with_cameras(spec, cameras)
+    return cameras
+
+
+def recipe_cameras(checkpoint: Path | None) -> dict[str, Camera]:
+    """Return the cameras that a policy was pretrained through where they were not its task's own.
+
+    Raises:
+        CheckpointError: the folder has no checkpoint.
+    """
+    recipe = read_config(checkpoint).get("recipe", {}) if checkpoint else {}
+    return {name: Camera.from_dict(values) for name, values in recipe.get("cameras", {}).items()}

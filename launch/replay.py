@@ -16,7 +16,7 @@ from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.evaluation.offline import plain
 from sim2real.recordings.footage import NoFootageError
-from sim2real.recordings.frames import check_smoothing
+from sim2real.recordings.smoothing import check_smoothing
 from sim2real.replays.replay import Replay, place, replay_episode
 from sim2real.reports.films.replay import film_replay, worst_sheet
 from sim2real.reports.films.video import write_image

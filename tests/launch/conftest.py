@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from launch.transfer import simulate
 
 from launch.main import main
-from launch.transfer import simulate
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from bars import bars
+from sim2real.transfer.adapted import Adapted
 
 from policies.policy import Policy
 from sim2real.evaluation.offline import agreement_on, predict_judged
 from sim2real.recordings.frames import Frames
 from sim2real.transfer.adapt import adapt, split
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
-from sim2real.transfer.adapted import Adapted
 from sim2real.transfer.gain import with_gain
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import find_plan

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 from bars import bars, tiny_policy
+from sim2real.transfer.adapted import Comparison
 
 from policies.policy import Policy
 from sim2real.evaluation.offline import agreement_on, predict, predict_judged
 from sim2real.recordings.frames import Frames
 from sim2real.transfer.adapt import adapt
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
-from sim2real.transfer.adapted import Comparison
 from sim2real.transfer.batches import Simulated, answered, labelled
 from sim2real.transfer.choose import choose
 from sim2real.transfer.fit import fit

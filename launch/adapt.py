@@ -46,7 +46,7 @@ def command(
 
 
 def _print_inputs(adaptation: "Adaptation") -> None:
-    from sim2real.reports.lines import frames_line, reading_lines
+    from sim2real.reports.recordings import frames_line, reading_lines
 
     material, choice = adaptation.inputs.material, adaptation.choice
     for line in (line for reading in adaptation.inputs.readings for line in reading_lines(reading)):

@@ -19,8 +19,8 @@ def command(
     """
     # Only here, as torch and MuJoCo take seconds to import: --help does without them.
     from launch.tables import print_table
-    from sim2real.reports.lines import frames_line, reading_lines
     from sim2real.reports.pages.probe import shift_rows, write_probe_report, zero_shot_rows
+    from sim2real.reports.recordings import frames_line, reading_lines
     from sim2real.transfer.probe import probe
 
     with reporting() as stages:

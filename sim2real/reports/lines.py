@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Estimate, metric_header
 from sim2real.statistics.units import Units
-from sim2real.transfer.reading import Reading
 
 NAMES = {"policy": "the policy", "zero": "always 0", "mean": "always the mean"}
 FEW = 10  # units, below which an interval is a hint
@@ -60,20 +58,6 @@ def saturation_line(saturation: Mapping[str, int], frames: int) -> str:
     """Labels that no policy can give, by action; empty where there are none."""
     parts = ", ".join(f"{name} {count} ({100 * count / frames:.1f} %)" for name, count in saturation.items())
     return parts and f"saturated: in so many of {frames} frames more was done than the policy's actions can do: {parts}"
-
-
-def frames_line(name: str, frames: Frames) -> str:
-    """Say in one line what a dataset's frames are."""
-    smoothed = f"actions averaged ± {frames.smoothing:g} s" if frames.smoothing else "actions as they were given"
-    return f"{name}: {len(frames)} frames, {len(frames.episodes)} episodes, {frames.units()}, {smoothed}"
-
-
-def reading_lines(reading: Reading) -> list[str]:
-    """Say which frames of a dataset were left out, and which have labels that no policy can give."""
-    lines = [f"{count} frames left out: {reason}" for reason, count in reading.skipped.items()]
-    if line := saturation_line(reading.saturated, reading.count):
-        lines.append(line)
-    return [f"{reading.dataset}: {line}" for line in lines]
 
 
 def skipped_line(skipped: Mapping[str, int]) -> str:

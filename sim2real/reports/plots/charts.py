@@ -99,7 +99,7 @@ def curve_plot(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     _labels(axes, xlabel, _better(metric))
-    _legend(axes, len(arms) + len(constant or {}))
+    _legend(axes, len(candidates) + len(constant or {}))
     return figure
 
 

@@ -17,9 +17,10 @@ from envs.lane_follow.looks import PRESETS
 from sim2real.checkpoints import read_config
 from sim2real.evaluation.offline import agreement_on
 from sim2real.training.teacher_config import TeacherConfig
-from sim2real.transfer import adapt, ladder
-from sim2real.transfer.ladder import RUNGS, LadderConfig, climb, summary
+from sim2real.transfer import candidates, ladder_config, rungs
+from sim2real.transfer.ladder_config import LadderConfig
 from sim2real.transfer.plans import TransferPlan, find_plan
+from sim2real.transfer.rungs import RUNGS, climb, summary
 
 
 def test_each_rung_leaves_out_what_it_says():
@@ -34,7 +35,7 @@ def test_each_rung_leaves_out_what_it_says():
 @pytest.mark.usefixtures("short_lane")
 def test_the_wrong_lens_has_the_right_field_of_view(tmp_path: Path):
     right = make_task("LaneFollow").spec.cameras["front"].camera
-    wrong = Camera.from_dict(json.loads(ladder._wrong_lens("LaneFollow", tmp_path).read_text()))
+    wrong = Camera.from_dict(json.loads(rungs._wrong_lens("LaneFollow", tmp_path).read_text()))
     assert wrong.model == "pinhole" and wrong.fx < right.fx
     edge = wrong.unproject([[159.5, wrong.cy]])[0]
     assert abs(edge[0] / edge[2]) == pytest.approx(math.tan(80 / right.fx), rel=0.02)
@@ -48,13 +49,14 @@ def test_every_rung_is_climbed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def quick(name: str) -> TransferPlan:
         return dataclasses.replace(find_plan(name), updates=2, passes=0.01)
 
-    monkeypatch.setattr(ladder, "find_plan", quick)
-    monkeypatch.setattr(adapt, "find_plan", quick)
+    monkeypatch.setattr(rungs, "find_plan", quick)
+    monkeypatch.setattr(candidates, "find_plan", quick)
     rungs_of = {name: RUNGS[name] for name in ("matched lens", "wrong lens, gray")}
-    monkeypatch.setattr(ladder, "RUNGS", rungs_of)
-    monkeypatch.setattr(ladder, "PLANS", ("sensor-shift", "feature-extraction"))
-    monkeypatch.setattr(ladder, "SIMULATED", 100)
-    monkeypatch.setattr(ladder, "PretrainConfig", functools.partial(ladder.PretrainConfig, width=4, worlds=16))
+    monkeypatch.setattr(rungs, "RUNGS", rungs_of)
+    for module in (rungs, ladder_config):
+        monkeypatch.setattr(module, "PLANS", ("sensor-shift", "feature-extraction"))
+    monkeypatch.setattr(rungs, "SIMULATED", 100)
+    monkeypatch.setattr(rungs, "PretrainConfig", functools.partial(rungs.PretrainConfig, width=4, worlds=16))
     record_drives(tmp_path / "learn", [30, 26, 24])
     record_drives(tmp_path / "judge", [20, 22, 18])
     config = LadderConfig(
@@ -70,17 +72,16 @@ def test_every_rung_is_climbed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         said.append(name)
         return lambda done, total, figures: None
 
-    rungs = climb(config, tmp_path, stage)
-    found = summary(rungs)
+    found = summary(climb(config, tmp_path, stage))
     assert set(found) == set(rungs_of)
     for name, each in found.items():
         assert set(each["curve"]) == {"30", "60"} and set(each["auto"]) == {"30", "60"}
         behind = each["auto_minus_best"]["60"]
         assert (
-            behind["best"] in ("gain", *ladder.PLANS)
+            behind["best"] in ("gain", *rungs.PLANS)
             and behind["chosen_on"]["count"] + behind["compared_on"]["count"] == 3
         )
-        assert set(each["arms"]) == {"zero-shot", "gain", "scratch", *ladder.PLANS}
+        assert set(each["candidates"]) == {"zero-shot", "gain", "scratch", *rungs.PLANS}
         recipe = read_config(tmp_path / name.replace(", ", "-").replace(" ", "-") / "policy")["recipe"]
         assert bool(recipe["cameras"]) == (name != "matched lens") and recipe["randomization"] == RUNGS[name][1]
     pretrained = sum(": pretrain" in name for name in said)
@@ -98,10 +99,8 @@ def test_the_best_of_several_equals_is_not_tested_where_it_was_chosen():
         test = bars(12, 12, seed=seed)
         luck = 0.1 * random.normal(0, 1, (4, 12)).repeat(12, 1)
         noise = random.normal(0, 0.2, (4, len(test)))
-        predictions = dict(
-            zip(("gain", *ladder.PLANS), (test.done[:, 0] + luck + noise)[:, None, :, None], strict=True)
-        )
-        found = ladder.best_and_behind(test, predictions, "gain", seed)
+        predictions = dict(zip(("gain", *rungs.PLANS), (test.done[:, 0] + luck + noise)[:, None, :, None], strict=True))
+        found = rungs.best_and_behind(test, predictions, "gain", seed)
         assert found.compared_on is not None and len(found.chosen_on) + len(found.compared_on) == 12
         assert found.difference is not None and found.difference.low is not None
         clear += found.best != "gain" and found.difference.low > 0

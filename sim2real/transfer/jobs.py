@@ -13,7 +13,7 @@ import torch
 
 from sim2real.checkpoints import load_policy, read_config, save_policy
 from sim2real.errors import CheckpointError
-from sim2real.progress import Progress, silent
+from sim2real.progress import NOTHING, Progress, silent
 from sim2real.transfer.fit import Fitted
 from sim2real.transfer.learn import Material, learn
 from sim2real.transfer.plans import TransferPlan
@@ -54,7 +54,7 @@ def run_jobs(jobs: Iterable[Job], folder: Path, progress: Progress = silent) -> 
     share: dict[str, float] = dict.fromkeys(results, 1.0)
 
     def work(job: Job) -> Fitted:
-        def on_update(done: int, total: int) -> None:
+        def on_update(done: float, total: float, figures: Mapping[str, float] = NOTHING, /) -> None:
             share[job.name] = done / max(total, 1)
             if stopped.is_set():
                 raise _Stopped

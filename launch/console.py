@@ -82,17 +82,20 @@ _resumable = 0  # how deep
 
 
 @contextmanager
-def resumable(command: str) -> Iterator[None]:
+def resumable(command: str, folder: Path | None = None) -> Iterator[None]:
     """When interrupted inside, name the command that goes on, and leave with exit code 130.
 
     Of several, one inside the other, the outermost speaks: it is what the user typed.
+
+    Args:
+        folder: of the run that the work inside starts: before it has begun, there is nothing to go on with.
     """
     global _resumable
     _resumable += 1
     try:
         yield
     except KeyboardInterrupt:
-        if _resumable > 1:
+        if _resumable > 1 or (folder is not None and not (folder / "config.json").is_file()):
             raise
         say(f"\ninterrupted; what was done is saved. Go on with:\n  {command}")
         sys.exit(INTERRUPTED)

@@ -167,7 +167,7 @@ def _described(place: Path) -> Path:
 
 
 def _adapt(out: Path, policy: Path, recordings: Path, sizes: Sizes) -> None:
-    say("\n3. adapt, beside the control arms")
+    say("\n3. adapt, beside the controls")
     settings = AdaptConfig(policy, str(recordings), seeds=sizes.seeds)
     adapt_command(settings, out / "adapted", resume=(out / "adapted" / "config.json").is_file())
 

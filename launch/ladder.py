@@ -1,21 +1,13 @@
 """`sim2real ladder`: what adaptation mends when the simulated camera was wrong."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
 from launch.console import reporting, resumable, resume_command, say, typed_command
-from launch.tables import print_table
-from launch.transfer import check_apart
-from sim2real.reports.lines import interval_note
-from sim2real.reports.page import METRIC_NOTE, Report
-from sim2real.reports.plots.charts import curve_plot
-from sim2real.runs import start_run
-from sim2real.statistics.agreement import METRIC_NAMES
-from sim2real.transfer.ladder import Behind, LadderConfig, Rung, climb, summary
-
-HEADER = ["camera in simulation", "frames", "arm", "correlation", "MAE", "gain-free error", ""]
+from sim2real.runs import run_folder
+from sim2real.transfer.ladder_config import LadderConfig
 
 
 def command(
@@ -30,65 +22,15 @@ def command(
 
     Example: sim2real ladder datasets/track_1 datasets/track_2 --out runs/ladder
     """
-    check_apart(config.dataset, config.test)
-    config.check()
-    run, config = start_run("ladder", config, out, resume)
-    with resumable(resume_command(run.folder)), reporting() as stage:
-        rungs = climb(config, run.folder, stage)
-    smoothing = rungs[0].adapted.smoothing
-    run.write_metrics({"finished": True, "smoothing": smoothing, "rungs": summary(rungs)})
-    rows = [row for rung in rungs for row in _rows(rung)]
-    print_table(HEADER, rows)
-    say(f"People's actions averaged over ± {smoothing:g} s. {_note(rungs)}")
-    _write(run.folder / "report.html", config, rungs, rows)
-    say(f"report: {run.folder / 'report.html'}")
+    # Only here, as torch and MuJoCo take seconds to import: --help does without them.
+    from launch.tables import print_table
+    from sim2real.reports.pages.ladder import HEADER, ladder_note, ladder_rows, write_ladder_report
+    from sim2real.transfer.ladder import ladder
 
-
-def _rows(rung: Rung) -> list[list[Any]]:
-    rows: list[list[Any]] = []
-    for comparison in rung.adapted.comparisons:
-        n = comparison.frames
-        for arm, each in comparison.estimates.items():
-            mark = f"auto ({_beside(rung.behind[n])})" if arm == rung.chosen[n] else ""
-            rows.append([rung.name, str(n), arm, *(each[m] for m in each if m != "rmse"), mark])
-    return rows
-
-
-def _beside(behind: Behind) -> str:
-    """What `auto` took, beside the best plan."""
-    difference = behind.difference
-    if difference is None or difference.low is None or difference.high is None:
-        return "too few units to compare"
-    clear = "worse than" if difference.low > 0 else "better than" if difference.high < 0 else "not shown to differ from"
-    return f"{clear} {behind.best}"
-
-
-def _note(rungs: list[Rung]) -> str:
-    """What the intervals are, and which test frames were used for what."""
-    agreement, behind = rungs[0].adapted.agreement, next(iter(rungs[0].behind.values()))
-    assert agreement is not None
-    text = f"{interval_note(agreement.units)} The plan of `auto` was chosen on frames that are learned from."
-    if behind.difference is None:
-        return f"{text} Nothing says how far it is from the best: the test recordings cannot be divided."
-    best = f"The plan that it is compared with was the best on {behind.chosen_on}"
-    return f"{text} {best}; the two were compared on {behind.compared_on} that had no part in this."
-
-
-def _write(path: Path, config: LadderConfig, rungs: list[Rung], rows: list[list[Any]]) -> None:
-    report = Report(
-        "The sensor ladder", f"learned from {Path(config.dataset).name}, judged on {Path(config.test).name}"
-    )
-    report.text(
-        "A policy was pretrained in simulation with a camera like the real one, and with ever worse ones; each was "
-        "then adapted by several plans on a few recorded frames. Zero-shot, gain and scratch are the controls."
-    )
-    report.table(HEADER, rows, f"{_note(rungs)} {METRIC_NOTE}")
-    for rung in rungs:
-        report.heading(rung.name)
-        comparisons = rung.adapted.comparisons
-        assert rung.adapted.agreement is not None
-        metric = rung.adapted.agreement.criterion
-        curves = {arm: {c.frames: c.estimates[arm][metric] for c in comparisons} for arm in comparisons[0].estimates}
-        report.figure(curve_plot(curves, metric), f"{METRIC_NAMES[metric]} against frames; smaller is better.")
-    smoothing = f"± {rungs[0].adapted.smoothing:g} s"
-    report.provenance(typed_command(), 0, seeds=config.seeds, smoothing=smoothing).write(path)
+    out = out or run_folder("ladder", config, resume)
+    with resumable(resume_command(out), out), reporting() as stages:
+        climbed = ladder(config, out, resume, stages)
+    print_table(HEADER, ladder_rows(climbed))
+    say(f"People's actions averaged over ± {climbed.smoothing:g} s. {ladder_note(climbed)}")
+    write_ladder_report(out / "report.html", climbed, typed_command())
+    say(f"report: {out / 'report.html'}")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from policies.errors import InputError
+from policies.stages import STAGE_NAMES
 
 # Per kind: channels of stem, stage1 … stage4 in units of `width`, their strides, default width, default depth.
 _LAYOUTS = {
@@ -16,7 +17,6 @@ _LAYOUTS = {
     "resnet18": ((1, 1, 2, 4, 8), (2, 1, 2, 2, 2), 16, 2),
 }
 ENCODER_KINDS = tuple(_LAYOUTS)
-STAGE_NAMES = ("stem", "stage1", "stage2", "stage3", "stage4")
 
 
 @dataclass(frozen=True)

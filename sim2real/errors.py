@@ -3,7 +3,9 @@
 Needs nothing but Python.
 """
 
+import difflib
 import sys
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -19,6 +21,17 @@ class CheckpointError(InputError):
 
 class DatasetError(InputError):
     """A folder cannot be read, or must not be written, as the dataset that it is said to be."""
+
+
+class AlreadyFinished(InputError):
+    """A run that is to be resumed came to its end before: there is nothing left to do."""
+
+
+def suggest(word: str, valid: Iterable[str]) -> str:
+    """Return the valid names that a word may have meant, or all of them, for the end of an error's line."""
+    valid = sorted(set(valid))
+    near = difflib.get_close_matches(word, valid, n=5, cutoff=0.6)
+    return f"did you mean {', '.join(near)}?" if near else f"valid: {', '.join(valid)}"
 
 
 def input_errors() -> tuple[type[ValueError], ...]:

@@ -26,6 +26,11 @@ def no_stages(name: str) -> Progress:
     return silent
 
 
+def prefixed(stages: Stages, prefix: str) -> Stages:
+    """Return stages that are shown with a prefix before their names: those of a part of the work."""
+    return lambda name: stages(f"{prefix}: {name}")
+
+
 def part_of(progress: Progress, index: int, count: int) -> Progress:
     """Return the progress of one of `count` equal parts of a whole, those before `index` being done."""
     return lambda done, total, figures=NOTHING: progress(index * total + done, count * total, figures)

@@ -23,7 +23,8 @@ def from_plain(kind: Any, value: Any) -> Any:
 
     A field that an older version did not write takes the value that reproduces what that version did: the field's
     `metadata["absent"]`, stated where the field was added, or else its default. An older version ignores nothing
-    either: a field that is unknown here may change what the others mean.
+    either: a field that is unknown here may change what the others mean. A field that was renamed states its old name
+    in its `metadata["formerly"]`, and takes the value that is written under it.
 
     Raises:
         TypeError: value does not fit the type; a field of a dataclass is unknown, or absent without a default.
@@ -55,6 +56,7 @@ def _dataclass_from_plain(kind: type, value: Any) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if not isinstance(value, dict):
         raise TypeError(f"{value!r} is not of type {kind.__name__}, which has the fields {', '.join(fields)}")
+    value = _with_todays_names(fields, value)
     if unknown := [str(name) for name in value if name not in fields]:
         raise TypeError(f"{kind.__name__} has no field {', '.join(unknown)}, only {', '.join(fields)}")
     given = {name: from_plain(hints[name], part) for name, part in value.items()}
@@ -64,3 +66,9 @@ def _dataclass_from_plain(kind: type, value: Any) -> Any:
         elif fields[name].default is dataclasses.MISSING and fields[name].default_factory is dataclasses.MISSING:
             raise TypeError(f"{kind.__name__} lacks the field {name}")
     return kind(**given)
+
+
+def _with_todays_names(fields: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+    """Put values that an older version wrote under another name under today's; one that is given twice stays wrong."""
+    formerly = {field.metadata["formerly"]: name for name, field in fields.items() if "formerly" in field.metadata}
+    return {formerly[old] if formerly.get(old, old) not in value else old: part for old, part in value.items()}

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from policies.policy import PolicyConfig
 from sim2real.datasets import Episode, EpisodeDataset
 from sim2real.errors import DatasetError
 from sim2real.progress import Progress, silent
 from sim2real.recordings.interpretation import recorded
+from sim2real.recordings.smoothing import smooth, smoothing_window
 from sim2real.statistics.agreement import CRITERION
 from sim2real.statistics.units import JUDGING, Blocks, Units
 
@@ -60,7 +60,7 @@ class Frames:
     @property
     def independent(self) -> float:
         """Share of the frames that count as independent: those of a second, or averaged together, are alike."""
-        return 1 / max(_window(self.smoothing, self.fps), round(self.fps))
+        return 1 / max(smoothing_window(self.smoothing, self.fps), round(self.fps))
 
     @property
     def done(self) -> np.ndarray:
@@ -182,15 +182,6 @@ def _sessions(
     ]
     session = np.repeat([str(name) for name in names], [len(rows) for _, rows in clocks])
     return session, np.concatenate(times), whole
-
-
-def smooth(actions: np.ndarray, seconds: float, fps: float) -> np.ndarray:
-    """Mean of actions (n, A) over `seconds` to either side; the first and the last frame stand in beyond the ends."""
-    return uniform_filter1d(actions, _window(seconds, fps), axis=0, mode="nearest")
-
-
-def _window(seconds: float, fps: float) -> int:
-    return 2 * round(seconds * fps) + 1
 
 
 def _readable(

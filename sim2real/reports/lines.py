@@ -6,15 +6,15 @@ from typing import Any
 from sim2real.statistics.agreement import Estimate, metric_header
 from sim2real.statistics.units import Units
 
-ARMS = {"policy": "the policy", "zero": "always 0", "mean": "always the mean"}
+NAMES = {"policy": "the policy", "zero": "always 0", "mean": "always the mean"}
 FEW = 10  # units, below which an interval is a hint
 SHOWN = 15  # episodes in a table
 TILE = 320  # px, width of a frame among others
 
 
 def metric_table(metrics: Mapping[str, Mapping[str, Estimate]], first: str = "") -> tuple[list[str], list[list[Any]]]:
-    """Header and a row per arm."""
-    rows = [[ARMS.get(arm, arm), *values.values()] for arm, values in metrics.items()]
+    """Return a header, and a row per predictor or candidate."""
+    rows = [[NAMES.get(name, name), *values.values()] for name, values in metrics.items()]
     return [first, *metric_header(next(iter(metrics.values())))], rows
 
 

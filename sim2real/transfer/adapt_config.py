@@ -1,4 +1,4 @@
-"""What an adaptation is asked for."""
+"""What an adaptation is asked for; imports neither torch nor a simulator, so that `--help` is quick."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class Overrides:
     cotrain: float | None = None
 
     def on(self, plan: TransferPlan) -> TransferPlan:
-        """The plan with these settings; raises InputError for a number out of range."""
+        """Return the plan with these settings; raises InputError for a number out of range."""
         given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
         if self.rates is not None:
             given["rates"] = {**plan.rates, **_rates(self.rates)}
@@ -68,8 +68,8 @@ class AdaptConfig:
             own: plans.toml:name.
         test: recordings to judge by, which nothing is learned from; without, a part of the dataset's episodes.
         frames: learn from so many: whole episodes, then consecutive frames; None: all.
-        curve: numbers of frames at which all arms are compared, comma-separated: 50,100,300.
-        arms: further plans to report beside the plan, comma-separated.
+        curve: numbers of frames at which all candidates are compared, comma-separated: 50,100,300.
+        candidates: further plans to compare beside the plan, comma-separated.
         seeds: times that every fit is repeated, each with its own choice of frames; the weights are averaged where
             that is no worse.
         smooth: s to either side over which people's actions are averaged; None: as the task has it.
@@ -83,7 +83,7 @@ class AdaptConfig:
     test: str | None = None
     frames: int | None = None
     curve: str | None = None
-    arms: str | None = None
+    candidates: str | None = field(default=None, metadata={"formerly": "arms"})
     seeds: int = 3
     smooth: float | None = None
     hold_out: float = 0.3
@@ -103,23 +103,40 @@ class AdaptConfig:
 
     @property
     def task(self) -> str:
-        """Names the run's folder."""
+        """Return what the run's folder is named after."""
         return self.checkpoint.resolve().name
 
-    def sizes(self, there: int) -> tuple[int, ...]:
-        """Numbers of frames at which arms are compared, the last being the one that the result is for."""
+    def located(self) -> "AdaptConfig":
+        """Return the same with absolute paths, so that the run can be resumed from anywhere."""
+        # The episodes behind a dataset's path are part of its last name, which no file system looks at.
+        dataset, test = (path and str(Path.cwd() / path) for path in (self.dataset, self.test))
+        file, colon, name = self.plan.rpartition(":") if ".toml:" in self.plan else (self.plan, "", "")
+        plan = f"{Path(file).resolve()}{colon}{name}" if ".toml" in self.plan else self.plan
+        checkpoint = self.checkpoint.resolve()
+        return dataclasses.replace(self, checkpoint=checkpoint, dataset=str(dataset), test=test, plan=plan)
+
+    def sizes(self, available: int) -> tuple[int, ...]:
+        """Return the numbers of frames at which candidates are compared; the last is the one that the result is for.
+
+        Args:
+            available: frames that may be learned from.
+        """
         try:
             curve = sorted({int(part) for part in self.curve.split(",")}) if self.curve else []
         except ValueError:
             raise InputError(f"curve must be numbers with commas between, 50,100,300, not {self.curve!r}") from None
         if curve and curve[0] < 1:
             raise InputError(f"curve needs at least 1 frame, not {curve[0]}")
-        main = self.frames or (curve[-1] if curve else there)
+        main = self.frames or (curve[-1] if curve else available)
         return (*(n for n in curve if n != main), main)
 
     def plans(self, auto: str) -> list[TransferPlan]:
-        """The plan first, `auto` standing for what it chose, then further arms; raises InputError for unknown ones."""
-        names = [auto if self.plan == "auto" else self.plan, *(self.arms.split(",") if self.arms else [])]
+        """Return the plan, and then the further ones to compare; raises InputError for names that are unknown.
+
+        Args:
+            auto: the plan that stands for `auto`.
+        """
+        names = [auto if self.plan == "auto" else self.plan, *(self.candidates.split(",") if self.candidates else [])]
         plans = [find_plan(name.strip()) for name in names]
         twice = [plan.name for k, plan in enumerate(plans) if plan.name in [other.name for other in plans[:k]]]
         if twice and self.plan != "auto":

@@ -14,12 +14,12 @@ from sim2real.transfer.folds import folds
 from sim2real.transfer.jobs import Job, run_jobs
 from sim2real.transfer.learn import FOLDS, Material
 from sim2real.transfer.plans import TransferPlan
-from sim2real.transfer.probe import Probe, plausible
+from sim2real.transfer.shift import DomainShift, plausible
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The plan chosen, why, and the gain-free error of each candidate on frames that it had not seen."""
+    """The plan chosen, why, and the gain-free error of each plan that was tried, on frames that it had not seen."""
 
     plan: str
     reason: str
@@ -28,7 +28,7 @@ class Choice:
 
 def choose(
     material: Material,
-    found: Probe,
+    shift: DomainShift,
     plans: Mapping[str, TransferPlan],
     folder: Path,
     seed: int = 0,
@@ -46,9 +46,9 @@ def choose(
     frames = material.frames
     units, splits = frames.units(), folds(frames, FOLDS, seed)
     if len(splits) < 2:
-        return Choice(found.recommended, f"one {units.kind}, no cross-validation: {found.reason}", {})
+        return Choice(shift.recommended, f"one {units.kind}, no cross-validation: {shift.reason}", {})
     names = [
-        name for name in plausible(len(frames), found.shift, found.zero_shot["correlation"].value) if name in plans
+        name for name in plausible(len(frames), shift.shift, shift.zero_shot["correlation"].value) if name in plans
     ]
     rest = [dataclasses.replace(material, frames=frames.select(kept)) for kept, _ in splits]
     jobs = [Job(f"auto-{name}-{k}", part, plans[name], seed) for name in names for k, part in enumerate(rest)]

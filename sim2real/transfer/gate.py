@@ -1,7 +1,6 @@
 """The gate: an adaptation is promoted only if held-out recordings show that it is better."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -12,84 +11,144 @@ ROUNDING = 1e-6  # differences that are none: of one policy's predictions, scale
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Decision:
     """What the gate decided.
 
     Attributes:
         promoted: whether the plan's policy is the one to use.
-        arm: the arm to use: the plan, or the better of the others.
+        candidate: the one to use: the plan, or the better of the others.
         reason: one sentence.
-        against: arm -> difference of the criterion, plan minus arm, paired over units; below 0: plan better.
-        seeing: arm -> the same of the gain-free error.
+        against: candidate -> difference of the criterion, plan minus candidate, paired over units; below 0: plan
+            better.
+        seeing: candidate -> the same of the gain-free error.
     """
 
     promoted: bool
-    arm: str
+    candidate: str
     reason: str
     against: dict[str, Estimate]
     seeing: dict[str, Estimate]
 
 
 def unjudged(criterion: str) -> str:
-    """The arm to use where nothing can be judged: the policy as it came, but for the scale of who was recorded."""
+    """Return the candidate to use where nothing can be judged: the policy as it came, but for a scale of people's own.
+
+    Args:
+        criterion: the metric by which candidates are told apart.
+    """
     return "gain" if gain_free(criterion) else "zero-shot"
 
 
-def judge(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -> Verdict:
+def decide(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -> Decision:
     """Promote the plan only if it is better than the controls beyond doubt.
 
     Where people have scales of their own (the agreement's criterion is a gain-free error), it must have a smaller
     gain-free error than zero-shot + gain, no larger error than that as it is (both learned their scale from the same
-    frames), and no larger gain-free error than training from scratch. What is left when every arm has its best gain is
-    seeing, not the scale of who was recorded. Where commands are in known units, it must have a smaller error than
-    zero-shot both as it is and gain-free, and no larger gain-free error than scratch: whoever does less has a smaller
-    error (regression to the mean), sees no better for it, and gets no robot anywhere. A gain alone is never promoted
-    there.
+    frames), and no larger gain-free error than training from scratch. What is left when every candidate has its best
+    gain is seeing, not the scale of who was recorded. Where commands are in known units, it must have a smaller error
+    than zero-shot both as it is and gain-free, and no larger gain-free error than scratch: a policy that moves less has
+    a smaller error (regression to the mean), but sees no better, and does not do the task. A gain alone is never
+    promoted there.
 
     Args:
-        predictions: of the arms "zero-shot", "gain", "scratch" and of the plan, as `Agreement.measure` takes them.
+        predictions: of the candidates "zero-shot", "gain", "scratch" and of the plan, as `Agreement.measure` takes
+            them.
     """
-    metric = agreement.criterion
-    plain, own_scale = metric.removeprefix("gain_free_"), gain_free(metric)
-    clear = f"gain_free_{plain}"
-    others = {arm: p for arm, p in predictions.items() if arm != plan}
-    against, seeing = (
-        {arm: agreement.difference(predictions[plan], p, name) for arm, p in others.items()} for name in (metric, clear)
+    evidence = _weigh(agreement, predictions, plan)
+    units = agreement.units
+    if len(units) < FEWEST:
+        return evidence.keep(evidence.scaled, f"{units.called('held-out')} prove nothing, {FEWEST} are needed")
+    return _decide_on_gain(evidence) if plan == "gain" else _decide_on_plan(evidence)
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """Paired differences of errors, below 0 where the first has the smaller one, and what they are called.
+
+    Attributes:
+        plain, criterion, clear: metrics: the error as it is, the one that decides, the gain-free one.
+        own_scale: whether people have scales of their own.
+        reference: the candidate that the plan has to beat.
+        against, seeing: the plan minus each other candidate, by criterion and by the gain-free error.
+        gain: the gain minus zero-shot, plain.
+        scale: the plan minus the gain, plain.
+        scratch: scratch minus the reference, gain-free.
+    """
+
+    plan: str
+    plain: str
+    criterion: str
+    clear: str
+    own_scale: bool
+    reference: str
+    against: dict[str, Estimate]
+    seeing: dict[str, Estimate]
+    gain: Estimate
+    scale: Estimate
+    scratch: Estimate
+
+    @property
+    def scaled(self) -> str:
+        """The better of zero-shot and gain."""
+        return "gain" if self.own_scale and _below(self.gain) else "zero-shot"
+
+    def keep(self, candidate: str, reason: str) -> Decision:
+        return Decision(False, candidate, reason, self.against, self.seeing)
+
+    def promote(self, reason: str) -> Decision:
+        return Decision(True, self.plan, reason, self.against, self.seeing)
+
+
+def _weigh(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -> _Evidence:
+    criterion = agreement.criterion
+    plain, own_scale = criterion.removeprefix("gain_free_"), gain_free(criterion)
+    clear, reference = f"gain_free_{plain}", "gain" if own_scale else "zero-shot"
+
+    def difference(first: str, second: str, metric: str) -> Estimate:
+        return agreement.difference(predictions[first], predictions[second], metric)
+
+    others = [candidate for candidate in predictions if candidate != plan]
+    return _Evidence(
+        *(plan, plain, criterion, clear, own_scale, reference),
+        against={candidate: difference(plan, candidate, criterion) for candidate in others},
+        seeing={candidate: difference(plan, candidate, clear) for candidate in others},
+        gain=difference("gain", "zero-shot", plain),
+        scale=difference(plan, "gain", plain),
+        scratch=difference("scratch", reference, clear),
     )
-    verdict = partial(Verdict, against=against, seeing=seeing)
-    gain = agreement.difference(predictions["gain"], predictions["zero-shot"], plain)
-    fallback = "gain" if own_scale and _below(gain) else "zero-shot"
-    if len(agreement.units) < FEWEST:
-        return verdict(False, fallback, f"{agreement.units.called('held-out')} prove nothing, {FEWEST} are needed")
-    if plan == "gain" and not own_scale:
-        reason = f"in known units a gain sees no better ({METRIC_NAMES[clear]}, difference {seeing['zero-shot']})"
-        return verdict(False, fallback, reason)
-    if plan == "gain":
-        better = "" if _below(gain) else "not shown to be "
-        return verdict(
-            _below(gain), fallback, f"{better}better than zero-shot ({METRIC_NAMES[plain]}, difference {gain})"
-        )
-    reference, called = ("gain", "zero-shot + gain") if own_scale else ("zero-shot", "zero-shot")
-    if _below(agreement.difference(predictions["scratch"], predictions[reference], clear)):
-        fallback = "scratch"
-    difference = against[reference]
-    measured = f"{METRIC_NAMES[metric]}, difference {difference}"
+
+
+def _decide_on_gain(evidence: _Evidence) -> Decision:
+    if not evidence.own_scale:
+        sight = evidence.seeing["zero-shot"]
+        reason = f"in known units a gain sees no better ({METRIC_NAMES[evidence.clear]}, difference {sight})"
+        return evidence.keep(evidence.scaled, reason)
+    measured = f"({METRIC_NAMES[evidence.plain]}, difference {evidence.gain})"
+    if _below(evidence.gain):
+        return evidence.promote(f"better than zero-shot {measured}")
+    return evidence.keep(evidence.scaled, f"not shown to be better than zero-shot {measured}")
+
+
+def _decide_on_plan(evidence: _Evidence) -> Decision:
+    fallback = "scratch" if _below(evidence.scratch) else evidence.scaled
+    called = "zero-shot + gain" if evidence.own_scale else "zero-shot"
+    difference, sight = evidence.against[evidence.reference], evidence.seeing[evidence.reference]
+    clear = METRIC_NAMES[evidence.clear]
+    measured = f"{METRIC_NAMES[evidence.criterion]}, difference {difference}"
     if not _below(difference):
         worse = "worse than" if _above(difference) else "not shown to be better than"
-        return verdict(False, fallback, f"{worse} {called} ({measured})")
-    if not _below(sight := seeing[reference]):
+        return evidence.keep(fallback, f"{worse} {called} ({measured})")
+    if not _below(sight):
         sees = "sees worse" if _above(sight) else "is not shown to see better"
-        reason = f"it errs less than {called} ({measured}) but {sees} ({METRIC_NAMES[clear]}, difference {sight})"
-        return verdict(False, fallback, f"{reason}: whoever moves less errs less")
-    scale = agreement.difference(predictions[plan], predictions["gain"], plain)
-    if own_scale and _above(scale):
-        reason = f"it sees better than {called}, but its scale is worse ({METRIC_NAMES[plain]}, difference {scale})"
-        return verdict(False, fallback, reason)
-    if plan != "scratch" and _above(more := seeing["scratch"]):
-        reason = f"worse than training from scratch ({METRIC_NAMES[clear]}, difference {more})"
-        return verdict(False, "scratch", reason)
-    measured += "" if own_scale else f"; {METRIC_NAMES[clear]}, difference {sight}"
-    return verdict(True, plan, f"better than {called} ({measured})")
+        reason = f"it errs less than {called} ({measured}) but {sees} ({clear}, difference {sight})"
+        return evidence.keep(fallback, f"{reason}: whoever moves less errs less")
+    if evidence.own_scale and _above(evidence.scale):
+        scale = f"{METRIC_NAMES[evidence.plain]}, difference {evidence.scale}"
+        return evidence.keep(fallback, f"it sees better than {called}, but its scale is worse ({scale})")
+    if evidence.plan != "scratch" and _above(more := evidence.seeing["scratch"]):
+        return evidence.keep("scratch", f"worse than training from scratch ({clear}, difference {more})")
+    measured += "" if evidence.own_scale else f"; {clear}, difference {sight}"
+    return evidence.promote(f"better than {called} ({measured})")
 
 
 def _below(difference: Estimate) -> bool:

@@ -13,7 +13,7 @@ import torch
 
 from sim2real.checkpoints import load_policy, read_config, save_policy
 from sim2real.errors import CheckpointError
-from sim2real.progress import Progress, silent
+from sim2real.progress import NOTHING, Progress, silent
 from sim2real.transfer.fit import Fitted
 from sim2real.transfer.learn import Material, learn
 from sim2real.transfer.plans import TransferPlan
@@ -24,7 +24,7 @@ WORKERS = 2  # as torch's threads wait for each other, two fits on one thread ea
 
 @dataclass(frozen=True)
 class Job:
-    """One fit: an arm on one set of frames with one seed.
+    """One fit: a candidate on one set of frames with one seed.
 
     Attributes:
         name: unique among the jobs of a run; a folder's name.
@@ -54,7 +54,7 @@ def run_jobs(jobs: Iterable[Job], folder: Path, progress: Progress = silent) -> 
     share: dict[str, float] = dict.fromkeys(results, 1.0)
 
     def work(job: Job) -> Fitted:
-        def on_update(done: int, total: int) -> None:
+        def on_update(done: float, total: float, figures: Mapping[str, float] = NOTHING, /) -> None:
             share[job.name] = done / max(total, 1)
             if stopped.is_set():
                 raise _Stopped
@@ -65,7 +65,7 @@ def run_jobs(jobs: Iterable[Job], folder: Path, progress: Progress = silent) -> 
 
     left = {job.name: partial(work, job) for job in jobs if job.name not in results}
     try:
-        results |= side_by_side(left, lambda: progress(sum(share.values()), len(jobs)))
+        results |= side_by_side(left, lambda: progress(round(sum(share.values()), 2), len(jobs)))
     except BaseException:
         stopped.set()
         raise
@@ -115,5 +115,5 @@ def _kept(path: Path) -> Fitted | None:
 def _keep(path: Path, fitted: Fitted) -> Fitted:
     errors = {str(update): error for update, error in fitted.errors.items()}
     recipe = {"update": fitted.update, "errors": errors, "steps": fitted.steps}
-    save_policy(path, fitted.policy, recipe, "An arm of a comparison.\n")
+    save_policy(path, fitted.policy, recipe, "A candidate of a comparison.\n")
     return fitted

@@ -1,244 +1,50 @@
-"""The sensor ladder: how far adaptation carries when the simulated camera was less and less like the real one."""
+"""What adaptation mends when the simulated camera was wrong: the public function behind `sim2real ladder`."""
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import numpy as np
-import tyro
-
-from envs import Camera, make_task
-from sim2real.checkpoints import load_policy
-from sim2real.datasets import EpisodeDataset
-from sim2real.evaluation.offline import agreement_on
-from sim2real.files import write_json
-from sim2real.progress import Progress, Stages
-from sim2real.recordings.frames import Frames, read_frames
-from sim2real.recordings.interpretation import recorded
+from sim2real.progress import Stages, no_stages
 from sim2real.runs import start_run
-from sim2real.statistics.agreement import Estimate
-from sim2real.statistics.units import Units
-from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
-from sim2real.training.pretraining import complete_pretraining, policy_config, pretrain
-from sim2real.training.teacher import train_teacher_inside
-from sim2real.training.teacher_config import TeacherConfig, TrainConfig
-from sim2real.transfer.adapt import adapt
-from sim2real.transfer.adapt_config import AdaptConfig
-from sim2real.transfer.adapted import Adapted
-from sim2real.transfer.choose import choose
-from sim2real.transfer.folds import folds, kept_apart
-from sim2real.transfer.learn import Material
-from sim2real.transfer.plans import find_plan
-from sim2real.transfer.probe import probe
-from sim2real.transfer.simulated import SIMULATED, mirror_signs, simulated_frames
-from sim2real.worlds import load_randomization
-
-PLANS = ("sensor-shift", "feature-extraction", "full")
-# What the camera is in simulation -> (whether its lens is right, what is varied).
-RUNGS = {
-    "matched lens": (True, "default"),
-    "wrong lens": (False, "fixed-camera"),
-    "wrong lens, gray": (False, "fixed-camera-gray"),
-    "wrong lens, one look": (False, "fixed-camera-one-look"),
-}
+from sim2real.transfer.ladder_config import LadderConfig
+from sim2real.transfer.rungs import Rung, check_ladder, climb, summary
 
 
 @dataclass(frozen=True)
-class LadderConfig:
-    """What `sim2real ladder` does.
+class Ladder:
+    """A ladder that was climbed.
 
     Attributes:
-        dataset: recordings to learn from.
-        test: recordings to judge by.
-        task: pretrained on, once per rung.
-        frames: numbers of frames to adapt on, comma-separated.
-        seeds: times that every fit is repeated.
-        smooth: s to either side over which people's actions are averaged; None: as the task has it.
-        pretrain: frames that each rung's policy is pretrained on.
-        teacher: folder of a `train` run; None: one is trained.
+        folder: of the run: `metrics.json`, and a folder for each rung.
+        config: that was carried out.
+        rungs: in the order of ever worse cameras, the matched one first.
+        smoothing: s to either side over which recorded actions were averaged.
+        metrics: as in `metrics.json`.
     """
 
-    dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
-    test: Annotated[str, tyro.conf.arg(metavar="TEST")]
-    task: str = "LaneFollow"
-    frames: str = "100,300"
-    seeds: int = 3
-    smooth: float | None = None
-    pretrain: int = 60_000
-    teacher: str | None = None
-    teacher_config: TeacherConfig = field(default_factory=TeacherConfig)
-
-    def __post_init__(self) -> None:
-        self.adaptation(Path())
-        DistillationConfig(frames=self.pretrain)
-
-    def check(self) -> None:
-        """Raise ValueError for what would stop the ladder at its start or hours later."""
-        distillation = DistillationConfig(frames=self.pretrain)
-        complete_pretraining(PretrainConfig(self.task, teacher=self.teacher, distillation=distillation))
-        spec = make_task(self.task).spec
-        for _, preset in RUNGS.values():
-            load_randomization(self.task, preset)
-        policy = policy_config(spec, PretrainConfig(self.task))
-        for path in (self.dataset, self.test):
-            opened = EpisodeDataset.open(path)
-            opened.camera(next(iter(spec.cameras)))
-            recorded(opened, policy)
-
-    def adaptation(self, checkpoint: Path) -> AdaptConfig:
-        """Of one rung: all plans at all numbers of frames."""
-        return AdaptConfig(
-            *(checkpoint, self.dataset, PLANS[0], self.test),
-            curve=self.frames,
-            arms=",".join(PLANS[1:]),
-            seeds=self.seeds,
-            smooth=self.smooth,
-        )
+    folder: Path
+    config: LadderConfig
+    rungs: tuple[Rung, ...]
+    smoothing: float
+    metrics: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Behind:
-    """How far a plan is from the best one. The best of several, tested where it was chosen, looks better than it is.
+def ladder(config: LadderConfig, out: Path | None = None, resume: bool = False, stages: Stages = no_stages) -> Ladder:
+    """Pretrain with a matched and with ever worse cameras, adapt each by every plan, and measure them all.
 
-    Attributes:
-        best: the plan with the smallest criterion on one half of the test recordings.
-        difference: the criterion of the other plan minus that of the best, paired, on the other half; None where the
-            test recordings cannot be divided.
-        chosen_on, compared_on: the units of either half.
-    """
-
-    best: str
-    difference: Estimate | None
-    chosen_on: Units
-    compared_on: Units | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        figures = (self.difference or Estimate(float("nan"), None, None)).to_dict()
-        compared_on = None if self.compared_on is None else self.compared_on.describe()
-        parts = {"best": self.best, "chosen_on": self.chosen_on.describe(), "compared_on": compared_on}
-        return {**figures, "value": None if self.difference is None else self.difference.value, **parts}
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One rung: the arms at each number of frames, and what `auto` chose there.
-
-    Attributes:
-        chosen: frames -> plan.
-        behind: frames -> how far that plan is from the best.
-    """
-
-    name: str
-    adapted: Adapted
-    chosen: dict[int, str]
-    behind: dict[int, Behind]
-
-
-def climb(config: LadderConfig, folder: Path, stage: Stages) -> list[Rung]:
-    """Pretrain a policy per rung and adapt each; what an earlier start finished is read.
-
-    Raises:
-        ValueError, DatasetError, CheckpointError: as pretraining and adapting.
-    """
-    teacher = _teacher(config, folder, stage)
-    wrong = _wrong_lens(config.task, folder)
-    return [_rung(config, name, folder, teacher, wrong, stage) for name in RUNGS]
-
-
-def summary(rungs: list[Rung]) -> dict[str, Any]:
-    """For `metrics.json`."""
-    return {
-        rung.name: rung.adapted.metrics()
-        | {
-            "auto": {str(n): plan for n, plan in rung.chosen.items()},
-            "auto_minus_best": {str(n): d.to_dict() for n, d in rung.behind.items()},
-        }
-        for rung in rungs
-    }
-
-
-def _teacher(config: LadderConfig, folder: Path, stage: Stages) -> Path:
-    if config.teacher is not None:
-        return Path(config.teacher)
-    settings = TrainConfig(config.task, config.teacher_config, evaluate=0)
-    return train_teacher_inside(folder, settings, stage)
-
-
-def _wrong_lens(task: str, folder: Path) -> Path:
-    """A pinhole of the same field of view in the middle: what one takes from a data sheet."""
-    camera = next(iter(make_task(task).spec.cameras.values())).camera
-    centre = (camera.width - 1) / 2, (camera.height - 1) / 2
-    focal = camera.width / 2 / np.tan(camera.width / 2 / camera.fx)
-    path = folder / "wrong_lens.json"
-    write_json(path, Camera(camera.width, camera.height, focal, focal, *centre).to_dict())
-    return path
-
-
-def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: Path, stage: Stages) -> Rung:
-    matched, randomization = RUNGS[name]
-    place = folder / name.replace(", ", "-").replace(" ", "-")
-    settings = PretrainConfig(
-        config.task,
-        teacher=str(teacher),
-        camera=None if matched else str(wrong),
-        randomization=randomization,
-        distillation=DistillationConfig(frames=config.pretrain),
-        evaluate=0,
-    )
-    run, settings = start_run("pretrain", settings, place, resume=(place / "config.json").is_file())
-    if not run.finished:
-        pretrain(run, settings, lambda part: stage(f"{name}: {part}"))
-    policy = load_policy(place / "policy")
-    frames, test = (
-        read_frames(EpisodeDataset.open(path), policy.config, config.smooth) for path in (config.dataset, config.test)
-    )
-    if EpisodeDataset.open(config.dataset).root.resolve() == EpisodeDataset.open(config.test).root.resolve():
-        frames, test = kept_apart(frames, test)
-    spec = make_task(config.task).spec
-    simulated = simulated_frames(policy, SIMULATED, place / "policy")
-    material = Material(policy, frames, mirror_signs(spec, policy.config.action_names), simulated)
-    settings = config.adaptation(place / "policy")
-    plans = [find_plan(plan) for plan in PLANS]
-    adapted = adapt(settings, material, test, plans, place / "fits", lambda part: stage(f"{name}: {part}"))
-    chosen = {c.frames: _auto(material, c.frames, place, stage(f"{name}: auto")) for c in adapted.comparisons}
-    behind = {c.frames: best_and_behind(test, c.predictions, chosen[c.frames]) for c in adapted.comparisons}
-    return Rung(name, adapted, chosen, behind)
-
-
-def _auto(material: Material, size: int, place: Path, report: Progress) -> str:
-    """The plan that `auto` takes on so many frames."""
-    limited = dataclasses.replace(material, frames=material.frames.limited(size, np.random.default_rng(0)))
-    assert material.simulated is not None
-    found = probe(material.policy, limited.frames, material.simulated)
-    plans = {name: find_plan(name) for name in ("gain", *PLANS)}
-    folder = place / f"auto-{size}"
-    choice = choose(limited, found, plans, folder, progress=report)
-    return choice.plan if choice.plan in plans else PLANS[0]
-
-
-def best_and_behind(test: Frames, predictions: Mapping[str, np.ndarray], plan: str, seed: int = 0) -> Behind:
-    """How far a plan is from the best: this is chosen on one half of the test frames' units, tested on the other.
+    The plan that `auto` takes is compared with the best one, which is chosen on one half of the test recordings; the
+    two are compared on the other half.
 
     Args:
-        predictions: of the plans, as `Agreement.measure` takes them.
+        out: folder of the run; None: a new one under runs/.
+        resume: go on with an interrupted run, with the settings that it was started with.
+
+    Raises:
+        InputError: settings, recordings or folder cannot be used; then nothing is left behind.
     """
-    plans = [name for name in ("gain", *PLANS) if name in predictions]
-
-    def best_on(frames: Frames, where: np.ndarray) -> str:
-        agreement = agreement_on(frames)
-        errors = {name: agreement.measure(predictions[name][:, where])[test.criterion].value for name in plans}
-        return min(errors, key=lambda name: errors[name])
-
-    splits = folds(test, 2, seed)
-    if not splits:
-        every = np.ones(len(test), bool)
-        return Behind(best_on(test, every), None, test.units(), None)
-    choosing, comparing = splits[0]
-    best, agreement = best_on(test.select(choosing), choosing), agreement_on(test.select(comparing))
-    ours, theirs = (predictions[name][:, comparing] for name in (plan, best))
-    units = test.units()
-    difference = agreement.difference(ours, theirs, test.criterion)
-    return Behind(best, difference, units.select(choosing), units.select(comparing))
+    check_ladder(config)
+    run, config = start_run("ladder", config, out, resume)
+    rungs = tuple(climb(config, run.folder, stages))
+    smoothing = rungs[0].outcome.smoothing
+    run.write_metrics({"finished": True, "smoothing": smoothing, "rungs": summary(rungs)})
+    return Ladder(run.folder, config, rungs, smoothing, run.metrics)

@@ -1,11 +1,11 @@
-"""An arm of a comparison: a plan carried out on recordings, stopped early where something can be held out."""
+"""One fit of a candidate: a plan carried out on recordings, stopped early where something can be held out."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from policies.policy import Policy
-from sim2real.progress import NOTHING, Progress, silent
+from sim2real.progress import Progress, part_of, silent
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.units import STOPPING
 from sim2real.transfer.align import aligned_to
@@ -20,7 +20,7 @@ FOLDS = 3
 
 @dataclass(frozen=True)
 class Material:
-    """What every arm learns from.
+    """What every candidate learns from.
 
     Attributes:
         policy: pretrained.
@@ -58,16 +58,16 @@ def learn(
         kept, out = validation_split(frames)
         return fit(_start(material, plan, kept), plan, kept, out, **shared, progress=progress)
     splits, steps = folds(frames, FOLDS, seed, STOPPING), plan.steps(len(frames))
-    shared["schedule"], total = steps, (len(splits) + 1) * steps
+    shared["schedule"], parts = steps, len(splits) + 1
     errors: dict[int, list[float]] = {}
     for k, (kept, out) in enumerate(splits):
         rest = frames.select(kept)
-        found = fit(
+        fitted = fit(
             *(_start(material, plan, rest), plan, rest, frames.select(out)),
             **shared,
-            progress=lambda done, _, figures=NOTHING, k=k: progress(k * steps + done, total),
+            progress=part_of(progress, k, parts),
         )
-        for update, error in found.errors.items():
+        for update, error in fitted.errors.items():
             errors.setdefault(update, []).append(error * out.sum())
     judged = sum(out.sum() for _, out in splits)
     mean = {update: float(np.sum(each)) / judged for update, each in errors.items()}
@@ -76,9 +76,9 @@ def learn(
         *(_start(material, plan, frames), plan, frames),
         **shared,
         updates=best,
-        progress=lambda done, _: progress(len(splits) * steps + done, total),
+        progress=part_of(progress, len(splits), parts),
     )
-    progress(total, total)
+    progress(parts, parts)
     return Fitted(result.policy, best, mean, steps)
 
 

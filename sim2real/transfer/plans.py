@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from envs.randomization import suggest
-from policies.encoder import STAGE_NAMES
-from sim2real.errors import InputError
+from policies.stages import STAGE_NAMES
+from sim2real.errors import InputError, suggest
 
 PARTS = (*STAGE_NAMES, "head")
 RESERVED = ("zero-shot", "auto")

@@ -1,133 +1,60 @@
-"""What recordings look like to a pretrained policy, without training: the grounds on which a plan is chosen."""
+"""What recordings look like to a pretrained policy: the public function behind `sim2real probe`."""
 
+import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-import numpy as np
-import torch
-
-from policies.encoder import STAGE_NAMES
-from policies.policy import Policy
-from sim2real.evaluation.offline import agreement_on, predict_judged
+from sim2real.checkpoints import load_policy, policy_folder
+from sim2real.evaluation.offline import plain
+from sim2real.progress import Stages, no_stages
 from sim2real.recordings.frames import Frames
-from sim2real.statistics.agreement import Estimate
-from sim2real.training.losses import multi_task_loss
+from sim2real.runs import start_run
 from sim2real.transfer.batches import Simulated
-from sim2real.transfer.fit import part_parameters
-from sim2real.transfer.gain import with_gain
-from sim2real.transfer.plans import PARTS
-
-MOST = 1000  # frames looked at
-LITTLE, MUCH = 1000, 5000  # frames
-NEAR = 0.3  # shift of the low stages, in standard deviations: a familiar sensor
-BLIND = 0.3  # zero-shot correlation below which what was learned does not apply
+from sim2real.transfer.probe_config import ProbeConfig
+from sim2real.transfer.reading import Reading, read_recordings
+from sim2real.transfer.shift import DomainShift, measure_shift
+from sim2real.transfer.simulated import simulated_frames
 
 
 @dataclass(frozen=True)
-class Probe:
-    """What was found.
+class ProbeResult:
+    """What a probe came to.
 
     Attributes:
-        frames, episodes: how much there is to learn from.
-        shift: stage -> mean distance of a channel's mean between simulated and recorded frames, in its standard
-            deviations (Cohen's d); needs no labels.
-        usual: the same between two sets of simulated frames: what is noise.
-        gradients: part -> norm of the loss's gradient relative to that of the weights, after the gain.
-        zero_shot: metrics of the judged actions.
-        recommended: name of a plan.
-        reason: for it.
+        folder: of the run: `metrics.json`.
+        config: that was carried out.
+        frames: recorded.
+        reading: of the dataset, as it was read.
+        simulated: frames that they were compared with.
+        shift: how the two differ, and the plan that this speaks for.
+        metrics: as in `metrics.json`.
     """
 
-    frames: int
-    episodes: int
-    shift: dict[str, float]
-    usual: dict[str, float]
-    gradients: dict[str, float]
-    zero_shot: dict[str, Estimate]
-    recommended: str
-    reason: str
+    folder: Path
+    config: ProbeConfig
+    frames: Frames
+    reading: Reading
+    simulated: Simulated
+    shift: DomainShift
+    metrics: dict[str, Any]
 
 
-def probe(policy: Policy, frames: Frames, simulated: Simulated, seed: int = 0) -> Probe:
-    """Look at frames with the policy's eyes.
+def probe(config: ProbeConfig, out: Path | None = None, stages: Stages = no_stages) -> ProbeResult:
+    """Compare recordings with simulated frames through a policy's eyes, without training; recommend a plan.
 
     Args:
-        simulated: of the worlds that it was pretrained in.
+        out: folder of the run; None: a new one under runs/.
+
+    Raises:
+        InputError: settings, policy, recordings or folder cannot be used; then nothing is left behind.
     """
-    random = np.random.default_rng(seed)
-    some = frames.select(np.sort(random.permutation(len(frames))[:MOST]))
-    # By world: frames of one world look alike.
-    half = simulated.world % 2 == 0
-    parts = (some.images, simulated.images[half], simulated.images[~half])
-    recorded, ours, others = (_channels(policy, images, k == 0) for k, images in enumerate(parts))
-    shift = {name: _distance(recorded[name], np.concatenate([ours[name], others[name]])) for name in STAGE_NAMES}
-    usual = {name: _distance(ours[name], others[name]) for name in STAGE_NAMES}
-    zero_shot = agreement_on(frames).measure(predict_judged(policy, frames))
-    gradients = _gradients(with_gain(policy, frames), some)
-    count, episodes = len(frames), len(frames.episodes)
-    recommended, reason = recommend(count, shift, zero_shot["correlation"].value)
-    return Probe(count, episodes, shift, usual, gradients, zero_shot, recommended, reason)
-
-
-def recommend(frames: int, shift: dict[str, float], correlation: float) -> tuple[str, str]:
-    """A plan, and why: retrain little with little data, the low stages where the sensor differs."""
-    low = (shift["stem"] + shift["stage1"]) / 2
-    seen = f"low stages shifted by {low:.2f} standard deviations"
-    if not correlation >= BLIND and frames >= LITTLE:
-        return "generic-features", f"zero-shot correlation {correlation:.2f}: what was learned high up does not apply"
-    if frames >= MUCH:
-        return "full", f"{frames} frames are enough to fine-tune everything"
-    if low >= NEAR:
-        return "sensor-shift", f"{seen}, {frames} frames: the sensor differs, the task does not"
-    if frames < LITTLE:
-        return "gain", f"{seen}, {frames} frames: the sensor is familiar, and there is little to learn more from"
-    return "feature-extraction", f"{seen}, {frames} frames: the sensor is familiar"
-
-
-def plausible(frames: int, shift: dict[str, float], correlation: float) -> tuple[str, ...]:
-    """Plans worth trying; which is best, held-out episodes say. The low stages of a familiar sensor are left alone."""
-    names = ["gain", "feature-extraction"]
-    if (shift["stem"] + shift["stage1"]) / 2 >= NEAR or frames >= LITTLE:
-        names.append("sensor-shift")
-    names.append("full")
-    if not correlation >= BLIND and frames >= LITTLE:
-        names.append("generic-features")
-    return tuple(names)
-
-
-def _channels(policy: Policy, images: np.ndarray, recorded: bool) -> dict[str, np.ndarray]:
-    """Stage -> (n, C) means of its channels over the picture; the policy's alignment is of recorded pictures alone."""
-    result: dict[str, list[np.ndarray]] = {name: [] for name in STAGE_NAMES}
-    with torch.inference_mode():
-        for part in torch.from_numpy(images).split(256):
-            seen = policy.align(part) if recorded else part
-            x = policy.features_of_aligned(seen, until=STAGE_NAMES[0])
-            for k, name in enumerate(STAGE_NAMES):
-                x = x if k == 0 else policy.encoder.forward_stages(x, after=STAGE_NAMES[k - 1], until=name)
-                result[name].append(x.mean((2, 3)).numpy())
-    return {name: np.concatenate(parts) for name, parts in result.items()}
-
-
-def _distance(a: np.ndarray, b: np.ndarray) -> float:
-    spread = np.sqrt((a.var(0) + b.var(0)) / 2)
-    live = spread > 1e-6  # channels that are off everywhere say nothing
-    return float((np.abs(a.mean(0) - b.mean(0))[live] / spread[live]).mean()) if live.any() else 0.0
-
-
-def _gradients(policy: Policy, frames: Frames) -> dict[str, float]:
-    policy.requires_grad_(True)
-    images, actions = torch.from_numpy(frames.images), torch.from_numpy(frames.actions)
-    states = [None] * len(images.split(128)) if frames.state is None else torch.from_numpy(frames.state).split(128)
-    parts = {name: list(part_parameters(policy, name)) for name in PARTS}
-    policy.zero_grad()
-    for x, state, y in zip(images.split(128), states, actions.split(128), strict=True):
-        output = policy.heads.action(policy.heads.trunk(policy.features(x)), state)
-        loss, _ = multi_task_loss({"action": output}, {"action": y}, {"action": 1.0})
-        (loss * len(x) / len(images)).backward()
-
-    def norm(values: list[torch.Tensor]) -> float:
-        return float(torch.sqrt(sum(((v**2).sum() for v in values), torch.zeros(()))))
-
-    return {
-        name: norm([p.grad for p in parts[name] if p.grad is not None]) / norm([p.detach() for p in parts[name]])
-        for name in PARTS
-    }
+    folder = policy_folder(config.checkpoint)
+    policy = load_policy(folder)
+    frames, reading = read_recordings(config.dataset, policy.config, config.smooth, stages("read recordings"))
+    simulated = simulated_frames(policy, config.simulated, folder, progress=stages("look into the simulator"))
+    shift = measure_shift(policy, frames, simulated)
+    run, _ = start_run("probe", config, out, resume=False)
+    figures = dataclasses.asdict(shift) | {"zero_shot": plain(shift.zero_shot), "smoothing": frames.smoothing}
+    run.write_metrics({"finished": True, **figures, "unit": frames.units().describe()})
+    return ProbeResult(run.folder, config, frames, reading, simulated, shift, run.metrics)

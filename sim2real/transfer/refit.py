@@ -1,13 +1,14 @@
 """Fitting what the gate chose once more, to the episodes that it was judged by, too."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from policies.policy import Policy
+from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.transfer.combine import Combined, averaged
 from sim2real.transfer.fit import Fitted
@@ -33,7 +34,7 @@ def refit(
     material: Material,
     judged_by: Frames,
     folder: Path,
-    progress: Callable[[float, int], None] = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Refitted:
     """Carry out the plan on all frames: with the seeds, and for the share of the schedule, that were judged.
 

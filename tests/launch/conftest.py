@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from launch.main import main
-from launch.transfer import simulate
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def complains(workplace: Path, command: Callable[..., Done]) -> Callable[[tuple,
 @pytest.fixture
 def few_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     """A glance into the simulator instead of a look."""
-    monkeypatch.setattr("launch.adapt.simulate", lambda policy, folder, stage: simulate(policy, folder, stage, 100))
+    monkeypatch.setattr("sim2real.transfer.inputs.SIMULATED", 100)
     monkeypatch.setattr("sim2real.transfer.simulated.APART", 3)
 
 

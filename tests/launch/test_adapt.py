@@ -37,21 +37,25 @@ def left(folder: Path) -> dict:
 
 
 @pytest.mark.slow
-def test_the_arms_are_compared_and_all_is_written(command: Callable[..., Any], workplace: Path):
+def test_the_candidates_are_compared_and_all_is_written(command: Callable[..., Any], workplace: Path):
     done = command("adapt", "policy", "learn", "--test", "judge", "--curve", "20,50", "--out", "run", *QUICK)
     assert done.code == 0 and done.err == "", done
     found = left(workplace / "run")
-    assert set(found["arms"]) == {"zero-shot", "gain", "scratch", "sensor-shift"}
-    for arm in found["arms"].values():
-        assert set(arm["test"]) == set(METRICS)
-        assert all(set(figure) == {"value", "low", "high"} for figure in arm["test"].values())
+    assert set(found["candidates"]) == {"zero-shot", "gain", "scratch", "sensor-shift"}
+    for candidate in found["candidates"].values():
+        assert set(candidate["test"]) == set(METRICS)
+        assert all(set(figure) == {"value", "low", "high"} for figure in candidate["test"].values())
     assert found["plan"] == "sensor-shift" and found["frames"] == 50 and found["episodes"] == 3
     assert found["test_frames"] == 58 and found["test_episodes"] == 4 and found["smoothing"] == 0.25
-    assert set(found["curve"]) == {"20", "50"} and set(found["curve"]["50"]) == set(found["arms"])
-    for arm, each in found["arms"].items():  # the curve has the mean over the seeds, which are named one by one here
+    assert set(found["curve"]) == {"20", "50"} and set(found["curve"]["50"]) == set(found["candidates"])
+    for name, each in found[
+        "candidates"
+    ].items():  # the curve has the mean over the seeds, which are named one by one here
         for metric, values in each["seeds"].items():
-            curve = found["curve"]["50"][arm]["test"][metric]["value"]
-            assert len(values) == (1 if arm == "zero-shot" else 2) and sum(values) / len(values) == pytest.approx(curve)
+            curve = found["curve"]["50"][name]["test"][metric]["value"]
+            assert len(values) == (1 if name == "zero-shot" else 2) and sum(values) / len(values) == pytest.approx(
+                curve
+            )
     assert found["promoted"] == (found["output"] == "sensor-shift")
     assert ("PROMOTED" if found["promoted"] else "not promoted") in done.out and "± 0.25 s" in done.out
     page = (workplace / "run" / "report.html").read_text()
@@ -64,7 +68,7 @@ def test_the_arms_are_compared_and_all_is_written(command: Callable[..., Any], w
 def test_every_plan_runs(command: Callable[..., Any], workplace: Path, plan: str):
     done = command("adapt", "policy", "learn", "--plan", plan, "--out", "run", *LEAST)
     assert done.code == 0 and done.err == "", done
-    assert plan in left(workplace / "run")["arms"]
+    assert plan in left(workplace / "run")["candidates"]
 
 
 @pytest.mark.slow
@@ -72,7 +76,7 @@ def test_of_one_episode_it_is_said_what_cannot_be_validated(command: Callable[..
     done = command("adapt", "policy", "learn[1]", "--out", "run", *LEAST)
     assert done.code == 0 and "one episode and no --test: nothing could be held out" in done.out
     found = left(workplace / "run")
-    assert not found["promoted"] and found["arms"] == {} and found["episodes"] == 1
+    assert not found["promoted"] and found["candidates"] == {} and found["episodes"] == 1
 
 
 @pytest.mark.slow
@@ -93,7 +97,7 @@ def test_the_output_is_fitted_to_all_episodes_and_what_was_judged_is_kept(comman
     again = command("evaluate", "run/judged", "--dataset", apart, "--out", "check")
     assert again.code == 0, again
     figures = left(workplace / "check")["candidates"]["policy"]["many"]
-    assert figures["mae"]["value"] == pytest.approx(found["arms"]["gain"]["test"]["mae"]["value"], abs=1e-5)
+    assert figures["mae"]["value"] == pytest.approx(found["candidates"]["gain"]["test"]["mae"]["value"], abs=1e-5)
 
 
 @pytest.mark.slow
@@ -111,13 +115,13 @@ def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], wo
         (("policy", "nowhere"), "nowhere"),
         (("policy", "learn", "--test", "nowhere"), "nowhere"),
         (("policy", "learn", "--test", "learn[1:]"), "episodes 1, 2 of"),
-        (("policy", "learn", "--arms", "sensor-shift"), "'sensor-shift' is named twice"),
+        (("policy", "learn", "--candidates", "sensor-shift"), "'sensor-shift' is named twice"),
         (("policy", "learn", "--plan", "gain", "--rates", "head=1"), "gain is a control"),
         (("policy", "learn", "--cotrain", 0.5), "cotrain needs simulated frames"),
         (("policy", "learn[7:9]"), "selects none of the 3 episodes"),
         (("policy", "learn", "--plan", "sensor-shfit"), "no plan 'sensor-shfit'"),
         (("policy", "learn", "--plan", "nowhere.toml:x"), "cannot read plans from nowhere.toml"),
-        (("policy", "learn", "--arms", "full,fulll"), "no plan 'fulll'"),
+        (("policy", "learn", "--candidates", "full,fulll"), "no plan 'fulll'"),
         (("policy", "learn", "--curve", "50,many"), "curve must be numbers with commas between"),
         (("policy", "learn", "--frames", 0), "frames must be at least 1"),
         (("policy", "learn", "--seeds", 0), "seeds must be at least 1"),
@@ -176,8 +180,10 @@ def test_a_killed_adaptation_goes_on_where_it_was(command: Callable[..., Any], w
     resumed = left(workplace / "run")
     whole = command(*["whole" if word == "run" else word for word in words])
     assert whole.code == 0
-    for arm, each in left(workplace / "whole")["arms"].items():
-        assert each["test"]["mae"]["value"] == pytest.approx(resumed["arms"][arm]["test"]["mae"]["value"], abs=1e-5)
+    for name, each in left(workplace / "whole")["candidates"].items():
+        assert each["test"]["mae"]["value"] == pytest.approx(
+            resumed["candidates"][name]["test"]["mae"]["value"], abs=1e-5
+        )
 
 
 @pytest.mark.slow

@@ -41,9 +41,9 @@ def test_an_arms_policy_is_adapted_and_judged_by_all_joints(
     assert done.code == 0 and done.err == "", done
     found = left(workplace / "run")
     assert found["judged"] == list(JOINTS) == list(found["actions"]) and found["smoothing"] == 0.1
-    assert set(found["arms"]) == set(found["actions"]["gripper"]) == {"zero-shot", "gain", "scratch", "full"}
+    assert set(found["candidates"]) == set(found["actions"]["gripper"]) == {"zero-shot", "gain", "scratch", "full"}
     measured = {"correlation", "mae", "rmse"}
-    assert all(set(arm["test"]) == measured for arm in found["arms"].values())
+    assert all(set(candidate["test"]) == measured for candidate in found["candidates"].values())
     assert found["test_frames"] == 58 and "± 0.1 s" in done.out and "6 actions together" in done.out
     assert set(found["align"]) == {"right_px", "down_px", "zoom", "roll_deg"} and found["align"]["zoom"] != 1
     page = (workplace / "run/report.html").read_text()

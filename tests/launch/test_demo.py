@@ -80,7 +80,7 @@ def test_the_demo_goes_on_where_it_was_interrupted(
     assert sheet is not None and sheet.shape[0] > 300
     assert load_policy(place / "adapted" / "policy").config.task == "LaneFollow"
     adapted, driven = (json.loads((place / name / "metrics.json").read_text()) for name in ("adapted", "driven"))
-    assert set(adapted["arms"]) == {"zero-shot", "gain", "scratch", "sensor-shift"}
+    assert set(adapted["candidates"]) == {"zero-shot", "gain", "scratch", "sensor-shift"}
     assert driven["success"]["count"] == driven["against"]["success"]["count"] == 3
     assert list((place / "replay").glob("episode-*.mp4"))
     page = (place / "report.html").read_text()

@@ -13,7 +13,7 @@ import torch
 from drives import actions_of, image_of, new_policy, record_drives, spoil
 
 from sim2real.checkpoints import save_policy
-from sim2real.recordings.frames import smooth
+from sim2real.recordings.smoothing import smooth
 from sim2real.statistics.agreement import METRICS, Agreement
 
 torch.set_num_threads(1)

@@ -15,7 +15,7 @@ from sim2real.runs import start_run
 from sim2real.training.pretrain_config import PretrainConfig
 from sim2real.training.teacher_config import TrainConfig
 from sim2real.transfer.adapt_config import AdaptConfig
-from sim2real.transfer.ladder import LadderConfig
+from sim2real.transfer.ladder_config import LadderConfig
 
 torch.set_num_threads(1)
 FOLDER = Path(__file__).parents[1] / "data" / "predecessor"

@@ -24,9 +24,10 @@ def write_page(path: Path, out: Path, recordings: Path, command: str) -> None:
         report.table(["driving in unseen simulated worlds", "success"], rows=rates)
     _picture(report, out / "frames.png", "What the policy saw while it was pretrained.")
     report.heading("Adapted to the recordings")
-    figures = {arm: each["test"] for arm, each in adapted["arms"].items()}
+    figures = {name: each["test"] for name, each in adapted["candidates"].items()}
     rows = [
-        [arm, *(Estimate(**f[m]) if f[m]["value"] is not None else None for m in METRICS)] for arm, f in figures.items()
+        [name, *(Estimate(**f[m]) if f[m]["value"] is not None else None for m in METRICS)]
+        for name, f in figures.items()
     ]
     smoothing = f"People's actions averaged over ± {adapted['smoothing']:g} s."
     judged = (
@@ -35,7 +36,7 @@ def write_page(path: Path, out: Path, recordings: Path, command: str) -> None:
     unit = adapted["unit"]  # None where nothing could be judged
     over = f"In brackets: 95 % interval, by bootstrap over {unit['text']}." if unit else ""
     note = " ".join((smoothing, f"{judged} from.", over, METRIC_NOTE))
-    report.table(["arm", *metric_header(METRICS)], rows, note)
+    report.table(["candidate", *metric_header(METRICS)], rows, note)
     if (out / "driven" / "metrics.json").is_file():
         _driven(report, _metrics(out / "driven"))
     worst = next((out / "replay").glob("*-worst.png"), None)

@@ -38,11 +38,11 @@ def new_grid(rows: int, columns: int, width: float, height: float) -> tuple[Figu
 
 
 def intervals_plot(rows: Mapping[str, Estimate], metric: str, reference: str | None = None) -> Figure:
-    """Each arm's value with its 95 % interval, one below the other.
+    """Draw each candidate's value with its 95 % interval, one below the other.
 
     Args:
-        rows: by the arm's name; without an interval only the value is drawn.
-        reference: arm through whose value a line is drawn.
+        rows: by the candidate's name; without an interval only the value is drawn.
+        reference: candidate through whose value a line is drawn.
     """
     figure, axes = new_figure(height=1.0 + 0.36 * max(len(rows), 1))
     ends = [end for row in rows.values() for end in (row.value, row.low, row.high) if _known(end)]
@@ -69,29 +69,29 @@ def intervals_plot(rows: Mapping[str, Estimate], metric: str, reference: str | N
 
 
 def curve_plot(
-    arms: Mapping[str, Mapping[int, Estimate]],
+    candidates: Mapping[str, Mapping[int, Estimate]],
     metric: str,
     constant: Mapping[str, Estimate] | None = None,
     xlabel: str = "recorded frames used for adapting",
 ) -> Figure:
-    """A metric against the number of frames (logarithmic), a line with 95 % intervals per arm.
+    """Draw a metric against the number of frames (logarithmic), a line with 95 % intervals per candidate.
 
     Args:
-        arms: by name, by number of frames.
-        constant: arms that use no frame at all; drawn as level lines.
+        candidates: by name, by number of frames.
+        constant: candidates that use no frame at all; drawn as level lines.
     """
     figure, axes = new_figure(height=4.0)
-    counts = sorted({n for curve in arms.values() for n in curve})
-    for k, (name, curve) in enumerate(arms.items()):
+    counts = sorted({n for curve in candidates.values() for n in curve})
+    for k, (name, curve) in enumerate(candidates.items()):
         numbers = np.array(sorted(curve), float)
         values = np.array([curve[int(n)].value for n in numbers])
-        aside = numbers * 1.03 ** (k - (len(arms) - 1) / 2)  # so that intervals do not hide each other
+        aside = numbers * 1.03 ** (k - (len(candidates) - 1) / 2)  # so that intervals do not hide each other
         colour = COLOURS[k % len(COLOURS)]
         axes.plot(aside, values, "-o", color=colour, linewidth=1.8, markersize=5, label=_short(name))
         for x, n in zip(aside, sorted(curve), strict=True):
             if _known(curve[n].low):
                 axes.vlines(x, curve[n].low, curve[n].high, color=colour, linewidth=2.5, alpha=0.35)
-    for k, (name, row) in enumerate((constant or {}).items(), start=len(arms)):
+    for k, (name, row) in enumerate((constant or {}).items(), start=len(candidates)):
         colour = COLOURS[k % len(COLOURS)]
         axes.axhline(row.value, color=colour, linewidth=1.5, linestyle=(0, (5, 3)), label=_short(name))
     axes.set_xscale("log")
@@ -99,7 +99,7 @@ def curve_plot(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
     _labels(axes, xlabel, _better(metric))
-    _legend(axes, len(arms) + len(constant or {}))
+    _legend(axes, len(candidates) + len(constant or {}))
     return figure
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim2real.datasets import DatasetError, EpisodeDataset, EpisodeWriter, Feature, camera_feature
-from sim2real.recordings.frames import Frames, read_frames, smooth
+from sim2real.recordings.frames import Frames, read_frames
+from sim2real.recordings.smoothing import smooth
 
 
 def read(root, config=SMALL, **options) -> Frames:

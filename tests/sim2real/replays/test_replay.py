@@ -9,7 +9,7 @@ import pytest
 from drives import CAMERA, actions_of, image_of, new_policy, record_drives, spoil
 
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.recordings.frames import smooth
+from sim2real.recordings.smoothing import smooth
 from sim2real.replays.policy_replay import PolicyReplay, place, replay_episode
 from sim2real.reports import viewer
 from sim2real.reports.films.replay import film_replay, replay_picture, worst_sheet

@@ -12,7 +12,7 @@ from drives import new_policy, record_drives
 
 from sim2real.datasets import EpisodeDataset
 from sim2real.recordings.footage import NoFootageError, recorded_frames
-from sim2real.recordings.frames import smooth
+from sim2real.recordings.smoothing import smooth
 from sim2real.replays.policy_replay import PolicyReplay, replay_episode
 from sim2real.reports.films.replay import replay_picture
 from sim2real.reports.pages.policy_replay import agreement_table, replay_plot, worst_table

@@ -9,7 +9,7 @@ from bars import bars
 from policies.alignment import Alignment
 from sim2real.evaluation.offline import predict
 from sim2real.recordings.frames import Frames
-from sim2real.reports.pages.adaptation import look_line
+from sim2real.reports.pages.probe import look_line
 from sim2real.transfer.align import fit_similarity, looking
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.fit import fit, prepare

@@ -8,57 +8,58 @@ from bars import bars
 
 from sim2real.evaluation.offline import predict
 from sim2real.statistics.agreement import Agreement
-from sim2real.transfer.gate import Verdict, judge
+from sim2real.transfer.gate import Decision, decide
 from sim2real.transfer.learn import Material, learn
 from sim2real.transfer.plans import find_plan
 
 SIGNS = np.array([-1.0])
 
 
-def verdict(policy, frames, test, plan="full", **changes) -> Verdict:
-    """Of a plan fitted on frames, judged on test, beside its control arms."""
-    arms = {name: find_plan(name) for name in ("gain", "scratch", plan)}
-    arms = {
-        name: dataclasses.replace(p, updates=120, most_passes=1e3, **changes if name == plan else {})
-        for name, p in arms.items()
+def decision(policy, frames, test, plan="full", **changes) -> Decision:
+    """Of a plan fitted on frames, judged on test, beside its controls."""
+    plans = {
+        name: dataclasses.replace(find_plan(name), updates=120, most_passes=1e3, **changes if name == plan else {})
+        for name in ("gain", "scratch", plan)
     }
     predictions = {"zero-shot": predict(policy, test.images)[None, :, 0]}
-    for name, each in arms.items():
+    for name, each in plans.items():
         fitted = learn(Material(policy, frames, SIGNS), each, seed=0)
         predictions[name] = predict(fitted.policy, test.images)[None, :, 0]
-    return judge(Agreement(test.actions[:, 0], test.episode), predictions, plan)
+    return decide(Agreement(test.actions[:, 0], test.episode), predictions, plan)
 
 
 @pytest.mark.slow
 def test_a_harmful_adaptation_is_refused(knows_bars):
     # One episode, so that nothing is held out that would stop the training; its labels are shuffled.
     harmful = bars(1, 150, seed=10, shuffled=True)
-    found = verdict(knows_bars, harmful, bars(12, 30, seed=11), learning_rate=3e-3, l2sp=0.0)
-    assert not found.promoted and found.arm in ("zero-shot", "gain")
-    assert "worse than zero-shot + gain" in found.reason
+    decided = decision(knows_bars, harmful, bars(12, 30, seed=11), learning_rate=3e-3, l2sp=0.0)
+    assert not decided.promoted and decided.candidate in ("zero-shot", "gain")
+    assert "worse than zero-shot + gain" in decided.reason
 
 
 @pytest.mark.slow
 def test_a_superfluous_adaptation_is_refused(knows_bars):
-    found = verdict(knows_bars, bars(1, 20, seed=12), bars(12, 30, seed=13))
-    assert not found.promoted and found.arm in ("zero-shot", "gain")
-    assert "zero-shot + gain" in found.reason
+    decided = decision(knows_bars, bars(1, 20, seed=12), bars(12, 30, seed=13))
+    assert not decided.promoted and decided.candidate in ("zero-shot", "gain")
+    assert "zero-shot + gain" in decided.reason
 
 
 @pytest.mark.slow
 def test_a_useful_adaptation_is_promoted(knows_bars):
     there, test = bars(10, 8, seed=14, dim=True), bars(12, 30, seed=15, dim=True)
-    found = verdict(knows_bars, there, test, "sensor-shift", learning_rate=2e-3)
-    assert found.promoted and found.arm == "sensor-shift"
-    assert found.against["gain"].high is not None and found.against["gain"].high < 0
+    decided = decision(knows_bars, there, test, "sensor-shift", learning_rate=2e-3)
+    assert decided.promoted and decided.candidate == "sensor-shift"
+    assert decided.against["gain"].high is not None and decided.against["gain"].high < 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("episodes", [1, 5])
 def test_few_held_out_episodes_prove_nothing(knows_bars, episodes):
     there, test = bars(10, 8, seed=14, dim=True), bars(episodes, 100, seed=15, dim=True)
-    found = verdict(knows_bars, there, test, "sensor-shift")
-    assert not found.promoted and f"{episodes} held-out episode" in found.reason and "6 are needed" in found.reason
+    decided = decision(knows_bars, there, test, "sensor-shift")
+    assert (
+        not decided.promoted and f"{episodes} held-out episode" in decided.reason and "6 are needed" in decided.reason
+    )
 
 
 def recorded(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -73,10 +74,10 @@ def test_a_fallback_needs_evidence_too(gain):
     actual, episode, unseen = recorded()
     p = actual / gain + unseen
     predictions = {"zero-shot": p[None], "gain": gain * p[None], "scratch": 0 * p[None], "full": p[None]}
-    found = judge(Agreement(actual, episode), predictions, "full")
-    assert found.arm == ("zero-shot" if gain == 1.0 else "gain")
-    itself = judge(Agreement(actual, episode), predictions, "gain")
-    assert itself.promoted == (gain != 1.0) and itself.arm == found.arm
+    decided = decide(Agreement(actual, episode), predictions, "full")
+    assert decided.candidate == ("zero-shot" if gain == 1.0 else "gain")
+    itself = decide(Agreement(actual, episode), predictions, "gain")
+    assert itself.promoted == (gain != 1.0) and itself.candidate == decided.candidate
 
 
 @pytest.mark.parametrize("factor", [0.2, -1.0])
@@ -85,16 +86,20 @@ def test_who_sees_better_but_steers_on_a_wrong_scale_is_refused(factor):
     mediocre = actual + unseen
     predictions = {"zero-shot": mediocre[None], "gain": mediocre[None], "scratch": 0 * mediocre[None]}
     agreement = Agreement(actual, episode)
-    assert judge(agreement, {**predictions, "full": (actual + unseen / 4)[None]}, "full").promoted
-    found = judge(agreement, {**predictions, "full": factor * (actual + unseen / 4)[None]}, "full")
-    assert not found.promoted and "its scale is worse" in found.reason
+    assert decide(agreement, {**predictions, "full": (actual + unseen / 4)[None]}, "full").promoted
+    decided = decide(agreement, {**predictions, "full": factor * (actual + unseen / 4)[None]}, "full")
+    assert not decided.promoted and "its scale is worse" in decided.reason
 
 
 def test_who_is_worse_than_scratch_is_refused():
     actual, episode, unseen = recorded()
-    arms = {"zero-shot": 4.0, "gain": 4.0, "scratch": 0.5, "full": 2.0}
-    found = judge(Agreement(actual, episode), {arm: (actual + k * unseen)[None] for arm, k in arms.items()}, "full")
-    assert not found.promoted and found.arm == "scratch" and "worse than training from scratch" in found.reason
+    errors = {"zero-shot": 4.0, "gain": 4.0, "scratch": 0.5, "full": 2.0}
+    decided = decide(
+        Agreement(actual, episode), {name: (actual + k * unseen)[None] for name, k in errors.items()}, "full"
+    )
+    assert (
+        not decided.promoted and decided.candidate == "scratch" and "worse than training from scratch" in decided.reason
+    )
 
 
 def test_where_a_robot_rests_most_of_the_time_the_rmse_tells_who_sees_better():
@@ -107,11 +112,11 @@ def test_where_a_robot_rests_most_of_the_time_the_rmse_tells_who_sees_better():
              for who, share in (("blind", 0.2), ("sees", 0.6))}  # fmt: skip
     jitter = random.normal(0, 0.1, 2000) * ~moving
     predictions = {"zero-shot": guess["blind"], "gain": guess["blind"], "scratch": 0 * actual}
-    predictions = {arm: p[None] for arm, p in predictions.items()} | {"full": (guess["sees"] + jitter)[None]}
+    predictions = {name: p[None] for name, p in predictions.items()} | {"full": (guess["sees"] + jitter)[None]}
     for criterion, name in (("gain_free_rmse", "gain-free RMSE"), ("gain_free_mae", "gain-free MAE")):
-        found = judge(Agreement(actual, episode, criterion=criterion), predictions, "full")
-        assert name in found.reason
-        assert found.promoted == (criterion == "gain_free_rmse"), found
+        decided = decide(Agreement(actual, episode, criterion=criterion), predictions, "full")
+        assert name in decided.reason
+        assert decided.promoted == (criterion == "gain_free_rmse"), decided
 
 
 def test_where_commands_are_in_known_units_a_gain_is_no_rival():
@@ -125,12 +130,12 @@ def test_where_commands_are_in_known_units_a_gain_is_no_rival():
         "full": actual + random.normal(0, 0.2, 1000),
         "worse": actual + random.normal(0, 0.4, 1000),
     }
-    predictions = {arm: p[None] for arm, p in predictions.items()}
+    predictions = {name: p[None] for name, p in predictions.items()}
     agreement = Agreement(actual, episode, criterion="rmse")
-    found = judge(agreement, {arm: p for arm, p in predictions.items() if arm != "worse"}, "full")
-    assert found.promoted and "better than zero-shot (RMSE" in found.reason
-    found = judge(agreement, {arm: p for arm, p in predictions.items() if arm != "full"}, "worse")
-    assert not found.promoted and found.arm == "zero-shot"
+    decided = decide(agreement, {name: p for name, p in predictions.items() if name != "worse"}, "full")
+    assert decided.promoted and "better than zero-shot (RMSE" in decided.reason
+    decided = decide(agreement, {name: p for name, p in predictions.items() if name != "full"}, "worse")
+    assert not decided.promoted and decided.candidate == "zero-shot"
 
 
 def test_who_does_next_to_nothing_is_not_handed_out():
@@ -139,12 +144,12 @@ def test_who_does_next_to_nothing_is_not_handed_out():
     episode, actual = np.repeat(np.arange(10), 100), random.normal(0, 0.2, 1000)
     zero = actual + random.normal(0, 0.3, 1000)
     predictions = {"zero-shot": zero, "gain": 0.3 * zero, "scratch": random.normal(0, 0.01, 1000)}
-    predictions = {arm: p[None] for arm, p in predictions.items()} | {"full": zero[None] + 0.01}
+    predictions = {name: p[None] for name, p in predictions.items()} | {"full": zero[None] + 0.01}
     agreement = Agreement(actual, episode, criterion="rmse")
-    errors = {arm: agreement.measure(p)["rmse"].value for arm, p in predictions.items()}
+    errors = {name: agreement.measure(p)["rmse"].value for name, p in predictions.items()}
     assert errors["scratch"] < 0.8 * errors["full"]
-    found = judge(agreement, predictions, "full")
-    assert not found.promoted and found.arm == "zero-shot", found
+    decided = decide(agreement, predictions, "full")
+    assert not decided.promoted and decided.candidate == "zero-shot", decided
 
 
 def arm_recordings() -> tuple[Agreement, np.ndarray]:
@@ -161,9 +166,9 @@ def test_where_commands_are_in_known_units_smaller_motions_alone_are_not_promote
     predictions = {"zero-shot": zero[None], "gain": 0.5 * zero[None], "scratch": 0 * zero[None], plan: 0.5 * zero[None]}
     smaller = agreement.difference(predictions[plan], predictions["zero-shot"], "rmse")
     assert smaller.high is not None and smaller.high < 0
-    found = judge(agreement, predictions, plan)
-    assert not found.promoted and found.arm == "zero-shot" and "gain-free RMSE" in found.reason, found
-    assert found.seeing["zero-shot"].value == pytest.approx(0, abs=1e-9)
+    decided = decide(agreement, predictions, plan)
+    assert not decided.promoted and decided.candidate == "zero-shot" and "gain-free RMSE" in decided.reason, decided
+    assert decided.seeing["zero-shot"].value == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("shrunk", [0.3, 0.5])
@@ -171,6 +176,6 @@ def test_a_plan_that_sees_worse_is_not_promoted_because_it_does_less(shrunk):
     agreement, zero = arm_recordings()
     worse = shrunk * (zero + np.random.default_rng(1).normal(0, 0.15, len(zero)))
     predictions = {"zero-shot": zero[None], "gain": 0.5 * zero[None], "scratch": 0 * zero[None], "full": worse[None]}
-    found = judge(agreement, predictions, "full")
-    assert found.against["zero-shot"].value < 0 and found.seeing["zero-shot"].value > 0
-    assert not found.promoted and found.arm == "zero-shot", found
+    decided = decide(agreement, predictions, "full")
+    assert decided.against["zero-shot"].value < 0 and decided.seeing["zero-shot"].value > 0
+    assert not decided.promoted and decided.candidate == "zero-shot", decided

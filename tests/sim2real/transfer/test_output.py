@@ -11,22 +11,24 @@ from bars import bars
 
 from policies.policy import Policy
 from sim2real.evaluation.offline import agreement_on, predict_judged
+from sim2real.progress import no_stages
 from sim2real.recordings.frames import Frames
-from sim2real.transfer.adapt import adapt, split
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
-from sim2real.transfer.adapted import Adapted
+from sim2real.transfer.candidates import compare_candidates
 from sim2real.transfer.gain import with_gain
+from sim2real.transfer.inputs import split
 from sim2real.transfer.learn import Material
+from sim2real.transfer.outcome import Outcome
 from sim2real.transfer.plans import find_plan
 
 
 def adapted(
     policy: Policy, learned: Frames, test: Frames, folder: Path, plan="sensor-shift", apart=True, **changes
-) -> Adapted:
+) -> Outcome:
     """By a short plan; apart: the test frames are of a dataset of their own."""
     config = AdaptConfig(folder, "set", test="other" if apart else None, overrides=Overrides(updates=60), **changes)
     short = dataclasses.replace(find_plan(plan), learning_rate=2e-3, most_passes=1e3)
-    return adapt(config, Material(policy, learned), test, [short], folder, lambda name: lambda *done: None)
+    return compare_candidates(config, Material(policy, learned), test, [short], folder, no_stages)
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +40,19 @@ def dim() -> Frames:
 def test_what_is_handed_out_is_what_was_judged(knows_bars, dim, tmp_path):
     test = bars(12, 30, seed=15, dim=True)
     result = adapted(knows_bars, dim, test, tmp_path)
-    found = result.metrics()
-    assert found["output"] == "sensor-shift" and found["promoted"], found["reason"]
+    metrics = result.metrics()
+    assert metrics["output"] == "sensor-shift" and metrics["promoted"], metrics["reason"]
     figures = agreement_on(test).measure(predict_judged(result.policy, test))
-    for metric, figure in found["arms"]["sensor-shift"]["test"].items():
+    for metric, figure in metrics["candidates"]["sensor-shift"]["test"].items():
         assert figure["value"] == pytest.approx(figures[metric].value, abs=1e-6), metric
     against = agreement_on(test).difference(
         *(predict_judged(p, test) for p in (result.policy, with_gain(knows_bars, dim))), "gain_free_mae"
     )
-    assert found["against"]["gain"]["high"] == pytest.approx(against.high, abs=1e-5)
+    assert metrics["against"]["gain"]["high"] == pytest.approx(against.high, abs=1e-5)
     # What a seed alone would have been stays to be seen.
-    seeds = found["arms"]["sensor-shift"]["seeds"]["gain_free_mae"]
+    seeds = metrics["candidates"]["sensor-shift"]["seeds"]["gain_free_mae"]
     assert len(seeds) == 3 and len(set(seeds)) == 3
-    assert found["weights"] == found["arms"]["sensor-shift"]["weights"] and "seed" in found["weights"]
+    assert metrics["weights"] == metrics["candidates"]["sensor-shift"]["weights"] and "seed" in metrics["weights"]
 
 
 @pytest.mark.slow
@@ -76,16 +78,16 @@ def test_seeds_that_learned_from_other_frames_are_not_mixed(knows_bars, dim, tmp
 @pytest.mark.slow
 @pytest.mark.parametrize("plan", ["gain", "sensor-shift"])
 def test_after_the_decision_all_episodes_are_learned_from(knows_bars, dim, tmp_path, plan):
-    learned, test = split(dim, None, 0.3)
+    learned, test = split(dim, 0.3)
     assert test is not None
     result = adapted(knows_bars, learned, test, tmp_path, plan, apart=False, seeds=2)
-    found = result.metrics()
-    assert found["output"] != "zero-shot", f"nothing to refit: {found['reason']}"
-    assert found["refitted"] == {"frames": 200, "episodes": 20} and found["episodes"] < 20
+    metrics = result.metrics()
+    assert metrics["output"] != "zero-shot", f"nothing to refit: {metrics['reason']}"
+    assert metrics["refitted"] == {"frames": 200, "episodes": 20} and metrics["episodes"] < 20
     # The figures are those of the weights that had not learned from these frames.
     judged = result.candidates[result.output].policy
     figures = agreement_on(test).measure(predict_judged(judged, test))
-    assert found["arms"][result.output]["test"]["mae"]["value"] == pytest.approx(figures["mae"].value, abs=1e-6)
+    assert metrics["candidates"][result.output]["test"]["mae"]["value"] == pytest.approx(figures["mae"].value, abs=1e-6)
     assert not np.array_equal(predict_judged(judged, test), predict_judged(result.policy, test))
     if result.output == "gain":
         whole = with_gain(knows_bars, dim).heads.action.gain
@@ -111,4 +113,4 @@ def test_an_adapted_policy_that_is_scaled_anew_is_judged_as_it_acts(knows_bars, 
     result = adapted(steep, learned, test, tmp_path, "gain", seeds=1)
     predicted = result.comparisons[-1].predictions["gain"][0]
     np.testing.assert_allclose(predicted, predict_judged(with_gain(steep, learned), test), atol=1e-5)
-    assert result.metrics()["arms"]["gain"]["test"]["correlation"]["value"] > 0.9
+    assert result.metrics()["candidates"]["gain"]["test"]["correlation"]["value"] > 0.9

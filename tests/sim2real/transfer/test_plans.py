@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from policies.encoder import STAGE_NAMES
+from policies.stages import STAGE_NAMES
 from sim2real.transfer.adapt_config import Overrides
 from sim2real.transfer.plans import PARTS, TransferPlan, find_plan, read_plans
 

@@ -9,17 +9,18 @@ from bars import bars, tiny_policy
 
 from policies.policy import Policy
 from sim2real.evaluation.offline import agreement_on, predict, predict_judged
+from sim2real.progress import no_stages
 from sim2real.recordings.frames import Frames
-from sim2real.transfer.adapt import adapt
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
-from sim2real.transfer.adapted import Comparison
 from sim2real.transfer.batches import Simulated, answered, labelled
+from sim2real.transfer.candidates import compare_candidates
 from sim2real.transfer.choose import choose
 from sim2real.transfer.fit import fit
 from sim2real.transfer.gain import with_gain
 from sim2real.transfer.learn import Material, learn
+from sim2real.transfer.outcome import Comparison
 from sim2real.transfer.plans import PARTS, TransferPlan, find_plan
-from sim2real.transfer.probe import probe
+from sim2real.transfer.shift import measure_shift
 
 NAMES = ("look", "feel")
 GAINS, OFFSETS = np.array([0.5, 0.8]), np.array([0.0, 0.05])
@@ -133,28 +134,28 @@ def test_few_episodes_are_held_out_in_turn_with_their_states(knows_both):
 
 def test_the_probe_and_the_choice_of_a_plan_look_at_both(knows_both, simulated, tmp_path):
     frames = told(4, 30, seed=31, scaled=True)
-    found = probe(knows_both, frames, simulated)
+    shift = measure_shift(knows_both, frames, simulated)
     agreement = agreement_on(frames)
-    assert found.zero_shot == agreement.measure(predict_judged(knows_both, frames))
-    assert set(found.gradients) == set(PARTS) and min(found.gradients.values()) > 0
+    assert shift.zero_shot == agreement.measure(predict_judged(knows_both, frames))
+    assert set(shift.gradients) == set(PARTS) and min(shift.gradients.values()) > 0
     plans = {name: quick(name, updates=10) for name in ("gain", "feature-extraction")}
-    choice = choose(Material(knows_both, frames, None, simulated), found, plans, tmp_path)
+    choice = choose(Material(knows_both, frames, None, simulated), shift, plans, tmp_path)
     assert choice.plan in choice.errors and set(choice.errors) == set(plans)
 
 
 @pytest.mark.slow
-def test_the_arms_are_compared_over_all_actions_and_one_by_one(knows_both, tmp_path):
+def test_the_candidates_are_compared_over_all_actions_and_one_by_one(knows_both, tmp_path):
     there, test = told(5, 30, seed=10, scaled=True, dim=True), told(7, 30, seed=11, scaled=True, dim=True)
     config = AdaptConfig(tmp_path, "set", seeds=2, overrides=Overrides(updates=20))
     plans = [quick("full", updates=20)]
-    result = adapt(config, Material(knows_both, there), test, plans, tmp_path, lambda name: lambda *done: None)
+    result = compare_candidates(config, Material(knows_both, there), test, plans, tmp_path, no_stages)
     main: Comparison = result.comparisons[-1]
-    assert {arm: p.shape for arm, p in main.predictions.items()} == {
+    assert {name: p.shape for name, p in main.predictions.items()} == {
         "zero-shot": (1, 210, 2), "gain": (2, 210, 2), "scratch": (2, 210, 2), "full": (2, 210, 2)
     }  # fmt: skip
     assert main.predictions["gain"][0] == pytest.approx(predict_judged(with_gain(knows_both, there), test), abs=1e-5)
-    found = result.metrics()
-    assert found["judged"] == list(NAMES) and set(found["actions"]) == set(NAMES)
-    for arm in main.estimates:
-        each = np.mean([found["actions"][name][arm]["test"]["mae"]["value"] for name in NAMES])
-        assert found["arms"][arm]["test"]["mae"]["value"] == pytest.approx(each)
+    metrics = result.metrics()
+    assert metrics["judged"] == list(NAMES) and set(metrics["actions"]) == set(NAMES)
+    for candidate in main.estimates:
+        each = np.mean([metrics["actions"][name][candidate]["test"]["mae"]["value"] for name in NAMES])
+        assert metrics["candidates"][candidate]["test"]["mae"]["value"] == pytest.approx(each)

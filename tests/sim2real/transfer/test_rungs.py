@@ -16,9 +16,10 @@ from envs import Camera, make_task
 from envs.lane_follow.looks import PRESETS
 from sim2real.checkpoints import read_config
 from sim2real.training.teacher_config import TeacherConfig
-from sim2real.transfer import adapt, ladder
-from sim2real.transfer.ladder import RUNGS, LadderConfig, climb, summary
+from sim2real.transfer import candidates, ladder_config, rungs
+from sim2real.transfer.ladder_config import LadderConfig
 from sim2real.transfer.plans import TransferPlan, find_plan
+from sim2real.transfer.rungs import RUNGS, climb, summary
 
 
 def test_each_rung_leaves_out_what_it_says():
@@ -33,7 +34,7 @@ def test_each_rung_leaves_out_what_it_says():
 @pytest.mark.usefixtures("short_lane")
 def test_the_wrong_lens_has_the_right_field_of_view(tmp_path: Path):
     right = make_task("LaneFollow").spec.cameras["front"].camera
-    wrong = Camera.from_dict(json.loads(ladder._wrong_lens("LaneFollow", tmp_path).read_text()))
+    wrong = Camera.from_dict(json.loads(rungs._wrong_lens("LaneFollow", tmp_path).read_text()))
     assert wrong.model == "pinhole" and wrong.fx < right.fx
     edge = wrong.unproject([[159.5, wrong.cy]])[0]
     assert abs(edge[0] / edge[2]) == pytest.approx(math.tan(80 / right.fx), rel=0.02)
@@ -47,13 +48,14 @@ def test_every_rung_is_climbed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def quick(name: str) -> TransferPlan:
         return dataclasses.replace(find_plan(name), updates=2, passes=0.01)
 
-    monkeypatch.setattr(ladder, "find_plan", quick)
-    monkeypatch.setattr(adapt, "find_plan", quick)
+    monkeypatch.setattr(rungs, "find_plan", quick)
+    monkeypatch.setattr(candidates, "find_plan", quick)
     rungs_of = {name: RUNGS[name] for name in ("matched lens", "wrong lens, gray")}
-    monkeypatch.setattr(ladder, "RUNGS", rungs_of)
-    monkeypatch.setattr(ladder, "PLANS", ("sensor-shift", "feature-extraction"))
-    monkeypatch.setattr(ladder, "SIMULATED", 100)
-    monkeypatch.setattr(ladder, "PretrainConfig", functools.partial(ladder.PretrainConfig, width=4, worlds=16))
+    monkeypatch.setattr(rungs, "RUNGS", rungs_of)
+    for module in (rungs, ladder_config):
+        monkeypatch.setattr(module, "PLANS", ("sensor-shift", "feature-extraction"))
+    monkeypatch.setattr(rungs, "SIMULATED", 100)
+    monkeypatch.setattr(rungs, "PretrainConfig", functools.partial(rungs.PretrainConfig, width=4, worlds=16))
     record_drives(tmp_path / "learn", [30, 26, 24])
     record_drives(tmp_path / "judge", [20, 22, 18])
     config = LadderConfig(
@@ -69,17 +71,16 @@ def test_every_rung_is_climbed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         said.append(name)
         return lambda done, total, figures: None
 
-    rungs = climb(config, tmp_path, stage)
-    found = summary(rungs)
+    found = summary(climb(config, tmp_path, stage))
     assert set(found) == set(rungs_of)
     for name, each in found.items():
         assert set(each["curve"]) == {"30", "60"} and set(each["auto"]) == {"30", "60"}
         behind = each["auto_minus_best"]["60"]
         assert (
-            behind["best"] in ("gain", *ladder.PLANS)
+            behind["best"] in ("gain", *rungs.PLANS)
             and behind["chosen_on"]["count"] + behind["compared_on"]["count"] == 3
         )
-        assert set(each["arms"]) == {"zero-shot", "gain", "scratch", *ladder.PLANS}
+        assert set(each["candidates"]) == {"zero-shot", "gain", "scratch", *rungs.PLANS}
         recipe = read_config(tmp_path / name.replace(", ", "-").replace(" ", "-") / "policy")["recipe"]
         assert bool(recipe["cameras"]) == (name != "matched lens") and recipe["randomization"] == RUNGS[name][1]
     pretrained = sum(": pretrain" in name for name in said)
@@ -94,15 +95,15 @@ def test_the_best_of_several_is_not_tested_where_it_was_chosen():
     random, test = np.random.default_rng(0), bars(12, 12, seed=0)
     size = {"gain": 0.3, "sensor-shift": 0.1, "feature-extraction": 0.2, "full": 0.25}
     seen = {name: test.done[None] + s * random.normal(0, 1, (1, len(test), 1)) for name, s in size.items()}
-    found = ladder.best_and_behind(test, seen, "full")
+    found = rungs.best_and_behind(test, seen, "full")
     assert found.best == "sensor-shift" and found.difference is not None and found.compared_on is not None
     episodes = {name: set(units.session.tolist()) for name, units in vars(found).items() if name.endswith("_on")}
     assert not episodes["chosen_on"] & episodes["compared_on"] and len(set.union(*episodes.values())) == 12
 
-    def spoilt(where: str) -> ladder.Behind:
+    def spoilt(where: str) -> rungs.Behind:
         there = np.isin(test.episode, list(episodes[where]))[:, None]
         worse = np.where(there, random.normal(0, 1, (1, len(test), 1)), seen["sensor-shift"])
-        return ladder.best_and_behind(test, {**seen, "sensor-shift": worse}, "full")
+        return rungs.best_and_behind(test, {**seen, "sensor-shift": worse}, "full")
 
     elsewhere, here = spoilt("compared_on"), spoilt("chosen_on")
     assert elsewhere.best == "sensor-shift" and elsewhere.difference is not None and elsewhere.difference.value < 0

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from bars import bars
 
-from policies.encoder import STAGE_NAMES
+from policies.stages import STAGE_NAMES
 from sim2real.evaluation.offline import predict
 from sim2real.transfer.batches import Simulated
 from sim2real.transfer.choose import choose
 from sim2real.transfer.learn import Material
 from sim2real.transfer.plans import PARTS, find_plan
-from sim2real.transfer.probe import plausible, probe, recommend
+from sim2real.transfer.shift import measure_shift, plausible, recommend
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,8 @@ def same_shift(value: float) -> dict[str, float]:
 
 
 def test_another_sensor_is_seen_in_the_low_stages(knows_bars, simulated):
-    familiar = probe(knows_bars, bars(6, 20, seed=31), simulated)
-    other = probe(knows_bars, bars(6, 20, seed=31, dim=True), simulated)
+    familiar = measure_shift(knows_bars, bars(6, 20, seed=31), simulated)
+    other = measure_shift(knows_bars, bars(6, 20, seed=31, dim=True), simulated)
     for stage in ("stem", "stage1"):
         assert familiar.shift[stage] < 2 * familiar.usual[stage] + 0.1
         assert other.shift[stage] > 2 * familiar.shift[stage]
@@ -39,7 +39,7 @@ def test_another_sensor_is_seen_in_the_low_stages(knows_bars, simulated):
 
 def test_the_probe_leaves_the_policy_alone(knows_bars, simulated):
     before = {name: value.clone() for name, value in knows_bars.state_dict().items()}
-    probe(knows_bars, bars(3, 20, seed=31), simulated)
+    measure_shift(knows_bars, bars(3, 20, seed=31), simulated)
     assert all((before[name] == value).all() for name, value in knows_bars.state_dict().items())
 
 
@@ -67,7 +67,7 @@ def test_low_stages_of_a_familiar_sensor_are_left_alone():
 @pytest.mark.slow
 def test_auto_takes_what_errs_least_on_episodes_left_out(knows_bars, simulated, tmp_path):
     frames = bars(6, 40, seed=32, dim=True)
-    found = probe(knows_bars, frames, simulated)
+    found = measure_shift(knows_bars, frames, simulated)
     quick = {"updates": 60, "most_passes": 1e3, "learning_rate": 2e-3}
     plans = {name: dataclasses.replace(find_plan(name), **quick) for name in ("gain", "sensor-shift", "full")}
     choice = choose(Material(knows_bars, frames, np.array([-1.0]), simulated), found, plans, tmp_path)
@@ -85,7 +85,7 @@ def test_where_commands_are_in_known_units_auto_does_not_choose_who_moves_less(k
     frames = dataclasses.replace(frames, criterion="rmse")
     plan = dataclasses.replace(find_plan("sensor-shift"), rescale=False, updates=60, most_passes=1e3, cotrain=0.0)
     plans = {"gain": find_plan("gain"), "sensor-shift": dataclasses.replace(plan, learning_rate=1e-6)}
-    choice = choose(Material(knows_bars, frames), probe(knows_bars, frames, simulated), plans, tmp_path)
+    choice = choose(Material(knows_bars, frames), measure_shift(knows_bars, frames, simulated), plans, tmp_path)
     assert "gain-free RMSE" in choice.reason
     # The plan hardly changes anything, on the policy's own scale: by what they see the two are alike.
     assert choice.errors["gain"] == pytest.approx(choice.errors["sensor-shift"], rel=0.1)

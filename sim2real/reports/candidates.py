@@ -1,0 +1,48 @@
+"""Tables and lines on the candidates of an adaptation, for its page and for the terminal."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sim2real.statistics.agreement import METRIC_NAMES, Estimate, metric_header
+from sim2real.transfer.outcome import Outcome
+
+SPREAD_HEADER = ("smallest", "largest")
+Table = tuple[list[str], list[list[Any]]]
+
+
+def candidate_table(estimates: Mapping[str, Mapping[str, Estimate]]) -> Table:
+    """Return a header, and a row of metrics per candidate."""
+    rows = [[name, *figures.values()] for name, figures in estimates.items()]
+    return ["candidate", *metric_header(next(iter(estimates.values())))], rows
+
+
+def candidate_tables(outcome: Outcome, seeds: int) -> Iterator[tuple[str, Table | None]]:
+    """Give a title and a table for each number of frames; no table where nothing is judged.
+
+    Args:
+        seeds: number of fits of each candidate.
+    """
+    for comparison in outcome.comparisons:
+        main = comparison is outcome.comparisons[-1]
+        estimates = outcome.estimates if main else comparison.estimates
+        title = f"learned from {comparison.frames} frames ({comparison.episodes:g} episodes)"
+        title += ", the policies that were judged" if main else f", mean of {seeds} seeds"
+        yield title, candidate_table(estimates) if estimates else None
+
+
+def spread_table(outcome: Outcome) -> tuple[str, Table] | None:
+    """Return a title and a table of the criterion over the seeds; None where nothing is judged."""
+    if outcome.agreement is None:
+        return None
+    rows = [[name, c.weights, *criterion_spread(outcome, name)] for name, c in outcome.candidates.items()]
+    return f"{METRIC_NAMES[outcome.agreement.criterion]} over the seeds", (
+        ["candidate", "weights", *SPREAD_HEADER],
+        rows,
+    )
+
+
+def criterion_spread(outcome: Outcome, candidate: str) -> tuple[float, float]:
+    """Return the smallest and the largest value of the criterion over a candidate's seeds."""
+    assert outcome.agreement is not None
+    values = outcome.by_seed[candidate][outcome.agreement.criterion]
+    return min(values), max(values)

@@ -1,0 +1,220 @@
+"""Comparing candidates: the plan, further plans and the controls, each fitted to the same frames and judged alike."""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from policies.policy import Policy
+from sim2real.evaluation.offline import agreement_on, predict_judged
+from sim2real.progress import Progress, Stages
+from sim2real.recordings.frames import Frames
+from sim2real.statistics.agreement import Agreement, Estimate
+from sim2real.transfer.adapt_config import AdaptConfig, Overrides
+from sim2real.transfer.combine import Combined, combine
+from sim2real.transfer.fit import Fitted
+from sim2real.transfer.gate import decide, unjudged
+from sim2real.transfer.jobs import Job, run_jobs, side_by_side
+from sim2real.transfer.learn import Material, validation_split
+from sim2real.transfer.outcome import Comparison, Outcome
+from sim2real.transfer.plans import TransferPlan, find_plan
+from sim2real.transfer.refit import Refitted, refit
+
+CONTROLS = ("gain", "scratch")
+
+
+@dataclass(frozen=True)
+class Fits:
+    """All fits of a comparison.
+
+    Attributes:
+        plans: candidate -> the plan that it is fitted by.
+        seeds: number of fits of each candidate at each number of frames.
+        materials: (number of frames, seed) -> what was learned from.
+        fitted: by `fit_name`.
+    """
+
+    plans: dict[str, TransferPlan]
+    seeds: int
+    materials: dict[tuple[int, int], Material]
+    fitted: dict[str, Fitted]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of frames; the last is the main one."""
+        return tuple(dict.fromkeys(size for size, _ in self.materials))
+
+    def names(self, candidate: str, size: int) -> list[str]:
+        """Return the names of a candidate's fits at a number of frames, by seed."""
+        return [fit_name(candidate, size, seed) for seed in range(self.seeds)]
+
+    def of(self, candidate: str, size: int) -> list[Fitted]:
+        """Return a candidate's fits at a number of frames, by seed."""
+        return [self.fitted[name] for name in self.names(candidate, size)]
+
+
+def fit_name(candidate: str, size: int, seed: int) -> str:
+    """Return the name of a fit, which is that of its folder too."""
+    return f"{candidate}-{size}-{seed}"
+
+
+def candidate_plans(config: AdaptConfig, plans: list[TransferPlan]) -> dict[str, TransferPlan]:
+    """Return what is fitted, by name: the plan and further ones with the run's settings, then the controls."""
+    controls = [Overrides(updates=config.overrides.updates).on(find_plan(name)) for name in CONTROLS]
+    return {plan.name: config.overrides.on(plan) for plan in plans} | {plan.name: plan for plan in controls}
+
+
+def compare_candidates(
+    config: AdaptConfig,
+    material: Material,
+    test: Frames | None,
+    plans: list[TransferPlan],
+    folder: Path,
+    stages: Stages,
+) -> Outcome:
+    """Fit every candidate with every number of frames and seed, compare them on the test frames, let the gate decide.
+
+    The gate judges one policy per candidate, made of its seeds (see `combine`). Where the test frames are a part of
+    the dataset, the one it chooses is then fitted to them, too, and handed out so.
+
+    Args:
+        material: of which `frames` are all that may be learned from; without simulated frames none are mixed in.
+        test: to judge by; None: nothing is judged.
+        plans: the plan first, then further candidates.
+        folder: where fits are kept.
+    """
+    plan = plans[0].name
+    fits = _fit(config, material, candidate_plans(config, plans), folder, stages("fit"))
+    agreement = None if test is None else agreement_on(test)
+    outputs = None if test is None else _fit_outputs(fits, test, stages("compare"))
+    comparisons = [_comparison(fits, size, outputs, agreement) for size in fits.sizes]
+    candidates = {"zero-shot": Combined(material.policy, (), "as pretrained")} | _combined(fits, material)
+    predictions = {} if test is None else _predictions(candidates, comparisons[-1], test)
+    decision = decide(agreement, predictions, plan) if agreement else None
+    output = decision.candidate if decision else unjudged(material.frames.criterion)
+    refitted = None
+    if test is not None and config.test is None:
+        refitted = _refit(fits, candidates[output], output, material, test, folder, stages)
+    names = material.policy.config.action_names
+    return Outcome(
+        policy=refitted.policy if refitted else candidates[output].policy,
+        plan=plan,
+        output=output,
+        decision=decision,
+        comparisons=comparisons,
+        candidates=candidates,
+        predictions=predictions,
+        refitted=refitted,
+        agreement=agreement,
+        smoothing=material.frames.smoothing,
+        look=candidates[plan].policy.align.found(*material.policy.config.preprocessing.size),
+        judged=tuple(names[k] for k in material.frames.judged),
+        each={} if test is None else _by_action(test, predictions, names),
+        rest=None if test is None else float(np.nanmean(np.abs(test.done))),
+    )
+
+
+def _fit(
+    config: AdaptConfig, material: Material, plans: dict[str, TransferPlan], folder: Path, progress: Progress
+) -> Fits:
+    """Fit every candidate at every number of frames with every seed."""
+    available = len(material.frames)
+    materials = {}
+    for size in dict.fromkeys(min(size, available) for size in config.sizes(available)):
+        for seed in range(config.seeds):
+            frames = material.frames.limited(size, np.random.default_rng(seed))
+            materials[size, seed] = dataclasses.replace(material, frames=frames)
+    jobs = [
+        Job(fit_name(candidate, size, seed), part, plan, seed)
+        for (size, seed), part in materials.items()
+        for candidate, plan in plans.items()
+    ]
+    return Fits(plans, config.seeds, materials, run_jobs(jobs, folder, progress))
+
+
+def _combined(fits: Fits, material: Material) -> dict[str, Combined]:
+    """Return, by candidate, the one policy that stands for its seeds."""
+    main = fits.sizes[-1]
+    same = main == len(material.frames)
+    validation = validation_split(material.frames)[1] if same else None
+    return {name: combine(fits.of(name, main), plan, validation, same) for name, plan in fits.plans.items()}
+
+
+def _refit(
+    fits: Fits, judged: Combined, output: str, material: Material, test: Frames, folder: Path, stages: Stages
+) -> Refitted | None:
+    """Fit the output to the test frames too; None where it was never fitted, or fewer frames were asked for."""
+    main = fits.sizes[-1]
+    if output not in fits.plans or main != len(material.frames):
+        return None
+    progress = stages("fit to all episodes")
+    return refit(output, fits.plans[output], judged, fits.of(output, main), material, test, folder, progress)
+
+
+def _predictions(candidates: dict[str, Combined], comparison: Comparison, test: Frames) -> dict[str, np.ndarray]:
+    """Return, by candidate, (1, n, J) judged actions of its policy on the test frames."""
+    seeds = {name: candidate.seeds or (0,) for name, candidate in candidates.items()}
+    known = {name: comparison.predictions[name][k[0]] for name, k in seeds.items() if len(k) == 1}
+    return {
+        name: (known[name] if name in known else predict_judged(candidate.policy, test))[None]
+        for name, candidate in candidates.items()
+    }
+
+
+def _comparison(
+    fits: Fits, size: int, outputs: dict[str, np.ndarray] | None, agreement: Agreement | None
+) -> Comparison:
+    """Compare the candidates at one number of frames; `outputs` as `_fit_outputs` gives them."""
+    parts = [fits.materials[size, seed].frames for seed in range(fits.seeds)]
+    predictions = {}
+    if outputs is not None:
+        predictions = {"zero-shot": outputs["zero-shot"][None]}
+        predictions |= {name: np.stack([outputs[fit] for fit in fits.names(name, size)]) for name in fits.plans}
+    return Comparison(
+        frames=round(np.mean([len(part) for part in parts])),
+        episodes=float(np.mean([len(part.episodes) for part in parts])),
+        estimates={name: agreement.measure(p) for name, p in predictions.items()} if agreement else {},
+        predictions=predictions,
+        updates={name: [fitted.update for fitted in fits.of(name, size)] for name in fits.plans},
+    )
+
+
+def _fit_outputs(fits: Fits, test: Frames, progress: Progress) -> dict[str, np.ndarray]:
+    """Return (n, J) judged actions on the test frames by the name of a fit, and those of "zero-shot"."""
+    policy = next(iter(fits.materials.values())).policy
+    unclipped = predict_judged(policy, test, clip=False)
+    outputs = {"zero-shot": unclipped.clip(-1, 1)}
+    scaled_only = [name for name, plan in fits.plans.items() if not plan.trained and not plan.align]
+    for name in (fit_name(candidate, size, seed) for candidate in scaled_only for size, seed in fits.materials):
+        outputs[name] = _rescaled(unclipped, policy, fits.fitted[name].policy, test.judged)
+    others = [name for name in fits.fitted if name not in outputs]
+    work = {name: partial(predict_judged, fits.fitted[name].policy, test) for name in others}
+    done = side_by_side(work, lambda: progress(0, len(others)))
+    progress(len(others), len(others))
+    return outputs | done
+
+
+def _rescaled(predicted: np.ndarray, policy: Policy, scaled: Policy, judged: tuple[int, ...]) -> np.ndarray:
+    """Return what a policy with another gain folded in does, without looking at an image again.
+
+    Args:
+        predicted: (n, J) what the policy gave, unclipped.
+    """
+    before, after, chosen = policy.heads.action, scaled.heads.action, list(judged)
+    gain, old, new = (v.cpu().numpy()[chosen] for v in (after.gain / before.gain, before.offset, after.offset))
+    return np.clip(gain * (predicted - old) + new, -1, 1)
+
+
+def _by_action(
+    test: Frames, predictions: dict[str, np.ndarray], names: tuple[str, ...]
+) -> dict[str, dict[str, dict[str, Estimate]]]:
+    """Measure, by action and candidate, where several actions are judged together."""
+    if len(test.judged) == 1:
+        return {}
+    figures = {}
+    for j, k in enumerate(test.judged):
+        agreement = Agreement(test.done[:, j], test.episode, criterion=test.criterion, units=test.units())
+        figures[names[k]] = {name: agreement.measure(p[..., j]) for name, p in predictions.items()}
+    return figures

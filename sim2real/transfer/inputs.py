@@ -1,0 +1,66 @@
+"""What an adaptation begins with: a pretrained policy, recordings to learn from and to judge by, simulated frames."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim2real.checkpoints import load_policy, policy_folder
+from sim2real.errors import InputError
+from sim2real.progress import Stages
+from sim2real.recordings.frames import Frames
+from sim2real.transfer.adapt_config import AdaptConfig
+from sim2real.transfer.folds import held_out
+from sim2real.transfer.learn import Material
+from sim2real.transfer.reading import Reading, read_apart, read_recordings
+from sim2real.transfer.simulated import SIMULATED, mirror_signs, simulated_frames, task_spec
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What there is to adapt.
+
+    Attributes:
+        folder: of the pretrained policy.
+        material: what may be learned from.
+        test: what is judged by; None: nothing can be.
+        readings: of the datasets, as they were read.
+    """
+
+    folder: Path
+    material: Material
+    test: Frames | None
+    readings: tuple[Reading, ...]
+
+    @property
+    def saturated(self) -> dict[str, dict[str, int]]:
+        """Frames by action whose label is beyond what the policy can do, of those learned from and those judged by."""
+        names = self.material.policy.config.action_names
+        parts = {"frames": self.material.frames, "test_frames": self.test}
+        return {name: frames.saturation(names) for name, frames in parts.items() if frames is not None}
+
+
+def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
+    """Read everything; raises InputError, DatasetError or CheckpointError for what cannot be adapted."""
+    folder = policy_folder(config.checkpoint)
+    policy = load_policy(folder)
+    spec = task_spec(policy.config.task)
+    if spec is None and (config.plan == "auto" or config.overrides.cotrain):
+        what = "auto" if config.plan == "auto" else "cotrain"
+        raise InputError(f"{what} needs simulated frames, and {policy.config.task!r} is no task here")
+    reading: tuple[Reading, ...]
+    if config.test is None:
+        frames, whole = read_recordings(config.dataset, policy.config, config.smooth, stages("read recordings"))
+        reading = (whole,)
+        learned, test = split(frames, config.hold_out)
+    else:
+        progress = stages("read recordings"), stages("read test recordings")
+        (learned, test), reading = read_apart(config.dataset, config.test, policy.config, config.smooth, progress)
+    simulated = None
+    if spec is not None:
+        simulated = simulated_frames(policy, SIMULATED, folder, progress=stages("look into the simulator"))
+    signs = mirror_signs(spec, policy.config.action_names)
+    return Inputs(folder, Material(policy, learned, signs, simulated), test, reading)
+
+
+def split(frames: Frames, share: float) -> tuple[Frames, Frames | None]:
+    """Split frames into those to learn from and a share to judge by; the latter is None where there is one unit."""
+    return held_out(frames, share) if len(frames.units()) > 1 else (frames, None)

@@ -1,0 +1,45 @@
+"""What is written beside an adapted policy: how it was made, for programs (the recipe) and for people (the card)."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from sim2real.checkpoints import read_config
+from sim2real.transfer.adapt_config import AdaptConfig
+from sim2real.transfer.outcome import Outcome
+from sim2real.transfer.plans import find_plan
+
+INHERITED = ("cameras", "randomization")
+"""Of the recipe of the pretrained policy: what the worlds were that it was pretrained in."""
+
+
+def recipe_of(config: AdaptConfig, pretrained: Path, outcome: Outcome) -> dict[str, Any]:
+    """Return how the output was made, as `save_policy` takes it.
+
+    Args:
+        pretrained: folder of the policy that was adapted.
+    """
+    settings = dataclasses.asdict(config) | {"checkpoint": str(config.checkpoint)}
+    before = read_config(pretrained).get("recipe", {})
+    inherited = {name: before[name] for name in INHERITED if name in before}
+    plan: Any = outcome.plan
+    if config.plan != "auto":
+        plan = dataclasses.asdict(config.overrides.on(find_plan(config.plan)))
+    return inherited | {"method": "adapt", "candidate": outcome.output, "plan": plan, "run": settings}
+
+
+def model_card(config: AdaptConfig, outcome: Outcome) -> str:
+    """Return the card of the policy that was judged, Markdown."""
+    main, agreement = outcome.comparisons[-1], outcome.agreement
+    judged = "not judged"
+    if agreement is not None:
+        episodes = len(agreement.episodes)
+        judged = f"judged on {len(agreement)} frames of {episodes} episodes kept apart, {agreement.units}"
+    lines = [
+        f"# {outcome.policy.config.task}: candidate `{outcome.output}` of an adaptation by plan `{outcome.plan}`",
+        "",
+        f"{'Promoted' if outcome.promoted else 'The plan was not promoted'}: {outcome.reason}.",
+        f"Learned from {main.frames} frames of {Path(config.dataset).name}, {judged}.",
+        f"Weights: {outcome.weights}.",
+    ]
+    return "\n".join(lines) + "\n"

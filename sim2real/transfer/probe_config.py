@@ -1,0 +1,39 @@
+"""What a probe is asked for; imports neither torch nor a simulator, so that `--help` is quick."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from sim2real.errors import InputError
+from sim2real.recordings.smoothing import check_smoothing
+
+FEWEST_SIMULATED = 100  # frames
+
+
+@dataclass(frozen=True)
+class ProbeConfig:
+    """What `sim2real probe` does.
+
+    Attributes:
+        checkpoint: a policy's folder, or the run that pretrained it.
+        dataset: recordings, LeRobot v3.0; episodes in brackets: path[0:17].
+        smooth: s to either side over which people's actions are averaged; None: as the task has it.
+        simulated: frames to compare with.
+    """
+
+    checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
+    dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
+    smooth: float | None = None
+    simulated: int = 960
+
+    def __post_init__(self) -> None:
+        check_smoothing(self.smooth)
+        if self.simulated < FEWEST_SIMULATED:
+            raise InputError(f"simulated must be at least {FEWEST_SIMULATED} frames, not {self.simulated}")
+
+    @property
+    def task(self) -> str:
+        """Return what the run's folder is named after."""
+        return self.checkpoint.resolve().name

@@ -1,0 +1,69 @@
+"""Reading what `adapt`, `probe` and `ladder` work on: recordings as a policy sees them, and what was left out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from policies.policy import PolicyConfig
+from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.progress import Progress, silent
+from sim2real.recordings.frames import Frames, read_frames
+from sim2real.transfer.folds import kept_apart
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A dataset, or some of its episodes, as it was read.
+
+    Attributes:
+        dataset: as it was named.
+        count: frames that were read.
+        skipped: frames left out, counted by reason.
+        saturated: frames by action whose label lies beyond what the policy can do.
+    """
+
+    dataset: str
+    count: int
+    skipped: Mapping[str, int]
+    saturated: Mapping[str, int]
+
+
+def read_recordings(
+    dataset: str, policy: PolicyConfig, smooth: float | None, progress: Progress = silent
+) -> tuple[Frames, Reading]:
+    """Read a dataset, or some of its episodes; raises DatasetError as `read_frames`."""
+    frames = read_frames(EpisodeDataset.open(dataset), policy, smooth, progress)
+    return frames, Reading(dataset, len(frames), frames.skipped, frames.saturation(policy.action_names))
+
+
+def read_apart(
+    learned: str,
+    judged: str,
+    policy: PolicyConfig,
+    smooth: float | None,
+    progress: tuple[Progress, Progress] = (silent, silent),
+) -> tuple[tuple[Frames, Frames], tuple[Reading, Reading]]:
+    """Read recordings to learn from and others to judge by; of one dataset, without frames near the split.
+
+    Raises:
+        DatasetError: episodes that are learned from would be judged by, too; and as `read_frames`.
+        InputError: of one dataset, nothing is left on one side of the split.
+    """
+    same = check_apart(learned, judged)
+    frames, learned_reading = read_recordings(learned, policy, smooth, progress[0])
+    test, judged_reading = read_recordings(judged, policy, smooth, progress[1])
+    return kept_apart(frames, test) if same else (frames, test), (learned_reading, judged_reading)
+
+
+def check_apart(learned: str, judged: str) -> bool:
+    """Check that no episode is in both, and return whether both are of one dataset: episodes may follow each other.
+
+    Raises:
+        DatasetError: episodes that are learned from would be judged by, too.
+    """
+    ours, theirs = EpisodeDataset.open(learned), EpisodeDataset.open(judged)
+    both = sorted(set(ours.indices.tolist()) & set(theirs.indices.tolist()))
+    same = ours.root.resolve() == theirs.root.resolve()
+    if same and both:
+        which = ", ".join(map(str, both[:5])) + (", …" if len(both) > 5 else "")
+        raise DatasetError(f"episodes {which} of {ours.root} would be both learned from and judged by: choose others")
+    return same

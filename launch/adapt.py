@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from launch.checkpoints import policy_folder
-from launch.console import reporting, resumable, resume_command, say, typed_command
-from launch.tables import print_table
+from sim2real.checkpoints import policy_folder
+from launch.console import print_table, reporting, resumable, resume_command, say, typed_command
 from launch.transfer import check_apart, described, read, simulate
 from sim2real.checkpoints import load_policy, read_config, save_policy
 from sim2real.errors import InputError

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from launch.console import print_rates, say
-from launch.tables import print_table
+from launch.console import print_rates, print_table, say
 from policies import Policy
 from sim2real.evaluation.simulation import Episodes, paired_difference
 from sim2real.runs import Run

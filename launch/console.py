@@ -4,7 +4,7 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from sim2real.progress import NOTHING, Progress, Stages
 
@@ -28,8 +29,12 @@ def _figures(metrics: Mapping[str, float]) -> str:
 
 
 @contextmanager
-def reporting() -> Iterator[Stages]:
-    """Progress bars, one per stage: report = stage("name"); report(done, in all, figures)."""
+def reporting(first: str = "") -> Iterator[Stages]:
+    """Show a progress bar per stage: report = stage("name"); report(done, in all, figures).
+
+    Args:
+        first: a line to print when the first stage begins, by which time what was asked for has been accepted.
+    """
     bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -42,6 +47,10 @@ def reporting() -> Iterator[Stages]:
     )
 
     def stage(name: str) -> Progress:
+        nonlocal first
+        if first:
+            say(first)
+            first = ""
         row = bars.add_task(name, total=None, figures="")
         said = time.monotonic()
 
@@ -66,7 +75,7 @@ def say(line: str) -> None:
 
 
 def print_rates(title: str, metrics: Mapping[str, Any]) -> None:
-    """A table of an evaluation: rates with their intervals, and means."""
+    """Print a table of an evaluation: rates with their intervals, and means."""
     say(title)
     table = Table("", "value", "95 % interval", "episodes")
     for name, value in metrics.items():
@@ -78,21 +87,36 @@ def print_rates(title: str, metrics: Mapping[str, Any]) -> None:
     console.print(table)
 
 
+def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
+    """Print rows of the same cells as a report's: text, numbers, estimates and rates; None for nothing."""
+    from sim2real.reports.page import cell
+
+    if title:
+        say(title)
+    table = Table(*(Column(Text(name)) for name in header))  # Text: "[s]" is no markup
+    for row in rows:
+        table.add_row(*(Text(cell(value)["full"]) for value in row))
+    console.print(table)
+
+
 _resumable = 0  # how deep
 
 
 @contextmanager
-def resumable(command: str) -> Iterator[None]:
+def resumable(command: str, folder: Path | None = None) -> Iterator[None]:
     """When interrupted inside, name the command that goes on, and leave with exit code 130.
 
     Of several, one inside the other, the outermost speaks: it is what the user typed.
+
+    Args:
+        folder: of the run that the work inside starts: before it has begun, there is nothing to go on with.
     """
     global _resumable
     _resumable += 1
     try:
         yield
     except KeyboardInterrupt:
-        if _resumable > 1:
+        if _resumable > 1 or (folder is not None and not (folder / "config.json").is_file()):
             raise
         say(f"\ninterrupted; what was done is saved. Go on with:\n  {command}")
         sys.exit(INTERRUPTED)
@@ -101,12 +125,12 @@ def resumable(command: str) -> Iterator[None]:
 
 
 def typed_command() -> str:
-    """The command line as it was typed."""
+    """Return the command line as it was typed."""
     return shlex.join(["sim2real", *sys.argv[1:]])
 
 
 def resume_command(folder: Path) -> str:
-    """The command line that goes on with the run in this folder."""
+    """Return the command line that goes on with the run in this folder."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
     if not any(word.split("=")[0] == "--out" for word in words):
         words += ["--out", str(folder)]

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from launch.conclude import WHERE, print_aborted
-from launch.console import reporting, say, typed_command
+from launch.console import print_table, reporting, say, typed_command
 from launch.evaluate import drive
-from launch.tables import print_table
 from policies import Policy
 from sim2real.evaluation.simulation import Episodes
 from sim2real.reports.page import Report

@@ -9,7 +9,7 @@ import tyro
 
 from envs import Camera
 from envs.renderer import available_device
-from launch.checkpoints import policy_folder
+from sim2real.checkpoints import policy_folder
 from launch.conclude import WHERE, conclude
 from launch.console import reporting, say
 from policies import Policy

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from launch.console import reporting, say, typed_command
-from launch.tables import print_table
+from launch.console import print_table, reporting, say, typed_command
 from sim2real.errors import InputError
 from sim2real.runs import start_run
 

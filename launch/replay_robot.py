@@ -9,10 +9,9 @@ import numpy as np
 
 from envs import ArmConfig, ArmTask
 from envs.arms.reach import Reach
-from launch.console import INTERRUPTED, reporting, say, typed_command
+from launch.console import INTERRUPTED, print_table, reporting, say, typed_command
 from launch.keys import keys
 from launch.let_go import let_go
-from launch.tables import print_table
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.identification.models import arm_of

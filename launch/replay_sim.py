@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from launch.console import reporting, say, typed_command
-from launch.tables import print_table
+from launch.console import print_table, reporting, say, typed_command
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.identification.models import arm_of

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from policies.policy import Policy, PolicyConfig
-from sim2real.errors import CheckpointError
+from sim2real.errors import CheckpointError, InputError
 from sim2real.files import existing_folder, read_versioned_json, replaced_folder, write_file, write_json
 from sim2real.files.configs import from_plain
 from sim2real.files.tensors import read_tensors, write_tensors
@@ -32,6 +32,16 @@ def save_policy(folder: Path | str, policy: Policy, recipe: dict[str, Any], card
         content = {"format_version": FORMAT_VERSION, "policy": config, "weights": weights, "recipe": recipe}
         write_json(new / CONFIG, content)
         write_file(new / CARD, card.encode())
+
+
+def policy_folder(path: Path | str) -> Path:
+    """Return where the policy of a run is, or the path itself; raises InputError for a run that has none yet."""
+    path = Path(path)
+    if (path / "policy").is_dir():
+        return path / "policy"
+    if (path / "tensorboard").is_dir():
+        raise InputError(f"{path} has no policy: either `sim2real pretrain` did not finish (--resume), or it never ran")
+    return path
 
 
 def load_policy(folder: Path | str) -> Policy:

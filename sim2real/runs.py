@@ -73,6 +73,21 @@ class Run:
         return bool(self.metrics.get("finished"))
 
 
+def run_folder(command: str, config: Any, resume: bool) -> Path:
+    """Return the folder of a run that nobody named: a new one under runs/, or the newest where one is to be resumed.
+
+    Raises:
+        InputError: there is none to resume.
+    """
+    task = str(getattr(config, "task", "run"))
+    if not resume:
+        return Path("runs") / f"{command}-{task}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    newest = max(Path("runs").glob(f"{command}-{task}-*"), key=lambda p: p.stat().st_mtime, default=None)
+    if newest is None:
+        raise InputError(f"nothing to resume: no runs/{command}-{task}-* here; name the run with --out")
+    return newest
+
+
 def start_run(command: str, config: Config, out: Path | None, resume: bool) -> tuple[Run, Config]:
     """Make the run's folder, or go on in it with the settings that it was started with.
 
@@ -88,11 +103,7 @@ def start_run(command: str, config: Config, out: Path | None, resume: bool) -> t
         CheckpointError: its `config.json` is damaged, of another version, or of another command.
     """
     task = str(getattr(config, "task", "run"))
-    if out is None and resume:
-        out = max(Path("runs").glob(f"{command}-{task}-*"), key=lambda p: p.stat().st_mtime, default=None)
-        if out is None:
-            raise InputError(f"nothing to resume: no runs/{command}-{task}-* here; name the run with --out")
-    folder = out or Path("runs") / f"{command}-{task}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    folder = out or run_folder(command, config, resume)
     path = folder / "config.json"
     if resume:
         if not path.is_file():

@@ -27,7 +27,7 @@ ADR_STEP, ADR_GROW, ADR_SHRINK = 0.05, 0.9, 0.6
 
 
 def complete_training(config: TrainConfig) -> TrainConfig:
-    """With the task's own settings where they were left open; raises InputError for what would stop the run."""
+    """Fill in the task's own settings where they were left open; raises InputError for what would stop the run."""
     check_learning_seed(config.teacher.seed, config.worlds)
     env = privileged_env(config, "train", 1)
     env.close()
@@ -35,12 +35,12 @@ def complete_training(config: TrainConfig) -> TrainConfig:
 
 
 def load_randomization(task: str, name: str) -> Randomization | str:
-    """A preset by name, or a TOML file; the environment complains about unknown presets."""
+    """Return a preset by name, or what a TOML file holds; the environment complains about unknown presets."""
     return Randomization.load(name) if name.endswith(".toml") or os.sep in name else name
 
 
 def privileged_env(config: TrainConfig, split: str, worlds: int, every_reset: int | None = None) -> SB3Env:
-    """Worlds of a split as SB3 sees them, observing privileged state alone; `every_reset` as in SB3Env."""
+    """Make worlds of a split as SB3 sees them, observing privileged state alone; `every_reset` as in SB3Env."""
     randomization = load_randomization(config.task, config.randomization)
     env = BatchEnv(make_task(config.task, split), worlds, randomization=randomization, observations=("privileged",))
     return SB3Env(env, "privileged", every_reset)
@@ -110,7 +110,7 @@ def train_teacher(run: Run, config: TrainConfig, report: Progress) -> dict[str, 
 
 
 def _watch(run: Run, config: TrainConfig, env: SB3Env, step: int) -> EvalCallback:
-    """SB3's evaluations beside the training, which select the best model, all on the same validation episodes.
+    """Return SB3's evaluations beside the training, which select the best model, all on the same validation episodes.
 
     A resumed run keeps the evaluations up to its step, and the best model with them.
     """
@@ -163,12 +163,12 @@ def train_teacher_inside(folder: Path, config: TrainConfig, report: Stages) -> P
 
 
 def teacher_folder(path: Path) -> Path:
-    """Of the run that trained a teacher: the run itself, or the one inside a run that trained a teacher of its own."""
+    """Return the run that trained a teacher: the one given, or the one inside it if it trained a teacher of its own."""
     return path / INSIDE if (path / INSIDE).is_dir() else path
 
 
 def load_teacher(path: Path, task: str) -> Teacher:
-    """The teacher of a run, from that run's folder or the one that it lies in (`teacher_folder`).
+    """Load the teacher of a run, from that run's folder or the one that it lies in (`teacher_folder`).
 
     Raises:
         InputError: the folder is not a run with a teacher for this task, or the training did not come to its end.

@@ -21,7 +21,7 @@ from sim2real.runs import start_run
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.units import Units
 from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
-from sim2real.training.pretraining import complete_pretraining, policy_config, pretrain
+from sim2real.training.pretraining import complete_pretraining, policy_config, pretrain_policy
 from sim2real.training.teacher import load_randomization, train_teacher_inside
 from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 from sim2real.transfer.adapt import adapt
@@ -189,7 +189,7 @@ def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: P
     )
     run, settings = start_run("pretrain", settings, place, resume=(place / "config.json").is_file())
     if not run.finished:
-        pretrain(run, settings, lambda part: stage(f"{name}: {part}"))
+        pretrain_policy(run, settings, lambda part: stage(f"{name}: {part}"))
     policy = load_policy(place / "policy")
     frames, test = (
         read_frames(EpisodeDataset.open(path), policy.config, config.smooth) for path in (config.dataset, config.test)

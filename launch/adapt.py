@@ -8,10 +8,9 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from sim2real.checkpoints import policy_folder
 from launch.console import print_table, reporting, resumable, resume_command, say, typed_command
 from launch.transfer import check_apart, described, read, simulate
-from sim2real.checkpoints import load_policy, read_config, save_policy
+from sim2real.checkpoints import load_policy, policy_folder, read_config, save_policy
 from sim2real.errors import InputError
 from sim2real.recordings.frames import Frames
 from sim2real.reports.lines import interval_note

@@ -9,11 +9,10 @@ import tyro
 
 from envs import Camera
 from envs.renderer import available_device
-from sim2real.checkpoints import policy_folder
 from launch.conclude import WHERE, conclude
 from launch.console import reporting, say
 from policies import Policy
-from sim2real.checkpoints import load_policy
+from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.errors import InputError
 from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
 from sim2real.evaluation.simulation import TEST_SEED, Episodes, evaluate_in_simulation

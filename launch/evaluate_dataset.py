@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from sim2real.checkpoints import policy_folder
 from launch.console import print_table, reporting, say, typed_command
-from sim2real.checkpoints import load_policy
+from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.datasets.files import write_tables
 from sim2real.errors import InputError

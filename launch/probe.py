@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import tyro
 
-from sim2real.checkpoints import policy_folder
 from launch.console import print_table, reporting, say, typed_command
 from launch.transfer import described, read, simulate
-from sim2real.checkpoints import load_policy
+from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.errors import InputError
 from sim2real.evaluation.offline import plain
 from sim2real.recordings.frames import check_smoothing

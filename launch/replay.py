@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from sim2real.checkpoints import policy_folder
 from launch.console import print_table, reporting, say, typed_command
-from sim2real.checkpoints import load_policy
+from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.evaluation.offline import plain

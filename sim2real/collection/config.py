@@ -1,4 +1,4 @@
-"""What recording is asked for, and what came of it; imports neither torch nor a simulator, so that `--help` is quick."""
+"""What recording is asked for, and what came of it; needs neither torch nor a simulator, so that `--help` is quick."""
 
 from dataclasses import dataclass
 from pathlib import Path

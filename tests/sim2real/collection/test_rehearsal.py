@@ -118,7 +118,9 @@ def test_the_same_recording_gives_the_same_bytes_whatever_is_recorded_beside(
     record_on_rehearsal(tmp_path / "other", RecordConfig(episodes=3, seconds=0.5, seed=8))
     monkeypatch.setattr(recording, "SIDE_BY_SIDE", 2)
     said: list[tuple[int, int]] = []
-    record_on_rehearsal(tmp_path / "parts", RecordConfig(episodes=3, seconds=0.5), lambda done, total, *_: said.append((done, total)))
+    record_on_rehearsal(
+        tmp_path / "parts", RecordConfig(episodes=3, seconds=0.5), lambda done, total, *_: said.append((done, total))
+    )
     one = files(tmp_path / "one")
     assert files(tmp_path / "again") == one == files(tmp_path / "parts") and files(tmp_path / "other") != one
     assert said[0] == (2, 40) and said[-1] == (40, 40) and said == sorted(said)

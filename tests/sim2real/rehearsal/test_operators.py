@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from envs import BatchEnv, make_task
-from sim2real.datasets import EpisodeDataset
 from sim2real.collection import rehearsal as recording
 from sim2real.collection.config import RecordConfig
 from sim2real.collection.rehearsal import record_on_rehearsal
+from sim2real.datasets import EpisodeDataset
 from sim2real.rehearsal.operators import HABITS, PAUSE_STEPS, TeacherOperator, habit_of, words_for
 
 REACH = {"task": "Reach", "seconds": 0.5}

@@ -13,7 +13,6 @@ from launch.adapt import command as adapt
 from launch.console import print_rates, reporting, resumable, say, typed_command
 from launch.evaluate import EvaluateConfig
 from launch.evaluate import command as evaluate
-from launch.import_ import ImportConfig
 from launch.import_ import command as import_recordings
 from launch.replay import ReplayConfig
 from launch.replay import command as replay
@@ -160,7 +159,7 @@ def _own(out: Path, data: Path) -> Path:
     say("your recordings")
     dataset = out / "recordings" if importable(data) else data
     if not dataset.is_dir():
-        import_recordings(ImportConfig(data), dataset)
+        import_recordings(data, dataset)
     return _described(dataset)
 
 

@@ -11,19 +11,23 @@ from launch.console import console, reporting, say
 from sim2real.datasets.import_config import ImportConfig
 
 
-def command(config: Annotated[ImportConfig, tyro.conf.arg(name="")], dest: tyro.conf.Positional[Path]) -> None:
+def command(
+    source: tyro.conf.Positional[Path],
+    dest: tyro.conf.Positional[Path],
+    config: Annotated[ImportConfig, tyro.conf.arg(name="")] = ImportConfig(),
+) -> None:
     """Turn a Donkeycar tub (v2) or a LeRobot v2.1 dataset into a LeRobot v3.0 dataset, and account for every record.
 
     Example: sim2real import path/to/tub datasets/track_1
 
     Args:
-        config: what is imported, and how.
+        source: folder of the tub or dataset; it is only read.
         dest: the new dataset; it must not exist. An interrupted import leaves nothing and can be repeated.
     """
     from sim2real.datasets.importing import import_dataset
 
     with reporting() as stages:
-        result = import_dataset(config, dest, stages)
+        result = import_dataset(source, dest, config, stages)
     _print_account(result.report)
     say(f"dataset: {dest}")
 

@@ -1,20 +1,15 @@
 """What an import is asked for; needs no library for data or images, so that `--help` is quick."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
-
-import tyro
 
 from sim2real.errors import InputError
 
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """What `sim2real import` does.
+    """How `sim2real import` goes about it.
 
     Attributes:
-        source: folder of the tub or dataset; it is only read.
         include_deleted: keep what the tub's owner marked as deleted.
         video: a tub's frames as mp4 (small, lossy) instead of the original image files (exact).
         max_gap: longest time between two frames of a tub's episode [s].
@@ -26,7 +21,6 @@ class ImportConfig:
         InputError: a rate, a gap or a number of frames that is not positive.
     """
 
-    source: Annotated[Path, tyro.conf.Positional]
     include_deleted: bool = False
     video: bool = False
     max_gap: float = 0.5

@@ -32,10 +32,13 @@ def importable(folder: Path) -> bool:
     return is_tub(folder) or is_version2(folder)
 
 
-def import_dataset(config: ImportConfig, destination: Path | str, stages: Stages = no_stages) -> ImportResult:
+def import_dataset(
+    source: Path | str, destination: Path | str, config: ImportConfig = ImportConfig(), stages: Stages = no_stages
+) -> ImportResult:
     """Turn a Donkeycar tub (v2) or a LeRobot v2.1 dataset into a LeRobot v3.0 dataset, and account for every record.
 
     Args:
+        source: folder of the tub or dataset; it is only read.
         destination: the new dataset; it must not exist. What is interrupted leaves nothing.
         stages: progress: "import".
 
@@ -44,7 +47,7 @@ def import_dataset(config: ImportConfig, destination: Path | str, stages: Stages
             destination exists.
         OSError: the disk is full; nothing is left behind.
     """
-    source, destination = config.source, Path(destination)
+    source, destination = Path(source), Path(destination)
     if source.is_dir() and not importable(source):
         raise DatasetError(f"{source} is neither a Donkeycar tub v2 (manifest.json) nor a LeRobot v2.1 dataset (meta/)")
     if is_version2(source):

@@ -39,8 +39,10 @@ def contact_sheet(dataset: EpisodeDataset, camera: str, count: int = 48, columns
 
 
 def histograms(values: np.ndarray, names: list[str], bins: int = 41, size: tuple[int, int] = (480, 240)) -> np.ndarray:
-    """Draw an RGB picture with a histogram per column of (n, d): share of frames per bin; the share of exact zeros is written
-    beside the name, because a stick at rest hides everything else."""
+    """Draw an RGB picture with a histogram per column of (n, d): share of frames per bin.
+
+    The share of exact zeros is written beside the name, because a stick at rest hides everything else.
+    """
     panels = []
     width, height = size
     for column, name in zip(values.T, names, strict=True):

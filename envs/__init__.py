@@ -1,22 +1,23 @@
-"""Simulated worlds: models, tasks, randomization, cameras, batched physics and rendering."""
+"""Simulated worlds: models, tasks, randomization, cameras, batched physics and rendering.
 
-from functools import partial
-from typing import Any
+Importing this package registers the tasks, here and with gymnasium, by the name of what makes them. The names below are
+imported when they are first used: MuJoCo and Warp take seconds.
+"""
 
-import gymnasium
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from envs.arms.lift import Lift
-from envs.arms.push import Push
-from envs.arms.reach import Reach
-from envs.arms.task import ArmConfig, ArmTask, Rule, arm_task
-from envs.batch_env import BatchEnv
-from envs.camera import Camera
-from envs.lane_follow.task import LaneFollow, lane_follow
-from envs.randomization import Randomization, Vary
-from envs.registry import make_task, register_task, task_names
-from envs.sensor import Sensor, SensorConfig
-from envs.single_env import SingleEnv
-from envs.task import Task, TaskSpec
+from envs.registry import make_task, register_gymnasium, register_task, task_names
+
+if TYPE_CHECKING:
+    from envs.arms.task import ArmConfig, ArmTask, Rule, arm_task
+    from envs.batch_env import BatchEnv
+    from envs.camera import Camera
+    from envs.lane_follow.task import LaneFollow
+    from envs.randomization import Randomization, Vary
+    from envs.sensor import Sensor, SensorConfig
+    from envs.single_env import SingleEnv
+    from envs.task import Task, TaskSpec
 
 __all__ = [
     "ArmConfig",
@@ -39,28 +40,28 @@ __all__ = [
     "task_names",
 ]
 
-
-def _single(task: str, render_mode: str | None = None, split: str = "train", **options: Any) -> SingleEnv:
-    return SingleEnv(BatchEnv(make_task(task, split), 1, threads=1, **options), render_mode)
-
-
-def _many(task: str, num_envs: int = 1, split: str = "train", **options: Any) -> BatchEnv:
-    return BatchEnv(make_task(task, split), num_envs, **options)
-
-
-def register_gymnasium(name: str) -> None:
-    """Make a registered task known to gymnasium.make and make_vec as `sim2real/NAME-v0`; options are BatchEnv's."""
-    gymnasium.register(
-        f"sim2real/{name}-v0",
-        entry_point=partial(_single, name),
-        vector_entry_point=partial(_many, name),
-        # The episode's own time limit truncates it.
-        order_enforce=True,
-    )
+_HOMES = {
+    "arms.task": ("ArmConfig", "ArmTask", "Rule", "arm_task"),
+    "batch_env": ("BatchEnv",),
+    "camera": ("Camera",),
+    "lane_follow.task": ("LaneFollow",),
+    "randomization": ("Randomization", "Vary"),
+    "sensor": ("Sensor", "SensorConfig"),
+    "single_env": ("SingleEnv",),
+    "task": ("Task", "TaskSpec"),
+}
 
 
-register_task("LaneFollow", lane_follow)
-for _rule in (Reach, Push, Lift):
-    register_task(_rule.name, partial(arm_task, _rule))
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"envs.{home}"), name)
+    raise AttributeError(f"module 'envs' has no attribute {name!r}")
+
+
+register_task("LaneFollow", "envs.lane_follow.task:lane_follow")
+register_task("Reach", "envs.arms.reach:reach")
+register_task("Push", "envs.arms.push:push")
+register_task("Lift", "envs.arms.lift:lift")
 for _name in task_names():
     register_gymnasium(_name)

@@ -1,35 +1,54 @@
 """Tasks by name: what commands, gymnasium ids and contract tests go by."""
 
+import importlib
 import inspect
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import gymnasium
 
 from envs.errors import InputError
 from envs.randomization import suggest
-from envs.task import Task
+
+if TYPE_CHECKING:
+    from envs.task import Task
 
 SPLITS = ("train", "validation", "test", "recording", "rehearsal")
 """To learn from; to select models on; to test on in simulation; and of the stand-in for a real robot, whose cameras
 give whole frames: to record, and to test on."""
-_FACTORIES: dict[str, Callable[..., Task]] = {}
+Factory = Callable[..., "Task"]
+_FACTORIES: dict[str, Factory | str] = {}
 
 
-def register_task(name: str, factory: Callable[..., Task]) -> None:
+def register_task(name: str, factory: Factory | str) -> None:
     """Make a task known by name.
 
     Args:
         factory: builds it for a split, one of SPLITS; no split shows what another one has shown. Variants follow as
-            further arguments.
+            further arguments. As text, `module:function`, it is imported when the task is first made.
     """
     _FACTORIES[name] = factory
 
 
+def register_gymnasium(name: str) -> None:
+    """Make a registered task known to gymnasium.make and make_vec as `sim2real/NAME-v0`; options are BatchEnv's."""
+    gymnasium.register(
+        f"sim2real/{name}-v0",
+        entry_point="envs.single_env:make_single",
+        vector_entry_point="envs.single_env:make_vector",
+        # The episode's own time limit truncates it.
+        order_enforce=True,
+        kwargs={"task": name},
+    )
+
+
 def task_names() -> tuple[str, ...]:
-    """All registered tasks."""
+    """Return the names of all registered tasks."""
     return tuple(sorted(_FACTORIES))
 
 
-def make_task(name: str, split: str = "train") -> Task:
-    """A new task by name, with or without the prefix and suffix of its gymnasium id.
+def make_task(name: str, split: str = "train") -> "Task":
+    """Make a new task by name, with or without the prefix and suffix of its gymnasium id.
 
     Args:
         name: variants of the task follow after colons: `Reach:absolute`, `Reach:franka_emika_panda`.
@@ -42,9 +61,17 @@ def make_task(name: str, split: str = "train") -> Task:
         raise InputError(f"no task {name!r}; {suggest(short, _FACTORIES)}")
     if split not in SPLITS:
         raise InputError(f"no split {split!r}; valid: {', '.join(SPLITS)}")
-    factory = _FACTORIES[short]
+    factory = _factory(short)
     try:
         inspect.signature(factory).bind(split, *variants)
     except TypeError:
         raise InputError(f"{short} has no such variants, so there is no {name!r}") from None
     return factory(split, *variants)
+
+
+def _factory(name: str) -> Factory:
+    factory = _FACTORIES[name]
+    if not isinstance(factory, str):
+        return factory
+    module, _, function = factory.partition(":")
+    return getattr(importlib.import_module(module), function)

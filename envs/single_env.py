@@ -7,6 +7,7 @@ import numpy as np
 
 from envs.batch_env import BatchEnv
 from envs.errors import InputError
+from envs.registry import make_task
 
 
 class SingleEnv(gymnasium.Env):
@@ -29,21 +30,21 @@ class SingleEnv(gymnasium.Env):
     def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[Any, dict]:
         super().reset(seed=seed)
         observation, _ = self.batch.reset(seed=seed)
-        return self._one({key: value[0] for key, value in observation.items()}), self._info()
+        return self._seen({key: value[0] for key, value in observation.items()}), self._info()
 
     def step(self, action: np.ndarray) -> tuple[Any, float, bool, bool, dict]:
         extra: dict[str, Any] = self._info()  # of this episode: the batch may begin the next one
         observation, reward, terminated, truncated, info = self.batch.step(np.asarray(action)[None])
-        one = {key: value[0] for key, value in observation.items()}
+        last = {key: value[0] for key, value in observation.items()}
         if "final_obs" in info:
-            one = info["final_obs"][0]
+            last = info["final_obs"][0]
             extra["success"] = bool(info["final_info"]["success"][0])
-        return self._one(one), float(reward[0]), bool(terminated[0]), bool(truncated[0]), extra
+        return self._seen(last), float(reward[0]), bool(terminated[0]), bool(truncated[0]), extra
 
     def _info(self) -> dict:
         return {"parameters": self.batch.episode_parameters(0)}
 
-    def _one(self, observation: dict) -> dict:
+    def _seen(self, observation: dict) -> dict:
         for key, value in observation.items():
             if key.startswith("images."):
                 self._picture = value.copy()
@@ -56,3 +57,13 @@ class SingleEnv(gymnasium.Env):
 
     def close(self) -> None:
         self.batch.close()
+
+
+def make_single(task: str, render_mode: str | None = None, split: str = "train", **options: Any) -> SingleEnv:
+    """Make one world of a registered task, as gymnasium.make asks for it; options are BatchEnv's."""
+    return SingleEnv(BatchEnv(make_task(task, split), 1, threads=1, **options), render_mode)
+
+
+def make_vector(task: str, num_envs: int = 1, split: str = "train", **options: Any) -> BatchEnv:
+    """Make many worlds of a registered task, as gymnasium.make_vec asks for them; options are BatchEnv's."""
+    return BatchEnv(make_task(task, split), num_envs, **options)

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from launch.console import reporting, resumable, resume_command, say, typed_command
-from launch.tables import print_table
+from launch.console import print_table, reporting, resumable, resume_command, say, typed_command
 from sim2real.errors import AlreadyFinished
 from sim2real.reports.lines import interval_note
 from sim2real.reports.pages.adaptation import write_report

@@ -4,7 +4,7 @@ import shlex
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from sim2real.progress import NOTHING, Progress, Stages
 
@@ -28,8 +29,12 @@ def _figures(metrics: Mapping[str, float]) -> str:
 
 
 @contextmanager
-def reporting() -> Iterator[Stages]:
-    """Progress bars, one per stage: report = stage("name"); report(done, in all, figures)."""
+def reporting(first: str = "") -> Iterator[Stages]:
+    """Show a progress bar per stage: report = stage("name"); report(done, in all, figures).
+
+    Args:
+        first: a line to print when the first stage begins, by which time what was asked for has been accepted.
+    """
     bars = Bars(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -42,6 +47,10 @@ def reporting() -> Iterator[Stages]:
     )
 
     def stage(name: str) -> Progress:
+        nonlocal first
+        if first:
+            say(first)
+            first = ""
         row = bars.add_task(name, total=None, figures="")
         said = time.monotonic()
 
@@ -66,7 +75,7 @@ def say(line: str) -> None:
 
 
 def print_rates(title: str, metrics: Mapping[str, Any]) -> None:
-    """A table of an evaluation: rates with their intervals, and means."""
+    """Print a table of an evaluation: rates with their intervals, and means."""
     say(title)
     table = Table("", "value", "95 % interval", "episodes")
     for name, value in metrics.items():
@@ -75,6 +84,18 @@ def print_rates(title: str, metrics: Mapping[str, Any]) -> None:
             table.add_row(name.replace("_", " "), f"{100 * value['value']:.1f} %", interval, str(value["count"]))
         elif isinstance(value, float):
             table.add_row(name.replace("_", " "), f"{value:.2f}", "", "")
+    console.print(table)
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
+    """Print rows of the same cells as a report's: text, numbers, estimates and rates; None for nothing."""
+    from sim2real.reports.page import cell
+
+    if title:
+        say(title)
+    table = Table(*(Column(Text(name)) for name in header))  # Text: "[s]" is no markup
+    for row in rows:
+        table.add_row(*(Text(cell(value)["full"]) for value in row))
     console.print(table)
 
 
@@ -104,12 +125,12 @@ def resumable(command: str, folder: Path | None = None) -> Iterator[None]:
 
 
 def typed_command() -> str:
-    """The command line as it was typed."""
+    """Return the command line as it was typed."""
     return shlex.join(["sim2real", *sys.argv[1:]])
 
 
 def resume_command(folder: Path) -> str:
-    """The command line that goes on with the run in this folder."""
+    """Return the command line that goes on with the run in this folder."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
     if not any(word.split("=")[0] == "--out" for word in words):
         words += ["--out", str(folder)]

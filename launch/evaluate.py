@@ -80,7 +80,7 @@ def _film(evaluation: "Evaluation", path: Path, seconds: float) -> None:
 
 
 def _say_episodes(evaluation: "Evaluation") -> None:
-    from launch.tables import print_table
+    from launch.console import print_table
     from sim2real.reports.episodes import aborted_line, difference_lines, loop_line, place_line, success_table
 
     if not evaluation.has_figures:
@@ -103,7 +103,7 @@ def _say_episodes(evaluation: "Evaluation") -> None:
 
 
 def _say_correlation(result: "CorrelationResult") -> None:
-    from launch.tables import print_table
+    from launch.console import print_table
     from sim2real.reports.episodes import aborted_line
     from sim2real.reports.pages.correlation import (
         coefficient_table,
@@ -124,7 +124,7 @@ def _say_correlation(result: "CorrelationResult") -> None:
 
 
 def _say_agreement(evaluation: "DatasetEvaluation") -> None:
-    from launch.tables import print_table
+    from launch.console import print_table
     from sim2real.reports.lines import episode_table, gain_line, interval_line, saturation_line
     from sim2real.reports.pages.agreement import candidate_table, longest_line, recording_lines, write_agreement_report
 

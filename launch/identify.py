@@ -19,7 +19,7 @@ def command(
 
     Example: sim2real identify so101 datasets/lift --out runs/so101
     """
-    from launch.tables import print_table
+    from launch.console import print_table
     from sim2real.identification.identify import identify
     from sim2real.reports.pages import identification as page
 

@@ -23,7 +23,7 @@ def command(
     Example: sim2real ladder datasets/track_1 datasets/track_2 --out runs/ladder
     """
     # Only here, as torch and MuJoCo take seconds to import: --help does without them.
-    from launch.tables import print_table
+    from launch.console import print_table
     from sim2real.reports.pages.ladder import HEADER, ladder_note, ladder_rows, write_ladder_report
     from sim2real.transfer.ladder import ladder
 

@@ -6,8 +6,6 @@ from typing import Annotated
 import tyro
 
 from launch.console import say
-from sim2real.reports.films.rollouts import contact_sheet
-from sim2real.worlds import load_randomization
 
 
 def command(
@@ -26,5 +24,8 @@ def command(
         beside: a folder of the real camera's frames.
         randomization: a preset of the task, or a TOML file.
     """
+    from sim2real.reports.films.rollouts import contact_sheet
+    from sim2real.worlds import load_randomization
+
     contact_sheet(task, out, beside, load_randomization(task, randomization))
     say(f"contact sheet: {out}")

@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from launch.console import print_rates, reporting, resumable, resume_command, say
-from sim2real.runs import start_run
+from sim2real.runs import run_folder
 from sim2real.training.pretrain_config import PretrainConfig
 
 
@@ -23,13 +23,10 @@ def command(
         resume: go on with the run in that folder, or with the newest, with the settings it was started with.
     """
     # Only here, as torch and MuJoCo take seconds to import: --help does without them.
-    from sim2real.training.pretraining import complete_pretraining, pretrain
+    from sim2real.training.pretrain import pretrain
 
-    if not resume:
-        config = complete_pretraining(config)
-    run, config = start_run("pretrain", config, out, resume)
-    say(f"run: {run.folder}")
-    with resumable(resume_command(run.folder)), reporting() as stage:
-        metrics = pretrain(run, config, stage)
-    print_rates(f"{config.task}: vision policy on unseen worlds ({config.randomization})", metrics)
-    say(f"policy: {run.folder / 'policy'}\ncurves: tensorboard --logdir {run.tensorboard}")
+    out = out or run_folder("pretrain", config, resume)
+    with resumable(resume_command(out), out), reporting(f"run: {out}") as stages:
+        result = pretrain(config, out, resume, stages)
+    print_rates(f"{config.task}: vision policy on unseen worlds ({result.config.randomization})", result.metrics)
+    say(f"policy: {out / 'policy'}\ncurves: tensorboard --logdir {out / 'tensorboard'}")

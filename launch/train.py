@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from launch.console import print_rates, reporting, resumable, resume_command, say
-from sim2real.runs import start_run
+from sim2real.runs import run_folder
 from sim2real.training.teacher_config import TrainConfig
 
 
@@ -23,13 +23,10 @@ def command(
         resume: go on with the run in that folder, or with the newest, with the settings it was started with.
     """
     # Only here, as torch and MuJoCo take seconds to import: --help does without them.
-    from sim2real.training.teacher import complete_training, train_teacher
+    from sim2real.training.train import train
 
-    if not resume:
-        config = complete_training(config)
-    run, config = start_run("train", config, out, resume)
-    say(f"run: {run.folder}")
-    with resumable(resume_command(run.folder)), reporting() as stage:
-        metrics = train_teacher(run, config, stage("train"))
-    print_rates(f"{config.task}: teacher on unseen worlds ({config.randomization})", metrics)
-    say(f"teacher: {run.folder / 'teacher.zip'}\ncurves: tensorboard --logdir {run.tensorboard}")
+    out = out or run_folder("train", config, resume)
+    with resumable(resume_command(out), out), reporting(f"run: {out}") as stages:
+        result = train(config, out, resume, stages)
+    print_rates(f"{config.task}: teacher on unseen worlds ({result.config.randomization})", result.metrics)
+    say(f"teacher: {out / 'teacher.zip'}\ncurves: tensorboard --logdir {out / 'tensorboard'}")

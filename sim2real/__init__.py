@@ -1,20 +1,100 @@
 """Crossing the gap from simulated worlds and policies to real cameras and robots: a room for each part of the way.
 
-The names below are imported when they are first used, so that reading a run's JSON needs no torch.
+What every command does is a function here, with the same settings: `pretrain(PretrainConfig("LaneFollow"), out)`. The
+names below are imported when they are first used, so that reading a run's JSON needs no torch.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from sim2real.errors import InputError
+
 if TYPE_CHECKING:
     from sim2real.checkpoints import load_policy, save_policy
+    from sim2real.collection.config import RecordConfig
+    from sim2real.collection.record import record
+    from sim2real.datasets.import_config import ImportConfig
+    from sim2real.datasets.importing import import_dataset
+    from sim2real.datasets.inspection import inspect_dataset
+    from sim2real.evaluation.config import EvaluateConfig
+    from sim2real.evaluation.evaluate import evaluate
+    from sim2real.identification.config import IdentifyConfig
+    from sim2real.identification.identify import identify
+    from sim2real.replays.config import ReplayConfig
+    from sim2real.replays.replay import replay
+    from sim2real.training.pretrain import pretrain
+    from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
+    from sim2real.training.teacher_config import TeacherConfig, TrainConfig
+    from sim2real.training.train import train
+    from sim2real.transfer.adapt import adapt
+    from sim2real.transfer.adapt_config import AdaptConfig, Overrides
+    from sim2real.transfer.ladder import ladder
+    from sim2real.transfer.ladder_config import LadderConfig
+    from sim2real.transfer.probe import probe
+    from sim2real.transfer.probe_config import ProbeConfig
 
-__all__ = ["load_policy", "save_policy"]
+__all__ = [
+    "AdaptConfig",
+    "DistillationConfig",
+    "EvaluateConfig",
+    "IdentifyConfig",
+    "ImportConfig",
+    "InputError",
+    "LadderConfig",
+    "Overrides",
+    "PretrainConfig",
+    "ProbeConfig",
+    "RecordConfig",
+    "ReplayConfig",
+    "TeacherConfig",
+    "TrainConfig",
+    "adapt",
+    "evaluate",
+    "identify",
+    "import_dataset",
+    "inspect_dataset",
+    "ladder",
+    "load_policy",
+    "pretrain",
+    "probe",
+    "record",
+    "replay",
+    "save_policy",
+    "train",
+]
 
-_HOMES = {"load_policy": "sim2real.checkpoints", "save_policy": "sim2real.checkpoints"}
+_HOMES = {
+    "checkpoints": ("load_policy", "save_policy"),
+    "collection.config": ("RecordConfig",),
+    "collection.record": ("record",),
+    "datasets.import_config": ("ImportConfig",),
+    "datasets.importing": ("import_dataset",),
+    "datasets.inspection": ("inspect_dataset",),
+    "evaluation.config": ("EvaluateConfig",),
+    "evaluation.evaluate": ("evaluate",),
+    "identification.config": ("IdentifyConfig",),
+    "identification.identify": ("identify",),
+    "replays.config": ("ReplayConfig",),
+    "replays.replay": ("replay",),
+    "training.pretrain": ("pretrain",),
+    "training.pretrain_config": ("DistillationConfig", "PretrainConfig"),
+    "training.teacher_config": ("TeacherConfig", "TrainConfig"),
+    "training.train": ("train",),
+    "transfer.adapt": ("adapt",),
+    "transfer.adapt_config": ("AdaptConfig", "Overrides"),
+    "transfer.ladder": ("ladder",),
+    "transfer.ladder_config": ("LadderConfig",),
+    "transfer.probe": ("probe",),
+    "transfer.probe_config": ("ProbeConfig",),
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'sim2real' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"sim2real.{home}"), name)
+    raise AttributeError(f"module 'sim2real' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})  # for completion in a notebook

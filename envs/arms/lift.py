@@ -1,11 +1,12 @@
 """Lift: grasp a cube and hold it in the air."""
 
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from envs.arms.scene import CUBE
-from envs.arms.task import Rule
+from envs.arms.task import Rule, arm_task
 from envs.arms.world import ArmWorld
 
 HIGH = 0.05  # m, that the cube is above the table
@@ -56,3 +57,6 @@ class Lift(Rule):
 
     def failed(self, world: ArmWorld) -> np.ndarray:
         return (np.linalg.norm(world.cube[:, :2], axis=1) > LOST) | (world.cube[:, 2] < -0.02)
+
+
+lift = partial(arm_task, Lift)

@@ -1,11 +1,12 @@
 """Push: move a cube onto a disc on the table, without grasping it."""
 
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from envs.arms.scene import CUBE
-from envs.arms.task import Rule
+from envs.arms.task import Rule, arm_task
 from envs.arms.world import ArmWorld
 
 CLOSE = 0.04  # m, between the middles
@@ -82,3 +83,6 @@ class Push(Rule):
 
     def failed(self, world: ArmWorld) -> np.ndarray:
         return (np.linalg.norm(world.cube[:, :2], axis=1) > LOST) | (world.cube[:, 2] < -0.02)
+
+
+push = partial(arm_task, Push)

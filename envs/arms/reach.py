@@ -1,11 +1,12 @@
 """Reach: bring the fingertips to a ball in the air."""
 
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
 from envs.arms.scene import BALL
-from envs.arms.task import Rule
+from envs.arms.task import Rule, arm_task
 from envs.arms.world import ArmWorld
 
 CLOSE = BALL + 0.01  # m, from its middle
@@ -45,3 +46,6 @@ class Reach(Rule):
 
     def success(self, world: ArmWorld) -> np.ndarray:
         return self._distance(world) < CLOSE
+
+
+reach = partial(arm_task, Reach)

@@ -1,6 +1,8 @@
 """Is a dataset what it says: figures of every feature, the rate, and whether frames are true to their rows."""
 
 from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,51 @@ from sim2real.datasets.lerobot.dataset import EpisodeDataset
 from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import INDICES
 from sim2real.errors import DatasetError
-from sim2real.progress import Progress, silent
+from sim2real.files import write_json
+from sim2real.progress import Progress, Stages, no_stages, silent
 
 CLOCK = "recorded_at"
+
+
+@dataclass(frozen=True)
+class InspectResult:
+    """What is in a dataset, and whether it is sound.
+
+    Attributes:
+        folder: where `inspect.json` is.
+        dataset: the recordings.
+        figures: see `inspect`.
+    """
+
+    folder: Path
+    dataset: EpisodeDataset
+    figures: dict[str, Any]
+
+    @property
+    def sound(self) -> bool:
+        """Return whether no check failed."""
+        return not any(self.figures["truth"].values())
+
+
+def inspect_dataset(path: Path | str, out: Path | str | None = None, stages: Stages = no_stages) -> InspectResult:
+    """Read a dataset once, check that frames are true to their rows, and write its figures to `inspect.json`.
+
+    Args:
+        path: a LeRobot v3.0 dataset, or some of its episodes: path[0:17], path[3].
+        out: folder for the figures; None: one under `runs/`.
+        stages: progress: "inspect", in episodes.
+
+    Raises:
+        DatasetError: not a dataset, a damaged one, or one without episodes.
+    """
+    dataset = EpisodeDataset.open(path)
+    if not len(dataset):
+        raise DatasetError(f"{path} has no episodes yet")
+    folder = Path("runs") / f"inspect-{dataset.root.resolve().name}" if out is None else Path(out)
+    figures = inspect(dataset, stages("inspect"))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "inspect.json", figures)
+    return InspectResult(folder, dataset, figures)
 
 
 def inspect(dataset: EpisodeDataset, progress: Progress = silent) -> dict[str, Any]:
@@ -38,8 +82,7 @@ def inspect(dataset: EpisodeDataset, progress: Progress = silent) -> dict[str, A
         for name, values in episode.columns.items():
             if name not in INDICES and name != CLOCK and values.dtype != object:
                 columns.setdefault(name, []).append(values.reshape(len(values), -1))
-        if progress:
-            progress(k + 1, len(dataset))
+        progress(k + 1, len(dataset))
     lengths = dataset.lengths
     return {
         "episodes": len(dataset),
@@ -58,8 +101,12 @@ def inspect(dataset: EpisodeDataset, progress: Progress = silent) -> dict[str, A
 
 
 def rate(steps: np.ndarray, fps: float) -> dict[str, float | None]:
-    """Of times [s] between consecutive frames: "median_hz", "jitter_ms" (standard deviation), "p99_ms", "longest_ms",
-    "late": share of steps longer than one and a half periods, where the recorder lost a frame."""
+    """Describe times [s] between consecutive frames.
+
+    Returns:
+        "median_hz", "jitter_ms" (standard deviation), "p99_ms", "longest_ms", "late":
+        share of steps longer than one and a half periods, where the recorder lost a frame.
+    """
     if not len(steps):
         return {"median_hz": None, "jitter_ms": None, "p99_ms": None, "longest_ms": None, "late": None}
     return {
@@ -79,10 +126,10 @@ def _figures(values: np.ndarray) -> dict[str, list[float]]:
 
 
 def _rows(episode: Episode, dataset: EpisodeDataset) -> dict[str, int]:
-    """Frames of an episode that break each rule."""
+    """Count the frames of an episode that break each rule."""
     length = len(episode)
     rows = np.arange(length)
-    found = {
+    broken = {
         "frames counted from 0": int((episode["frame_index"] != rows).sum()),
         "rows of their episode": int((episode["episode_index"] != episode.index).sum()),
         "index runs on": int((np.diff(episode["index"]) != 1).sum()),
@@ -94,16 +141,16 @@ def _rows(episode: Episode, dataset: EpisodeDataset) -> dict[str, int]:
         ),
     }
     if CLOCK in episode.columns:
-        found["clock does not go back"] = int((np.diff(episode[CLOCK]) < 0).sum())
+        broken["clock does not go back"] = int((np.diff(episode[CLOCK]) < 0).sum())
     state, action = dataset.features.get("observation.state"), dataset.features.get("action")
     if CLOCK in episode.columns and state is not None and action is not None and state.names == action.names:
         last = np.concatenate([np.zeros_like(episode["action"][:1]), episode["action"][:-1]])
-        found["state is the last command"] = int((episode["observation.state"] != last).any(1).sum())
-    return found
+        broken["state is the last command"] = int((episode["observation.state"] != last).any(1).sum())
+    return broken
 
 
 def _images(episode: Episode, dataset: EpisodeDataset, camera: str) -> tuple[int, int]:
-    """How many frames are unreadable or of another size, and how many equal the one before."""
+    """Count how many frames are unreadable or of another size, and how many equal the one before."""
     shape, before = dataset.features[camera].shape, None
     wrong = same = 0
     if dataset.features[camera].dtype == "video":

@@ -1,1 +1,1 @@
-"""Recorded episodes as policies see them, and recordings made of the rehearsal robot or of simulation."""
+"""Recorded episodes as policies see them, and what their files say of where they come from."""

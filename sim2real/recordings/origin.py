@@ -15,6 +15,7 @@ from sim2real.datasets.files import read_json
 
 FORMAT = 1
 INFO = "meta/simulation.json"
+STATE, ACTION = "sim.state", "sim.action"  # columns, beside those of a robot's recording
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ import numpy as np
 from envs import BatchEnv, Task, make_task
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.progress import Progress, silent
-from sim2real.recordings.origin import Origin, model_hash
-from sim2real.recordings.simulation import ACTION, STATE
+from sim2real.recordings.origin import ACTION, STATE, Origin, model_hash
 
 TOLERANCE = 1e-6  # of positions [rad, m] between versions of MuJoCo
 

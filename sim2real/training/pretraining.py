@@ -29,7 +29,7 @@ from sim2real.worlds import load_randomization, own_cameras
 
 
 def complete_pretraining(config: PretrainConfig) -> PretrainConfig:
-    """With the task's own settings where they were left open; raises InputError for what would stop the run."""
+    """Fill in the task's own settings where they were left open; raises InputError for what would stop the run."""
     available_device(config.device)
     spec = make_task(config.task).spec
     own_cameras(spec, config.camera)
@@ -44,7 +44,7 @@ def complete_pretraining(config: PretrainConfig) -> PretrainConfig:
 
 
 def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
-    """The policy for a task: it looks through the task's first camera as the task's view says."""
+    """Describe the policy for a task: it looks through the task's first camera as the task's view says."""
     camera, view = next(iter(spec.cameras.items()))
     width, height = config.image_size or view.size
     if height % 4 or width % 4 or min(height, width) < 16:
@@ -66,7 +66,7 @@ def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
 
 
 def make_worlds(config: PretrainConfig, observations: tuple[str, ...], maps: tuple[int, int] | None = None) -> BatchEnv:
-    """The worlds that a policy is pretrained in."""
+    """Make the worlds that a policy is pretrained in."""
     task = make_task(config.task, "train")
     return BatchEnv(
         task,
@@ -81,11 +81,14 @@ def make_worlds(config: PretrainConfig, observations: tuple[str, ...], maps: tup
     )
 
 
-def pretrain(run: Run, config: PretrainConfig, report: Stages) -> dict[str, Any]:
+def pretrain_policy(run: Run, config: PretrainConfig, report: Stages) -> dict[str, Any]:
     """Pretrain, or go on pretraining, a policy in a run's folder; ends with `policy/` and `metrics.json`.
 
     Args:
-        report: given the name of a stage, what to call in it with (done, in all, metrics).
+        report: progress: "train teacher" where there is none, "pretrain", "evaluate".
+
+    Returns:
+        The metrics.
 
     Raises:
         InputError: an unknown task, preset, device or teacher.
@@ -128,7 +131,7 @@ def _initial_policy(spec: TaskSpec, config: PretrainConfig) -> Policy:
 
 
 def _trained_teacher(run: Run, config: PretrainConfig, report: Stages) -> Path:
-    """The teacher's run: the one given, or one inside this run, trained now as far as it is not."""
+    """Return the teacher's run: the one given, or one inside this run, trained now as far as it is not."""
     if config.teacher is not None:
         return Path(config.teacher)
     settings = TrainConfig(config.task, config.teacher_config, randomization=config.randomization, evaluate=0)
@@ -138,9 +141,9 @@ def _trained_teacher(run: Run, config: PretrainConfig, report: Stages) -> Path:
 def _distill(run: Run, config: PretrainConfig, distiller: Distiller, report: Progress) -> Policy:
     from torch.utils.tensorboard import SummaryWriter
 
-    found = latest(run.checkpoints) if run.checkpoints.is_dir() else None
-    if found is not None:
-        distiller.load_state_dict(load_state(found))
+    newest = latest(run.checkpoints) if run.checkpoints.is_dir() else None
+    if newest is not None:
+        distiller.load_state_dict(load_state(newest))
     writer = SummaryWriter(str(run.tensorboard), purge_step=distiller.update)
     total = config.distillation.updates
 

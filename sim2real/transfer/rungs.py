@@ -19,8 +19,9 @@ from sim2real.recordings.interpretation import recorded
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.units import Units
+from sim2real.training.pretrain import pretrain
 from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
-from sim2real.training.pretraining import complete_pretraining, policy_config, pretrain
+from sim2real.training.pretraining import complete_pretraining, policy_config
 from sim2real.training.teacher import train_teacher_inside
 from sim2real.training.teacher_config import TrainConfig
 from sim2real.transfer.candidates import compare_candidates

@@ -20,6 +20,7 @@ from drives import record_drives
 from launch import demo
 from launch.main import main
 from sim2real.checkpoints import load_policy
+from sim2real.reports.films import rollouts
 from sim2real.transfer.adapt_config import Overrides
 
 SMALL = ("--steps", 8000, "--frames", 200, "--episodes", 3, "--recorded", 4, "--seconds", 1)
@@ -32,7 +33,7 @@ def files(folder: Path) -> dict[str, tuple[int, bytes]]:
 @pytest.fixture(autouse=True)
 def quick(short_lane: str, few_simulated: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Films of a second, fits of a few steps."""
-    monkeypatch.setattr(demo, "film", functools.partial(demo.film, seconds=1.0))
+    monkeypatch.setattr(rollouts, "film", functools.partial(rollouts.film, seconds=1.0))
     overrides = Overrides(updates=5)
     monkeypatch.setattr(demo, "AdaptConfig", functools.partial(demo.AdaptConfig, overrides=overrides))
 
@@ -49,7 +50,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[st
         patch.chdir(place)
         patch.setenv("COLUMNS", "200")
         lanes.shorten(patch)
-        patch.setattr(demo, "film", interrupt)
+        patch.setattr(rollouts, "film", interrupt)
         patch.setattr(sys, "argv", ["sim2real", *map(str, words)])
         with pytest.raises(SystemExit) as end:
             main()

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from envs.lane_follow.task import _SPLITS
 from envs.registry import SPLITS
+from sim2real.collection.config import RecordConfig
+from sim2real.collection.simulation import SimulatedRecording
 from sim2real.evaluation.simulation import TEST_SEED
-from sim2real.recordings.rehearsal import Recording
-from sim2real.recordings.simulation import SimulatedRecording
 from sim2real.seeds import (
     HELD_OUT,
     RECORDING,
@@ -38,8 +38,9 @@ def test_what_is_held_out_is_held_out_from_each_other_too():
 def test_commands_begin_in_their_own_range():
     """These very numbers: with others, no figure that was published could be had again."""
     assert TEST_SEED == TEST.start == 10_000_000
-    assert Recording().seed == RECORDING.start == 20_000_000
+    assert RecordConfig().first_seed == RECORDING.start == 20_000_000
     assert SimulatedRecording("Reach", 1).seed == SIMULATED_RECORDING.start == 30_000_000
+    assert RecordConfig(on="sim").first_seed == SIMULATED_RECORDING.start
 
 
 def test_every_split_of_the_lane_has_layouts_of_its_own():

@@ -3,14 +3,28 @@
 import cv2
 import numpy as np
 
+from sim2real.datasets.inspection import InspectResult
 from sim2real.datasets.lerobot.dataset import EpisodeDataset
-from sim2real.reports.films.video import grid, label
+from sim2real.reports.films.video import grid, label, write_image
 
 INK, BAR, PAPER = (40, 40, 40), (60, 110, 170), 255
 
 
+def draw_dataset(result: InspectResult) -> None:
+    """Draw, beside a dataset's figures, frames of every readable camera and histograms of the actions."""
+    dataset = result.dataset
+    for camera in dataset.cameras:
+        if not result.figures["truth"][f"{camera} readable and of its size"]:
+            write_image(result.folder / f"frames-{camera.rpartition('.')[2]}.png", contact_sheet(dataset, camera))
+    action = dataset.features.get("action")
+    if action is not None and len(action.shape) == 1:
+        values = np.concatenate([episode["action"].reshape(len(episode), -1) for episode in dataset])
+        names = list(action.names or [f"action {k}" for k in range(values.shape[1])])
+        write_image(result.folder / "actions.png", histograms(values, names))
+
+
 def contact_sheet(dataset: EpisodeDataset, camera: str, count: int = 48, columns: int = 8) -> np.ndarray:
-    """RGB picture of `count` frames spread evenly over all episodes, each with its episode and frame number."""
+    """Draw an RGB picture of `count` frames spread evenly over all episodes, each with its episode and frame number."""
     chosen = np.unique(np.linspace(0, dataset.frames - 1, count).round().astype(int))
     ends = dataset.lengths.cumsum()
     tiles = []
@@ -25,8 +39,10 @@ def contact_sheet(dataset: EpisodeDataset, camera: str, count: int = 48, columns
 
 
 def histograms(values: np.ndarray, names: list[str], bins: int = 41, size: tuple[int, int] = (480, 240)) -> np.ndarray:
-    """RGB picture with a histogram per column of (n, d): share of frames per bin; the share of exact zeros is written
-    beside the name, because a stick at rest hides everything else."""
+    """Draw an RGB picture with a histogram per column of (n, d): share of frames per bin.
+
+    The share of exact zeros is written beside the name, because a stick at rest hides everything else.
+    """
     panels = []
     width, height = size
     for column, name in zip(values.T, names, strict=True):

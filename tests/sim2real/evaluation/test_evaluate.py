@@ -84,7 +84,7 @@ def test_on_the_rehearsal_robot_with_the_difference_of_two(checkpoints: list[Pat
     first, second = result.episodes
     assert first.seeds.tolist() == second.seeds.tolist() == [row["seed"] for row in result.metrics["episodes"]]
     assert result.difference == RateDifference.of(first.success, second.success) and result.settling is not None
-    assert result.metrics["difference"] == result.difference.to_dict()
+    assert result.difference is not None and result.metrics["difference"] == result.difference.to_dict()
     assert result.metrics["settling"] == result.settling.to_dict()
     assert result.metrics["against"]["mean_return"] == pytest.approx(second.returns.mean())
     assert stages.shares == {"evaluate": 1.0} and result.checkpoints == tuple(checkpoints[:2])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from envs import BatchEnv, make_task
+from sim2real.collection import rehearsal as recording
+from sim2real.collection.config import RecordConfig
+from sim2real.collection.rehearsal import record_on_rehearsal
 from sim2real.datasets import EpisodeDataset
-from sim2real.recordings import rehearsal as recording
-from sim2real.recordings.rehearsal import Recording, record
 from sim2real.rehearsal.operators import HABITS, PAUSE_STEPS, TeacherOperator, habit_of, words_for
 
 REACH = {"task": "Reach", "seconds": 0.5}
@@ -72,10 +73,10 @@ def test_failures_are_recorded_anew_unless_they_are_kept(tmp_path: Path, monkeyp
     monkeypatch.setattr(recording, "SIDE_BY_SIDE", 2)
     monkeypatch.setattr(recording, "PATIENCE", 1)
     with pytest.raises(ValueError, match=r"who demonstrates Reach succeeded in only 0 of \d+ .* --keep-failed"):
-        record(tmp_path / "set", Recording(2, **REACH), teacher=still)
+        record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, **REACH), teacher=still)
     assert not list(tmp_path.iterdir())
-    found = record(tmp_path / "set", Recording(2, keep_failed=True, **REACH), teacher=still)
-    assert (found.lengths, found.tried, found.successes, found.whole) == ([15, 15], 2, 0, False)
+    found = record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, keep_failed=True, **REACH), teacher=still)
+    assert (found.lengths, found.tried, found.successes, found.whole) == ((15, 15), 2, 0, False)
 
 
 @pytest.mark.slow
@@ -85,7 +86,7 @@ def test_an_arms_recording_has_its_targets_and_positions_in_degrees(tmp_path: Pa
     def wave(privileged: np.ndarray) -> np.ndarray:
         return np.tile([0.8, -0.5, 0.5, 0.0, 1.0, 0.6], (len(privileged), 1)).astype(np.float32)
 
-    record(tmp_path / "set", Recording(2, 0.5, 9, "Reach", True), teacher=wave)
+    record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, seed=9, keep_failed=True, **REACH), teacher=wave)
     dataset = EpisodeDataset(tmp_path / "set")
     assert (
         dataset.fps == 30

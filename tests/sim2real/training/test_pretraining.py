@@ -1,6 +1,6 @@
 """Pretraining end to end at the smallest size: a policy on disk that acts, by either method, resumed after a stop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ import torch
 from envs import BatchEnv, make_task
 from policies import Policy
 from sim2real.checkpoints import load_policy, read_config
-from sim2real.progress import Progress
+from sim2real.progress import NOTHING, Progress
 from sim2real.runs import Run, start_run
 from sim2real.statistics.rates import Rate
 from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
-from sim2real.training.pretraining import _initial_policy, complete_pretraining, pretrain
+from sim2real.training.pretraining import _initial_policy, complete_pretraining, pretrain_policy
 from sim2real.training.teacher import train_teacher
 from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 
@@ -67,7 +67,7 @@ def test_dagger_end_to_end_with_a_teacher_of_its_own(short_lane: str, tmp_path: 
         return lambda done, total, metrics: stages.append((stage, done, total))
 
     run = start(tmp_path / "run", config)
-    metrics = pretrain(run, config, report)
+    metrics = pretrain_policy(run, config, report)
     assert set(metrics) == RATES | {"updates", "frames"} and run.metrics["finished"] is True
     assert metrics["updates"] == 25 and metrics["success"]["count"] == 3
     assert list(dict.fromkeys(stage for stage, *_ in stages)) == ["train teacher", "pretrain", "evaluate"]
@@ -92,7 +92,7 @@ def test_dagger_end_to_end_with_a_teacher_of_its_own(short_lane: str, tmp_path: 
 def test_the_encoder_may_be_a_resnet_on_larger_images(teacher: str, short_lane: str, tmp_path: Path):
     config = tiny(short_lane, teacher=teacher, encoder="resnet18", image_size=(96, 64), distillation={"frames": 50})
     run = start(tmp_path / "run", config)
-    pretrain(run, config, quiet)
+    pretrain_policy(run, config, quiet)
     policy = load_policy(run.folder / "policy")
     assert policy.config.encoder.kind == "resnet18" and policy.config.encoder.size == (64, 96)
     assert not (run.folder / "teacher").exists()
@@ -104,7 +104,7 @@ def test_the_encoder_may_be_a_resnet_on_larger_images(teacher: str, short_lane: 
 def test_ppo_from_pixels_trains_the_policy_that_is_saved(short_lane: str, tmp_path: Path):
     config = tiny(short_lane, method="ppo")
     run = start(tmp_path / "run", config)
-    metrics = pretrain(run, config, quiet)
+    metrics = pretrain_policy(run, config, quiet)
     assert set(metrics) == RATES | {"steps"} and metrics["steps"] == 200
     policy = load_policy(run.folder / "policy")
     assert policy.config.heads.outputs == ("action", "offset", "heading", "curvature")
@@ -125,14 +125,14 @@ def test_interrupted_and_resumed_it_goes_on_from_where_it_was(
     config = tiny(short_lane, method=method, teacher=request.getfixturevalue("teacher") if dagger else None)
 
     def interrupting(stage: str) -> Progress:
-        def report(done: int, total: int, metrics: dict[str, float]) -> None:
+        def report(done: float, total: float, metrics: Mapping[str, float] = NOTHING, /) -> None:
             if stage.startswith("pretrain") and done >= 20:
                 raise KeyboardInterrupt
 
         return report
 
     with pytest.raises(KeyboardInterrupt):
-        pretrain(start(tmp_path / "run", config), config, interrupting)
+        pretrain_policy(start(tmp_path / "run", config), config, interrupting)
     run = start(tmp_path / "run", config, resume=True)
     assert not run.finished and len(list(run.checkpoints.iterdir())) >= 1
     said: list[tuple[str, int]] = []
@@ -140,7 +140,7 @@ def test_interrupted_and_resumed_it_goes_on_from_where_it_was(
     def report(stage: str) -> Callable[[int, int, dict[str, float]], None]:
         return lambda done, total, metrics: said.append((stage, done))
 
-    metrics = pretrain(run, config, report)
+    metrics = pretrain_policy(run, config, report)
     trained = [done for stage, done in said if stage.startswith("pretrain")]
     assert trained == ([25] if dagger else []) and run.finished and metrics["success"]["count"] == 3
     assert_acts(load_policy(run.folder / "policy"), short_lane)

@@ -11,9 +11,9 @@ from drives import record_drives, spoil
 from relist import relist
 
 from envs import make_task, task_names
+from sim2real.collection.simulation import SimulatedRecording, record_in_simulation
 from sim2real.datasets import DatasetError, EpisodeDataset
-from sim2real.recordings.origin import INFO, Origin
-from sim2real.recordings.simulation import ACTION, STATE, SimulatedRecording, record_in_simulation
+from sim2real.recordings.origin import ACTION, INFO, STATE, Origin
 from sim2real.replays.exact_replay import ExactReplay, replay_exactly
 
 JOINTS = slice(1, 7)  # of an integration state: time, then the arm's joints

@@ -1,4 +1,4 @@
-"""Episodes recorded in simulation, with all that it takes to live through them again bit for bit.
+"""Episodes recorded in simulation, with all that it takes to simulate them again bit for bit.
 
 Beside what a robot's log holds, a frame has the worlds' full integration state (`sim.state`: mjSTATE_INTEGRATION,
 MuJoCo's memory of commands and frames included) and the action as the environment took it (`sim.action`);
@@ -20,12 +20,10 @@ from sim2real.datasets.checksums import write_listed_json
 from sim2real.errors import InputError
 from sim2real.files import new_folder
 from sim2real.progress import Progress, silent
-from sim2real.recordings.origin import INFO, Origin, model_hash
+from sim2real.recordings.origin import ACTION, INFO, STATE, Origin, model_hash
 from sim2real.rehearsal.robot import boundary_of, measured
 from sim2real.seeds import SIMULATED_RECORDING
 
-STATE, ACTION = "sim.state", "sim.action"
-SEED = SIMULATED_RECORDING.start
 SIDE_BY_SIDE = 16  # worlds: what they recorded waits in memory until an episode is complete
 
 Act = Callable[[Mapping[str, np.ndarray]], np.ndarray]
@@ -50,7 +48,7 @@ class SimulatedRecording:
 
     task: str
     episodes: int = 10
-    seed: int = SEED
+    seed: int = SIMULATED_RECORDING.start
     split: str = "recording"
     randomization: Randomization | str = "none"
     images: bool = True
@@ -64,7 +62,7 @@ class SimulatedRecording:
 
 
 def random_actions(count: int, size: int, seed: int) -> Act:
-    """Actions (count, size) in [-1, 1] that wander, so that the robot gets somewhere."""
+    """Return actions (count, size) in [-1, 1] that wander, so that the robot gets somewhere."""
     random, last = np.random.default_rng(seed), np.zeros((count, size))
 
     def act(observation: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -113,25 +111,26 @@ def record_in_simulation(
         *(version("mujoco"), model_hash(task.model)),
     )
     act = act or random_actions(worlds, len(task.spec.action_names), recording.seed)
-    done: list[_Episode] = []
+    episodes: list[_Episode] = []
+    limit = round(task.spec.episode_seconds / task.spec.control_dt)
     try:
         with new_folder(destination) as folder:
             with EpisodeWriter(folder, features, 1 / task.spec.control_dt, robot_type=robot_type) as writer:
                 for first in range(0, recording.episodes, worlds):
                     seeds = recording.seed + first + np.arange(worlds)
-                    told = _teller(progress, first, min(worlds, recording.episodes - first), recording.episodes, env)
-                    for one in _play(env, act, seeds, cameras, told)[: recording.episodes - first]:
-                        writer.save_columns(
-                            one.columns, f"{task.spec.name}, simulated", session=f"simulation {one.seed}"
-                        )
-                        one.columns.clear()
-                        done.append(one)
-            told = {name: tuple(getattr(one, name) for one in done) for name in ("seed", "success", "drawn")}
-            origin = replace(origin, seeds=told["seed"], success=told["success"], drawn=told["drawn"])
+                    wanted = min(worlds, recording.episodes - first)
+                    report = _share(progress, first * limit, wanted, recording.episodes * limit)
+                    for episode in _play(env, act, seeds, cameras, report)[:wanted]:
+                        session = f"simulation {episode.seed}"
+                        writer.save_columns(episode.columns, f"{task.spec.name}, simulated", session=session)
+                        episode.columns.clear()
+                        episodes.append(episode)
+            columns = {name: tuple(getattr(e, name) for e in episodes) for name in ("seed", "success", "drawn")}
+            origin = replace(origin, seeds=columns["seed"], success=columns["success"], drawn=columns["drawn"])
             write_listed_json(folder, INFO, origin.plain())
     finally:
         env.close()
-    return origin, [one.length for one in done]
+    return origin, [episode.length for episode in episodes]
 
 
 @dataclass
@@ -143,9 +142,9 @@ class _Episode:
     length: int = 0
 
 
-def _teller(progress: Progress, first: int, count: int, episodes: int, env: BatchEnv) -> Callable[[int], None]:
-    limit = round(env.task_spec.episode_seconds / env.task_spec.control_dt)
-    return lambda step: progress(first * limit + count * step, episodes * limit)
+def _share(progress: Progress, before: int, worlds: int, total: int) -> Callable[[int], None]:
+    """Return the progress of worlds that step together, from the steps of one, `before` steps being done already."""
+    return lambda step: progress(before + worlds * step, total)
 
 
 def _features(env: BatchEnv, cameras: tuple[str, ...]) -> dict[str, Feature]:
@@ -161,9 +160,9 @@ def _features(env: BatchEnv, cameras: tuple[str, ...]) -> dict[str, Feature]:
 
 
 def _play(
-    env: BatchEnv, act: Act, seeds: np.ndarray, cameras: tuple[str, ...], told: Callable[[int], None]
+    env: BatchEnv, act: Act, seeds: np.ndarray, cameras: tuple[str, ...], report: Callable[[int], None]
 ) -> list[_Episode]:
-    """An episode per world, each up to where it ended."""
+    """Return an episode per world, each up to where it ended."""
     observation, _ = env.reset(seed=seeds.tolist())
     boundary, names = boundary_of(env.task), list(_features(env, cameras))
     episodes = [_Episode(int(seed), env.episode_parameters(i), {n: [] for n in names}) for i, seed in enumerate(seeds)]
@@ -186,7 +185,7 @@ def _play(
         for i in np.flatnonzero(ended):
             episodes[i].success, episodes[i].length = bool(info["final_info"]["success"][i]), step + 1
         going &= ~ended
-        told(step + 1)
+        report(step + 1)
         if not going.any():
             break
     return episodes

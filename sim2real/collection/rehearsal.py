@@ -1,87 +1,36 @@
-"""Recordings of the rehearsal robot."""
+"""Recording the rehearsal robot while a stand-in for a person moves it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from envs import BatchEnv, make_task
+from sim2real.collection.config import RecordConfig, RecordResult
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
 from sim2real.errors import InputError
 from sim2real.files import new_folder
-from sim2real.progress import Progress, silent
+from sim2real.progress import Progress, part_of, silent
 from sim2real.recordings.arm_logs import ACTION, STATE
 from sim2real.rehearsal.operators import Operator, Teacher, habit_of, words_for
 from sim2real.rehearsal.robot import PRESET, boundary_of, measured
 from sim2real.robots.boundary import Boundary
-from sim2real.seeds import RECORDING
 
-LONGEST = 120.0  # s
 SIDE_BY_SIDE = 16  # worlds: their frames wait in memory until an episode is complete
 PATIENCE = 4  # episodes that may be tried for one that is wanted
 
 
-@dataclass(frozen=True)
-class Recording:
-    """What is recorded on the rehearsal robot.
-
-    Attributes:
-        episodes: each on a layout drawn from those that nothing is tested on.
-        seconds: length of an episode at most [s]; the task's own end comes sooner where it is shorter.
-        seed: of the first episode; the next ones have the next seeds.
-        task: a registered one.
-        keep_failed: keep episodes that ended in failure; None: as people do in this task (a driver goes on, who has
-            dropped the cube begins anew).
-
-    Raises:
-        InputError: no episode, one that is too short or too long, or a negative seed.
-    """
-
-    episodes: int = 20
-    seconds: float = 20.0
-    seed: int = RECORDING.start
-    task: str = "LaneFollow"
-    keep_failed: bool | None = None
-
-    def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise InputError(f"episodes must be at least 1, not {self.episodes}")
-        if not 0.1 <= self.seconds <= LONGEST:
-            raise InputError(f"seconds must be from 0.1 to {LONGEST:g}, not {self.seconds:g}")
-        if self.seed < 0:
-            raise InputError(f"seed must be at least 0, not {self.seed}")
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What came of it.
-
-    Attributes:
-        lengths: frames of each episode in the dataset.
-        tried: episodes that were begun and ended.
-        successes: of these.
-        whole: whether they went on until the task's own end, so that success is what the task means by it.
-    """
-
-    lengths: list[int]
-    tried: int
-    successes: int
-    whole: bool
-
-
-def record(
+def record_on_rehearsal(
     destination: Path,
-    recording: Recording = Recording(),
+    config: RecordConfig = RecordConfig(),
     progress: Progress = silent,
     *,
     teacher: Teacher | None = None,
-) -> Recorded:
+) -> RecordResult:
     """Have somebody do the task on the rehearsal robot, and write a LeRobot v3.0 dataset of it.
 
     Frame k has the whole frame of the first camera (JPEG), as late as it arrives; `observation.state`: what the robot
     measured at frame k; and `action`: what it was told then; both in a dataset's units and names (`Boundary`). An
-    episode that fails early ends there. Each is a session of its own. The same recording gives the same bytes.
+    episode that fails early ends there. Each is a session of its own. The same settings give the same bytes.
 
     Args:
         destination: must not exist; what is interrupted leaves nothing.
@@ -93,38 +42,36 @@ def record(
         InputError: an unknown task, nobody who can do it, or one who fails too often.
         OSError: the disk is full; nothing is left behind.
     """
-    task = make_task(recording.task, "recording")
-    habit = habit_of(recording.task, teacher)
-    keep_failed = habit.keeps_failures if recording.keep_failed is None else recording.keep_failed
+    task = make_task(config.task, "recording")
+    habit = habit_of(config.task, teacher)
+    keep_failed = config.keep_failed or habit.keeps_failures
     with new_folder(destination) as folder:
         boundary, camera = boundary_of(task), next(iter(task.spec.cameras))
-        steps = round(min(recording.seconds, task.spec.episode_seconds) / task.spec.control_dt)
-        rounds = -(-recording.episodes // SIDE_BY_SIDE)
-        worlds = -(-recording.episodes // rounds)
+        steps = round(min(config.seconds, task.spec.episode_seconds) / task.spec.control_dt)
+        rounds = -(-config.episodes // SIDE_BY_SIDE)
+        worlds = -(-config.episodes // rounds)
         env = BatchEnv(task, worlds, randomization=PRESET, observations=(f"images.{camera}",))
         features = _features(env, boundary, camera)
         lengths, tried, successes = [], 0, 0
         try:
             with EpisodeWriter(folder, features, 1 / task.spec.control_dt, robot_type=boundary.robot_type) as writer:
-                while len(lengths) < recording.episodes:
-                    if tried >= PATIENCE * recording.episodes + SIDE_BY_SIDE:
-                        raise InputError(_hopeless(recording.task, successes, tried))
-                    past, seeds = tried // worlds, recording.seed + tried + np.arange(worlds)
-
-                    def told(step: int, before: int = past) -> None:
-                        progress(worlds * (before * steps + step), worlds * max(rounds, before + 1) * steps)
-
-                    driven = _drive(env, boundary, habit.operator(env, seeds), seeds, steps, told)
+                while len(lengths) < config.episodes:
+                    if tried >= PATIENCE * config.episodes + SIDE_BY_SIDE:
+                        raise InputError(_hopeless(config.task, successes, tried))
+                    past, seeds = tried // worlds, config.first_seed + tried + np.arange(worlds)
+                    report = part_of(progress, past, max(rounds, past + 1))
+                    driven = _drive(env, boundary, habit.operator(env, seeds), seeds, steps, report)
                     for seed, (columns, success) in zip(seeds.tolist(), driven, strict=True):
-                        if len(lengths) < recording.episodes:
+                        if len(lengths) < config.episodes:
                             tried, successes = tried + 1, successes + success
                             if success or keep_failed:
                                 session = f"rehearsal {seed}"  # a draw of its own: every episode is independent
-                                writer.save_columns(columns, words_for(recording.task), session=session)
+                                writer.save_columns(columns, words_for(config.task), session=session)
                                 lengths.append(len(columns[ACTION]))
         finally:
             env.close()
-    return Recorded(lengths, tried, successes, recording.seconds >= task.spec.episode_seconds)
+    whole = config.seconds >= task.spec.episode_seconds
+    return RecordResult(destination, tuple(lengths), tried, successes, whole, "who demonstrated")
 
 
 def _hopeless(task: str, successes: int, tried: int) -> str:
@@ -149,9 +96,9 @@ def _drive(
     operator: Operator,
     seeds: np.ndarray,
     steps: int,
-    told: Callable[[int], None],
+    progress: Progress,
 ) -> list[tuple[dict[str, list], bool]]:
-    """Columns of an episode per world, each up to where it ended, and whether it succeeded."""
+    """Return the columns of an episode per world, each up to where it ended, and whether it succeeded."""
     observation, _ = env.reset(seed=seeds)
     state = measured(env.task)
     sent, going, success = np.asarray(state, float), np.ones(len(seeds), bool), np.zeros(len(seeds), bool)
@@ -171,6 +118,6 @@ def _drive(
         if ended.any():
             success[ended] = info["final_info"]["success"][ended]
             going &= ~ended
-        told(step + 1)
+        progress(len(seeds) * (step + 1), len(seeds) * steps)
     success[going] = env.task.success()[going]  # the recording ends before the task's own time
     return list(zip(columns, success.tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +11,14 @@ import torch
 from envs import BatchEnv, LaneFollow, make_task, registry
 from envs.lane_follow.task import REHEARSAL
 from policies import Policy
+from sim2real.collection import rehearsal as recording
+from sim2real.collection.config import RecordConfig
+from sim2real.collection.rehearsal import record_on_rehearsal
 from sim2real.datasets import EpisodeDataset
 from sim2real.datasets.inspection import inspect
 from sim2real.errors import InputError
 from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
 from sim2real.evaluation.simulation import TEST_SEED, run_episodes
-from sim2real.recordings import rehearsal as recording
-from sim2real.recordings.rehearsal import Recording, record
 from sim2real.rehearsal.driver import RehearsalDriver
 from sim2real.rehearsal.robot import PRESET
 from sim2real.training.pretrain_config import PretrainConfig
@@ -74,7 +76,7 @@ def test_a_drivers_faults_are_those_of_his_seed(lane: LaneFollow):
 
 @pytest.mark.slow
 def test_a_recording_is_a_sound_dataset_of_whole_frames(tmp_path: Path):
-    assert record(tmp_path / "set", Recording(2, 1.0)).lengths == [20, 20]
+    assert record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, seconds=1.0)).lengths == (20, 20)
     assert [path.name for path in tmp_path.iterdir()] == ["set"]
     dataset = EpisodeDataset(tmp_path / "set")
     assert dataset.lengths.tolist() == [20, 20] and dataset.fps == 20 and set(dataset.tasks) == {"follow the road"}
@@ -86,8 +88,8 @@ def test_a_recording_is_a_sound_dataset_of_whole_frames(tmp_path: Path):
 @pytest.mark.slow
 def test_frame_state_action_and_time_belong_together(tmp_path: Path):
     """Against the car driven once more with the recorded actions."""
-    recording = Recording(2, 1.0, seed=3)
-    record(tmp_path / "set", recording)
+    config = RecordConfig(episodes=2, seconds=1.0, seed=3)
+    record_on_rehearsal(tmp_path / "set", config)
     episodes = list(EpisodeDataset(tmp_path / "set"))
     env = BatchEnv(make_task("LaneFollow", "recording"), 2, randomization=PRESET)
     observation, _ = env.reset(seed=3)
@@ -111,12 +113,14 @@ def test_frame_state_action_and_time_belong_together(tmp_path: Path):
 def test_the_same_recording_gives_the_same_bytes_whatever_is_recorded_beside(
     tmp_path: Path, short_lane: str, monkeypatch: pytest.MonkeyPatch
 ):
-    record(tmp_path / "one", Recording(3, 0.5))
-    record(tmp_path / "again", Recording(3, 0.5))
-    record(tmp_path / "other", Recording(3, 0.5, seed=8))
+    record_on_rehearsal(tmp_path / "one", RecordConfig(episodes=3, seconds=0.5))
+    record_on_rehearsal(tmp_path / "again", RecordConfig(episodes=3, seconds=0.5))
+    record_on_rehearsal(tmp_path / "other", RecordConfig(episodes=3, seconds=0.5, seed=8))
     monkeypatch.setattr(recording, "SIDE_BY_SIDE", 2)
     said: list[tuple[int, int]] = []
-    record(tmp_path / "parts", Recording(3, 0.5), lambda done, total: said.append((done, total)))
+    record_on_rehearsal(
+        tmp_path / "parts", RecordConfig(episodes=3, seconds=0.5), lambda done, total, *_: said.append((done, total))
+    )
     one = files(tmp_path / "one")
     assert files(tmp_path / "again") == one == files(tmp_path / "parts") and files(tmp_path / "other") != one
     assert said[0] == (2, 40) and said[-1] == (40, 40) and said == sorted(said)
@@ -124,22 +128,22 @@ def test_the_same_recording_gives_the_same_bytes_whatever_is_recorded_beside(
 
 def test_a_car_that_gets_lost_ends_its_episode(tmp_path: Path, short_lane: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(RehearsalDriver, "act", lambda self: np.tile([1.0, 0.4], (len(self._everyone), 1)))
-    lengths = record(tmp_path / "set", Recording(3, 2.0)).lengths
+    lengths = record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=3, seconds=2.0)).lengths
     assert all(5 < length < 40 for length in lengths)
-    assert EpisodeDataset(tmp_path / "set").lengths.tolist() == lengths
+    assert EpisodeDataset(tmp_path / "set").lengths.tolist() == list(lengths)
 
 
 def test_an_interrupted_recording_leaves_nothing(tmp_path: Path, short_lane: str):
-    def interrupt(done: int, total: int) -> None:
+    def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        record(tmp_path / "set", Recording(2, 0.5), interrupt)
+        record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, seconds=0.5), interrupt)
     assert not list(tmp_path.iterdir())
-    record(tmp_path / "set", Recording(2, 0.5))
+    record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, seconds=0.5))
     before = files(tmp_path / "set")
     with pytest.raises(InputError, match="set exists: choose another destination"):
-        record(tmp_path / "set", Recording(2, 0.5))
+        record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, seconds=0.5))
     assert files(tmp_path / "set") == before
 
 
@@ -155,7 +159,7 @@ def test_an_interrupted_recording_leaves_nothing(tmp_path: Path, short_lane: str
 )
 def test_a_recording_that_cannot_be(settings: dict, message: str):
     with pytest.raises(ValueError, match=message):
-        Recording(**settings)
+        RecordConfig(**settings)
 
 
 @pytest.mark.slow

@@ -1,0 +1,46 @@
+"""Train a teacher in a run of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim2real.progress import Stages, no_stages
+from sim2real.runs import start_run
+from sim2real.training.teacher import complete_training, train_teacher
+from sim2real.training.teacher_config import TrainConfig
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained teacher.
+
+    Attributes:
+        folder: of the run, with `teacher.zip`, which Stable-Baselines3 loads, and `metrics.json`.
+        config: the settings that it was trained with.
+        metrics: content of `metrics.json`: steps, and success on the test split with its interval.
+    """
+
+    folder: Path
+    config: TrainConfig
+    metrics: Mapping[str, Any]
+
+
+def train(
+    config: TrainConfig, out: Path | str | None = None, resume: bool = False, stages: Stages = no_stages
+) -> TrainResult:
+    """Train a teacher on privileged state with Stable-Baselines3, many worlds at once.
+
+    Args:
+        out: folder of the run; None: a new one under `runs/`, or with resume the newest of this task.
+        resume: go on with the run in that folder, with the settings it was started with.
+        stages: progress: "train".
+
+    Raises:
+        InputError: an unknown task, algorithm or preset, a folder in use, or nothing to resume; nothing was written.
+        KeyboardInterrupt: after saving, when interrupted.
+    """
+    if not resume:
+        config = complete_training(config)
+    run, config = start_run("train", config, None if out is None else Path(out), resume)
+    return TrainResult(run.folder, config, train_teacher(run, config, stages("train")))

@@ -1,0 +1,49 @@
+"""What README.md says about Python is run as it stands there."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+README = Path(__file__).parents[1] / "README.md"
+SMALLER = {"frames": 200, "steps": 8000, "evaluate": 3, "episodes": 4, "seconds": 1}
+"""In place of the numbers that stand in the lines."""
+
+
+def mission() -> str:
+    """The lines under "From Python"."""
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text().split("### From Python")[1], re.DOTALL)
+    return block
+
+
+def smaller(lines: str) -> str:
+    """The same lines with fewer frames, steps and episodes, and nothing else changed."""
+    for name, number in SMALLER.items():
+        lines, count = re.subn(rf"\b{name}=[\d_]+", f"{name}={number}", lines)
+        assert count, f"nothing to reduce: {name}"
+    return lines
+
+
+def test_the_whole_mission_takes_at_most_15_lines():
+    assert len([line for line in mission().splitlines() if line.strip()]) <= 15
+
+
+@pytest.mark.slow
+def test_the_mission_runs_as_it_stands_in_the_readme(
+    short_lane: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(compile(smaller(mission()), str(README), "exec"), names)
+    runs = {"pretrained": "pretrain", "adapted": "adapt", "driven": "evaluate", "replayed": "replay"}
+    for name, command in runs.items():
+        folder = names[name].folder
+        assert json.loads((folder / "config.json").read_text())["command"] == command
+        assert json.loads((folder / "metrics.json").read_text())
+        # Functions compute: nothing is drawn.
+        assert not [path for path in folder.rglob("*") if path.suffix in (".html", ".png", ".mp4")]
+    driven = names["driven"].metrics
+    assert driven["success"]["count"] == driven["against"]["success"]["count"] == SMALLER["episodes"]
+    printed = capsys.readouterr().out
+    assert len(printed.splitlines()) == 1 and "'value':" in printed

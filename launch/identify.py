@@ -25,7 +25,7 @@ def command(
 
     with reporting() as stages:
         result = identify(config, out, stages)
-    page.write_page(result, typed_command())
+    page.write_identification_report(result, typed_command())
     robot, recording, servos = result.robot.name, result.recording, result.servos
     if recording.short:
         say(f"left out, shorter than a second: episodes {', '.join(map(str, recording.short))}")

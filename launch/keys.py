@@ -113,7 +113,7 @@ def beside_robot(announce: Callable[..., None]) -> Iterator[tuple[Stages, Superv
             replace(
                 terminal,
                 announce=put_away_and(announce),
-                wish=lambda: wishes[-1](),
+                wish=lambda: wishes[-1]() if wishes else GO,
                 let_go=put_away_and(terminal.let_go),
             ),
         )

@@ -104,7 +104,7 @@ def object_line(servos: IdentifiedServos) -> str:
     )
 
 
-def write_page(result: Identification, command: str) -> None:
+def write_identification_report(result: Identification, command: str) -> None:
     """Write report.html into the run's folder; raises OSError."""
     servos, judgement, split, recording = result.servos, result.judgement, result.split, result.recording
     fall, body = judgement.after.fall(judgement.before), without_gripper(servos)

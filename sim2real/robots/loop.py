@@ -47,7 +47,7 @@ class Trace:
     limited: list[bool] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
-        """Return label, steps, loop rate [Hz], latency [ms], counts of dropped frames and limited commands, as plain values."""
+        """Return label, steps, loop rate [Hz], latency [ms], and counts of dropped frames and limited commands."""
         span = self.times[-1] - self.times[0] if len(self.times) > 1 else 0.0
         late = 1000 * np.array(self.latency) if self.latency else np.full(1, np.nan)
         figures = {"median": np.median(late), "p95": np.quantile(late, 0.95), "largest": late.max()}

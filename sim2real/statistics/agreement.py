@@ -36,7 +36,7 @@ class Estimate:
 
 
 def fitted_gain(predicted: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
-    """Fit gain and offset that bring predicted (n,) closest to actual (n,) by least squares; (0, mean) of a constant."""
+    """Fit gain and offset that bring predicted (n,) closest to actual (n,), by least squares; (0, mean) if constant."""
     centred = predicted - predicted.mean()
     spread = float(centred @ centred)
     gain = float(centred @ actual) / spread if spread > 1e-12 else 0.0

@@ -51,23 +51,23 @@ class Boundary(Protocol):
     def limits(self) -> Limits: ...
 
     def observed(self, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
-        """The policy's state, from what the robot measures and was told last (at the start: what it measures)."""
+        """Return the policy's state from what the robot measures and was sent last (at the start: what it measures)."""
         ...
 
     def command(self, action: np.ndarray, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
-        """What the robot is to be told when the policy does `action`."""
+        """Return the robot's command for an action of the policy."""
         ...
 
     def action(self, command: np.ndarray, sent: np.ndarray) -> np.ndarray:
-        """The policy's action that comes closest to a command, after the one before."""
+        """Return the policy's action that comes closest to a command, after the command before."""
         ...
 
     def to_log(self, physical: np.ndarray) -> np.ndarray:
-        """A measured state or a command in a dataset's units, float32."""
+        """Return a measured state or a command in a dataset's units, float32."""
         ...
 
     def from_log(self, logged: np.ndarray) -> np.ndarray:
-        """The inverse of `to_log`, float64."""
+        """Return the inverse of `to_log`, float64."""
         ...
 
 
@@ -81,8 +81,8 @@ class DirectBoundary:
 
     @property
     def limits(self) -> Limits:
-        one = np.ones(len(self.action_names))
-        return Limits(-one, one, 2 * one)
+        largest = np.ones(len(self.action_names))
+        return Limits(-largest, largest, 2 * largest)
 
     def observed(self, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
         return np.asarray(measured, np.float32)

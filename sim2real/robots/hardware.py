@@ -63,7 +63,7 @@ class Driver:
 
 
 def _no_settings(settings: Hardware) -> None:
-    """A loopback needs none."""
+    """Accept all settings: a loopback needs none."""
 
 
 def _open_loopback(settings: Hardware, boundary: Boundary, control_dt: float, camera: str | None) -> Robot:
@@ -141,11 +141,11 @@ class OperatedVenue:
     """A robot before a person, who sets up every episode and says how it went.
 
     Args:
-        robot: it.
+        robot: that moves.
         boundary: of the task.
         steps: of an episode.
-        policies: what to call them before the person.
-        ask: shows a question, returns the answer; raises EOFError where nobody can answer.
+        policies: what they are called in questions to the person.
+        ask: shows a question and returns the answer; raises EOFError where nobody can answer.
         home: (A,) physical, to which the robot goes slowly before every episode; None: it stays where it is.
     """
 

@@ -47,7 +47,7 @@ class Trace:
     limited: list[bool] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
-        """Plain numbers: label, steps, loop rate [Hz], latency [ms], counts of dropped frames and limited commands."""
+        """Return label, steps, loop rate [Hz], latency [ms], and counts of dropped frames and limited commands."""
         span = self.times[-1] - self.times[0] if len(self.times) > 1 else 0.0
         late = 1000 * np.array(self.latency) if self.latency else np.full(1, np.nan)
         figures = {"median": np.median(late), "p95": np.quantile(late, 0.95), "largest": late.max()}
@@ -71,7 +71,7 @@ class FrameWatch:
         self._fresh: dict[str, float] = {}  # s, when each was new
 
     def dropped(self, observation: Mapping[str, Any]) -> bool:
-        """Whether a frame is that of the observation before, or this observation came late.
+        """Tell whether a frame is that of the observation before, or this observation came late.
 
         Raises:
             StoppedError: no new frame for STALLED seconds.
@@ -145,7 +145,7 @@ def run_episode(
 
 
 def _finite(observation: Mapping[str, Any]) -> np.ndarray:
-    """What the robot measures; raises StoppedError for what is no number."""
+    """Return what the robot measures; raises StoppedError for what is no number."""
     state = np.asarray(observation["state"], float)
     if not np.isfinite(state).all():
         raise StoppedError(f"the observation is not finite: state {state.tolist()}")

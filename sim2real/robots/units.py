@@ -50,7 +50,7 @@ class Units:
 
 
 def spacing(values: np.ndarray) -> float | None:
-    """Units per tick, from all values (n,) that a joint took; None where they are too few to show it.
+    """Estimate units per tick from all values (n,) that a joint took; None where they are too few to show it.
 
     On a circle of circumference q, all multiples of q fall on one point; so they do for q/2, q/3, …: of all q on which
     they do, the largest is the spacing.
@@ -73,7 +73,7 @@ def spacing(values: np.ndarray) -> float | None:
 
 
 def _score(values: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """How well values (n,) agree in phase at frequencies (m,) [1/unit]: 1 if perfectly."""
+    """Measure how well values (n,) agree in phase at frequencies (m,) [1/unit]: 1 if perfectly."""
     return np.abs(np.exp(2j * np.pi * values[:, None] * frequencies).mean(0))
 
 
@@ -105,7 +105,7 @@ def check_values(values: np.ndarray, names: Sequence[str], gripper: str | None, 
 def read_units(
     values: np.ndarray, names: Sequence[str], gripper: str | None, limits: np.ndarray, degrees: bool = False
 ) -> Units:
-    """The units of measured values (n, J), from their spacing.
+    """Find the units of measured values (n, J) from their spacing.
 
     Args:
         limits: (J, 2) rad, of the model; for joints that moved too little to show a spacing, which are then said to be
@@ -118,18 +118,18 @@ def read_units(
         ]
         zeros = [lo if name == gripper else 0.0 for name, (lo, _) in zip(names, limits, strict=True)]
         return Units("degrees", tuple(map(float, scale)), tuple(map(float, zeros)))
-    found = [spacing(column) for column in values.T]
+    spacings = [spacing(column) for column in values.T]
     body = [j for j, name in enumerate(names) if name != gripper]
-    shown = [found[j] for j in body if found[j] is not None]
+    shown = [spacings[j] for j in body if spacings[j] is not None]
     if shown:
         degrees = all(abs(q / DEGREE_TICK - 1) < 2e-3 for q in shown if q)
     else:
         degrees = float(np.abs(values[:, body]).max()) > 100.5
     scale, zero = [], []
-    for name, tick, (low, high) in zip(names, found, limits, strict=True):
+    for name, tick, (low, high) in zip(names, spacings, limits, strict=True):
         span = (high - low) / (100 if name == gripper else 200)
         usual = np.pi / 180 if degrees and name != gripper else span
         scale.append(float(usual if tick is None else 2 * np.pi / TICKS / tick))
         zero.append(float(low) if name == gripper else 0.0)
-    assumed = tuple(name for name, q in zip(names, found, strict=True) if q is None)
+    assumed = tuple(name for name, q in zip(names, spacings, strict=True) if q is None)
     return Units("degrees" if degrees else "normalized", tuple(scale), tuple(zero), assumed)

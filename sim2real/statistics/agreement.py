@@ -36,7 +36,7 @@ class Estimate:
 
 
 def fitted_gain(predicted: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
-    """Gain and offset that bring predicted (n,) closest to actual (n,) by least squares; (0, mean) of a constant."""
+    """Fit gain and offset that bring predicted (n,) closest to actual (n,), by least squares; (0, mean) if constant."""
     centred = predicted - predicted.mean()
     spread = float(centred @ centred)
     gain = float(centred @ actual) / spread if spread > 1e-12 else 0.0
@@ -44,20 +44,20 @@ def fitted_gain(predicted: np.ndarray, actual: np.ndarray) -> tuple[float, float
 
 
 def gain_free(criterion: str) -> bool:
-    """Whether a metric forgives everybody a scale of his own."""
+    """Tell whether a metric allows everybody a scale of his own."""
     return criterion.startswith("gain_free_")
 
 
 def metric_header(metrics: Iterable[str]) -> list[str]:
-    """What metrics are called in a table."""
+    """Return what metrics are called in a table."""
     return [METRIC_NAMES[name] for name in metrics]
 
 
 class Agreement:
-    """Predictions of one or several policies (arms) against what was done, over independent units.
+    """Measures predictions of one or several candidates (policies) against what was done, over independent units.
 
-    Resampling is over whole units (frames of a session are not independent) and, where an arm was trained with
-    several seeds, over these too; all arms are resampled alike, so that their differences are paired.
+    Resampling is over whole units (frames of a session are not independent) and, where a candidate was trained with
+    several seeds, over these too; all candidates are resampled alike, so that their differences are paired.
 
     With several actions (those of a robot arm, one per joint, all in [-1, 1]) the errors of all of them count alike,
     the gain is fitted to each, and the correlation is that within actions: covariances and variances about each
@@ -73,7 +73,7 @@ class Agreement:
         actual: (n,) what was done, or (n, J) of J actions; where it is NaN it is left out.
         episode: (n,) to which each frame belongs.
         resamples, seed: of the bootstrap.
-        criterion: the metric by which arms are told apart, one of METRIC_NAMES.
+        criterion: the metric by which candidates are compared, one of METRIC_NAMES.
         units: of the frames; None: every episode is one.
 
     Attributes:
@@ -100,13 +100,13 @@ class Agreement:
         self.episodes = np.unique(self._episode)
         self.units = (Units.wholes(episode) if units is None else units).select(frame)
         self._bootstrap = Bootstrap(len(self.units), resamples, seed)
-        self._lot = np.random.default_rng([seed, 1]).random(resamples)  # which of an arm's seeds each resample has
+        self._lot = np.random.default_rng([seed, 1]).random(resamples)  # which of a candidate's seeds each resample has
 
     def __len__(self) -> int:
         return self.frames
 
     def measure(self, predicted: np.ndarray) -> dict[str, Estimate]:
-        """Metrics of an arm.
+        """Return metrics of a candidate.
 
         Args:
             predicted: like what was done, (n,) or (n, J); or of S seeds, (S, n) or (S, n, J), whose mean metric is
@@ -114,8 +114,8 @@ class Agreement:
 
         Returns:
             By name: correlation; mae; rmse; gain_free_mae or gain_free_rmse, what is left of them after the gain and
-            offset that fit best (in hindsight, once per arm, seed and action: people steer on scales of their own, and
-            that is no error in seeing).
+            offset that fit best (in hindsight, once per candidate, seed and action: people steer on scales of their
+            own, and that is no error in seeing).
         """
         sums = self._sums(predicted, self.units.index)
         each = self._metrics(sums.sum(1))
@@ -126,14 +126,14 @@ class Agreement:
         }
 
     def difference(self, predicted: np.ndarray, reference: np.ndarray, metric: str) -> Estimate:
-        """Of a metric between two arms, paired: below 0, the first has the smaller."""
+        """Return a metric's difference between two candidates, paired: below 0, the first has the smaller."""
         ours, theirs = (self._sums(values, self.units.index) for values in (predicted, reference))
         value = self._metrics(ours.sum(1))[metric].mean() - self._metrics(theirs.sum(1))[metric].mean()
         a, b = self._resampled(ours), self._resampled(theirs)
         return self._estimate(value, a[metric] - b[metric])
 
     def per_episode(self, predicted: np.ndarray) -> list[dict[str, float]]:
-        """Metrics of each episode of one arm: "episode", "frames" and `metrics`; correlation NaN where constant."""
+        """Return "episode", "frames" and `metrics` of each episode of a candidate; correlation NaN where constant."""
         sums = self._sums(predicted, np.searchsorted(self.episodes, self._episode))[0]
         each = self._metrics(sums)
         return [
@@ -143,7 +143,7 @@ class Agreement:
         ]
 
     def fitted(self, predicted: np.ndarray) -> np.ndarray:
-        """(J, 2): gain and offset of each action that bring predictions (n,) or (n, J) closest to what was done."""
+        """Fit (J, 2) gain and offset of each action that bring predictions (n,) or (n, J) closest to what was done."""
         return self._fitted(predicted.reshape(self._known.shape)[self._known].astype(np.float64))
 
     def _fitted(self, p: np.ndarray) -> np.ndarray:
@@ -154,7 +154,7 @@ class Agreement:
         return pairs
 
     def _sums(self, predicted: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """(S, G, J, 9): per seed, group and action the sums that every metric is made of."""
+        """Return (S, G, J, 9): per seed, group and action the sums that every metric is made of."""
         count = int(group.max(initial=-1)) + 1
         result, cells, cell = [], count * self.actions, group * self.actions + self._action
         for values in predicted.reshape(-1, *self._known.shape):
@@ -166,7 +166,7 @@ class Agreement:
         return np.stack(result).reshape(len(result), -1, self.actions, 9)
 
     def _resampled(self, sums: np.ndarray) -> dict[str, np.ndarray]:
-        """Metrics (resamples,) of every resample, of a seed drawn along with the units."""
+        """Return metrics (resamples,) of every resample, of a seed drawn along with the units."""
         seed = (self._lot * len(sums)).astype(int)
         flat = sums.reshape(*sums.shape[:2], -1)[seed]
         drawn = np.einsum("re,rek->rk", self._bootstrap.weights, flat, optimize=True)
@@ -174,7 +174,7 @@ class Agreement:
 
     @staticmethod
     def _metrics(sums: np.ndarray) -> dict[str, np.ndarray]:
-        """Metrics (...,) from sums (..., J, 9)."""
+        """Compute metrics (...,) from sums (..., J, 9)."""
         n, p, y, pp, yy, py, error, free, square = np.moveaxis(sums, -1, 0)
         each, total = np.maximum(n, 1), np.maximum(n.sum(-1), 1)  # an action may be unknown in some episodes
         with np.errstate(invalid="ignore", divide="ignore"):

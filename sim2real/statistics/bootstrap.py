@@ -38,7 +38,7 @@ class Bootstrap:
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """(resamples, units) how often each unit is in each resample: all that a figure made of sums needs."""
+        """Return (resamples, units) how often each unit is in each resample: all that a figure made of sums needs."""
         if not self.units:
             return np.zeros((self.resamples, 0), int)
         random = np.random.default_rng(self.seed)
@@ -47,7 +47,7 @@ class Bootstrap:
     def interval(
         self, value: float, drawn: np.ndarray, least: float = -np.inf, most: float = np.inf
     ) -> tuple[float, float] | None:
-        """95 % interval of a figure; None where a single unit allows none, or where resamples leave it undefined.
+        """Return the 95 % interval of a figure; None for a single unit, or where resamples leave it undefined.
 
         Args:
             value: of all units together.

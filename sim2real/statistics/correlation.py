@@ -37,7 +37,7 @@ class Coefficient:
 
 @dataclass(frozen=True)
 class Correlation:
-    """Of success rates in simulation with those on a robot.
+    """How success rates in simulation correlate with those on a robot.
 
     Attributes:
         pearson, spearman: of the rates, and of their ranks.
@@ -53,7 +53,7 @@ class Correlation:
 
     @staticmethod
     def of(sim: Sequence[np.ndarray], robot: Sequence[np.ndarray], seed: int = 0) -> "Correlation":
-        """From successes (n,) bool of each checkpoint, in simulation and on the robot.
+        """Compute from successes (n,) bool of each checkpoint, in simulation and on the robot.
 
         Raises:
             InputError: fewer than three checkpoints, unequal numbers of them, or one without an episode.
@@ -82,24 +82,24 @@ class Correlation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; None for what is undefined."""
+        """Return plain values; None for what is undefined."""
         return _plain(asdict(self))
 
 
 def rank_violation(sim: np.ndarray, robot: np.ndarray) -> float:
-    """Mean over checkpoints of the largest difference on the robot to one that simulation orders the other way."""
+    """Return the mean over checkpoints of the largest difference on the robot that simulation orders the other way."""
     apart = np.abs(robot[:, None] - robot)
     wrong = (sim[:, None] < sim) != (robot[:, None] < robot)
     return float((apart * wrong).max(1).mean())
 
 
 def _resampled(side: Sequence[np.ndarray], seed: int) -> np.ndarray:
-    """(resamples, checkpoints) success rates; checkpoints that met the same episodes are resampled together."""
+    """Return (resamples, checkpoints) success rates; checkpoints that met the same episodes are resampled together."""
     return np.stack([Bootstrap(len(s), seed=seed).weights @ np.asarray(s, float) / len(s) for s in side], 1)
 
 
 def _rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(m,) Pearson correlations of rows (m, n); NaN where a row does not vary."""
+    """Return (m,) Pearson correlations of rows (m, n); NaN where a row does not vary."""
     x, y = x - x.mean(1, keepdims=True), y - y.mean(1, keepdims=True)
     scale = np.sqrt((x**2).sum(1) * (y**2).sum(1))
     return np.divide((x * y).sum(1), scale, out=np.full(len(x), np.nan), where=scale > 1e-12)
@@ -120,7 +120,7 @@ def _spearman(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def _fisher_of_ranks(rho: float, n: int) -> tuple[float, float]:
-    """With the variance of Bonett & Wright (2000)."""
+    """Return the 95 % interval of a rank correlation with the variance of Bonett & Wright (2000)."""
     if math.isnan(rho):
         return math.nan, math.nan
     if n <= FEWEST or abs(rho) >= 1:  # a perfect order of few says little: of 4, one in 24 has it by chance

@@ -26,7 +26,7 @@ class Rate:
 
     @staticmethod
     def of(successes: int, count: int) -> "Rate":
-        """From counts; raises InputError without an episode."""
+        """Compute from counts; raises InputError without an episode."""
         if count < 1:
             raise InputError("a rate needs at least one episode")
         interval = binomtest(successes, count).proportion_ci(0.95, method="wilson")
@@ -64,18 +64,22 @@ class RateDifference:
 
     @staticmethod
     def of(first: np.ndarray, second: np.ndarray) -> "RateDifference":
-        """From successes (n,) bool of both, in the same order; raises InputError without an episode, or unequal n."""
+        """Compute from successes (n,) bool of both in the same order.
+
+        Raises:
+            InputError: there is no episode, or n is unequal.
+        """
         first, second = np.asarray(first, bool), np.asarray(second, bool)
         if first.shape != second.shape or first.ndim != 1 or not len(first):
             shapes = f"{first.shape} and {second.shape}"
             raise InputError(f"a paired difference needs the same episodes of both, at least one; there are {shapes}")
         both, won = int((first & second).sum()), int((second & ~first).sum())
         lost, neither = int((first & ~second).sum()), int((~first & ~second).sum())
-        one, two = Rate.of(both + lost, len(first)), Rate.of(both + won, len(first))
+        rate, other = Rate.of(both + lost, len(first)), Rate.of(both + won, len(first))
         phi = _correlation(both, won, lost, neither)
-        difference = two.value - one.value
-        below = _hypotenuse(two.value - two.low, one.high - one.value, phi)
-        above = _hypotenuse(two.high - two.value, one.value - one.low, phi)
+        difference = other.value - rate.value
+        below = _hypotenuse(other.value - other.low, rate.high - rate.value, phi)
+        above = _hypotenuse(other.high - other.value, rate.value - rate.low, phi)
         p_value = float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
         return RateDifference(difference, difference - below, difference + above, p_value, won, lost, len(first))
 
@@ -88,7 +92,7 @@ class RateDifference:
 
 
 def _correlation(both: int, won: int, lost: int, neither: int) -> float:
-    """Of two policies' successes; a positive one with Newcombe's correction for continuity."""
+    """Return the correlation of two policies' successes; a positive one with Newcombe's correction for continuity."""
     product = (both + lost) * (won + neither) * (both + won) * (lost + neither)
     if product == 0:  # one of them always succeeds, or never
         return 0.0

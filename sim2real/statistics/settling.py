@@ -37,7 +37,7 @@ class Settling:
 
 
 def power(episodes: int, discordant: float, difference: float) -> float:
-    """Probability that the exact McNemar test at 5 % finds a true difference; its exact value.
+    """Return the probability that the exact McNemar test at 5 % finds a true difference; its exact value.
 
     Args:
         episodes: paired ones.
@@ -51,12 +51,12 @@ def power(episodes: int, discordant: float, difference: float) -> float:
     few = binom.ppf(LEVEL / 2, k, 0.5)
     few = np.where(2 * binom.cdf(few, k, 0.5) <= LEVEL, few, few - 1)
     won = (1 + min(abs(difference) / discordant, 1.0)) / 2
-    found = binom.cdf(few, k, won) + binom.sf(k - few - 1, k, won)
-    return float((binom.pmf(k, episodes, discordant) * np.where(few < 0, 0.0, found)).sum())
+    detected = binom.cdf(few, k, won) + binom.sf(k - few - 1, k, won)
+    return float((binom.pmf(k, episodes, discordant) * np.where(few < 0, 0.0, detected)).sum())
 
 
 def sample_size(discordant: float, difference: float) -> int | None:
-    """Fewest paired episodes at which `power` reaches 80 %; None for more than a million."""
+    """Return the fewest paired episodes at which `power` reaches 80 %; None for more than a million."""
     difference = abs(difference)
     if difference <= 0:
         return None
@@ -72,7 +72,7 @@ def sample_size(discordant: float, difference: float) -> int | None:
 
 
 def settle(difference: RateDifference) -> Settling:
-    """How many more episodes would settle a paired comparison, if what was seen in it so far is how it is.
+    """Plan how many more episodes would settle a paired comparison, if the rates seen so far are the true ones.
 
     By the exact power of the exact McNemar test (two-sided, 5 %) at the share of discordant episodes seen. To follow
     it and test again is optional stopping: over three rounds false positives rise from 2.8 % to 5.9 %, and the text

@@ -32,7 +32,7 @@ class Blocks:
     guard: float
 
     def averaged(self, smoothing: float) -> "Blocks":
-        """For actions that are averaged over `smoothing` s to either side: no average may reach over a split."""
+        """Return blocks for actions averaged over `smoothing` s to either side: no average may reach over a split."""
         guard = max(self.guard, smoothing)
         return Blocks(max(self.seconds, 5 * guard), guard)
 
@@ -62,7 +62,7 @@ class Units:
 
     @staticmethod
     def of(session: np.ndarray, time: np.ndarray, whole: str = "session", blocks: Blocks = JUDGING) -> "Units":
-        """From the session (n,) and time (n,) [s] of each frame, on one clock per session, gaps included."""
+        """Make units from the session (n,) and time (n,) [s] of each frame, on one clock per session, gaps included."""
         names, session = np.unique(session, return_inverse=True)
         if len(names) >= FEWEST:
             return Units.wholes(session, whole)
@@ -76,7 +76,7 @@ class Units:
 
     @staticmethod
     def wholes(session: np.ndarray, whole: str = "episode") -> "Units":
-        """Whole sessions, of which (n,) says the frames'."""
+        """Make whole sessions the units; `session` (n,) says which each frame is of."""
         nothing = np.zeros(len(session))
         return Units(np.unique(session, return_inverse=True)[1].reshape(-1), nothing, nothing, None, whole)
 
@@ -85,26 +85,26 @@ class Units:
 
     @property
     def kind(self) -> str:
-        """What a unit is, in one word."""
+        """Name what a unit is, in a word."""
         return self.whole if self.blocks is None else "block"
 
     @cached_property
     def index(self) -> np.ndarray:
-        """(n,) unit of each frame, counted from 0."""
+        """Return (n,) the unit of each frame, counted from 0."""
         pairs = np.stack([self.session, self.begin], 1)
         return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
 
     @cached_property
     def _keys(self) -> np.ndarray:
-        """(units, 2) session and beginning of each unit, in order."""
+        """Return (units, 2) session and beginning of each unit, in order."""
         return np.unique(np.stack([self.session, self.begin], 1), axis=0)
 
     def select(self, where: np.ndarray) -> "Units":
-        """Of some frames: a mask (n,) bool, or indices."""
+        """Return the units of some frames: a mask (n,) bool, or indices."""
         return Units(self.session[where], self.begin[where], self.time[where], self.blocks, self.whole)
 
     def sides(self, taken: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
-        """(rest, taken): masks (n,) bool of the frames on either side of a split, those in a guard on neither.
+        """Return (rest, taken): masks (n,) bool of the frames on either side of a split, those in a guard on neither.
 
         Args:
             taken: units that are split off.
@@ -119,14 +119,14 @@ class Units:
         return ~out & ~nobody, out & ~nobody
 
     def describe(self) -> dict[str, Any]:
-        """For JSON."""
+        """Describe the units for JSON."""
         blocks = None if self.blocks is None else {"seconds": self.blocks.seconds, "guard": self.blocks.guard}
         sessions = len(np.unique(self.session))
         sizes = {"count": len(self), "sessions": sessions, "blocks": blocks}
         return {"kind": self.kind, "session": self.whole, **sizes, "text": str(self)}
 
     def called(self, before: str = "") -> str:
-        """How many units there are, and of what kind: "5 held-out sessions"."""
+        """Say how many units there are, and of what kind: "5 held-out sessions"."""
         before, wholes = f"{before} " if before else "", len(np.unique(self.session))
         if self.blocks is None:
             return f"{len(self)} {before}{_plural(self.whole, len(self))}"
@@ -148,7 +148,7 @@ def _plural(noun: str, count: int) -> str:
 
 
 def between(sessions: Sequence[np.ndarray], times: Sequence[np.ndarray], guard: float) -> tuple[np.ndarray, np.ndarray]:
-    """Of two sides of a split that was made by hand, masks (n,), (m,) of the frames that neither should have.
+    """Return masks (n,), (m,) of the frames that neither side of a split made by hand should have.
 
     Args:
         sessions, times: of the frames of either side, on the same clocks.
@@ -171,7 +171,7 @@ def between(sessions: Sequence[np.ndarray], times: Sequence[np.ndarray], guard: 
 
 
 def _block_begins(time: np.ndarray, seconds: float) -> np.ndarray:
-    """(n,) s, beginning of each frame's block, from the times (n,) of one session's frames."""
+    """Return (n,) s, the beginning of each frame's block, from the times (n,) of one session's frames."""
     number = ((time - time.min()) // seconds).astype(int)
     grid, inverse, count = np.unique(number, return_inverse=True, return_counts=True)
     steps = np.diff(np.sort(time))

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -159,3 +161,10 @@ def test_two_checkpoints_meet_the_same_episodes(
     assert metrics["difference"] == RateDifference.of(first, second).to_dict()
     config = json.loads((workplace / "run" / "config.json").read_text())["config"]
     assert (config["checkpoint"], config["against"], config["on"]) == ("policy", "other", on)
+
+
+def test_help_loads_nothing_heavy():
+    heavy = {"torch", "mujoco", "warp", "envs", "policies", "scipy", "pyarrow", "cv2", "av", "jinja2"}
+    report = "import launch.evaluate, sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
+    assert "tyro" in done.stdout.split() and not set(done.stdout.split()) & heavy

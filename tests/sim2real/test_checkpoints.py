@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from policies import EncoderConfig, HeadsConfig, Policy, PolicyConfig, Preprocessing
 from policies.encoder import ENCODER_KINDS
 from sim2real.checkpoints import load_policy, read_config, save_policy
-from sim2real.errors import CheckpointError
+from sim2real.errors import CheckpointError, InputError
 
 torch.set_num_threads(1)
 frames = np.random.default_rng(0).integers(0, 256, (3, 48, 80, 3), dtype=np.uint8)
@@ -40,6 +40,15 @@ def test_what_is_loaded_is_what_was_saved_bit_for_bit(tmp_path: Path, kind: str)
     np.testing.assert_array_equal(loaded.act({"images.front": frames}), policy.act({"images.front": frames}))
     assert read_config(tmp_path / "new" / "policy")["recipe"] == RECIPE
     assert (tmp_path / "new" / "policy" / "README.md").read_text() == "# A policy"
+
+
+def test_a_run_stands_for_its_policy(tmp_path: Path) -> None:
+    save_policy(tmp_path / "run" / "policy", make(), RECIPE, "# A policy")
+    loaded, inside = load_policy(tmp_path / "run"), load_policy(tmp_path / "run" / "policy")
+    np.testing.assert_array_equal(loaded.act({"images.front": frames}), inside.act({"images.front": frames}))
+    (tmp_path / "begun" / "tensorboard").mkdir(parents=True)
+    with pytest.raises(InputError, match="begun has no policy: either `sim2real pretrain` did not finish"):
+        load_policy(tmp_path / "begun")
 
 
 def test_saving_again_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from drives import new_policy, record_drives
 from envs import make_task
 from policies import Policy
 from sim2real.checkpoints import load_policy, save_policy
-from sim2real.errors import InputError
+from sim2real.errors import input_errors
 from sim2real.evaluation.config import EvaluateConfig
 from sim2real.evaluation.evaluate import evaluate
 from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation
@@ -83,8 +83,9 @@ def test_on_the_rehearsal_robot_with_the_difference_of_two(checkpoints: list[Pat
     assert isinstance(result, Evaluation) and result.metrics == written(result.folder)
     first, second = result.episodes
     assert first.seeds.tolist() == second.seeds.tolist() == [row["seed"] for row in result.metrics["episodes"]]
-    assert result.difference == RateDifference.of(first.success, second.success) and result.settling is not None
-    assert result.difference is not None and result.metrics["difference"] == result.difference.to_dict()
+    assert result.difference is not None and result.settling is not None
+    assert result.difference == RateDifference.of(first.success, second.success)
+    assert result.metrics["difference"] == result.difference.to_dict()
     assert result.metrics["settling"] == result.settling.to_dict()
     assert result.metrics["against"]["mean_return"] == pytest.approx(second.returns.mean())
     assert stages.shares == {"evaluate": 1.0} and result.checkpoints == tuple(checkpoints[:2])
@@ -93,9 +94,8 @@ def test_on_the_rehearsal_robot_with_the_difference_of_two(checkpoints: list[Pat
 @pytest.mark.slow
 def test_how_simulation_and_rehearsal_correlate(checkpoints: list[Path], tmp_path: Path):
     stages = Stages()
-    result = evaluate(
-        EvaluateConfig(*checkpoints[:2], (checkpoints[2],), on="both", episodes=2), tmp_path / "r", stages
-    )
+    config = EvaluateConfig(*checkpoints[:2], (checkpoints[2],), on="both", episodes=2)
+    result = evaluate(config, tmp_path / "run", stages)
     assert isinstance(result, CorrelationResult) and result.metrics == written(result.folder)
     assert result.metrics["correlation"] == result.correlation.to_dict() and result.correlation.checkpoints == 3
     for side in ("sim", "rehearsal"):
@@ -173,6 +173,6 @@ def test_without_a_supervisor_no_episode_of_a_robot_counts(checkpoints: list[Pat
 )
 @pytest.mark.usefixtures("checkpoints")
 def test_bad_input_leaves_nothing(tmp_path: Path, change: Callable[[Path], EvaluateConfig], message: str):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(input_errors(), match=message):
         evaluate(change(tmp_path), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -81,18 +81,18 @@ def test_of_one_episode_it_is_said_what_cannot_be_validated(command: Callable[..
 
 @pytest.mark.slow
 def test_the_output_is_fitted_to_all_episodes_and_what_was_judged_is_kept(command: Callable[..., Any], workplace: Path):
-    record_drives(workplace / "many", [12] * 20)
+    record_drives(workplace / "many", [12] * 30)
     wild = new_policy()  # never learned, and does best to do next to nothing
     wild.heads.action.fold(torch.full((2,), 3.0), torch.zeros(2))
     save_policy(workplace / "wild", wild, {}, "# A policy")
     done = command("adapt", "wild", "many", "--plan", "gain", "--out", "run", *QUICK)
     assert done.code == 0 and done.err == "", done
     found = left(workplace / "run")
-    assert found["output"] == "gain" and found["refitted"] == {"frames": 240, "episodes": 20}
-    assert "fitted again to all 20 episodes" in " ".join(done.out.split())
+    assert found["output"] == "gain" and found["refitted"] == {"frames": 360, "episodes": 30}
+    assert "fitted again to all 30 episodes" in " ".join(done.out.split())
     page = (workplace / "run" / "report.html").read_text()
-    assert "fitted again to all 20 episodes" in page
-    assert "fitted again to all 20 episodes" in (workplace / "run" / "policy" / "README.md").read_text()
+    assert "fitted again to all 30 episodes" in page
+    assert "fitted again to all 30 episodes" in (workplace / "run" / "policy" / "README.md").read_text()
     apart = f"many[{','.join(map(str, found['judged_on']))}]"
     again = command("evaluate", "run/judged", "--dataset", apart, "--out", "check")
     assert again.code == 0, again

@@ -88,7 +88,7 @@ def run_folder(command: str, config: Any, resume: bool) -> Path:
     return newest
 
 
-def start_run(command: str, config: Config, out: Path | None, resume: bool) -> tuple[Run, Config]:
+def start_run(command: str, config: Config, out: Path | str | None, resume: bool) -> tuple[Run, Config]:
     """Make the run's folder, or go on in it with the settings that it was started with.
 
     Args:
@@ -103,7 +103,7 @@ def start_run(command: str, config: Config, out: Path | None, resume: bool) -> t
         CheckpointError: its `config.json` is damaged, of another version, or of another command.
     """
     task = str(getattr(config, "task", "run"))
-    folder = out or run_folder(command, config, resume)
+    folder = Path(out or run_folder(command, config, resume))
     path = folder / "config.json"
     if resume:
         if not path.is_file():

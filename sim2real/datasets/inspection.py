@@ -104,8 +104,8 @@ def rate(steps: np.ndarray, fps: float) -> dict[str, float | None]:
     """Describe times [s] between consecutive frames.
 
     Returns:
-        "median_hz", "jitter_ms" (standard deviation), "p99_ms", "longest_ms", "late":
-        share of steps longer than one and a half periods, where the recorder lost a frame.
+        "median_hz", "jitter_ms" (standard deviation), "p99_ms", "longest_ms"; "late": share of
+        steps longer than one and a half periods, where the recorder lost a frame.
     """
     if not len(steps):
         return {"median_hz": None, "jitter_ms": None, "p99_ms": None, "longest_ms": None, "late": None}

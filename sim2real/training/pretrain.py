@@ -43,5 +43,5 @@ def pretrain(
     """
     if not resume:
         config = complete_pretraining(config)
-    run, config = start_run("pretrain", config, None if out is None else Path(out), resume)
+    run, config = start_run("pretrain", config, out, resume)
     return PretrainResult(run.folder, config, pretrain_policy(run, config, stages))

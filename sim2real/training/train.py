@@ -42,5 +42,5 @@ def train(
     """
     if not resume:
         config = complete_training(config)
-    run, config = start_run("train", config, None if out is None else Path(out), resume)
+    run, config = start_run("train", config, out, resume)
     return TrainResult(run.folder, config, train_teacher(run, config, stages("train")))

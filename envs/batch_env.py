@@ -12,11 +12,12 @@ from mujoco.batch import Batch
 from envs.camera import Camera
 from envs.errors import InputError
 from envs.frame_history import FrameHistory
+from envs.image_formation import blur_reach
 from envs.random import WorldRandom
 from envs.randomization import Randomization, Randomizer
 from envs.sensor import SensorConfig
 from envs.task import Task, TaskSpec
-from envs.vision import Vision, make_sensors
+from envs.vision import Vision, make_sensors, widened
 from envs.world_parameters import COEFFICIENT, WorldParameters
 
 STREAMS = (0, 2**41, 2**42)  # offsets of a world's seed: task, randomization, image noise
@@ -75,11 +76,18 @@ def with_cameras(spec: TaskSpec, cameras: Mapping[str, Camera]) -> TaskSpec:
     return dataclasses.replace(spec, cameras=views)
 
 
+def _blur_reach(sensor: SensorConfig | None, randomization: Randomization) -> int:
+    """Distance [px] beyond which nothing is mixed into a pixel in any world that may be drawn."""
+    if sensor is None:
+        return 0
+    return blur_reach(*(randomization.highest(f"sensor.{k}", getattr(sensor, k)) for k in ("defocus", "motion_blur")))
+
+
 class BatchEnv(VectorEnv):
     """num_envs worlds of a task, stepped together; a world that ends starts its next episode in the same step.
 
     Actions (A,) float32 in [-1, 1]. At the end of an episode the info has gymnasium's `final_obs` and `final_info`,
-    the latter with `success`, `terminated`, `steps`.
+    the latter with `success`, `terminated`, `steps`; without `final_obs` where worlds live `once`.
 
     Args:
         task: what happens in the worlds; one task object serves one environment.
@@ -94,6 +102,10 @@ class BatchEnv(VectorEnv):
         maps: size (h, w) of what `maps` returns; it is rendered only then.
         image_size: (width, height) px of all images instead of the task's own.
         cameras: other lenses than the task's, by the camera's name; of the whole frame, whose size stays.
+        windows: by camera, (left, top, width, height) px of the part of its frames that is looked at; what need not be
+            rendered for it is left black.
+        once: every world lives for the one episode that begins at reset(), and then rests: it neither moves nor is
+            rendered, its observation stays as it was before the last step, and its reward is 0.
 
     Raises:
         InputError: no world, an unknown preset, observation, field or device.
@@ -114,6 +126,8 @@ class BatchEnv(VectorEnv):
         maps: tuple[int, int] | None = None,
         image_size: tuple[int, int] | None = None,
         cameras: Mapping[str, Camera] | None = None,
+        windows: Mapping[str, tuple[int, int, int, int]] | None = None,
+        once: bool = False,
     ) -> None:
         if num_envs < 1:
             raise InputError(f"num_envs must be at least 1, not {num_envs}")
@@ -122,7 +136,8 @@ class BatchEnv(VectorEnv):
             views = {name: dataclasses.replace(view, size=image_size) for name, view in spec.cameras.items()}
             spec = dataclasses.replace(spec, cameras=views)
         self.task, self.task_spec, self.num_envs, self.render_mode = task, spec, num_envs, None
-        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP, "render_fps": round(1 / spec.control_dt)}
+        autoreset = AutoresetMode.DISABLED if once else AutoresetMode.SAME_STEP
+        self.metadata = {"autoreset_mode": autoreset, "render_fps": round(1 / spec.control_dt)}
         keys = ("state", *(f"images.{name}" for name in spec.cameras)) if observations is None else tuple(observations)
         self.single_observation_space = observation_space(spec, keys)
         self.single_action_space = spaces.Box(-1, 1, (len(spec.action_names),), np.float32)
@@ -130,13 +145,17 @@ class BatchEnv(VectorEnv):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.keys = keys
         self._worlds = np.arange(num_envs)
+        self.once, self._awake = once, self._worlds
+        self._observation: dict[str, np.ndarray] = {}
         self._batch = Batch(task.model, num_envs, threads)
         # Separate streams for the episode, its randomization and image noise: a seed gives the same start whatever is
         # varied, and the same episode whether it is seen or not.
         self._random, self._draws, self._noise = (WorldRandom(self._worlds + offset) for offset in STREAMS)
         self._seeded = False
         task.attach(self._batch, self._random)
-        sensors = make_sensors(spec, sensor, num_envs, self._noise)
+        randomization = resolve_randomization(spec, randomization)
+        wider = widened(spec, windows or {}, _blur_reach(sensor, randomization))
+        sensors = make_sensors(spec, sensor, num_envs, self._noise, wider)
         seen = {name: sensors[name] for name in spec.cameras if f"images.{name}" in keys}
         # A world has one image quality: what is drawn for the first camera seen holds for all.
         self._sensor = next(iter((seen or sensors).values()), None)
@@ -146,7 +165,6 @@ class BatchEnv(VectorEnv):
         self._parameters = WorldParameters(
             task.model, self._batch, {name: view.lens for name, view in spec.cameras.items()}, groups
         )
-        randomization = resolve_randomization(spec, randomization)
         self.randomizer = Randomizer(randomization, self._parameters.resolve, num_envs)
         self._substeps = round(spec.control_dt / task.model.opt.timestep)
         self._limit = round(spec.episode_seconds / spec.control_dt)
@@ -160,6 +178,7 @@ class BatchEnv(VectorEnv):
                 shadows=shadows,
                 samples=samples,
                 maps=maps,
+                windows=wider,
             )
 
     @property
@@ -182,8 +201,10 @@ class BatchEnv(VectorEnv):
                 raise InputError(f"{len(seeds)} seeds for {self.num_envs} worlds")
             for stream, offset in zip((self._random, self._draws, self._noise), STREAMS, strict=True):
                 stream.reseed(self._worlds, seeds + offset)
+        self._awake = self._worlds
         self._start(self._worlds)
-        return self._observe(self._worlds), {}
+        self._observation = self._observe(self._worlds)
+        return self._latest(), {}
 
     def _start(self, ids: np.ndarray) -> None:
         """Begin a new episode in worlds ids (m,)."""
@@ -231,28 +252,51 @@ class BatchEnv(VectorEnv):
             world = int(np.flatnonzero(~np.isfinite(actions).all(1))[0])
             raise InputError(f"the action for world {world} is not finite: {actions[world].tolist()}")
         self.task.act(actions)
-        self._batch.step(nstep=self._substeps)
+        self._batch.step(None if len(self._awake) == self.num_envs else self._awake, nstep=self._substeps)
         self.task.measure()
-        self._steps += 1
+        self._steps[self._awake] += 1
         reward, terminated = self.task.reward(), self.task.terminated()
-        truncated = (self._steps >= self._limit) & ~terminated
+        resting = ~np.isin(self._worlds, self._awake)
+        reward, terminated = np.where(resting, 0, reward).astype(reward.dtype), terminated & ~resting
+        truncated = (self._steps >= self._limit) & ~terminated & ~resting
         ended = np.flatnonzero(terminated | truncated)
         info = {}
         if len(ended):
             info = self._final(ended, terminated)
-            self._start(ended)
-        return self._observe(self._worlds), reward, terminated, truncated, info
+            if self.once:
+                self._awake = np.setdiff1d(self._awake, ended)
+            else:
+                self._start(ended)
+        self._see()
+        return self._latest(), reward, terminated, truncated, info
+
+    def _see(self) -> None:
+        """Observe the worlds that do not rest."""
+        if len(self._awake) == self.num_envs:
+            self._observation = self._observe(self._worlds)
+        elif len(self._awake):
+            for key, value in self._observe(self._awake).items():
+                self._observation[key][self._awake] = value
+
+    def _latest(self) -> dict[str, np.ndarray]:
+        """The present observation; arrays are the caller's own."""
+        return {key: value.copy() for key, value in self._observation.items()} if self.once else self._observation
 
     def _final(self, ended: np.ndarray, terminated: np.ndarray) -> dict:
         """Gymnasium's info on the episodes that just ended in worlds ended (m,)."""
+        mask = np.isin(self._worlds, ended)
+        final = {"success": self.task.success(), "terminated": terminated.copy(), "steps": self._steps.copy()}
+        final |= {f"_{name}": mask.copy() for name in final}
+        info = {"final_info": final, "_final_info": mask.copy()}
+        return info if self.once else info | self._final_obs(ended, mask)
+
+    def _final_obs(self, ended: np.ndarray, mask: np.ndarray) -> dict:
+        """What worlds ended (m,) showed last."""
         last = self._observe(ended)
         final_obs = np.full(self.num_envs, None, object)
         for row, world in enumerate(ended):  # the format wants an object per world; few end at a time
             final_obs[world] = {key: value[row] for key, value in last.items()}
-        mask = np.isin(self._worlds, ended)
-        final = {"success": self.task.success(), "terminated": terminated.copy(), "steps": self._steps.copy()}
-        final |= {f"_{name}": mask.copy() for name in final}
-        return {"final_obs": final_obs, "_final_obs": mask, "final_info": final, "_final_info": mask.copy()}
+        return {"final_obs": final_obs, "_final_obs": mask}
 
     def privileged(self) -> np.ndarray:
         """(n, P) float32, whether observed or not: of the moment at which the present frame was taken."""

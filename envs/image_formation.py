@@ -4,6 +4,7 @@ Every function treats each world on its own and in a fixed order of operations, 
 batch; a neutral parameter changes no bit. Images are (n, H, W, 3) float32, RGB, 0-255.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -12,6 +13,11 @@ import numpy as np
 _RADIUS = 30  # px, of the widest blur
 _BANK = 2**20  # samples: drawing normal numbers anew for every pixel costs more than all the rest
 _JPEG_SIDE = 65000  # px, a little under the longest side that a JPEG can have
+
+
+def blur_reach(defocus: float, motion_blur: float) -> int:
+    """Distance [px] beyond which nothing is mixed into a pixel."""
+    return min(int(np.ceil(3 * defocus)), _RADIUS) + min(int(np.ceil(0.5 * motion_blur + 1)), _RADIUS)
 
 
 def gaussian_weights(sigma: np.ndarray) -> np.ndarray:
@@ -49,6 +55,18 @@ def blur(images: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
     return out
 
 
+@dataclass(frozen=True)
+class Part:
+    """The part of a camera's frame that images show; all in px."""
+
+    frame_width: int
+    frame_height: int
+    left: int
+    top: int
+    width: int
+    height: int
+
+
 def vignette_map(height: int, width: int, center: tuple[float, float]) -> np.ndarray:
     """(1, H, W, 3) squared distance from the optical axis at center (cx, cy) px, 1 in the farthest corner."""
     x, y = (np.arange(width) - center[0]) ** 2, (np.arange(height) - center[1]) ** 2
@@ -56,12 +74,12 @@ def vignette_map(height: int, width: int, center: tuple[float, float]) -> np.nda
     return np.repeat(squared[None, :, :, None], 3, 3).astype(np.float32)
 
 
-def add_glare(images: np.ndarray, strength: np.ndarray, place: np.ndarray) -> None:
-    """Add, in place, a soft white blob of strength (n,) at place (n, 3): x, y, radius as fractions of the width."""
-    _, height, width, _ = images.shape
-    x, y, radius = (place * width).astype(np.float32).T[:, :, None]
-    column = np.exp(-0.5 * ((np.repeat(np.arange(width), 3).astype(np.float32) - x) / radius) ** 2)
-    row = np.exp(-0.5 * ((np.arange(height, dtype=np.float32) - y) / radius) ** 2) * 255 * strength[:, None]
+def add_glare(images: np.ndarray, strength: np.ndarray, place: np.ndarray, part: Part) -> None:
+    """Add, in place, a soft white blob of strength (n,) at place (n, 3): x, y, radius in fractions of frame widths."""
+    columns, rows = np.arange(part.width) + part.left, np.arange(part.height, dtype=np.float32) + part.top
+    x, y, radius = (place * part.frame_width).astype(np.float32).T[:, :, None]
+    column = np.exp(-0.5 * ((np.repeat(columns, 3).astype(np.float32) - x) / radius) ** 2)
+    row = np.exp(-0.5 * ((rows - y) / radius) ** 2) * 255 * strength[:, None]
     images += (row[:, :, None] * column[:, None]).reshape(images.shape)
 
 
@@ -72,10 +90,15 @@ def _noise_bank(size: int) -> np.ndarray:
     return np.lib.stride_tricks.sliding_window_view(np.resize(samples, _BANK + size), size)
 
 
-def add_noise(images: np.ndarray, read: np.ndarray, shot: np.ndarray, draw: np.ndarray) -> None:
-    """Add, in place, noise of std sqrt(read^2 + shot^2 value), all (n,); draw (n,) in [0, 1) chooses the samples."""
-    bank = _noise_bank(images[0].size)
-    noise = bank[(draw * len(bank)).astype(np.int64)].reshape(images.shape)
+def add_noise(images: np.ndarray, read: np.ndarray, shot: np.ndarray, draw: np.ndarray, part: Part) -> None:
+    """Add, in place, noise of std sqrt(read^2 + shot^2 value), all (n,); draw (n,) in [0, 1) chooses the samples.
+
+    A pixel of the frame has the same noise in whatever part of it is asked for.
+    """
+    row = 3 * part.frame_width
+    bank = _noise_bank(part.frame_height * row)
+    rows = bank[:, part.top * row : (part.top + part.height) * row][(draw * len(bank)).astype(np.int64)]
+    noise = rows.reshape(len(images), part.height, part.frame_width, 3)[:, :, part.left : part.left + part.width]
     if shot.any():
         std = np.maximum(images, 0)
         std *= _per_world(shot**2)

@@ -88,6 +88,14 @@ class Vary:
         value = low + (high - low) * random.uniform(ids, k)
         return np.exp(value) if log else value
 
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """Numbers between which every draw lies, or all that can be drawn."""
+        if self.distribution == "normal":
+            mean, std = self.range
+            return mean - 3 * abs(std), mean + 3 * abs(std)
+        return self.range
+
     def apply(self, nominal: np.ndarray, draw: np.ndarray) -> np.ndarray:
         """The operation, elementwise."""
         if self.operation == "add":
@@ -147,6 +155,14 @@ class Randomization:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path} is not valid TOML: {error}") from None
         return Randomization.from_dict(data, str(path))
+
+    def highest(self, field: str, nominal: float) -> float:
+        """The largest value that a field of one number may get, which must not be negative."""
+        for vary in self.varied:
+            if vary.field == field:
+                # Where there is a neutral value ("scale" by 1), narrowing keeps it in the range or at its nearest end.
+                nominal = max(float(vary.apply(np.asarray(nominal), np.asarray(end))) for end in vary.ends)
+        return nominal
 
     def to_dict(self) -> dict:
         """Plain data that from_dict reads back."""

@@ -1,8 +1,6 @@
 """Frames of many worlds at once by ray casting (mujoco_warp), through the camera's own lens, on CPU or CUDA."""
 
-import copy
 import dataclasses
-import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +12,8 @@ from envs.errors import InputError
 from envs.warp_start import announce_compilation, wp  # before mujoco_warp, which compiles with Warp's settings
 
 import mujoco_warp as mjw  # isort: skip
+from envs.raycast import DRAWN, Near, Rays, cull, make_kernel, place  # isort: skip
+from envs.ray_tables import cones, poses_of, scene_of, tiles  # isort: skip
 
 POSES = ("geom_xpos", "geom_xmat", "cam_xpos", "cam_xmat", "light_xpos", "light_xdir")
 
@@ -47,20 +47,13 @@ def available_device(name: str) -> str:
     return name
 
 
-def _off_axis(directions: np.ndarray) -> np.ndarray:
-    """Without exact zeros: the tree is searched with 1 / direction, and fast math, which knows no infinity, misses."""
-    return np.where(np.abs(directions) < 1e-7, 1e-7, directions)
-
-
-@wp.kernel
-def _group_roots(tree: wp.uint64, roots: wp.array[int]):
-    world = wp.tid()
-    roots[world] = wp.bvh_get_group_root(tree, world)
-
-
-def _draw(view: tuple) -> None:
-    mjw.refit_bvh(*view)
-    mjw.render(*view)
+def _room(m: int, drawn: int, tiles: int) -> Near:
+    """Room for what is worked out about m worlds before they are drawn."""
+    near = Near()
+    near.origin, near.half = wp.zeros((m, drawn), dtype=wp.vec3), wp.zeros((m, drawn), dtype=wp.vec3)
+    near.turn = wp.zeros((m, drawn), dtype=wp.mat33)
+    near.count, near.candidate = wp.zeros((m, tiles), dtype=int), wp.zeros((m, tiles, drawn), dtype=int)
+    return near
 
 
 class BatchRenderer:
@@ -99,84 +92,57 @@ class BatchRenderer:
         cameras = [model.camera(i).name for i in range(model.ncam)]
         if camera_name not in cameras:
             raise InputError(f"no camera {camera_name!r} in the model; it has: {', '.join(cameras)}")
+        rays = camera.rays(samples)[None]
         self.num_worlds, self.camera, self.samples = num_worlds, camera, samples
-        self._per_world = tuple(per_world)
         self._device, self._depth, self._segmentation = available_device(device), depth, segmentation
-        data = mujoco.MjData(model)
-        mujoco.mj_forward(model, data)
+        self._camera = cameras.index(camera_name)
         with wp.ScopedDevice(self._device):
             self._model = mjw.put_model(model, batch_sizes=dict.fromkeys(per_world, num_worlds))
-            self._data = mjw.put_data(model, data, nworld=num_worlds)
             self._context = mjw.create_render_context(
                 model,
-                nworld=num_worlds,
-                cam_res=(camera.width, camera.height),
+                cam_res=(1, 1),  # its own pictures are never drawn
                 cam_active=[camera_name],
-                render_rgb=True,
-                render_depth=depth,
-                render_seg=segmentation,
-                use_shadows=shadows,
                 enabled_geom_groups=list(geom_groups),
-                samples_per_pixel=samples,
                 # The kernel leaves out what the model does without, which must not be what a world may get.
                 enable_emission="mat_emission" in per_world or bool(model.mat_emission.any()),
                 enable_per_light_ambient="light_ambient" in per_world or bool(model.light_ambient.any()),
             )
             self._context.light_attenuation_is_default &= "light_attenuation" not in per_world
-            self._context.ray.assign(self._ordered(camera.rays(samples)))
+            self._scene, self._poses = scene_of(model, self._model, self._context), poses_of(model, num_worlds)
+            kinds = frozenset(model.geom_type[self._scene.geoms.numpy()].tolist())
+            if not kinds <= DRAWN:
+                raise ValueError(f"geoms of type {sorted(kinds - DRAWN)} cannot be drawn")
             announce_compilation()
-            mjw.refit_bvh(self._model, self._data, self._context)
-            mjw.render(self._model, self._data, self._context)  # compiles the kernel, once per machine
+            self._together = 32 if self._device == "cpu" else 1
+            self._kernel = make_kernel(self._context, kinds, model.nlight, shadows, self._together)
+            self._tile, self._tiles = tiles(camera.width, camera.height)
+            self._rays = Rays()
+            self._rays.tile = wp.array(self._tile.ravel(), dtype=int)
+            self._give_rays(rays)
+            pixels = camera.width * camera.height
+            self._rgb = wp.zeros((num_worlds, pixels, 3), dtype=wp.uint8)
+            self._far = wp.zeros((num_worlds if depth else 0, pixels), dtype=float)
+            self._seen = wp.zeros((num_worlds if segmentation else 0, pixels), dtype=int)
             self._pool = ThreadPoolExecutor(threads) if threads > 1 and self._device == "cpu" else None
-            bounds = np.linspace(0, num_worlds, (min(threads, num_worlds) if self._pool else 1) + 1).astype(int)
-            shares = itertools.pairwise(bounds)
-            self._views = [self._view(int(a), int(b), self._context.ray) for a, b in shares]
+            shares = min(threads, num_worlds) if self._pool else 1
+            most = -(-num_worlds // shares)
+            self._rooms = [_room(most, len(self._scene.geoms), self._tiles) for _ in range(shares)]
         self._own_lens = False
-        self._alone: dict[int, tuple] = {}
 
-    @staticmethod
-    def _ordered(rays: np.ndarray) -> np.ndarray:
-        """(samples², H, W, 3) directions as the context stores them: sample by sample, row by row."""
-        return _off_axis(rays).reshape(-1, 3).astype(np.float32)
-
-    def _view(self, first: int, last: int, ray: wp.array) -> tuple:
-        """Model, data and context of worlds first…last-1, sharing poses, looks, meshes and pictures with the whole.
-
-        A launch covers all worlds of its data with one ray table, so a thread's share of the worlds, or one world
-        with a lens of its own, is a launch on such a view. Only the small tree over a world's geoms is its own: the
-        kernel counts its leaves from the first world of the launch.
-        """
-
-        def part(whole, names):
-            piece = copy.copy(whole)
-            for name in names:
-                array = getattr(whole, name)
-                if array.size:
-                    setattr(piece, name, array[first:last])
-            return piece
-
-        data = part(self._data, POSES)
-        data.nworld = count = last - first
-        context = part(self._context, ("rgb_data", "depth_data", "seg_data", "flex_group_root", "aa_accum"))
-        context.ray, leaves = ray, context.bvh_ngeom
-        context.lower = wp.clone(self._context.lower[first * leaves : last * leaves])
-        context.upper = wp.clone(self._context.upper[first * leaves : last * leaves])
-        with wp.ScopedDevice(self._device):  # Warp's own default is a GPU wherever there is one
-            context.group = wp.array(np.repeat(np.arange(count), leaves), dtype=int)
-            context.bvh = wp.Bvh(context.lower, context.upper, groups=context.group, constructor="sah")
-            context.bvh_id = context.bvh.id
-            context.group_root = wp.zeros(count, dtype=int)
-            wp.launch(_group_roots, dim=count, inputs=[context.bvh_id], outputs=[context.group_root])
-        return part(self._model, self._per_world), data, context
+    def _give_rays(self, rays: np.ndarray) -> None:
+        """Make rays (L, samples², H, W, 3) the table of directions, of one lens for all worlds or of one for each."""
+        self._rays.direction = wp.array(rays.reshape(len(rays), -1, 3).astype(np.float32), dtype=wp.vec3)
+        self._rays.cone = wp.array(cones(rays, self._tile, self._tiles), dtype=wp.vec4)
 
     def set_lens(self, ids: np.ndarray, rays: np.ndarray) -> None:
         """Give worlds ids (m,) lenses of their own: rays (m, samples², H, W, 3) as Camera.rays() returns them."""
-        if not self._own_lens:
-            shared = self._context.ray
-            self._views = [self._view(i, i + 1, wp.clone(shared)) for i in range(self.num_worlds)]
-            self._own_lens = True
-        for i, world_rays in zip(ids, rays, strict=True):
-            self._views[i][2].ray.assign(self._ordered(world_rays))
+        with wp.ScopedDevice(self._device):
+            if not self._own_lens:
+                shared = self.camera.rays(self.samples)[None]
+                self._give_rays(np.repeat(shared, self.num_worlds, 0))
+                self._own_lens = True
+            self._write(self._rays.direction, ids, rays)
+            self._write(self._rays.cone, ids, cones(rays, self._tile, self._tiles))
 
     def set_field(self, name: str, ids: np.ndarray, values: np.ndarray) -> None:
         """Set model field name of worlds ids (m,), one of those named per_world, to values (m, ...)."""
@@ -196,33 +162,35 @@ class BatchRenderer:
             ids: (m,) the worlds to render; None: all.
         """
         for name in POSES:
-            values = _off_axis(poses[name]) if name == "light_xdir" else poses[name]
-            self._write(getattr(self._data, name), slice(None), values)
-        views = self._views if ids is None else [self._own_view(int(i)) for i in ids]
+            self._write(getattr(self._poses, name), slice(None), poses[name])
+        worlds = np.arange(self.num_worlds) if ids is None else np.asarray(ids)
+        parts = np.array_split(worlds.astype(np.int32), len(self._rooms))
+        starts = np.cumsum([0, *map(len, parts)])[:-1]
+        work = [each for each in zip(starts.tolist(), parts, self._rooms, strict=True) if len(each[1])]
+        if self._pool is None or len(work) == 1:
+            for each in work:
+                self._draw(*each)
+        else:
+            list(self._pool.map(lambda each: self._draw(*each), work))
+        return self._collect(len(worlds))
+
+    def _draw(self, start: int, worlds: np.ndarray, near: Near) -> None:
+        """Draw worlds (m,), to rows start… of the pictures."""
+        m, scene, poses, rays = len(worlds), self._scene, self._poses, self._rays
         with wp.ScopedDevice(self._device):
-            if self._pool is None:
-                for view in views:
-                    _draw(view)
-            else:
-                list(self._pool.map(_draw, views))
-            return self._collect(slice(None) if ids is None else ids)
+            ids = wp.array(worlds, dtype=int)
+            wp.launch(place, dim=(m, len(scene.geoms)), inputs=[scene, poses, self._camera, ids, near])
+            wp.launch(cull, dim=(m, self._tiles), inputs=[scene, rays, ids, near])
+            far, seen = (a[start : start + m] if len(a) else a for a in (self._far, self._seen))
+            pictures = [self._rgb[start : start + m], far, seen]
+            inputs = [scene, poses, self._context.textures, rays, near, self._camera, ids, self.samples**2]
+            wp.launch(self._kernel, dim=(m, -(-len(rays.tile) // self._together)), inputs=[*inputs, *pictures])
 
-    def _own_view(self, world: int) -> tuple:
-        if self._own_lens:
-            return self._views[world]
-        if world not in self._alone:
-            self._alone[world] = self._view(world, world + 1, self._context.ray)
-        return self._alone[world]
-
-    def _collect(self, ids: np.ndarray | slice) -> Frames:
-        size = (-1, self.camera.height, self.camera.width)
-        # Little-endian 0xAARRGGBB: bytes b, g, r, a.
-        packed = self._context.rgb_data.numpy()[ids].view(np.uint8)
-        rgb = np.ascontiguousarray(packed.reshape(*size, 4)[..., 2::-1])
-        depth = self._context.depth_data.numpy()[ids].reshape(size).copy() if self._depth else None
-        segmentation = None
-        if self._segmentation:
-            segmentation = np.ascontiguousarray(self._context.seg_data.numpy()[ids].reshape(*size, 2)[..., 0])
+    def _collect(self, m: int) -> Frames:
+        size = (m, self.camera.height, self.camera.width)
+        rgb = self._rgb.numpy()[:m].reshape(*size, 3).copy()
+        depth = self._far.numpy()[:m].reshape(size).copy() if self._depth else None
+        segmentation = self._seen.numpy()[:m].reshape(size).copy() if self._segmentation else None
         return Frames(rgb, depth, segmentation)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from envs import image_formation
 from envs.errors import InputError
 from envs.frame_history import FrameHistory
+from envs.image_formation import Part
 from envs.random import WorldRandom
 
 _CHUNK = 16  # worlds at a time: their float32 images stay in the cache
@@ -110,6 +111,9 @@ class Sensor:
         height, width: of the frames [px].
         random: every apply() draws 3 numbers of each world concerned, every reset() likewise.
         center: the optical axis (cx, cy) [px], about which the vignette lies; by default the middle of the frame.
+        window: (left, top, width, height) [px] of the part of the frames that apply() is given; None: the whole ones.
+            Where its sides are multiples of 8 px, what comes out is what the whole frame would show there, but for the
+            reach of the blur from the sides.
 
     Attributes:
         enabled: False makes apply() an exact copy, delays included.
@@ -125,6 +129,7 @@ class Sensor:
         width: int,
         random: WorldRandom,
         center: tuple[float, float] | None = None,
+        window: tuple[int, int, int, int] | None = None,
     ) -> None:
         self.params = {
             name: np.tile(np.atleast_1d(np.asarray(getattr(config, name), np.float64)), (num_worlds, 1))
@@ -132,8 +137,10 @@ class Sensor:
         }
         self.enabled = True
         self._random = random
-        self._shape = (height, width, 3)
-        self._vignette = image_formation.vignette_map(height, width, center or ((width - 1) / 2, (height - 1) / 2))
+        self._part = part = Part(width, height, *(window or (0, 0, width, height)))
+        self._shape = (part.height, part.width, 3)
+        vignette = image_formation.vignette_map(height, width, center or ((width - 1) / 2, (height - 1) / 2))
+        self._vignette = vignette[:, part.top : part.top + part.height, part.left : part.left + part.width]
         self._glare = np.zeros((num_worlds, 3))
         self._history = FrameHistory(num_worlds, self._shape)
         self.reset(np.arange(num_worlds))
@@ -148,7 +155,7 @@ class Sensor:
 
         The first frame that apply() then gets is what the policy sees until the latency has passed.
         """
-        height, width, _ = self._shape
+        height, width = self._part.frame_height, self._part.frame_width
         low = np.array([0.0, 0.0, 0.1])
         high = np.array([1.0, height / width, 0.4])
         self._glare[ids] = low + (high - low) * self._random.uniform(ids, 3)
@@ -173,7 +180,9 @@ class Sensor:
         for start in range(0, len(ids), _CHUNK):
             part = slice(start, start + _CHUNK)
             chunk = {name: value[part] for name, value in values.items()}
-            out[part] = _form(frames[part], chunk, self._vignette, self._glare[ids[part]], draws[part, 0])
+            out[part] = _form(
+                *(frames[part], chunk, self._vignette, self._glare[ids[part]], draws[part, 0], self._part)
+            )
         image_formation.jpeg(out, values["jpeg_quality"][:, 0])
         return self._delay(out, ids, values, draws)
 
@@ -198,7 +207,12 @@ class Sensor:
 
 
 def _form(
-    frames: np.ndarray, values: dict[str, np.ndarray], vignette: np.ndarray, glare: np.ndarray, draw: np.ndarray
+    frames: np.ndarray,
+    values: dict[str, np.ndarray],
+    vignette: np.ndarray,
+    glare: np.ndarray,
+    draw: np.ndarray,
+    part: Part,
 ) -> np.ndarray:
     """(m, H, W, 3) uint8 in the order in which light meets them: optics, photosensor, image processor."""
     p = {name: value[:, 0] for name, value in values.items()}
@@ -211,12 +225,12 @@ def _form(
     if p["vignette"].any():
         images *= 1 - p["vignette"][:, None, None, None] * vignette
     if p["glare"].any():
-        image_formation.add_glare(images, p["glare"], glare)
+        image_formation.add_glare(images, p["glare"], glare, part)
     gains = values["exposure"] * values["white_balance"]
     if (gains != 1).any():
         image_formation.gain(images, gains)
     if p["read_noise"].any() or p["shot_noise"].any():
-        image_formation.add_noise(images, p["read_noise"], p["shot_noise"], draw)
+        image_formation.add_noise(images, p["read_noise"], p["shot_noise"], draw, part)
     np.clip(images, 0, 255, out=images)  # the photosensor saturates
     image_formation.tone(images, p["gamma"], p["contrast"], p["saturation"])
     images += 0.5

@@ -1,5 +1,7 @@
 """What the cameras of a batch of worlds deliver: rendered through each world's lens, then through its sensor."""
 
+from collections.abc import Mapping
+
 import mujoco
 import numpy as np
 from mujoco.batch import Batch
@@ -21,15 +23,40 @@ VISUAL_FIELDS = frozenset(
 )
 
 
+Windows = Mapping[str, tuple[int, int, int, int]]
+"""By camera: (left, top, width, height) px of the part of its frame that matters."""
+
+
+def widened(spec: TaskSpec, windows: Windows, reach: int) -> Windows:
+    """The parts that must be rendered, so that sensors give what whole frames would show in these windows.
+
+    JPEG mixes blocks of 8x8 px, and blur what lies within its reach [px] of them.
+
+    Raises:
+        ValueError: a camera that the task does not have, or a window that does not lie in its frame.
+    """
+    wider = {}
+    for name, (left, top, width, height) in windows.items():
+        if name not in spec.cameras:
+            raise ValueError(f"{spec.name} has no camera {name!r}; it has: {', '.join(spec.cameras)}")
+        lens = spec.cameras[name].lens
+        lens.crop(left, top, width, height)  # complains
+        margin = 8 * -(-reach // 8)
+        x, y = max(left // 8 * 8 - margin, 0), max(top // 8 * 8 - margin, 0)
+        right = min(-(-(left + width) // 8) * 8 + margin, lens.width)
+        bottom = min(-(-(top + height) // 8) * 8 + margin, lens.height)
+        wider[name] = (x, y, right - x, bottom - y)
+    return wider
+
+
 def make_sensors(
-    spec: TaskSpec, config: SensorConfig | None, num_worlds: int, random: WorldRandom
+    spec: TaskSpec, config: SensorConfig | None, num_worlds: int, random: WorldRandom, windows: Windows
 ) -> dict[str, Sensor]:
-    """A sensor per camera; None is one that changes nothing."""
+    """A sensor per camera, of the windows where there are any; None is one that changes nothing."""
     sensors = {}
     for name, view in spec.cameras.items():
-        lens = view.lens
-        axis = (lens.cx, lens.cy)
-        sensors[name] = Sensor(config or SensorConfig(), num_worlds, lens.height, lens.width, random, axis)
+        size, axis = (view.lens.height, view.lens.width), (view.lens.cx, view.lens.cy)
+        sensors[name] = Sensor(config or SensorConfig(), num_worlds, *size, random, axis, windows.get(name))
         sensors[name].enabled = config is not None
     return sensors
 
@@ -39,6 +66,7 @@ class Vision:
 
     Args:
         maps: size (h, w) of the label maps to render along, see `maps`; None: none.
+        windows: the parts that are rendered, which the sensors were made for; beside them frames are black.
     """
 
     def __init__(
@@ -54,7 +82,10 @@ class Vision:
         shadows: bool,
         samples: int,
         maps: tuple[int, int] | None,
+        windows: Windows,
     ) -> None:
+        if maps is not None and windows:
+            raise ValueError("maps are of whole frames: leave out the windows")
         self._batch, self._parameters, self._sensors = batch, parameters, sensors
         self._model, self._samples = model, samples
         self._spectators: dict[str, BatchRenderer] = {}
@@ -70,11 +101,14 @@ class Vision:
             if lens.height % maps[0] or lens.width % maps[1]:
                 raise InputError(f"maps of {maps[0]}x{maps[1]} do not divide frames of {lens.height}x{lens.width}")
             self._histories[name] = FrameHistory(batch.nsim, (*maps, 2))
+        self._lenses = {name: spec.cameras[name].lens for name in sensors}
+        whole = {name: (0, 0, lens.width, lens.height) for name, lens in self._lenses.items()}
+        self._windows = {name: windows.get(name, frame) for name, frame in whole.items()}
         self._renderers = {
             name: BatchRenderer(
                 model,
                 batch.nsim,
-                spec.cameras[name].lens,
+                self._lenses[name].crop(*self._windows[name]),
                 name,
                 per_world=self._fields,
                 device=device,
@@ -93,7 +127,8 @@ class Vision:
             for field in self._fields:
                 renderer.set_field(field, ids, self._batch.expand(field)[ids])
             if self._parameters.own_lens:
-                rays = np.stack([lens.rays(self._samples) for lens in self._parameters.lenses(name, ids)])
+                lenses = [lens.crop(*self._windows[name]) for lens in self._parameters.lenses(name, ids)]
+                rays = np.stack([lens.rays(self._samples) for lens in lenses])
                 renderer.set_lens(ids, rays)
             sensor, first = self._sensors[name], next(iter(self._sensors.values()))
             for parameter, values in first.params.items():  # the first one's are drawn; a world has one quality
@@ -112,8 +147,17 @@ class Vision:
                 history = self._histories[name]
                 history.deepen(int(self._sensors[name].latency.max()) + 1)
                 history.push(ids, self._cells(frames), np.zeros(len(ids), bool))
-            images[name] = self._sensors[name].apply(frames.rgb, ids)
+            images[name] = self._framed(name, self._sensors[name].apply(frames.rgb, ids))
         return images
+
+    def _framed(self, camera: str, part: np.ndarray) -> np.ndarray:
+        """Whole frames (m, H, W, 3) of a camera with its window (m, h, w, 3) in its place."""
+        lens, (left, top, width, height) = self._lenses[camera], self._windows[camera]
+        if (width, height) == (lens.width, lens.height):
+            return part
+        frames = np.zeros((len(part), lens.height, lens.width, 3), np.uint8)
+        frames[:, top : top + height, left : left + width] = part
+        return frames
 
     def _cells(self, frames: Frames) -> np.ndarray:
         """(m, h, w, 2) uint8 mask and depth per cell, in 255ths, of newly rendered frames."""

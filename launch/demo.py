@@ -12,6 +12,7 @@ from launch.adapt import command as adapt
 from launch.console import print_rates, reporting, resumable, say, typed_command
 from launch.evaluate import command as evaluate
 from launch.import_ import command as import_recordings
+from launch.parts import Parts
 from launch.replay import command as replay
 from sim2real.collection.config import RecordConfig
 from sim2real.collection.record import record
@@ -27,6 +28,11 @@ from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 from sim2real.transfer.adapt_config import AdaptConfig
 
 TASK = "LaneFollow"
+IMPORT, TEACHER = "read your recordings", "train a teacher on the simulator's own state"
+POLICY, FILM = "pretrain a vision policy from the teacher", "film it in unseen worlds"
+RECORD, ADAPT = "record the rehearsal car", "adapt the policy to the recordings, beside the control candidates"
+DRIVE = "drive the rehearsal car, before and after"
+REPLAY = "replay a recorded episode through the policy"
 
 
 @dataclass(frozen=True)
@@ -72,16 +78,28 @@ def command(
     sizes = Sizes(frames, steps, episodes, recorded, seconds, seeds)
     teacher, policy = _settings(out, sizes)
     _claim(out, data, sizes)
+    part = Parts(_expected(sizes, data is not None), say).part
     with resumable(typed_command()):
-        recordings = None if data is None else _own(out, data)  # first, so that an hour is not lost on a wrong path
-        _teach(out, teacher)
-        _pretrain(out, policy)
-        _film(out)
-        recordings = recordings or _record(out, sizes)
-        _adapt(out, recordings, sizes)
+        recordings = None
+        if data is not None:  # first, so that an hour is not lost on a wrong path
+            with part(IMPORT):
+                recordings = _own(out, data)
+        with part(TEACHER):
+            _teach(out, teacher)
+        with part(POLICY):
+            _pretrain(out, policy)
+        with part(FILM):
+            _film(out)
+        if recordings is None:
+            with part(RECORD):
+                recordings = _record(out, sizes)
+        with part(ADAPT):
+            _adapt(out, recordings, sizes)
         if data is None:
-            _drive(out, sizes)
-        _replay(out, recordings)
+            with part(DRIVE):
+                _drive(out, sizes)
+        with part(REPLAY):
+            _replay(out, recordings)
         write_page(out / "report.html", out, recordings, typed_command())
     say(f"\neverything: {out}\nbegin with the page: {out / 'report.html'}")
 
@@ -119,11 +137,27 @@ def _settings(out: Path, sizes: Sizes) -> tuple[TrainConfig, PretrainConfig]:
     return teacher, policy
 
 
+def _expected(sizes: Sizes, own: bool) -> dict[str, float]:
+    """Part -> seconds on two idle cores, of a demo with the user's own recordings or with the rehearsal car's."""
+    recorded = sizes.recorded * sizes.seconds
+    seconds = {
+        IMPORT: 10.0,
+        TEACHER: 5 + 1e-4 * sizes.steps,
+        POLICY: 10 + 2e-3 * sizes.frames + 0.4 * sizes.episodes,
+        FILM: 10.0,
+        RECORD: 5 + 0.05 * recorded,
+        ADAPT: 30 + 20 * sizes.seeds,
+        DRIVE: 5 + 1.5 * sizes.episodes,
+        REPLAY: 8.0,
+    }
+    left_out = (RECORD, DRIVE) if own else (IMPORT,)
+    return {name: value for name, value in seconds.items() if name not in left_out}
+
+
 def _teach(out: Path, config: TrainConfig) -> None:
     """Train a teacher on privileged state."""
     from sim2real.training.train import train
 
-    say("1. pretrain in simulation")
     metrics = _finished(out / "teacher")
     if not metrics:
         with reporting() as stages:
@@ -157,7 +191,6 @@ def _own(out: Path, data: Path) -> Path:
     """Import the user's recordings where they are not a LeRobot v3.0 dataset; returns the dataset."""
     from sim2real.datasets.importing import importable
 
-    say("your recordings")
     dataset = out / "recordings" if importable(data) else data
     if not dataset.is_dir():
         import_recordings(data, dataset)
@@ -167,7 +200,6 @@ def _own(out: Path, data: Path) -> Path:
 def _record(out: Path, sizes: Sizes) -> Path:
     """Record a camera that pretraining never saw; returns the dataset."""
 
-    say("\n2. record the rehearsal car")
     dataset = out / "recordings"
     if not dataset.is_dir():
         with reporting() as stages:
@@ -187,13 +219,11 @@ def _described(folder: Path) -> Path:
 
 
 def _adapt(out: Path, recordings: Path, sizes: Sizes) -> None:
-    say("\n3. adapt, beside the controls")
     config = AdaptConfig(out / "policy", str(recordings), seeds=sizes.seeds)
     adapt(config, out / "adapted", resume=_begun(out / "adapted"))
 
 
 def _drive(out: Path, sizes: Sizes) -> None:
-    say("\n4. drive the rehearsal car, before and after")
     if not _done(out / "driven"):
         config = EvaluateConfig(out / "policy", out / "adapted", on="rehearsal", episodes=sizes.episodes)
         evaluate(config, out / "driven")
@@ -202,7 +232,6 @@ def _drive(out: Path, sizes: Sizes) -> None:
 def _replay(out: Path, recordings: Path) -> None:
     from sim2real.datasets import EpisodeDataset
 
-    say("\n5. replay a recorded episode through the policy")
     dataset = EpisodeDataset.open(recordings)
     held_out = json.loads((out / "adapted" / "metrics.json").read_text())["judged_on"] or [0]
     # Of those that nothing was learned from, one of middle length.

@@ -98,7 +98,10 @@ class Policy(nn.Module):
         images = torch.tensor(np.ascontiguousarray(self.config.preprocessing(image)), device=parameter.device)
         state = self._state(observation)
         with torch.inference_mode():
-            actions = self(images, None if state is None else state.to(parameter.device))["action"]
+            features = self.features(images)
+            actions = self.heads(features, None if state is None else state.to(parameter.device), labels=False)[
+                "action"
+            ]
         actions = actions.clamp(-1.0, 1.0).cpu().numpy()
         return actions if image.ndim == 4 else actions[0]
 

@@ -69,7 +69,7 @@ class Preprocessing:
         height, width = frames.shape[1:3]
         if (width, height) == self.size:
             return frames
-        left, top, right, bottom = self._window(width, height)
+        left, top, right, bottom = self.window(width, height)
         out = np.empty((len(frames), self.size[1], self.size[0], 3), np.uint8)
         shrinks = right - left >= self.size[0] and bottom - top >= self.size[1]
         for frame, target in zip(frames, out, strict=True):
@@ -77,8 +77,10 @@ class Preprocessing:
             target[:] = cv2.resize(view, self.size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         return out
 
-    def _window(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """(left, top, right, bottom) of the crop in a frame of this size [px]."""
+    def window(self, width: int, height: int) -> tuple[int, int, int, int]:
+        """(left, top, right, bottom) of the part that is looked at in a frame of this size [px]."""
+        if (width, height) == self.size:
+            return 0, 0, width, height
         raw_width, raw_height = self.raw_size
         if abs(width * raw_height - height * raw_width) > 0.01 * width * raw_height:
             _warn_of_stretching(width, height, self)

@@ -1,7 +1,10 @@
 """LaneFollow: a small car with a wide-angle camera keeps to the road of a printed track."""
 
+import copy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
+import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
@@ -9,7 +12,7 @@ from envs.errors import InputError
 from envs.lane_follow.dressing import Dressing
 from envs.lane_follow.looks import PRESETS
 from envs.lane_follow.scene import NOMINAL_CAMERA, TRACK_GEOMS, CameraMount, build_model
-from envs.lane_follow.track import TrackConfig, generate_track
+from envs.lane_follow.track import Track, TrackConfig, generate_track
 from envs.random import WorldRandom
 from envs.task import Task, TaskSpec
 
@@ -48,6 +51,15 @@ class LaneFollowConfig:
     off_road: float = 0.5
 
 
+@lru_cache(maxsize=8)
+def _scene(
+    seed: int, layouts: int, track: TrackConfig, camera: CameraMount
+) -> tuple[tuple[Track, ...], mujoco.MjModel]:
+    """The layouts from a seed on, and the model with all of them; kept, as a command makes the same task many times."""
+    tracks = tuple(generate_track(each, track) for each in range(seed, seed + layouts))
+    return tracks, build_model(list(tracks), track, camera)
+
+
 class LaneFollow(Task):
     """Drive along the dashed centre line, as the people in the recordings do; positive steering is right.
 
@@ -60,9 +72,8 @@ class LaneFollow(Task):
         if config.layouts < 1:
             raise InputError(f"LaneFollow needs at least one layout, not {config.layouts}")
         self.config = config
-        seeds = range(config.layout_seed, config.layout_seed + config.layouts)
-        self.tracks = [generate_track(seed, config.track) for seed in seeds]
-        self.model = build_model(self.tracks, config.track, config.camera)
+        tracks, model = _scene(config.layout_seed, config.layouts, config.track, config.camera)
+        self.tracks, self.model = list(tracks), copy.copy(model)
         self.spec = TaskSpec(
             name="LaneFollow",
             control_dt=0.05,

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from envs import BatchEnv, make_task
+import numpy as np
+
+from envs import BatchEnv, TaskSpec, make_task
 from policies.policy import Policy
 from sim2real.errors import InputError
 from sim2real.evaluation.simulation import TEST_SEED, Episodes, run_episodes
@@ -38,7 +40,14 @@ def evaluate_on_rehearsal(
         raise InputError(f"policies of one task can be compared, not of: {', '.join(tasks) or 'none'}")
     keys = sorted({policy.config.preprocessing.key for policy in policies})
     task = make_task(tasks[0], "rehearsal")
-    env = BatchEnv(task, episodes, randomization=PRESET, observations=("state", *keys), device=device)
+    env = BatchEnv(
+        *(task, episodes),
+        randomization=PRESET,
+        observations=("state", *keys),
+        device=device,
+        windows=_looked_at(task.spec, policies),
+        once=True,
+    )
     results = []
     try:
         for k, policy in enumerate(policies):
@@ -46,3 +55,15 @@ def evaluate_on_rehearsal(
     finally:
         env.close()
     return results
+
+
+def _looked_at(spec: TaskSpec, policies: Sequence[Policy]) -> dict[str, tuple[int, int, int, int]]:
+    """By camera, (left, top, width, height) px of the part of its frames that any of the policies looks at."""
+    corners: dict[str, np.ndarray] = {}
+    for preprocessing in {policy.config.preprocessing for policy in policies}:
+        if preprocessing.camera not in spec.cameras:
+            continue  # the environment says which cameras there are
+        window = np.array(preprocessing.window(*spec.cameras[preprocessing.camera].size))
+        before = corners.get(preprocessing.camera, window)
+        corners[preprocessing.camera] = np.r_[np.minimum(before[:2], window[:2]), np.maximum(before[2:], window[2:])]
+    return {camera: (int(a), int(b), int(c - a), int(d - b)) for camera, (a, b, c, d) in corners.items()}

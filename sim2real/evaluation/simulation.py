@@ -111,7 +111,8 @@ def run_episodes(
     """Drive one episode in every world of env, world i with seed first_seed + i.
 
     Args:
-        act: observations of all worlds -> actions (n, A).
+        env: best one whose worlds live `once`: what has ended is then neither moved nor rendered.
+        act: observations of all worlds -> actions (n, A); where they live `once`, of those that are still going.
         progress: is called with (steps done, steps at most).
     """
     n = env.num_envs
@@ -119,9 +120,11 @@ def run_episodes(
     observation, _ = env.reset(seed=first_seed)
     going = np.ones(n, bool)
     success, failed = np.zeros(n, bool), np.zeros(n, bool)
-    steps, returns = np.zeros(n, int), np.zeros(n)
+    steps, returns, actions = np.zeros(n, int), np.zeros(n), np.zeros(env.action_space.shape)
     for step in range(limit):
-        observation, reward, terminated, truncated, info = env.step(act(observation))
+        acting = going if env.once else np.ones(n, bool)
+        actions[acting] = act({key: value[acting] for key, value in observation.items()})
+        observation, reward, terminated, truncated, info = env.step(actions)
         returns[going] += reward[going]
         steps[going] += 1
         ended = going & (terminated | truncated)
@@ -163,6 +166,7 @@ def evaluate_in_simulation(
         image_size=image_size,
         cameras=cameras,
         device=device,
+        once=True,
     )
     try:
         return run_episodes(env, act, first_seed, progress)

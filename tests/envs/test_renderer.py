@@ -189,7 +189,7 @@ def test_segmentation_of_the_lane_agrees_with_the_classic_renderer(lane: LaneFol
         ({"camera_name": "eyes"}, "no camera 'eyes' in the model; it has: eye, other"),
         ({"device": "gpu"}, "no device 'gpu' on this machine; available: cpu"),
         ({"per_world": ["geom_rgb"]}, "geom_rgb"),
-        ({"samples": 0}, "samples_per_pixel must be at least 1"),
+        ({"samples": 0}, "samples is 0, it must be a positive whole number"),
     ],
 )
 def test_what_cannot_be_rendered_is_refused_in_one_line(scene, change, message):

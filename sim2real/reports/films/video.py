@@ -33,7 +33,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
     try:
         with av.open(str(temporary), "w") as container:
             stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
-            stream.pix_fmt, stream.options = "yuv420p", {"crf": "20"}
+            stream.pix_fmt, stream.options = "yuv420p", {"crf": "20", "preset": "veryfast"}
             for frame in frames:
                 even = np.ascontiguousarray(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])
                 if count == 0:  # fixed once the codec is open

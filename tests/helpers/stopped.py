@@ -81,9 +81,9 @@ def stop(words: tuple, pattern: str, count: int, number: signal.Signals, folder:
 
 def _serve() -> None:
     """Read a command a line, run it in a fork, and answer with its exit code."""
-    import launch.adapt
-    import launch.record
-    import sim2real.training.pretraining  # noqa: F401
+    import launch.adapt  # noqa: F401
+    import sim2real.training.pretraining
+    import sim2real.training.teacher  # noqa: F401
 
     for line in sys.stdin:
         child = os.fork()
@@ -105,7 +105,7 @@ def _run(
     os.environ.update(environment)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for stream, name in ((1, "stdout"), (2, "stderr")):
-        os.dup2(os.open(os.path.join(written, name), os.O_WRONLY | os.O_CREAT), stream)
+        os.dup2(os.open(Path(written, name), os.O_WRONLY | os.O_CREAT), stream)
     sys.argv = ["sim2real", *words]
     if "LaneFollow" in words:
         shorten()

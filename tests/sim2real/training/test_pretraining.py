@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import lanes
 import numpy as np
 import pytest
 import torch
@@ -36,12 +37,14 @@ def tiny(task: str, **changes: Any) -> PretrainConfig:
     return PretrainConfig(task, distillation=distillation, teacher_config=teacher, **{**sizes, **changes})
 
 
-@pytest.fixture
-def teacher(short_lane: str, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of a run whose teacher learned next to nothing."""
-    config = TrainConfig(short_lane, TeacherConfig(steps=200, hidden=(8,)), worlds=8, evaluate=0)
-    run, config = start_run("train", config, tmp_path / "teacher", resume=False)
-    train_teacher(run, config, quiet("train"))
+    config = TrainConfig("LaneFollow", TeacherConfig(steps=200, hidden=(8,)), worlds=8, evaluate=0)
+    run, config = start_run("train", config, tmp_path_factory.mktemp("teacher") / "run", resume=False)
+    with pytest.MonkeyPatch.context() as patch:
+        lanes.shorten(patch)
+        train_teacher(run, config, quiet("train"))
     return str(run.folder)
 
 

@@ -25,7 +25,7 @@ RATES = {"success", "without_failure", "mean_return", "mean_steps", "first_seed"
 
 
 def quiet(stage: str) -> Progress:
-    return lambda done, total, metrics: None
+    return lambda *_: None
 
 
 def tiny(task: str, **changes: Any) -> PretrainConfig:
@@ -67,7 +67,7 @@ def test_dagger_end_to_end_with_a_teacher_of_its_own(short_lane: str, tmp_path: 
     config, stages = tiny(short_lane), []
 
     def report(stage: str) -> Progress:
-        return lambda done, total, metrics: stages.append((stage, done, total))
+        return lambda done, total, *_: stages.append((stage, done, total))
 
     run = start(tmp_path / "run", config)
     metrics = pretrain(run, config, report)
@@ -141,7 +141,7 @@ def test_interrupted_and_resumed_it_goes_on_from_where_it_was(
     said: list[tuple[str, int]] = []
 
     def report(stage: str) -> Callable[[int, int, dict[str, float]], None]:
-        return lambda done, total, metrics: said.append((stage, done))
+        return lambda done, total, *_: said.append((stage, done))
 
     metrics = pretrain(run, config, report)
     trained = [done for stage, done in said if stage.startswith("pretrain")]

@@ -195,7 +195,8 @@ def test_random_steps_with_images_stay_finite(name):
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the resident memory is read from /proc")
 def test_memory_is_flat_over_resets(name):
-    env = make(name, 3, maps=(30, 40), image_size=(80, 60))
+    lens = next(iter(make_task(name).spec.cameras.values())).lens
+    env = make(name, 3, maps=(lens.height // 4, lens.width // 4), image_size=(lens.width // 2, lens.height // 2))
 
     def resets(count: int) -> int:
         for _ in range(count):

@@ -7,11 +7,7 @@ import tyro
 
 from launch.console import print_table, reporting, resumable, resume_command, say, typed_command
 from sim2real.errors import AlreadyFinished
-from sim2real.reports.lines import interval_note
-from sim2real.reports.pages.adaptation import write_report
-from sim2real.reports.pages.probe import look_line
 from sim2real.runs import run_folder
-from sim2real.transfer.adapt import adapt
 from sim2real.transfer.adapt_config import AdaptConfig
 
 if TYPE_CHECKING:
@@ -33,6 +29,8 @@ def command(
     Example: sim2real adapt runs/policy datasets/track_1 --test datasets/track_2 --frames 300
     """
     # Only here, as torch and MuJoCo take seconds to import: --help does without them.
+    from sim2real.reports.pages.adaptation import write_report
+    from sim2real.transfer.adapt import adapt
 
     out = out or run_folder("adapt", config, resume)
     try:
@@ -75,6 +73,8 @@ def _print_candidates(adaptation: "Adaptation") -> None:
 
 
 def _print_output(adaptation: "Adaptation") -> None:
+    from sim2real.reports.lines import interval_note
+    from sim2real.reports.pages.probe import look_line
 
     outcome = adaptation.outcome
     if outcome.agreement is not None:

@@ -8,24 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from launch.adapt import AdaptConfig
 from launch.adapt import command as adapt
 from launch.console import print_rates, reporting, resumable, say, typed_command
+from launch.evaluate import EvaluateConfig
 from launch.evaluate import command as evaluate
 from launch.import_ import command as import_recordings
 from launch.parts import Parts
+from launch.replay import ReplayConfig
 from launch.replay import command as replay
 from sim2real.collection.config import RecordConfig
-from sim2real.collection.record import record
 from sim2real.errors import InputError
-from sim2real.evaluation.config import EvaluateConfig
 from sim2real.files import write_json
-from sim2real.replays.config import ReplayConfig
-from sim2real.reports.films.rollouts import contact_sheet, film
-from sim2real.reports.pages.demo import write_page
 from sim2real.runs import Run
 from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
 from sim2real.training.teacher_config import TeacherConfig, TrainConfig
-from sim2real.transfer.adapt_config import AdaptConfig
 
 TASK = "LaneFollow"
 IMPORT, TEACHER = "read your recordings", "train a teacher on the simulator's own state"
@@ -74,6 +71,7 @@ def command(
         seconds: length of each.
         seeds: times that every adaptation is fitted.
     """
+    from sim2real.reports.pages.demo import write_page
 
     sizes = Sizes(frames, steps, episodes, recorded, seconds, seeds)
     teacher, policy = _settings(out, sizes)
@@ -179,6 +177,7 @@ def _pretrain(out: Path, config: PretrainConfig) -> None:
 def _film(out: Path) -> None:
     """Film the policy in unseen worlds, and draw what its camera sees."""
     from sim2real.checkpoints import load_policy
+    from sim2real.reports.films.rollouts import contact_sheet, film
 
     if (out / "frames.png").is_file():
         return
@@ -199,6 +198,7 @@ def _own(out: Path, data: Path) -> Path:
 
 def _record(out: Path, sizes: Sizes) -> Path:
     """Record a camera that pretraining never saw; returns the dataset."""
+    from sim2real.collection.record import record
 
     dataset = out / "recordings"
     if not dataset.is_dir():

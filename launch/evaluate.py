@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from launch.console import print_rates, reporting, say, typed_command
+from launch.console import print_rates, print_table, reporting, say, typed_command
 from sim2real.errors import InputError
 from sim2real.evaluation.config import EvaluateConfig
 from sim2real.progress import no_stages
@@ -80,7 +80,6 @@ def _film(evaluation: "Evaluation", path: Path, seconds: float) -> None:
 
 
 def _say_episodes(evaluation: "Evaluation") -> None:
-    from launch.console import print_table
     from sim2real.reports.episodes import aborted_line, difference_lines, loop_line, place_line, success_table
 
     if not evaluation.has_figures:
@@ -103,7 +102,6 @@ def _say_episodes(evaluation: "Evaluation") -> None:
 
 
 def _say_correlation(result: "CorrelationResult") -> None:
-    from launch.console import print_table
     from sim2real.reports.episodes import aborted_line
     from sim2real.reports.pages.correlation import (
         coefficient_table,
@@ -124,7 +122,6 @@ def _say_correlation(result: "CorrelationResult") -> None:
 
 
 def _say_agreement(evaluation: "DatasetEvaluation") -> None:
-    from launch.console import print_table
     from sim2real.reports.lines import episode_table, gain_line, interval_line, saturation_line
     from sim2real.reports.pages.agreement import candidate_table, longest_line, recording_lines, write_agreement_report
 

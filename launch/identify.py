@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from launch.console import reporting, say, typed_command
+from launch.console import print_table, reporting, say, typed_command
 from sim2real.identification.config import IdentifyConfig
 
 
@@ -19,7 +19,6 @@ def command(
 
     Example: sim2real identify so101 datasets/lift --out runs/so101
     """
-    from launch.console import print_table
     from sim2real.identification.identify import identify
     from sim2real.reports.pages import identification as page
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from launch.console import reporting, resumable, resume_command, say, typed_command
+from launch.console import print_table, reporting, resumable, resume_command, say, typed_command
 from sim2real.runs import run_folder
 from sim2real.transfer.ladder_config import LadderConfig
 
@@ -23,7 +23,6 @@ def command(
     Example: sim2real ladder datasets/track_1 datasets/track_2 --out runs/ladder
     """
     # Only here, as torch and MuJoCo take seconds to import: --help does without them.
-    from launch.console import print_table
     from sim2real.reports.pages.ladder import HEADER, ladder_note, ladder_rows, write_ladder_report
     from sim2real.transfer.ladder import ladder
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from launch.console import reporting, say, typed_command
+from launch.console import print_table, reporting, say, typed_command
 from sim2real.transfer.probe_config import ProbeConfig
 
 
@@ -18,7 +18,6 @@ def command(
     Example: sim2real probe runs/policy datasets/track_1
     """
     # Only here, as torch and MuJoCo take seconds to import: --help does without them.
-    from launch.console import print_table
     from sim2real.reports.pages.probe import shift_rows, write_probe_report, zero_shot_rows
     from sim2real.reports.recordings import frames_line, reading_lines
     from sim2real.transfer.probe import probe

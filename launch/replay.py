@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from launch.console import INTERRUPTED, reporting, say, typed_command
+from launch.console import INTERRUPTED, print_table, reporting, say, typed_command
 from sim2real.replays.config import ReplayConfig
 
 if TYPE_CHECKING:
@@ -67,7 +67,6 @@ def command(
 
 def _say_program(text: str, program: "Program | None" = None) -> None:
     """Print what a robot is about to do."""
-    from launch.console import print_table
     from sim2real.reports.pages.playback import program_table
 
     if program is None:
@@ -82,7 +81,6 @@ def _say_program(text: str, program: "Program | None" = None) -> None:
 
 
 def _say_playback(replay: "RobotReplay", played: "Played") -> None:
-    from launch.console import print_table
     from sim2real.reports.pages.playback import tracking_table
 
     if replay.tracking:
@@ -93,7 +91,6 @@ def _say_playback(replay: "RobotReplay", played: "Played") -> None:
 
 
 def _say_policy(result: "ReplayResult") -> None:
-    from launch.console import print_table
     from sim2real.reports.lines import skipped_line, smoothing_line
     from sim2real.reports.pages.policy_replay import agreement_table, gains_line, worst_table
 
@@ -109,7 +106,6 @@ def _say_policy(result: "ReplayResult") -> None:
 
 
 def _say_simulated(result: "ReplayResult", notes: Mapping[int, str]) -> None:
-    from launch.console import print_table
     from sim2real.reports.pages.simulated_replay import joint_table
 
     for replay in result.logs:

@@ -1,7 +1,10 @@
 """Shared by all tests: hypothesis without limits in seconds (machines may be busy), the lane, the device."""
 
+from collections.abc import Iterator
+
 import countdown
 import lanes
+import models
 import pytest
 import warp as wp
 from hypothesis import HealthCheck, settings
@@ -13,6 +16,14 @@ from envs.lane_follow.task import LaneFollowConfig
 settings.register_profile("sim2real", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sim2real")
 pytest_configure = countdown.pytest_configure
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_models() -> Iterator[None]:
+    """Tasks of one configuration share what takes long to make."""
+    with pytest.MonkeyPatch.context() as patch:
+        models.share(patch)
+        yield
 
 
 @pytest.fixture

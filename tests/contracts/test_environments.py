@@ -123,7 +123,7 @@ def test_worlds_and_episodes_differ(name):
 @TASKS
 def test_a_world_does_not_depend_on_its_batch(name):
     env = make(name, 5, "wide")
-    actions = random_actions(env, SHORT + 8)
+    actions = random_actions(env, SHORT + 4)
     together = [env.reset(seed=20)[0]] + [env.step(action)[:4] for action in actions]
     ended = np.any([step[2] | step[3] for step in together[1:]], 0)
     env.close()
@@ -187,7 +187,7 @@ def test_ten_thousand_random_steps_stay_finite(name):
 @TASKS
 def test_random_steps_with_images_stay_finite(name):
     env = make(name, 2, "wide", image_size=None)
-    assert run_at_random(env, 5 * SHORT) > 2
+    assert run_at_random(env, 3 * SHORT) > 2
     env.close()
 
 
@@ -225,7 +225,7 @@ def test_the_end_of_an_episode_is_told_as_gymnasium_has_it(name):
         """An arm's episode ends with its time alone, a car's also where it leaves the road."""
         task = make_task(name)
         if name != "LaneFollow":
-            task.spec = dataclasses.replace(task.spec, episode_seconds=LONGER * task.spec.control_dt)
+            task.spec = dataclasses.replace(task.spec, episode_seconds=SHORT * task.spec.control_dt)
         return task
 
     single = [lambda: SingleEnv(BatchEnv(own(), 1, **options))] * worlds

@@ -1,5 +1,8 @@
 """Small recorded drives, and policies that never learned, for tests of what is done with recordings."""
 
+import functools
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +45,27 @@ def record_drives(
     video: bool = False,
     session: str | None = None,
 ) -> Path:
-    """A dataset of episodes of these lengths, at 20 Hz; with a session they are pieces of one drive."""
+    """A dataset of episodes of these lengths, at 20 Hz; with a session they are pieces of one drive.
+
+    What is asked for again is a copy of what was written the first time.
+    """
+    written = _recorded(tuple(lengths), names, tuple(cameras), size, video, session)
+    shutil.copytree(Path(written.name, "set"), root)
+    return root
+
+
+@functools.cache
+def _recorded(
+    lengths: tuple[int, ...],
+    names: tuple[str, ...],
+    cameras: tuple[str, ...],
+    size: tuple[int, int],
+    video: bool,
+    session: str | None,
+) -> tempfile.TemporaryDirectory[str]:
+    """A folder, for as long as this process lives, with the dataset in `set`."""
+    folder = tempfile.TemporaryDirectory()
+    root = Path(folder.name, "set")
     views = {camera: camera_feature(*size) for camera in cameras}
     action = Feature("float32", (len(names),), names)
     with EpisodeWriter(root, {**views, "action": action}, 20, video=video) as writer:
@@ -50,7 +73,7 @@ def record_drives(
             for row, values in enumerate(actions_of(episode, length, names)):
                 writer.add_frame({**{camera: image_of(episode, row, size) for camera in cameras}, "action": values})
             writer.save_episode("drive", session)
-    return root
+    return folder
 
 
 def spoil(root: Path, episode: int, row: int, column: str, value: Any) -> None:

@@ -1,19 +1,22 @@
 """Runs `sim2real WORDS...` and sends it a signal at a moment of its own work, so that no test has to watch the clock.
 
-    python stopped.py SIGNAL COUNT PATTERN WORDS...
-
 The signal comes just before the COUNT-th file or folder whose path matches PATTERN is opened for writing or gets its
-name. The name `LaneFollow` stands for a lane that is quick to drive.
+name. The name `LaneFollow` stands for a lane that is quick to drive. Commands run as forks of one process that has
+imported everything and done nothing else: imports take longer than most of these commands.
 """
 
+import atexit
+import functools
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 WRITING = os.O_WRONLY | os.O_RDWR
 
@@ -45,26 +48,71 @@ def watch(pattern: str, count: int, number: signal.Signals) -> Callable[[], None
     return end
 
 
-def stop(words: tuple, pattern: str, count: int, number: signal.Signals, folder: Path) -> tuple[int, str, str]:
-    """Start a command in a folder and stop it there; its exit code, and what it wrote to stdout and stderr."""
-    done = subprocess.run(
-        [sys.executable, __file__, number.name, str(count), pattern, *map(str, words)],
-        cwd=folder,
-        capture_output=True,
+@functools.cache
+def _server() -> subprocess.Popen[str]:
+    """The process that is forked, started once."""
+    process = subprocess.Popen(
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
-    return done.returncode, done.stdout, done.stderr
+
+    def end() -> None:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait()
+
+    atexit.register(end)
+    return process
+
+
+def stop(words: tuple, pattern: str, count: int, number: signal.Signals, folder: Path) -> tuple[int, str, str]:
+    """Start a command in a folder and stop it there; its exit code, and what it wrote to stdout and stderr."""
+    server = _server()
+    assert server.stdin is not None and server.stdout is not None
+    with tempfile.TemporaryDirectory() as written:
+        asked = (list(map(str, words)), pattern, count, number, str(folder), written, dict(os.environ))
+        print(json.dumps(asked), file=server.stdin, flush=True)
+        code = int(server.stdout.readline())
+        return code, Path(written, "stdout").read_text(), Path(written, "stderr").read_text()
+
+
+def _serve() -> None:
+    """Read a command a line, run it in a fork, and answer with its exit code."""
+    import launch.adapt  # noqa: F401
+    import sim2real.training.pretraining
+    import sim2real.training.teacher  # noqa: F401
+
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            _run(*json.loads(line))
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
+def _run(
+    words: list[str], pattern: str, count: int, number: int, folder: str, written: str, environment: dict[str, str]
+) -> NoReturn:
+    """Be the command, as if it had been started so."""
+    from lanes import shorten
+
+    from launch.main import main
+
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for stream, name in ((1, "stdout"), (2, "stderr")):
+        os.dup2(os.open(Path(written, name), os.O_WRONLY | os.O_CREAT), stream)
+    sys.argv = ["sim2real", *words]
+    if "LaneFollow" in words:
+        shorten()
+    watch(pattern, count, signal.Signals(number))
+    main()
+    sys.exit(0)
 
 
 if __name__ == "__main__":
-    name, number, wanted, *command = sys.argv[1:]
-    sys.argv = ["sim2real", *command]
-    from launch.main import main
-
-    if "LaneFollow" in command:
-        from lanes import shorten
-
-        shorten()
-    watch(wanted, int(number), signal.Signals[name])
-    main()
+    _serve()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -23,13 +24,20 @@ QUICK = ("--updates", 10, "--seeds", 2)
 LEAST = ("--updates", 2, "--seeds", 1)
 
 
-@pytest.fixture(autouse=True)
-def made(workplace: Path) -> Path:
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`learn` and `judge`, a few episodes each, and `policy`, which never learned anything."""
-    record_drives(workplace / "learn", [14, 20, 16])
-    record_drives(workplace / "judge", [12, 18, 15, 13])
-    save_policy(workplace / "policy", new_policy(), {}, "# A policy")
-    return workplace
+    folder = tmp_path_factory.mktemp("originals")
+    record_drives(folder / "learn", [14, 20, 16])
+    record_drives(folder / "judge", [12, 18, 15, 13])
+    save_policy(folder / "policy", new_policy(), {}, "# A policy")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def made(workplace: Path, originals: Path) -> None:
+    """Copies of them, where the commands run."""
+    shutil.copytree(originals, workplace, dirs_exist_ok=True)
 
 
 def left(folder: Path) -> dict:

@@ -23,13 +23,13 @@ from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 pytestmark = pytest.mark.slow
 Command = Callable[..., Any]
 SIZES = {
-    "train": ("--worlds", 16, "--steps", 2500, "--hidden", 8, "--checkpoint-every", 500, "--evaluate", 1),
+    "train": ("--worlds", 16, "--steps", 2000, "--hidden", 8, "--checkpoint-every", 500, "--evaluate", 1),
     "pretrain": (
         *("--worlds", 8, "--frames", 240, "--buffer", 240, "--batch-size", 32, "--reuse", 8, "--width", 4),
         *("--checkpoint-every", 10, "--evaluate", 1),
     ),
 }
-TOTAL, STRIDE = {"train": 2500, "pretrain": 60}, {"train": 512, "pretrain": 20}  # of updates, or steps of worlds
+TOTAL, STRIDE = {"train": 2000, "pretrain": 60}, {"train": 512, "pretrain": 20}  # of updates, or steps of worlds
 CURVE = {"train": "time/fps", "pretrain": "pretrain/loss"}
 VERBS = pytest.mark.parametrize("verb", SIZES)
 NAMED = {

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import lanes
 import numpy as np
 import pytest
 import torch
@@ -24,7 +25,7 @@ RATES = {"success", "without_failure", "mean_return", "mean_steps", "first_seed"
 
 
 def quiet(stage: str) -> Progress:
-    return lambda done, total, metrics: None
+    return lambda *_: None
 
 
 def tiny(task: str, **changes: Any) -> PretrainConfig:
@@ -36,12 +37,14 @@ def tiny(task: str, **changes: Any) -> PretrainConfig:
     return PretrainConfig(task, distillation=distillation, teacher_config=teacher, **{**sizes, **changes})
 
 
-@pytest.fixture
-def teacher(short_lane: str, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Folder of a run whose teacher learned next to nothing."""
-    config = TrainConfig(short_lane, TeacherConfig(steps=200, hidden=(8,)), worlds=8, evaluate=0)
-    run, config = start_run("train", config, tmp_path / "teacher", resume=False)
-    train_teacher(run, config, quiet("train"))
+    config = TrainConfig("LaneFollow", TeacherConfig(steps=200, hidden=(8,)), worlds=8, evaluate=0)
+    run, config = start_run("train", config, tmp_path_factory.mktemp("teacher") / "run", resume=False)
+    with pytest.MonkeyPatch.context() as patch:
+        lanes.shorten(patch)
+        train_teacher(run, config, quiet("train"))
     return str(run.folder)
 
 
@@ -64,7 +67,7 @@ def test_dagger_end_to_end_with_a_teacher_of_its_own(short_lane: str, tmp_path: 
     config, stages = tiny(short_lane), []
 
     def report(stage: str) -> Progress:
-        return lambda done, total, metrics: stages.append((stage, done, total))
+        return lambda done, total, *_: stages.append((stage, done, total))
 
     run = start(tmp_path / "run", config)
     metrics = pretrain_policy(run, config, report)
@@ -138,7 +141,7 @@ def test_interrupted_and_resumed_it_goes_on_from_where_it_was(
     said: list[tuple[str, int]] = []
 
     def report(stage: str) -> Callable[[int, int, dict[str, float]], None]:
-        return lambda done, total, metrics: said.append((stage, done))
+        return lambda done, total, *_: said.append((stage, done))
 
     metrics = pretrain_policy(run, config, report)
     trained = [done for stage, done in said if stage.startswith("pretrain")]

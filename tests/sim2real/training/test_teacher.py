@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import lanes
 import numpy as np
 import pytest
 import torch
@@ -97,7 +98,10 @@ def test_the_randomization_widens_while_the_policy_succeeds(
 ):
     monkeypatch.setattr(training, "ADR_GROW", grow)  # the share of successes is between 0 and 1
     monkeypatch.setattr(training, "ADR_SHRINK", shrink)
-    config = tiny(short_lane, adr=True, worlds=64, evaluate=0, teacher={"steps": 14_000 if wider else 8000})
+    # Episodes of a second: the width may change after each hundred of them.
+    episode = replace(lanes.short_lane("train").config, episode_seconds=1.0)
+    monkeypatch.setitem(registry._FACTORIES, short_lane, lambda split: LaneFollow(episode))
+    config = tiny(short_lane, adr=True, worlds=64, evaluate=0, teacher={"steps": 8000 if wider else 4000})
     widths: list[float] = []
     run = start(tmp_path / "run", config)
     metrics = train_teacher(run, config, lambda done, total, figures: widths.append(figures["adr_width"]))
@@ -107,7 +111,7 @@ def test_the_randomization_widens_while_the_policy_succeeds(
         growth = np.diff(widths)
         assert set(growth.round(6)) == {0.0, training.ADR_STEP}  # by steps, each on a hundred new episodes
         widths.clear()
-        longer = tiny(short_lane, adr=True, worlds=64, evaluate=0, teacher={"steps": 16_000})
+        longer = tiny(short_lane, adr=True, worlds=64, evaluate=0, teacher={"steps": 10_000})
         train_teacher(Run(run.folder, True), longer, lambda done, total, figures: widths.append(figures["adr_width"]))
         assert widths[0] >= metrics["adr_width"]  # a resumed run keeps the width
     else:
@@ -195,13 +199,13 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_written(
 
 @pytest.mark.slow
 def test_ppo_learns_to_drive_lane_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """On few layouts, for 10 s at a time: half of the steps that all layouts take."""
+    """On few layouts, for 10 s at a time: a third of the steps that all layouts take."""
 
     def factory(split: str) -> LaneFollow:
         config = TRAIN if split == "train" else replace(TEST, episode_seconds=10.0)
         return LaneFollow(replace(config, layouts=20))
 
     monkeypatch.setitem(registry._FACTORIES, "LaneFollow", factory)
-    config = TrainConfig("LaneFollow", TeacherConfig(steps=250_000), evaluate=50)
+    config = TrainConfig("LaneFollow", TeacherConfig(steps=160_000), evaluate=50)
     metrics = train_teacher(start(tmp_path / "run", config), config, quiet)
     assert metrics["success"]["value"] >= 0.8

@@ -50,7 +50,7 @@ def test_habits_do_not_pass_for_a_camera(knows_bars):
 
 @pytest.mark.slow
 def test_only_plans_that_align_look_elsewhere(knows_bars):
-    frames = aside(bars(6, 40, seed=6), 3)
+    frames = aside(bars(2, 40, seed=6), 3)
     material = Material(knows_bars, frames)
     assert find_plan("sensor-shift").align and not find_plan("gain").align
     short = dataclasses.replace(find_plan("sensor-shift"), updates=5, passes=0.1)

@@ -63,8 +63,8 @@ def test_no_change_is_kept_when_training_does_harm(knows_bars):
 
 @pytest.mark.slow
 def test_the_low_stages_learn_another_sensor(knows_bars):
-    there, test = bars(6, 50, seed=6, negative=True), bars(6, 50, seed=7, negative=True)
-    fitted = learn(Material(knows_bars, there, SIGNS), short("sensor-shift", updates=150, learning_rate=2e-3), seed=0)
+    there, test = bars(2, 75, seed=6, negative=True), bars(6, 50, seed=7, negative=True)
+    fitted = learn(Material(knows_bars, there, SIGNS), short("sensor-shift", updates=100, learning_rate=3e-3), seed=0)
     agreement = Agreement(test.actions[:, 0], test.episode)
     before, after = (agreement.measure(predict(p, test.images)[:, 0]) for p in (knows_bars, fitted.policy))
     assert before["correlation"].value < 0.7
@@ -93,7 +93,7 @@ def test_simulated_frames_keep_what_was_known(knows_bars):
     known = Simulated(simulated.images, predict(knows_bars, simulated.images), simulated.episode)
     frames, errors = bars(2, 20, seed=9, negative=True), {}
     for cotrain in (0.0, 0.5):
-        plan = short("full", cotrain=cotrain, updates=150, learning_rate=3e-3, l2sp=0.0)
+        plan = short("full", cotrain=cotrain, updates=75, learning_rate=5e-3, l2sp=0.0)
         policy = fit(knows_bars, plan, frames, simulated=known).policy
         p = predict(policy, simulated.images)[:, 0]
         errors[cotrain] = Agreement(simulated.actions[:, 0], simulated.episode).measure(p)["gain_free_mae"].value

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from bars import bars
 
+from policies.policy import Policy
 from sim2real.evaluation.offline import predict
 from sim2real.statistics.agreement import Agreement
 from sim2real.transfer.gate import Decision, decide
@@ -13,6 +14,7 @@ from sim2real.transfer.learn import Material, learn
 from sim2real.transfer.plans import find_plan
 
 SIGNS = np.array([-1.0])
+LEARNED: dict[tuple[bytes, bytes, str], Policy] = {}  # by recordings and plan: several tests judge the same ones
 
 
 def decision(policy, frames, test, plan="full", **changes) -> Decision:
@@ -23,8 +25,10 @@ def decision(policy, frames, test, plan="full", **changes) -> Decision:
     }
     predictions = {"zero-shot": predict(policy, test.images)[None, :, 0]}
     for name, each in plans.items():
-        fitted = learn(Material(policy, frames, SIGNS), each, seed=0)
-        predictions[name] = predict(fitted.policy, test.images)[None, :, 0]
+        key = (frames.images.tobytes(), frames.actions.tobytes(), repr(each))
+        if key not in LEARNED:
+            LEARNED[key] = learn(Material(policy, frames, SIGNS), each, seed=0).policy
+        predictions[name] = predict(LEARNED[key], test.images)[None, :, 0]
     return decide(Agreement(test.actions[:, 0], test.episode), predictions, plan)
 
 

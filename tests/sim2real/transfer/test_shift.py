@@ -66,9 +66,9 @@ def test_low_stages_of_a_familiar_sensor_are_left_alone():
 
 @pytest.mark.slow
 def test_auto_takes_what_errs_least_on_episodes_left_out(knows_bars, simulated, tmp_path):
-    frames = bars(6, 40, seed=32, dim=True)
+    frames = bars(6, 25, seed=32, dim=True)
     found = measure_shift(knows_bars, frames, simulated)
-    quick = {"updates": 60, "most_passes": 1e3, "learning_rate": 2e-3}
+    quick = {"updates": 20, "most_passes": 1e3, "learning_rate": 4e-3}
     plans = {name: dataclasses.replace(find_plan(name), **quick) for name in ("gain", "sensor-shift", "full")}
     choice = choose(Material(knows_bars, frames, np.array([-1.0]), simulated), found, plans, tmp_path)
     assert set(choice.errors) == set(plans) and choice.plan == min(choice.errors, key=lambda name: choice.errors[name])
@@ -83,7 +83,7 @@ def test_where_commands_are_in_known_units_auto_does_not_choose_who_moves_less(k
     """With much noise in what was done the smaller error is the gain's, and it sees nothing better for it."""
     frames = bars(6, 20, seed=33, gain=0.4, dim=True)
     frames = dataclasses.replace(frames, criterion="rmse")
-    plan = dataclasses.replace(find_plan("sensor-shift"), rescale=False, updates=60, most_passes=1e3, cotrain=0.0)
+    plan = dataclasses.replace(find_plan("sensor-shift"), rescale=False, updates=3, most_passes=1e3, cotrain=0.0)
     plans = {"gain": find_plan("gain"), "sensor-shift": dataclasses.replace(plan, learning_rate=1e-6)}
     choice = choose(Material(knows_bars, frames), measure_shift(knows_bars, frames, simulated), plans, tmp_path)
     assert "gain-free RMSE" in choice.reason

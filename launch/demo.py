@@ -224,7 +224,7 @@ def _adapt(out: Path, recordings: Path, sizes: Sizes) -> None:
 
 
 def _drive(out: Path, sizes: Sizes) -> None:
-    if not _done(out / "driven"):
+    if not _done(out / "driven", last="metrics.json"):
         config = EvaluateConfig(out / "policy", out / "adapted", on="rehearsal", episodes=sizes.episodes)
         evaluate(config, out / "driven")
 
@@ -236,7 +236,7 @@ def _replay(out: Path, recordings: Path) -> None:
     held_out = json.loads((out / "adapted" / "metrics.json").read_text())["judged_on"] or [0]
     # Of those that nothing was learned from, one of middle length.
     middle = sorted(held_out, key=lambda k: dataset.lengths[k])[len(held_out) // 2]
-    if not _done(out / "replay"):
+    if not _done(out / "replay", last="report.html"):
         # The weights that learned nothing from this episode, where the output was fitted to all of them in the end.
         judged = out / "adapted" / "judged"
         policy = judged if judged.is_dir() else out / "adapted"
@@ -257,9 +257,13 @@ def _finished(folder: Path) -> Mapping[str, Any]:
     return run.metrics if run.finished else {}
 
 
-def _done(folder: Path) -> bool:
-    """Tell whether a short run is finished; one that is not is removed: quicker to do again than to resume."""
-    if (folder / "metrics.json").is_file():
+def _done(folder: Path, last: str) -> bool:
+    """Tell whether a short run is finished; one that is not is removed: quicker to do again than to resume.
+
+    Args:
+        last: the file that it writes last.
+    """
+    if (folder / last).is_file():
         say(f"{folder} is finished")
         return True
     shutil.rmtree(folder, ignore_errors=True)

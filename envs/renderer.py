@@ -12,8 +12,10 @@ from envs.errors import InputError
 from envs.warp_start import announce_compilation, wp  # before mujoco_warp, which compiles with Warp's settings
 
 import mujoco_warp as mjw  # isort: skip
-from envs.raycast import DRAWN, Near, Rays, cull, make_kernel, place  # isort: skip
-from envs.ray_tables import cones, poses_of, scene_of, tiles  # isort: skip
+from envs.raycast.draw import make_kernel  # isort: skip
+from envs.raycast.scene import DRAWN, Near, Rays  # isort: skip
+from envs.raycast.tables import poses_of, scene_of  # isort: skip
+from envs.raycast.tiles import cones, cull, place, tiles  # isort: skip
 
 POSES = ("geom_xpos", "geom_xmat", "cam_xpos", "cam_xmat", "light_xpos", "light_xdir")
 

@@ -30,7 +30,7 @@ def _start() -> None:
 def announce_compilation() -> None:
     """Log that render kernels are about to be compiled, if none ever were on this machine."""
     cache = wp.config.kernel_cache_dir
-    if not cache or not any(Path(cache).glob("wp__build_megakernel*")):
+    if not cache or not any(Path(cache).glob("wp_make_kernel*draw_rays*")):
         logging.getLogger(__name__).info("compiling the render kernels, once per machine (about 10 seconds)")
 
 

@@ -8,21 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from launch.adapt import AdaptConfig
 from launch.adapt import command as adapt
 from launch.console import print_rates, reporting, resumable, say, typed_command
-from launch.evaluate import EvaluateConfig
 from launch.evaluate import command as evaluate
 from launch.import_ import command as import_recordings
 from launch.parts import Parts
-from launch.replay import ReplayConfig
 from launch.replay import command as replay
 from sim2real.collection.config import RecordConfig
 from sim2real.errors import InputError
+from sim2real.evaluation.config import EvaluateConfig
 from sim2real.files import write_json
+from sim2real.replays.config import ReplayConfig
 from sim2real.runs import Run
 from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
 from sim2real.training.teacher_config import TeacherConfig, TrainConfig
+from sim2real.transfer.adapt_config import AdaptConfig
 
 TASK = "LaneFollow"
 IMPORT, TEACHER = "read your recordings", "train a teacher on the simulator's own state"

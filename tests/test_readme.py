@@ -29,9 +29,17 @@ def test_the_whole_mission_takes_at_most_15_lines():
     assert len([line for line in mission().splitlines() if line.strip()]) <= 15
 
 
+@pytest.fixture
+def few_frames_and_steps(short_lane: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the lines leave to defaults, smaller too: simulated frames to compare with, gradient steps of a fit."""
+    monkeypatch.setattr("sim2real.transfer.inputs.SIMULATED", 100)
+    monkeypatch.setattr("sim2real.transfer.plans.TransferPlan.steps", lambda plan, frames: 5)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_frames_and_steps")
 def test_the_mission_runs_as_it_stands_in_the_readme(
-    short_lane: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.chdir(tmp_path)
     names: dict = {}

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -49,7 +50,7 @@ def available_device(name: str) -> str:
     return name
 
 
-def _room(m: int, drawn: int, tiles: int) -> Near:
+def _room(m: int, drawn: int, tiles: int) -> Any:  # Near, which Warp makes of a class
     """Room for what is worked out about m worlds before they are drawn."""
     near = Near()
     near.origin, near.half = wp.zeros((m, drawn), dtype=wp.vec3), wp.zeros((m, drawn), dtype=wp.vec3)
@@ -176,7 +177,7 @@ class BatchRenderer:
             list(self._pool.map(lambda each: self._draw(*each), work))
         return self._collect(len(worlds))
 
-    def _draw(self, start: int, worlds: np.ndarray, near: Near) -> None:
+    def _draw(self, start: int, worlds: np.ndarray, near: Any) -> None:
         """Draw worlds (m,), to rows start… of the pictures."""
         m, scene, poses, rays = len(worlds), self._scene, self._poses, self._rays
         with wp.ScopedDevice(self._device):

@@ -65,6 +65,7 @@ def test_what_has_ended_neither_moves_nor_is_paid_nor_ends_again(driven):
 def test_a_world_that_rests_is_not_rendered_and_moves_again_after_reset(monkeypatch):
     env = BatchEnv(make_task("LaneFollow", "test"), 4, randomization="default", once=True, threads=1)
     rendered = []
+    assert env.vision is not None
     observe = env.vision.observe
     monkeypatch.setattr(env.vision, "observe", lambda ids: rendered.append(len(ids)) or observe(ids))
     _, ends = drive(env, 60)

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Frames of many worlds at once by ray casting (mujoco_warp), through the camera's own lens, on CPU or CUDA."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """What a task is: a scene, its reset, what it observes and rewards, all vectorized over worlds."""
 
 import abc

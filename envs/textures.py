@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Patterns that multiply a material's colour; which of them a world shows is its `mat_texid`."""
 
 import cv2

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """What the cameras of a batch of worlds deliver: rendered through each world's lens, then through its sensor."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Where every randomizable quantity of a batch of worlds lives: model fields, sensors, lenses, the task's own."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """What is known of a robot arm before a world exists: its model, joints, servos, where its tool is."""
 
 from collections.abc import Callable

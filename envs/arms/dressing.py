@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """What an arm's table looks like in an episode: what lies about on it, and where the walls are."""
 
 import mujoco

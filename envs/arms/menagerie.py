@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Any other arm: models of MuJoCo Menagerie, downloaded on first use, as arms of ours."""
 
 from functools import partial

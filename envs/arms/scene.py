@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """The world of an arm: a table, what lies about on it, walls, lamps and cameras."""
 
 from dataclasses import dataclass

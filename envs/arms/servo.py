@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """A hobby servo as it acts in an arm: position gain, friction, backlash and delay per joint, different in every world.
 
 MuJoCo's position actuator, friction loss and actuator delay do the work; backlash is a play operator before them.

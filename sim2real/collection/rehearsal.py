@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Recording the rehearsal robot while a stand-in for a person moves it."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Files of a LeRobot dataset: its JSON and its tables."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Whether simulation tells which policies do well on the rehearsal robot."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportIndexIssue=false
 """Predict what a policy would have done on recorded frames, and measure how that agrees with what people did."""
 
 from dataclasses import dataclass

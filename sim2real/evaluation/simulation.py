@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportCallIssue=false
 """Let a policy act in worlds that it was never trained in."""
 
 from collections.abc import Callable, Mapping

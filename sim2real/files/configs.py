@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 """Frozen configs as JSON holds them, and back, also from what an older version wrote."""
 
 import dataclasses

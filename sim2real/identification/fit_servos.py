@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false
 """Fitting the servos of a robot to its recordings."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Replaying logged commands open loop, for many parameter sets and episodes side by side.
 
 `mujoco.sysid` is not used: it recompiles the model for every parameter set and rolls each out on its own, delays the

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 """Where a dataset comes from that was recorded in simulation: `meta/simulation.json`."""
 
 import hashlib

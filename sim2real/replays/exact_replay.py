@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Simulating a recording of simulation once more: the same seeds, the same actions, and every state compared."""
 
 from collections.abc import Callable, Iterator

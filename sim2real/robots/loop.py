@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """The one loop that moves robots: observe, preprocess, act, keep it safe, command; stamped step by step."""
 
 import time

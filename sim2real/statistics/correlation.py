@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Whether simulation tells beforehand which policies will do well on a robot: correlation over checkpoints."""
 
 import math

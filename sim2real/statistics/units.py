@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportCallIssue=false
 """What counts as independent in recordings: whole sessions, or blocks of time where there are few of them.
 
 Frames of one drive share light, battery, driver and course, and so do the episodes that a drive was cut into at gaps.

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 """PPO from pixels, with the policy's own encoder as Stable-Baselines3 feature extractor."""
 
 from collections.abc import Callable

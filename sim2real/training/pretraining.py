@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Pretraining a vision policy in simulation: DAgger from a teacher, or PPO from pixels."""
 
 import dataclasses

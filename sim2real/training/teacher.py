@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Training a teacher on privileged state: many worlds, SB3, checkpoints, evaluation, automatic randomization."""
 
 import warnings

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Where a recorded camera looks, beside the simulated one, fitted to what was done."""
 
 import copy

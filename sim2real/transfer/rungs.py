@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """The rungs of the sensor ladder: a policy pretrained with each camera, and adapted by each plan."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Rendered frames: the batch renderer against the bare ray tracer beneath it, and against MuJoCo's classic renderer."""
 
 import tempfile

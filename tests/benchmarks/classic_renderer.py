@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """MuJoCo's classic OpenGL renderer in a process of its own, on one core, where there is an OpenGL at all."""
 
 import contextlib

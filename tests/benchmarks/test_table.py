@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """The table of the benchmarks: whole at 80 columns, saved as JSON and Markdown, with a word on what is left to do."""
 
 import io

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportCallIssue=false
 """What every registered environment must keep to, whatever its task."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Models and helpers for the tests of `envs`."""
 
 import mujoco

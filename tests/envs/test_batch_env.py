@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """What only BatchEnv decides: what is observed and when, from which camera, and what it refuses."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """A model is made of its configuration alone: recordings are lived through again in one made anew."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 """Pictures beside those of mujoco_warp's own renderer, which casts every ray at a tree of all geoms."""
 
 import copy

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """The renderer: colours, places through any lens, depth, and agreement with MuJoCo's own renderer."""
 
 import os

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 """Worlds differ exactly where they were told to, whatever their number, the threads, or the subset rendered."""
 
 import copy

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """The lane world's tracks: closed, smooth, wide enough apart, printed where the task believes them to be."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportCallIssue=false
 """Rendering only the part of a frame that somebody looks at."""
 
 import itertools

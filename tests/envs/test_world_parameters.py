@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Randomization of real models: every field can be varied, what depends on it follows, and the record tells all."""
 
 import copy

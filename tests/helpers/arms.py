@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Small recordings of a simulated arm whose actions and states are known, and policies of arms that never learned."""
 
 import dataclasses

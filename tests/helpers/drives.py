@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false
 """Small recorded drives, and policies that never learned, for tests of what is done with recordings."""
 
 import functools

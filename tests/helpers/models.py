@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Layouts and models made once for all tests: those of one configuration are alike, and a model is copied quickly."""
 
 import copy

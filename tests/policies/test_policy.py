@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """The policy: forward, act, cached features, folded gains, and that it can learn."""
 
 import copy

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportCallIssue=false
 """Checkpoints of policies: exact, whole or not there, and clear about what is wrong with them."""
 
 import json

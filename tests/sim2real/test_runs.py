@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Run folders: what is in them, how one goes on in them, and what is said when that cannot be."""
 
 import json

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """What is known of a dataset that is being written, and how it gets to the disk."""
 
 from collections.abc import Mapping, Sequence

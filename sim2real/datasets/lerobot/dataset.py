@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Reading LeRobot v3.0 datasets, without LeRobot: episodes as arrays over time."""
 
 import re

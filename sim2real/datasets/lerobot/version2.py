@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Import of LeRobot v2.1 datasets: a file per episode becomes v3.0; frames and videos are kept as they are."""
 
 import json

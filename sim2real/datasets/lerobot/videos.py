@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Frames in mp4 files, found by their time stamps."""
 
 import io

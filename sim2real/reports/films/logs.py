@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Films of recordings replayed in simulation: what was seen then beside what the model does now."""
 
 from collections.abc import Iterator, Sequence

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """All that is drawn of a replay: films, plots, pictures and the page, or recordings for the viewer."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Plots for reports, of one plain style. Figures are objects of their own: matplotlib's global state is not touched."""
 
 from collections.abc import Collection, Mapping, Sequence

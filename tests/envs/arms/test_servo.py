@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Servos: what their parameters do to a joint."""
 
 import mujoco

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportCallIssue=false
 """The arm's tasks: where things lie at the start, and what counts as done."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 """Recording the rehearsal car and driving on it: true frames, faithful actions, the same episodes for everyone."""
 
 from dataclasses import replace

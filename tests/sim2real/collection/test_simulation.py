@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Simulated recordings: what they hold; lived through again bit for bit, or it is said what differs."""
 
 import json

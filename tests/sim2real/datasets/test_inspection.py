@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """`inspect` says what is in a dataset, and finds frames that are not true to their rows."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false
 """`evaluate` called as a notebook calls it: the result has the figures, and metrics.json has the same."""
 
 import json

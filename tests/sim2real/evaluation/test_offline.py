@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """A policy on recorded frames: the same actions as when it drives, and figures that mean what they say."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# pyright: reportCallIssue=false
 """Episodes on unseen worlds: as many as asked for, each with its own seed, each counted once."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """From a recording's columns to what a policy is told and does: exact for an arm's own, and clear about the others."""
 
 import dataclasses

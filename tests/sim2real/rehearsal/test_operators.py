@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Who demonstrates on the rehearsal robot: by himself, or a trained teacher with a person's faults."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Replays: every frame beside its own commands, drawn where they point, filmed at the speed of the recording."""
 
 import importlib.util

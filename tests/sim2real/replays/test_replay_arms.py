@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Replays of arms through a policy: every joint beside its own, drawn as bars, in a figure; and without videos."""
 
 import importlib

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportIndexIssue=false
 """Pages that need nothing but themselves, and plots that show what they are given."""
 
 import base64

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """The loop that moves robots: what it stamps, what it refuses to send, that nothing is lost when something fails."""
 
 import time

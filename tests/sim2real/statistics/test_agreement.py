@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 """Agreement with what people did: against NumPy, SciPy and the slow way; and its intervals against the truth."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """The one bootstrap: against SciPy, and how often its intervals hold the truth where there are few units."""
 
 import numpy as np

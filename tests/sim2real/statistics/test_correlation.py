@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportIndexIssue=false
 """Whether simulation tells which checkpoints do well on a robot."""
 
 import math

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Distillation in worlds whose picture shows the answer: it is learned, errors come out, a resumed run goes on."""
 
 import threading

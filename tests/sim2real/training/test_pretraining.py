@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """Pretraining end to end at the smallest size: a policy on disk that acts, by either method, resumed after a stop."""
 
 from collections.abc import Callable, Mapping

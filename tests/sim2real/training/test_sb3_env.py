@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 """The adapter to Stable-Baselines3: ends of episodes as SB3 expects them, observations by key."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """The state of a training run: exact, and the newest whole step is found."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportCallIssue=false
 """Training a teacher: a run folder as SB3 users know it, resumed where it was, that learns to drive."""
 
 from dataclasses import replace

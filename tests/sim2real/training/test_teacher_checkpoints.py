@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Checkpoints of teachers: they go on exactly where they were, are whole or named, and run nothing when read."""
 
 import base64

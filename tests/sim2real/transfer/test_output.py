@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportCallIssue=false
 """What an adaptation hands out: exactly the policy that was judged, or that one fitted once more to all episodes."""
 
 import copy

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """The sensor ladder at the smallest size: a policy per rung, all plans, one table; gone on with when interrupted."""
 
 import dataclasses

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false
 """LeRobot v2.1 datasets become v3.0 without touching a frame."""
 
 import json

@@ -213,7 +213,8 @@ def test_memory_is_flat_over_resets(name):
     grown = resets(60) - resident
     more = tracemalloc.get_traced_memory()[0] - allocated
     tracemalloc.stop()
-    assert more < 30_000 and grown < 2_000_000  # bytes: a reset of 3 worlds: 0.5 kB, and less than their frames
+    # Bytes: 1 kB a reset, what is allocated once included, and less than the frames of 3 worlds (43 kB a reset).
+    assert more < 60_000 and grown < 2_000_000
     env.close()
 
 

@@ -20,9 +20,8 @@ from sim2real.recordings.interpretation import recorded
 from sim2real.runs import start_run
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.units import Units
-from sim2real.training.pretrain import pretrain
 from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
-from sim2real.training.pretraining import complete_pretraining, policy_config
+from sim2real.training.pretraining import complete_pretraining, policy_config, pretrain_policy
 from sim2real.training.teacher import train_teacher_inside
 from sim2real.training.teacher_config import TrainConfig
 from sim2real.transfer.candidates import compare_candidates
@@ -153,7 +152,7 @@ def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: P
     )
     run, settings = start_run("pretrain", settings, place, resume=(place / "config.json").is_file())
     if not run.finished:
-        pretrain(run, settings, prefixed(stages, name))
+        pretrain_policy(run, settings, prefixed(stages, name))
     policy = load_policy(place / "policy")
     (frames, test), _ = read_apart(config.dataset, config.test, policy.config, config.smooth)
     spec = make_task(config.task).spec

@@ -182,9 +182,9 @@ def test_bars_have_their_values_beside_them():
 def test_plots_do_without_pyplot_and_its_global_state():
     code = """
 import sys
-from sim2real.reports import plots
+from sim2real.reports.plots import charts
 from sim2real.reports.page import Report
-Report("t").figure(plots.bars_plot({"a": 1.0}, "x")).render()
+Report("t").figure(charts.bars_plot({"a": 1.0}, "x")).render()
 assert "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])

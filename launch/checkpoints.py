@@ -1,5 +1,14 @@
-"""Where the policy is that a user names; kept until all commands import it from where it lives."""
+"""Where the policy is that a user names."""
 
-from sim2real.checkpoints import policy_folder
+from pathlib import Path
 
-__all__ = ["policy_folder"]
+from sim2real.errors import InputError
+
+
+def policy_folder(path: Path) -> Path:
+    """Of a run's policy, or path itself; raises InputError for a run that has none yet."""
+    if (path / "policy").is_dir():
+        return path / "policy"
+    if (path / "tensorboard").is_dir():
+        raise InputError(f"{path} has no policy: either `sim2real pretrain` did not finish (--resume), or it never ran")
+    return path

@@ -34,8 +34,9 @@ def save_policy(folder: Path | str, policy: Policy, recipe: dict[str, Any], card
         write_file(new / CARD, card.encode())
 
 
-def policy_folder(path: Path) -> Path:
-    """Return the folder of a run's policy, or the path itself; raises InputError for a run that has none yet."""
+def policy_folder(path: Path | str) -> Path:
+    """Return where the policy of a run is, or the path itself; raises InputError for a run that has none yet."""
+    path = Path(path)
     if (path / "policy").is_dir():
         return path / "policy"
     if (path / "tensorboard").is_dir():

@@ -57,7 +57,7 @@ def full_report() -> Report:
     page = Report("A title", NASTY).text(NASTY, lead=True).heading(NASTY)
     page.table(["candidate", NASTY], [[NASTY, GOOD], ["b", ALONE]], note=NASTY, highlight=[1])
     page.picture(image(), NASTY).pictures([(image(), "one"), (image(), "two")])
-    page.figure(charts.bars_plot({"stem": 0.5, "stage1": 0.2}, "shift"), NASTY)
+    page.figure(plots.bars_plot({"stem": 0.5, "stage1": 0.2}, "shift"), NASTY)
     return page.facts({NASTY: NASTY}).provenance(NASTY, seed=3, worlds_used=7)
 
 
@@ -136,7 +136,7 @@ FIGURES = {
     "intervals of nothing": lambda: plots.intervals_plot({"a": UNDEFINED}, "mae", "b"),
     "curve": lambda: plots.curve_plot(CURVE, "gain_free_mae", {"zero-shot": GOOD}),
     "curve of one": lambda: plots.curve_plot({"a": {100: GOOD}}, "mae"),
-    "bars": lambda: charts.bars_plot({"stem": 0.5, "low": -0.2, "no": float("nan")}, "shift", ("stem",)),
+    "bars": lambda: plots.bars_plot({"stem": 0.5, "low": -0.2, "no": float("nan")}, "shift", ("stem",)),
     "series": lambda: plots.series_plot(TIME, {"a": np.sin(TIME), "b": TIME * np.nan}, "t", faint=("b",), marks=(1.0,)),
     "series of one": lambda: plots.series_plot(TIME[:1], {"a": TIME[:1]}),
     "scatter": lambda: plots.scatter_plot(np.sin(TIME), 2 * np.sin(TIME), (0.5, -0.1)),
@@ -173,7 +173,7 @@ def test_a_curve_has_a_tick_at_every_number_of_frames():
 
 
 def test_bars_have_their_values_beside_them():
-    figure = charts.bars_plot({"stem": 0.5, "stage1": -0.25}, "shift")
+    figure = plots.bars_plot({"stem": 0.5, "stage1": -0.25}, "shift")
     assert [bar.get_width() for bar in figure.axes[0].patches] == [0.5, -0.25] and texts(figure) == ["0.5", "-0.25"]
 
 
@@ -181,9 +181,9 @@ def test_bars_have_their_values_beside_them():
 def test_plots_do_without_pyplot_and_its_global_state():
     code = """
 import sys
-from sim2real.reports.plots import charts
+from sim2real.reports.plots import charts as plots
 from sim2real.reports.page import Report
-Report("t").figure(charts.bars_plot({"a": 1.0}, "x")).render()
+Report("t").figure(plots.bars_plot({"a": 1.0}, "x")).render()
 assert "matplotlib.pyplot" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])

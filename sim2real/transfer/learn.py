@@ -91,5 +91,5 @@ def validation_split(frames: Frames) -> tuple[Frames, Frames | None]:
 
 
 def _start(material: Material, plan: TransferPlan, frames: Frames) -> Policy:
-    """Return the pretrained policy as the plan begins from it, looking where these frames' camera does if the plan aligns."""
+    """Return the pretrained policy, looking where these frames' camera does if the plan aligns."""
     return aligned_to(material.policy, frames) if plan.align else material.policy

@@ -160,6 +160,7 @@ HEAVY = {"torch", "mujoco", "mujoco_warp", "warp", "stable_baselines3"}
         ("import launch.main", HEAVY),  # --help must not take seconds
         ("import launch.train, launch.pretrain", HEAVY),
         ("import launch.replay, launch.identify", HEAVY | {"scipy", "pyarrow", "cv2", "envs", "policies"}),
+        ("import launch.adapt, launch.probe, launch.ladder", HEAVY | {"envs", "scipy", "pyarrow", "cv2"}),
     ],
 )
 def test_importing_loads_nothing_that_is_not_needed(statement, without):

@@ -20,23 +20,23 @@ ROUNDS = 5
 
 
 def looking(policy: Policy, similarity: np.ndarray) -> Policy:
-    """A copy that looks elsewhere; `similarity` (4,) as in `Alignment`."""
+    """Return a copy that looks elsewhere; `similarity` (4,) as in `Alignment`."""
     result = copy.deepcopy(policy)
     result.align.similarity.copy_(torch.as_tensor(similarity, dtype=torch.float32))
     return result
 
 
 def aligned_to(policy: Policy, frames: Frames) -> Policy:
-    """A copy that looks where the camera of these frames does."""
+    """Return a copy that looks where the camera of these frames does."""
     return looking(policy, fit_similarity(policy, frames))
 
 
 def fit_similarity(policy: Policy, frames: Frames) -> np.ndarray:
-    """(4,) the most probable similarity, by which the policy comes close to what was done.
+    """Fit (4,) the most probable similarity, by which the policy comes close to what was done.
 
     Non-linear least squares with a prior of where the policy looks now ± 0.05, so that a few frames do not turn the
     image; neighbouring frames count as one (as for the gain). Where people give actions on scales of their own, nothing
-    is fitted: who drives left of the middle, or steers late, would pass for a camera that looks aside, or is closer.
+    is fitted: a driver who keeps left or steers late cannot be told from a camera that is turned or closer.
     """
     now = policy.align.similarity.double().cpu().numpy()
     if gain_free(frames.criterion) or not np.isfinite(frames.done).any():

@@ -9,7 +9,7 @@ GAIN, GAMMA, NOISE, BLUR = 0.15, 0.35, 6.0, 0.5  # at strength 1: per channel, e
 
 
 def photometric(images: Tensor, strength: float, random: np.random.Generator) -> Tensor:
-    """Images (n, h, w, 3) uint8 under other light: gain per channel, gamma, noise, and a slight blur in some."""
+    """Put images (n, h, w, 3) uint8 under other light: gain per channel, gamma, noise, and a slight blur in some."""
     if not strength:
         return images
     n = len(images)
@@ -27,12 +27,12 @@ def photometric(images: Tensor, strength: float, random: np.random.Generator) ->
 
 
 def mirrored(images: np.ndarray) -> np.ndarray:
-    """Images (n, h, w, 3) with left and right exchanged."""
+    """Return images (n, h, w, 3) with left and right exchanged."""
     return np.ascontiguousarray(images[:, :, ::-1])
 
 
 def mirrored_actions(actions: np.ndarray, signs: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """What would have been done in the mirror image: actions (n, A) reflected about the car's own offset (A,).
+    """Return what would have been done in the mirror image: actions (n, A) reflected about the car's own offset (A,).
 
     Args:
         signs: (A,) -1 for actions that change their sign in a mirror, 1 for the others.

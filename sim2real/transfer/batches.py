@@ -21,7 +21,7 @@ class Simulated:
         images: (m, h, w, 3) uint8.
         actions: (m, A) what the policy answers, before it is clipped.
         world: (m,) of each.
-        state: (m, S) that it was told; None if it is told none.
+        state: (m, S) beside the images; None if it needs none.
     """
 
     images: np.ndarray
@@ -60,9 +60,9 @@ class Batch(NamedTuple):
 
 
 def labelled(frames: Frames, scaled: Policy, plan: TransferPlan, signs: np.ndarray | None) -> Labelled:
-    """The recorded frames, and their mirror images where the plan wants them.
+    """Return the recorded frames, and their mirror images where the plan wants them.
 
-    Frames with a state are not mirrored: which parts of it change their sign, nobody has said.
+    Frames with a state are not mirrored: which parts of it change their sign is not known.
     """
     if not plan.mirror or signs is None or frames.state is not None:
         return Labelled(frames.images, frames.actions, frames.state)
@@ -73,7 +73,7 @@ def labelled(frames: Frames, scaled: Policy, plan: TransferPlan, signs: np.ndarr
 
 
 def answered(simulated: Simulated | None, policy: Policy, scaled: Policy, plan: TransferPlan) -> Labelled | None:
-    """Simulated frames to mix in, with the policy's own answers in the scale of the recordings."""
+    """Return simulated frames to mix in, with the policy's own answers in the scale of the recordings."""
     if simulated is None or not plan.cotrain:
         return None
     before, after = policy.heads.action, scaled.heads.action
@@ -82,7 +82,7 @@ def answered(simulated: Simulated | None, policy: Policy, scaled: Policy, plan: 
 
 
 def aligned(model: Policy, images: Tensor, recorded: int, mirrored: Tensor) -> Tensor:
-    """Images (n, h, w, 3) as the model's alignment leaves them, those after the first `recorded` as they are.
+    """Align images (n, h, w, 3) as the model does, those after the first `recorded` as they are.
 
     The alignment is of the recorded camera, not of the simulated one; and a mirror image's is the mirror image of it.
     """
@@ -103,7 +103,7 @@ class Batches:
         self.after = plan.frozen_until if cache and not plan.augment else None
 
     def fill(self, recorded: Labelled, simulated: Labelled | None = None) -> None:
-        """Recorded frames, and maybe simulated ones to draw from beside them."""
+        """Take recorded frames, and maybe simulated ones to draw from beside them."""
         self._real, parts = len(recorded.images), [recorded, *([] if simulated is None else [simulated])]
         self._mirrored = torch.arange(self._real) >= self._real - recorded.mirrored
         self._inputs = self.outputs(recorded.images, self._mirrored)
@@ -114,7 +114,7 @@ class Batches:
         self._state = torch.from_numpy(np.concatenate(states)) if states else None
 
     def outputs(self, images: np.ndarray, mirrored: Tensor) -> Tensor:
-        """Images (n, h, w, 3) as they are, or as the frozen stages see them.
+        """Return images (n, h, w, 3) as they are, or as the frozen stages see them.
 
         Args:
             mirrored: (n,) bool, which are mirror images; (0,) where all are simulated.
@@ -131,7 +131,7 @@ class Batches:
         return torch.cat(parts).clone()
 
     def draw(self) -> Batch:
-        """A batch of the plan's size."""
+        """Draw a batch of the plan's size."""
         size = self._plan.batch_size
         simulated = round(size * self._plan.cotrain) if len(self._inputs) > self._real else 0
         rows = self._random.integers(0, self._real, size - simulated)

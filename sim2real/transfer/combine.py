@@ -30,7 +30,7 @@ class Combined:
 
 
 def combine(fits: Sequence[Fitted], plan: TransferPlan, validation: Frames | None, comparable: bool) -> Combined:
-    """The average of the weights where it is no worse on validation frames than the best seed; otherwise that seed.
+    """Average the weights where it is no worse on validation frames than the best seed; otherwise take that seed.
 
     Policies that were fine-tuned from the same weights mostly lie in one basin of the loss, so that the average of
     their weights is as good as the best of them or better (model soups, Wortsman et al. 2022). Where parts were drawn
@@ -60,7 +60,7 @@ def combine(fits: Sequence[Fitted], plan: TransferPlan, validation: Frames | Non
 
 
 def averaged(policies: Sequence[Policy]) -> Policy:
-    """A policy whose weights and buffers are the means of those of the policies, all of one configuration."""
+    """Return a policy whose weights and buffers are the means of those of the policies, all of one configuration."""
     result = copy.deepcopy(policies[0])
     states = [policy.state_dict() for policy in policies]
     mean = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}

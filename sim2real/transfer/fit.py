@@ -48,7 +48,7 @@ class Fitted:
 
 
 def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
-    """A copy to be trained: the plan's parts drawn anew, and all but the plan's frozen.
+    """Make a copy to be trained: the plan's parts drawn anew, and all but the plan's frozen.
 
     Args:
         scaled: the policy that the plan begins from, see `beginning`.
@@ -162,7 +162,7 @@ class Learner:
                 p.grad.add_(p - start, alpha=2 * self.plan.l2sp)
 
     def learn(self, batch: Batch, after: str | None, progress: float) -> float:
-        """One step; the rate rises for a twentieth of the time and falls as a cosine."""
+        """Take one step; the rate rises for a twentieth of the time and falls as a cosine."""
         plan = self.plan
         rate = min(progress / 0.05 + 0.02, 1.0) * 0.5 * (1 + np.cos(np.pi * progress))
         for group in self._optimizer.param_groups:
@@ -188,7 +188,7 @@ class Learner:
 
 
 def _forward(model: Policy, inputs: Tensor, state: Tensor | None, after: str | None, frozen: str | None) -> Tensor:
-    """(n, A) actions for aligned images, or for what the stages up to `after` made of them.
+    """Return (n, A) actions for aligned images, or for what the stages up to `after` made of them.
 
     What is trained runs in half precision where the processor has it, frozen stages as they are.
     """
@@ -202,7 +202,7 @@ def _forward(model: Policy, inputs: Tensor, state: Tensor | None, after: str | N
 
 
 def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None, frames: Frames) -> float:
-    """Over the actions by which policies are judged, of the kind by which they are told apart."""
+    """Measure the error over the judged actions, of the kind by which candidates are compared."""
     state = None if frames.state is None else torch.from_numpy(frames.state)
     outputs = []
     with torch.inference_mode():
@@ -213,7 +213,7 @@ def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None,
 
 
 def deviation(predicted: np.ndarray, frames: Frames) -> float:
-    """MAE or RMSE, as the frames' criterion has it, of predictions (n, J) of the judged actions."""
+    """Return MAE or RMSE, as the frames' criterion has it, of predictions (n, J) of the judged actions."""
     left = predicted - frames.done
     if frames.criterion.endswith("rmse"):
         return float(np.sqrt(np.nanmean(np.square(left))))
@@ -221,7 +221,7 @@ def deviation(predicted: np.ndarray, frames: Frames) -> float:
 
 
 def part_parameters(model: Policy, part: str) -> Iterator[nn.Parameter]:
-    """Of a part; of the head, what leads to the action."""
+    """Return the parameters of a part; of the head, those that lead to the action."""
     if part != "head":
         return model.encoder.stage_parameters(part)
     return chain(model.heads.trunk.parameters(), model.heads.action.parameters())

@@ -10,7 +10,7 @@ FEW = 10  # units, below which every one of them is held out in turn
 
 
 def folds(frames: Frames, count: int, seed: int = 0, blocks: Blocks = JUDGING) -> list[tuple[np.ndarray, np.ndarray]]:
-    """At most `count` splits of the frames, as `Units.sides`; each unit is held out in one of them.
+    """Return at most `count` splits of the frames, as `Units.sides`; each unit is held out in one of them.
 
     Units in groups of about equally many frames: longest first, each to the smallest group. A split of which a guard
     leaves one side empty is left out.
@@ -30,7 +30,7 @@ def folds(frames: Frames, count: int, seed: int = 0, blocks: Blocks = JUDGING) -
 
 
 def held_out(frames: Frames, share: float, seed: int = 0, blocks: Blocks = JUDGING) -> tuple[Frames, Frames]:
-    """(kept, held out): about this share of the frames as whole units drawn at random, and at least one.
+    """Return (kept, held out): about this share of the frames as whole units drawn at random, and at least one.
 
     Frames in a guard between the two are in neither.
 
@@ -55,13 +55,13 @@ def held_out(frames: Frames, share: float, seed: int = 0, blocks: Blocks = JUDGI
 
 
 def kept_apart(learned: Frames, test: Frames) -> tuple[Frames, Frames]:
-    """Frames of one dataset that somebody split by episodes: without those near the split, on either side.
+    """Take frames near the split out of one dataset's frames that were split by episodes, on either side.
 
     Raises:
         InputError: nothing is left of one side.
     """
     sessions, times = ([getattr(part, name) for part in (learned, test)] for name in ("session", "time"))
-    nobody = between(sessions, times, JUDGING.averaged(learned.smoothing).guard)
-    if any(near.all() for near in nobody):
+    guarded = between(sessions, times, JUDGING.averaged(learned.smoothing).guard)
+    if any(near.all() for near in guarded):
         raise InputError("every episode to judge by, or to learn from, is within seconds of one on the other side")
-    return learned.select(~nobody[0]), test.select(~nobody[1])
+    return learned.select(~guarded[0]), test.select(~guarded[1])

@@ -15,7 +15,7 @@ PRIOR_GAIN, PRIOR_OFFSET = 0.35, 0.05  # std about 1 and 0
 
 
 def estimate_gain(predicted: np.ndarray, actual: np.ndarray, independent: float = 1.0) -> tuple[float, float]:
-    """The most probable gain and offset from predicted (n,) to actual (n,), which is NaN where unknown.
+    """Estimate the most probable gain and offset from predicted (n,) to actual (n,), which is NaN where unknown.
 
     Bayesian linear regression with a prior of 1 ± 0.35 and 0 ± 0.05, so that a few frames, or frames of a straight,
     do not turn the scale (Bishop 2006, eq. 3.50).
@@ -37,7 +37,7 @@ def estimate_gain(predicted: np.ndarray, actual: np.ndarray, independent: float 
 
 
 def with_gain(policy: Policy, frames: Frames) -> Policy:
-    """A copy of the policy whose head has the gain and offset that fit the frames folded in, action by action.
+    """Return a copy of the policy whose head has the gain and offset that fit the frames folded in, action by action.
 
     They are fitted to what the head gives before it is clipped, as that is what they will multiply.
     """
@@ -51,7 +51,7 @@ def with_gain(policy: Policy, frames: Frames) -> Policy:
 
 
 def beginning(policy: Policy, frames: Frames, plan: TransferPlan) -> Policy:
-    """A copy of the policy from which the plan begins: in the scale of the recordings where people have their own.
+    """Copy the policy as the plan begins from it: in the scale of the recordings where people have their own.
 
     Where actions are in known units it keeps its own scale. What a policy sees wrongly is an error in what the gain
     multiplies, so that the gain that fits best is below 1 (regression dilution): it would make every motion smaller.

@@ -74,7 +74,7 @@ def run_jobs(jobs: Iterable[Job], folder: Path, progress: Progress = silent) -> 
 
 
 def side_by_side(work: Mapping[str, Callable[[], Result]], watch: Callable[[], None]) -> dict[str, Result]:
-    """Results of pieces of work by name, on WORKERS threads with one thread of torch each.
+    """Carry out pieces of work by name, on WORKERS threads with one thread of torch each.
 
     Args:
         watch: called twice a second and may raise, upon which what has not begun is left.

@@ -38,7 +38,7 @@ class Material:
 def learn(
     material: Material, plan: TransferPlan, seed: int, progress: Progress = silent, share: float | None = None
 ) -> Fitted:
-    """Carry out the plan; when to stop, held-out units say: sessions, or blocks of 5 s where there are few sessions.
+    """Carry out the plan; held-out units decide when to stop: sessions, or blocks of 5 s where there are few sessions.
 
     With many units some are held out for good. With few, each is held out in turn, the number of updates is taken
     that was best on average, and the policy is trained so long on all of them. With a single one the plan runs to
@@ -83,7 +83,7 @@ def learn(
 
 
 def validation_split(frames: Frames) -> tuple[Frames, Frames | None]:
-    """(learned from, held out for good); the latter None where units are so few that each is held out in turn.
+    """Return (learned from, held out for good); the latter None where units are so few that each is held out in turn.
 
     It is the same for every seed, so that seeds can be compared on frames that none of them learned from.
     """
@@ -91,5 +91,5 @@ def validation_split(frames: Frames) -> tuple[Frames, Frames | None]:
 
 
 def _start(material: Material, plan: TransferPlan, frames: Frames) -> Policy:
-    """What the plan begins from: the pretrained policy, looking where these frames' camera does if the plan aligns."""
+    """Return the pretrained policy, looking where these frames' camera does if the plan aligns."""
     return aligned_to(material.policy, frames) if plan.align else material.policy

@@ -80,7 +80,7 @@ class TransferPlan:
                 raise InputError(f"plan {self.name!r}: {name} must be in 0…1, not {getattr(self, name)}")
 
     def steps(self, frames: int) -> int:
-        """Gradient steps for so many frames."""
+        """Return the gradient steps for so many frames."""
         fewest, most = (round(passes * frames / self.batch_size) for passes in (self.passes, self.most_passes))
         return max(min(self.updates, most), fewest, 1)
 
@@ -97,7 +97,7 @@ class TransferPlan:
 
 
 def read_plans(path: Path = PLANS_FILE) -> dict[str, TransferPlan]:
-    """The plans of a TOML file, by name; raises InputError for what is wrong in it, with the plan and the key."""
+    """Read the plans of a TOML file, by name; raises InputError for what is wrong in it, with the plan and the key."""
     try:
         content = tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -106,7 +106,7 @@ def read_plans(path: Path = PLANS_FILE) -> dict[str, TransferPlan]:
 
 
 def find_plan(name: str) -> TransferPlan:
-    """A named plan, or one of the user's own: `file.toml:name`, or `file.toml` with a single plan in it.
+    """Find a named plan, or one of the user's own: `file.toml:name`, or `file.toml` with a single plan in it.
 
     Raises:
         InputError: no such plan or file; the plans there are, are listed.

@@ -22,13 +22,13 @@ STEPS, APART = 200, 10  # driven for many frames; most steps between frames that
 
 
 def task_spec(name: str) -> TaskSpec | None:
-    """Of a registered task; None for a policy of somebody's own."""
+    """Return the spec of a registered task; None for a policy of somebody's own."""
     task = known_task(name)
     return None if task is None else task.spec
 
 
 def mirror_signs(spec: TaskSpec | None, action_names: tuple[str, ...]) -> np.ndarray | None:
-    """(A,) -1 for actions that change sign in a mirror, 1 for others; None where nobody has said which those are."""
+    """Return (A,) -1 for actions that change sign in a mirror, 1 for others; None where these are not known."""
     if spec is None or not spec.mirrored:
         return None
     return np.array([-1.0 if name in spec.mirrored else 1.0 for name in action_names])
@@ -42,7 +42,7 @@ def simulated_frames(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Simulated:
-    """Frames of the worlds that the policy was pretrained in, while it drives, with its own answers.
+    """Collect frames of the worlds that the policy was pretrained in, while it drives, with its own answers.
 
     Args:
         checkpoint: the policy's folder, whose recipe says how its worlds were randomized; None: by default.
@@ -64,7 +64,7 @@ def simulated_frames(
         cameras=recipe_cameras(checkpoint),
     )
     kept: list[np.ndarray] = []
-    told: list[np.ndarray] = []
+    states: list[np.ndarray] = []
     try:
         observation, _ = env.reset(seed=seed)
         rounds = -(-count // WORLDS)
@@ -73,11 +73,11 @@ def simulated_frames(
         for step in range(steps):
             if step % every == 0:
                 kept.append(observation[preprocessing.key].copy())
-                told.append(observation["state"].copy())
+                states.append(observation["state"].copy())
             observation, *_ = env.step(policy.act(observation))
             progress(step + 1, steps)
     finally:
         env.close()
     images = np.concatenate(kept)[:count]
-    state = np.concatenate(told)[:count] if policy.config.heads.state else None
+    state = np.concatenate(states)[:count] if policy.config.heads.state else None
     return Simulated(images, predict(policy, images, state, clip=False), np.arange(len(images)) % WORLDS, state)

@@ -80,3 +80,16 @@ def test_a_run_of_the_version_before_goes_on_with_its_settings(
     shutil.copy(FOLDER / "runs" / f"{command}.json", tmp_path / "config.json")
     run, config = start_run(command, asked, tmp_path, resume=True)
     assert run.resumed and {name: getattr(config, name) for name in some} == some
+
+
+def test_what_was_called_an_arm_then_is_a_candidate_now(tmp_path: Path):
+    content = json.loads((FOLDER / "runs" / "adapt.json").read_text())
+    content["config"]["arms"] = "top-layers,feature-extraction"
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    asked = AdaptConfig(Path("runs/policy"), "set")
+    _, config = start_run("adapt", asked, tmp_path, resume=True)
+    assert config.candidates == "top-layers,feature-extraction"
+    content["config"]["candidates"] = "gain"  # which of the two counts, nobody can say
+    (tmp_path / "config.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="AdaptConfig has no field arms"):
+        start_run("adapt", asked, tmp_path, resume=True)

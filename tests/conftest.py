@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-import countdown
-import lanes
-import models
 import pytest
 import warp as wp
 from hypothesis import HealthCheck, settings
 
+import countdown
+import lanes
+import models
 from envs import LaneFollow
 from envs.lane_follow.task import LaneFollowConfig
 

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import countdown
 import pytest
+
+import countdown
 from countdown import Countdown
 
 HELPERS = Path(countdown.__file__).parent

@@ -8,9 +8,9 @@ import cv2
 import gymnasium
 import numpy as np
 import torch
-from common import Result, alternate, compare
 from stable_baselines3.common.policies import ActorCriticCnnPolicy
 
+from common import Result, alternate, compare
 from envs import BatchEnv, make_task
 from policies.policy import Policy
 from sim2real.training.collector import Collector

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
+
 from classic_renderer import KINDS, ClassicRenderer
 from common import Result, Work, alternate, compare, skipped
-
 from envs import BatchEnv, Camera, make_task
 from envs.renderer import POSES, BatchRenderer
 from envs.vision import VISUAL_FIELDS

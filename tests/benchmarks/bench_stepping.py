@@ -4,10 +4,10 @@ from functools import partial
 
 import gymnasium
 import numpy as np
-from common import Result, Work, alternate, compare, cores
 from mujoco.batch import Batch
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
+from common import Result, Work, alternate, compare, cores
 from envs import BatchEnv, make_task
 
 WORLDS, STEPS = 256, 100  # the actions of so many control steps are drawn once and repeated

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from common import Result, alternate, compare
 
+from common import Result, alternate, compare
 from envs import make_task
 from policies.policy import Policy
 from sim2real.recordings.frames import Frames

@@ -12,8 +12,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from common import Result, machine_facts
 from rich.console import Console
+
+from common import Result, machine_facts
 from table import remembered, save, terminal_table
 
 # Modules are imported when their turn comes: worker processes of a benchmark import this file too.

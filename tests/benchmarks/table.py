@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from common import Result
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from common import Result
 
 INDENT = (0, 0, 0, 2)
 TITLE = "Above 1, this project is the faster one"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from common import Result, skipped
 from rich.console import Console
-from table import markdown, remembered, save, terminal_table
 
 import run as program
+from common import Result, skipped
+from table import markdown, remembered, save, terminal_table
 
 SUBJECT = "SO-101, 11,548 triangles, no shadows, 2 threads"
 RESULTS = [

@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from relist import relist
 
 from policies import Policy
 from policies.encoder import EncoderConfig
 from policies.policy import PolicyConfig
+from relist import relist
 from sim2real.datasets import EpisodeWriter, Feature, camera_feature
 
 CAMERA = "observation.images.front"

@@ -97,7 +97,6 @@ def _run(
 ) -> NoReturn:
     """Be the command, as if it had been started so."""
     from lanes import shorten
-
     from launch.main import main
 
     os.chdir(folder)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drives import CAMERA, SMALL, image_of, new_policy, record_drives, spoil
-from stopped import stop
 
+from drives import CAMERA, SMALL, image_of, new_policy, record_drives, spoil
 from sim2real.checkpoints import load_policy, save_policy
 from sim2real.datasets import images
 from sim2real.statistics.agreement import METRICS
+from stopped import stop
 
 torch.set_num_threads(1)
 QUICK = ("--updates", 10, "--seeds", 2)

@@ -8,9 +8,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import torch
+
 from arms import arm_config, record_arm
 from drives import new_policy, record_drives, spoil
-
 from envs import make_task
 from sim2real.checkpoints import load_policy, save_policy
 

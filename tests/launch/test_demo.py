@@ -13,10 +13,10 @@ from typing import Any
 
 import av
 import cv2
-import lanes
 import pytest
-from drives import record_drives
 
+import lanes
+from drives import record_drives
 from launch import demo
 from launch.main import main
 from sim2real.checkpoints import load_policy

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from drives import actions_of, image_of, new_policy, record_drives, spoil
 
+from drives import actions_of, image_of, new_policy, record_drives, spoil
 from sim2real.checkpoints import save_policy
 from sim2real.recordings.smoothing import smooth
 from sim2real.statistics.agreement import METRICS, Agreement

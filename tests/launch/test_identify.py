@@ -4,12 +4,12 @@ import json
 import os
 import signal
 
-import arm_logs
 import numpy as np
 import pytest
-from recordings import genuine
 
+import arm_logs
 from envs.randomization import Randomization
+from recordings import genuine
 from sim2real.identification import fit_servos
 from sim2real.recordings.arm_logs import Log
 

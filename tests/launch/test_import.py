@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stopped import stop
-from tub_maker import line, make_tub
 
 from sim2real.datasets import EpisodeDataset
+from stopped import stop
+from tub_maker import line, make_tub
 
 Command = Callable[..., Any]
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stopped import stop, watch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from sim2real.runs import start_run
 from sim2real.training.teacher import train_teacher
 from sim2real.training.teacher_config import TeacherConfig, TrainConfig
+from stopped import stop, watch
 
 pytestmark = pytest.mark.slow
 Command = Callable[..., Any]

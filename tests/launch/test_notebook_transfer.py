@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from drives import SMALL, new_policy, record_drives
 
+from drives import SMALL, new_policy, record_drives
 from sim2real.checkpoints import load_policy, read_config, save_policy
 from sim2real.errors import AlreadyFinished, InputError
 from sim2real.evaluation.offline import agreement_on, predict_judged

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stopped import stop
 
 from sim2real.datasets import EpisodeDataset
 from sim2real.runs import start_run
 from sim2real.training.teacher import train_teacher
 from sim2real.training.teacher_config import TeacherConfig, TrainConfig
+from stopped import stop
 
 
 def test_episodes_are_recorded(command: Callable[..., Any], workplace: Path, short_lane: str):

@@ -11,9 +11,9 @@ import av
 import cv2
 import pytest
 import torch
+
 from arms import arm_config, record_arm
 from drives import new_policy, record_drives, spoil
-
 from sim2real.checkpoints import save_policy
 
 torch.set_num_threads(1)

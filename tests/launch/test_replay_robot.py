@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import arm_logs
 import pytest
 
+import arm_logs
 from launch import keys as terminal
 from launch.keys import keys, let_go, switch
 from sim2real.robots.loopback import Loopback

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import arm_logs
 import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
+import arm_logs
 from drives import record_drives, spoil
 from relist import relist
-
 from sim2real.datasets import EpisodeDataset
 from sim2real.recordings.origin import INFO
 from sim2real.reports.films import logs as log_film

@@ -8,10 +8,10 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import pytest
-from drives import record_drives, spoil
-from relist import relist
 
+from drives import record_drives, spoil
 from envs import make_task, task_names
+from relist import relist
 from sim2real.collection.simulation import SimulatedRecording, record_in_simulation
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.recordings.origin import ACTION, INFO, STATE, Origin

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from recorder import CAMERA, record
-from tub_maker import line, make_tub
 
+from recorder import CAMERA, record
 from sim2real.datasets import DatasetError, EpisodeDataset, TubImport, import_tub
+from tub_maker import line, make_tub
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has no checksums")
 LIST = "meta/sim2real.json"

@@ -5,13 +5,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from recorder import CAMERA, record
 from relist import relist
-from tub_maker import line, make_tub
-
 from sim2real.datasets import EpisodeDataset, import_tub
 from sim2real.datasets.inspection import inspect, rate
 from sim2real.reports.pictures.datasets import contact_sheet, histograms
+from tub_maker import line, make_tub
 
 
 @pytest.fixture

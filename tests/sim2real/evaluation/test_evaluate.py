@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from drives import new_policy, record_drives
 
+from drives import new_policy, record_drives
 from envs import make_task
 from policies import Policy
 from sim2real.checkpoints import load_policy, save_policy

@@ -6,11 +6,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from arms import arm_config, record_arm
-from drives import SMALL, new_policy, record_drives
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arms import arm_config, record_arm
+from drives import SMALL, new_policy, record_drives
 from policies import Policy
 from policies.heads import HeadsConfig
 from sim2real.datasets import DatasetError, EpisodeDataset

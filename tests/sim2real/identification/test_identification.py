@@ -3,10 +3,10 @@
 import json
 import tomllib
 
-import arm_logs
 import numpy as np
 import pytest
 
+import arm_logs
 from envs.randomization import Randomization
 from sim2real.identification import fit_servos as fitting
 from sim2real.identification import result

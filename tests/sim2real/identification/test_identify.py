@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-import arm_logs
 import numpy as np
 import pytest
 
+import arm_logs
 from sim2real.errors import InputError
 from sim2real.identification import fit_servos
 from sim2real.identification.config import IdentifyConfig

@@ -5,10 +5,10 @@ import dataclasses
 import cv2
 import numpy as np
 import pytest
-from drives import CAMERA, SMALL, actions_of, image_of, record_drives, spoil
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drives import CAMERA, SMALL, actions_of, image_of, record_drives, spoil
 from sim2real.datasets import DatasetError, EpisodeDataset, EpisodeWriter, Feature, camera_feature
 from sim2real.recordings.frames import Frames, read_frames
 from sim2real.recordings.smoothing import smooth

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from arms import Known, arm_config, record_arm
-from drives import SMALL, record_drives, spoil
 from hypothesis import given
 from hypothesis import strategies as st
-from recordings import genuine
 
+from arms import Known, arm_config, record_arm
+from drives import SMALL, record_drives, spoil
 from envs import make_task
 from policies.heads import HeadsConfig
+from recordings import genuine
 from sim2real.datasets import DatasetError, EpisodeDataset, EpisodeWriter, Feature
 from sim2real.recordings.frames import read_frames
 from sim2real.recordings.interpretation import earlier, recorded

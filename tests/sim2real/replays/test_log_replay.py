@@ -4,17 +4,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import arm_logs
 import av
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+import arm_logs
 from drives import record_drives
+from envs.arms.so101 import SO101
 from recordings import genuine
 from relist import relist
-
-from envs.arms.so101 import SO101
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.identification.models import arm_of
 from sim2real.identification.robot_file import read_servos

@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-import arm_logs
 import numpy as np
 import pytest
 import torch
-from drives import new_policy, record_drives
 
+import arm_logs
+from drives import new_policy, record_drives
 from sim2real.checkpoints import save_policy
 from sim2real.errors import InputError
 from sim2real.replays.config import ReplayConfig

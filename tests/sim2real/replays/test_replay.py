@@ -7,8 +7,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from drives import CAMERA, actions_of, image_of, new_policy, record_drives, spoil
 
+from drives import CAMERA, actions_of, image_of, new_policy, record_drives, spoil
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.recordings.smoothing import smooth
 from sim2real.replays.policy_replay import PolicyReplay, place, replay_episode

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from arms import arm_config, record_arm
 from drives import new_policy, record_drives
-
 from sim2real.datasets import EpisodeDataset
 from sim2real.recordings.footage import NoFootageError, recorded_frames
 from sim2real.recordings.smoothing import smooth

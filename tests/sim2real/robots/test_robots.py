@@ -4,16 +4,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import arm_logs
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import arm_logs
 from recordings import genuine
 from relist import relist
-
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.recordings.arm_logs import Log, read_recording
 from sim2real.robots import find_robot

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import lanes
 import numpy as np
 import pytest
 import torch
 
+import lanes
 from envs import BatchEnv, make_task
 from policies import Policy
 from sim2real.checkpoints import load_policy, read_config

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.envs import IdentityEnvBox
-from teachers import ALGORITHMS, SETTINGS, trained, worlds
 
 from sim2real.training.sb3_teacher import RolloutCallback, Teacher, _batch_size, make_teacher
 from sim2real.training.teacher_checkpoints import save_teacher
 from sim2real.training.teacher_config import TeacherConfig
+from teachers import ALGORITHMS, SETTINGS, trained, worlds
 
 torch.set_num_threads(1)
 SB3 = {"ppo": PPO, "sac": SAC}

@@ -5,13 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import lanes
 import numpy as np
 import pytest
 import torch
 from stable_baselines3 import PPO, SAC
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import lanes
 from envs import BatchEnv, LaneFollow, Task, registry
 from envs.lane_follow.task import TEST, TRAIN
 from sim2real.runs import Run, start_run

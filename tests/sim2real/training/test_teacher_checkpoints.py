@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 from stable_baselines3 import PPO, SAC
-from teachers import ALGORITHMS, SETTINGS, trained, worlds
 
 from sim2real.training.sb3_teacher import RolloutCallback, Teacher, make_teacher
 from sim2real.training.teacher_checkpoints import restore_teacher, save_teacher
 from sim2real.training.teacher_config import TeacherConfig
+from teachers import ALGORITHMS, SETTINGS, trained, worlds
 
 torch.set_num_threads(1)
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from bars import pretrained
 
+from bars import pretrained
 from policies.policy import Policy
 
 

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from bars import bars
 
+from bars import bars
 from sim2real.evaluation.offline import predict
 from sim2real.statistics.agreement import Agreement
 from sim2real.transfer.align import looking

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from bars import bars
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bars import bars
 from sim2real.recordings.frames import Frames
 from sim2real.transfer.folds import folds, held_out
 

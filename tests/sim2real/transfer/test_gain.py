@@ -6,10 +6,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from bars import bars
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bars import bars
 from sim2real.evaluation.offline import predict
 from sim2real.transfer.fit import fit
 from sim2real.transfer.gain import estimate_gain, with_gain

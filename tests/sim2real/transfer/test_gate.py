@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from bars import bars
 
+from bars import bars
 from policies.policy import Policy
 from sim2real.evaluation.offline import predict
 from sim2real.statistics.agreement import Agreement

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from bars import bars
 
+from bars import bars
 from policies.policy import Policy
 from sim2real.evaluation.offline import agreement_on, predict_judged
 from sim2real.progress import no_stages

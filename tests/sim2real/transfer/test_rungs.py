@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from bars import bars
 from drives import record_drives
-
 from envs import Camera, make_task
 from envs.lane_follow.looks import PRESETS
 from sim2real.checkpoints import read_config

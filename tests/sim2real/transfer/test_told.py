@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from bars import bars, tiny_policy
 
+from bars import bars, tiny_policy
 from policies.policy import Policy
 from sim2real.evaluation.offline import agreement_on, predict, predict_judged
 from sim2real.progress import no_stages

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tub_maker import line, make_tub
 
 from sim2real.datasets import Rules
 from sim2real.datasets.donkeycar.account import cut, judge
 from sim2real.datasets.donkeycar.record import Record, Verdict
 from sim2real.datasets.donkeycar.report import counts
 from sim2real.datasets.donkeycar.tub import Tub, read_tub
+from tub_maker import line, make_tub
 
 record = st.builds(
     Record,

@@ -7,13 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from tub_maker import START, jpeg, line, make_tub
 
 from sim2real.datasets import DatasetError, EpisodeDataset, Rules, TubImport, import_tub
 from sim2real.datasets.donkeycar.importer import CAMERA
 from sim2real.datasets.donkeycar.record import Verdict
 from sim2real.datasets.donkeycar.tub import read_tub
 from sim2real.errors import InputError
+from tub_maker import START, jpeg, line, make_tub
 
 
 def imported(tmp_path: Path, lines, rules: Rules = Rules(), **tub) -> tuple[dict, EpisodeDataset]:

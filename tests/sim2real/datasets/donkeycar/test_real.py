@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from recordings import genuine
 
+from recordings import genuine
 from sim2real.datasets import EpisodeDataset, Rules, import_tub
 from sim2real.datasets.donkeycar.account import cut, judge
 from sim2real.datasets.donkeycar.report import counts

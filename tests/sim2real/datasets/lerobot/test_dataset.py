@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
 from recorder import CAMERA, FEATURES, frames, record
 from relist import relist
-
 from sim2real.datasets import DatasetError, EncodedImage, EpisodeDataset, EpisodeWriter, Feature
 from sim2real.errors import InputError
 

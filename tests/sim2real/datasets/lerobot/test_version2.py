@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from recorder import CAMERA, FEATURES, record
 
+from recorder import CAMERA, FEATURES, record
 from sim2real.datasets import DatasetError, EpisodeDataset, images
 from sim2real.datasets.lerobot.stats import sampled_rows
 from sim2real.datasets.lerobot.version2 import convert, is_version2

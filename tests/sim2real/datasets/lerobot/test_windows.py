@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from recorder import CAMERA, record
 
+from recorder import CAMERA, record
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.datasets.lerobot.windows import frame_offsets, window_rows
 

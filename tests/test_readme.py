@@ -33,7 +33,7 @@ def test_the_whole_mission_takes_at_most_15_lines():
 def few_frames_and_steps(short_lane: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the lines leave to defaults, smaller too: simulated frames to compare with, gradient steps of a fit."""
     monkeypatch.setattr("sim2real.transfer.inputs.SIMULATED", 100)
-    monkeypatch.setattr("sim2real.transfer.plans.TransferPlan.steps", lambda plan, frames: 5)
+    monkeypatch.setattr("sim2real.transfer.fitting.plans.TransferPlan.steps", lambda plan, frames: 5)
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from sim2real.recordings.frames import Frames
 from sim2real.reports.lines import saturation_line
-from sim2real.transfer.reading import Reading
+from sim2real.transfer.frames.reading import Reading
 
 
 def frames_line(name: str, frames: Frames) -> str:

@@ -14,10 +14,10 @@ from sim2real.runs import Run, start_run
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.candidates import compare_candidates
 from sim2real.transfer.choose import Choice, choose
+from sim2real.transfer.fitting.plans import read_plans
 from sim2real.transfer.inputs import Inputs, read_inputs
 from sim2real.transfer.model_card import model_card, recipe_of
 from sim2real.transfer.outcome import Outcome
-from sim2real.transfer.plans import read_plans
 from sim2real.transfer.shift import DomainShift, measure_shift
 
 

@@ -9,7 +9,7 @@ import tyro
 
 from sim2real.errors import InputError
 from sim2real.recordings.smoothing import check_smoothing
-from sim2real.transfer.plans import TransferPlan, find_plan
+from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from sim2real.progress import Progress, Stages
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
-from sim2real.transfer.combine import Combined, combine
-from sim2real.transfer.fit import Fitted
+from sim2real.transfer.fitting.combine import Combined, combine
+from sim2real.transfer.fitting.fit import Fitted
+from sim2real.transfer.fitting.jobs import Job, run_jobs, side_by_side
+from sim2real.transfer.fitting.learn import Material, validation_split
+from sim2real.transfer.fitting.plans import TransferPlan, find_plan
+from sim2real.transfer.fitting.refit import Refitted, refit
 from sim2real.transfer.gate import decide, unjudged
-from sim2real.transfer.jobs import Job, run_jobs, side_by_side
-from sim2real.transfer.learn import Material, validation_split
 from sim2real.transfer.outcome import Comparison, Outcome
-from sim2real.transfer.plans import TransferPlan, find_plan
-from sim2real.transfer.refit import Refitted, refit
 
 CONTROLS = ("gain", "scratch")
 

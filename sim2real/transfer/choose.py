@@ -10,10 +10,10 @@ import numpy as np
 from sim2real.evaluation.offline import agreement_on, predict_judged
 from sim2real.progress import Progress, silent
 from sim2real.statistics.agreement import METRIC_NAMES, gain_free
-from sim2real.transfer.folds import folds
-from sim2real.transfer.jobs import Job, run_jobs
-from sim2real.transfer.learn import FOLDS, Material
-from sim2real.transfer.plans import TransferPlan
+from sim2real.transfer.fitting.jobs import Job, run_jobs
+from sim2real.transfer.fitting.learn import FOLDS, Material
+from sim2real.transfer.fitting.plans import TransferPlan
+from sim2real.transfer.frames.folds import folds
 from sim2real.transfer.shift import DomainShift, plausible
 
 

@@ -8,10 +8,10 @@ from sim2real.errors import InputError
 from sim2real.progress import Stages
 from sim2real.recordings.frames import Frames
 from sim2real.transfer.adapt_config import AdaptConfig
-from sim2real.transfer.folds import held_out
-from sim2real.transfer.learn import Material
-from sim2real.transfer.reading import Reading, read_apart, read_recordings
-from sim2real.transfer.simulated import SIMULATED, mirror_signs, simulated_frames, task_spec
+from sim2real.transfer.fitting.learn import Material
+from sim2real.transfer.frames.folds import held_out
+from sim2real.transfer.frames.reading import Reading, read_apart, read_recordings
+from sim2real.transfer.frames.simulated import SIMULATED, mirror_signs, simulated_frames, task_spec
 
 
 @dataclass(frozen=True)

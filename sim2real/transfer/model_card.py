@@ -6,8 +6,8 @@ from typing import Any
 
 from sim2real.checkpoints import read_config
 from sim2real.transfer.adapt_config import AdaptConfig
+from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.outcome import Outcome
-from sim2real.transfer.plans import find_plan
 
 INHERITED = ("cameras", "randomization")
 """Of the recipe of the pretrained policy: what the worlds were that it was pretrained in."""

@@ -9,9 +9,9 @@ import numpy as np
 from policies.policy import Policy
 from sim2real.evaluation.offline import plain
 from sim2real.statistics.agreement import Agreement, Estimate
-from sim2real.transfer.combine import Combined
+from sim2real.transfer.fitting.combine import Combined
+from sim2real.transfer.fitting.refit import Refitted
 from sim2real.transfer.gate import Decision
-from sim2real.transfer.refit import Refitted
 
 SPLIT = "test"
 UNVALIDATED = "one episode and no --test: nothing could be held out, so no adaptation is promoted"

@@ -10,11 +10,11 @@ from sim2real.evaluation.offline import plain
 from sim2real.progress import Stages, no_stages
 from sim2real.recordings.frames import Frames
 from sim2real.runs import start_run
-from sim2real.transfer.batches import Simulated
+from sim2real.transfer.fitting.batches import Simulated
+from sim2real.transfer.frames.reading import Reading, read_recordings
+from sim2real.transfer.frames.simulated import simulated_frames
 from sim2real.transfer.probe_config import ProbeConfig
-from sim2real.transfer.reading import Reading, read_recordings
 from sim2real.transfer.shift import DomainShift, measure_shift
-from sim2real.transfer.simulated import simulated_frames
 
 
 @dataclass(frozen=True)

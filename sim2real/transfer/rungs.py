@@ -26,14 +26,14 @@ from sim2real.training.teacher import train_teacher_inside
 from sim2real.training.teacher_config import TrainConfig
 from sim2real.transfer.candidates import compare_candidates
 from sim2real.transfer.choose import choose
-from sim2real.transfer.folds import folds
+from sim2real.transfer.fitting.learn import Material
+from sim2real.transfer.fitting.plans import find_plan
+from sim2real.transfer.frames.folds import folds
+from sim2real.transfer.frames.reading import check_apart, read_apart
+from sim2real.transfer.frames.simulated import SIMULATED, mirror_signs, simulated_frames
 from sim2real.transfer.ladder_config import PLANS, LadderConfig
-from sim2real.transfer.learn import Material
 from sim2real.transfer.outcome import Outcome
-from sim2real.transfer.plans import find_plan
-from sim2real.transfer.reading import check_apart, read_apart
 from sim2real.transfer.shift import measure_shift
-from sim2real.transfer.simulated import SIMULATED, mirror_signs, simulated_frames
 from sim2real.worlds import load_randomization
 
 # What the camera is in simulation -> (whether its lens is right, what is varied).

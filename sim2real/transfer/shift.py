@@ -11,10 +11,10 @@ from sim2real.evaluation.offline import agreement_on, predict_judged
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Estimate
 from sim2real.training.losses import multi_task_loss
-from sim2real.transfer.batches import Simulated
-from sim2real.transfer.fit import part_parameters
-from sim2real.transfer.gain import with_gain
-from sim2real.transfer.plans import PARTS
+from sim2real.transfer.fitting.batches import Simulated
+from sim2real.transfer.fitting.fit import part_parameters
+from sim2real.transfer.fitting.gain import with_gain
+from sim2real.transfer.fitting.plans import PARTS
 
 MOST = 1000  # frames looked at
 LITTLE, MUCH = 1000, 5000  # frames

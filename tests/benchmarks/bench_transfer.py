@@ -11,9 +11,9 @@ from policies.policy import Policy
 from sim2real.recordings.frames import Frames
 from sim2real.training.pretrain_config import PretrainConfig
 from sim2real.training.pretraining import policy_config
-from sim2real.transfer.batches import Batches, Labelled
-from sim2real.transfer.fit import Learner, prepare
-from sim2real.transfer.plans import find_plan
+from sim2real.transfer.fitting.batches import Batches, Labelled
+from sim2real.transfer.fitting.fit import Learner, prepare
+from sim2real.transfer.fitting.plans import find_plan
 
 FRAMES, ROUNDS, SECONDS = 512, 3, 0.5
 

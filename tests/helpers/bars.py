@@ -10,8 +10,8 @@ from policies.heads import HeadsConfig
 from policies.policy import Policy, PolicyConfig
 from policies.preprocessing import Preprocessing
 from sim2real.recordings.frames import Frames
-from sim2real.transfer.fit import fit
-from sim2real.transfer.plans import find_plan
+from sim2real.transfer.fitting.fit import fit
+from sim2real.transfer.fitting.plans import find_plan
 
 SIZE = (24, 40)  # h, w
 

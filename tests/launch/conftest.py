@@ -85,7 +85,7 @@ def complains(workplace: Path, command: Callable[..., Done]) -> Callable[[tuple,
 def few_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
     """A glance into the simulator instead of a look."""
     monkeypatch.setattr("sim2real.transfer.inputs.SIMULATED", 100)
-    monkeypatch.setattr("sim2real.transfer.simulated.APART", 3)
+    monkeypatch.setattr("sim2real.transfer.frames.simulated.APART", 3)
 
 
 @pytest.fixture

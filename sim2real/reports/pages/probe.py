@@ -13,8 +13,8 @@ from sim2real.reports.lines import interval_note
 from sim2real.reports.page import METRIC_NOTE, Report
 from sim2real.reports.plots.charts import bars_plot
 from sim2real.statistics.agreement import METRIC_NAMES
-from sim2real.transfer.batches import Simulated
-from sim2real.transfer.plans import PARTS
+from sim2real.transfer.fitting.batches import Simulated
+from sim2real.transfer.fitting.plans import PARTS
 from sim2real.transfer.probe import ProbeResult
 from sim2real.transfer.shift import DomainShift
 

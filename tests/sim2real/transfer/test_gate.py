@@ -9,9 +9,9 @@ from bars import bars
 from policies.policy import Policy
 from sim2real.evaluation.offline import predict
 from sim2real.statistics.agreement import Agreement
+from sim2real.transfer.fitting.learn import Material, learn
+from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.gate import Decision, decide
-from sim2real.transfer.learn import Material, learn
-from sim2real.transfer.plans import find_plan
 
 SIGNS = np.array([-1.0])
 LEARNED: dict[tuple[bytes, bytes, str], Policy] = {}  # by recordings and plan: several tests judge the same ones

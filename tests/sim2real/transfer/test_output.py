@@ -16,11 +16,11 @@ from sim2real.progress import no_stages
 from sim2real.recordings.frames import Frames
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
 from sim2real.transfer.candidates import compare_candidates
-from sim2real.transfer.gain import with_gain
+from sim2real.transfer.fitting.gain import with_gain
+from sim2real.transfer.fitting.learn import Material
+from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.inputs import split
-from sim2real.transfer.learn import Material
 from sim2real.transfer.outcome import Outcome
-from sim2real.transfer.plans import find_plan
 
 
 def adapted(

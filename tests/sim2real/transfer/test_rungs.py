@@ -18,8 +18,8 @@ from envs.lane_follow.looks import PRESETS
 from sim2real.checkpoints import read_config
 from sim2real.training.teacher_config import TeacherConfig
 from sim2real.transfer import candidates, ladder_config, rungs
+from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 from sim2real.transfer.ladder_config import LadderConfig
-from sim2real.transfer.plans import TransferPlan, find_plan
 from sim2real.transfer.rungs import RUNGS, climb, summary
 
 

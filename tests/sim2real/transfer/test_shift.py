@@ -8,10 +8,10 @@ import pytest
 from bars import bars
 from policies.stages import STAGE_NAMES
 from sim2real.evaluation.offline import predict
-from sim2real.transfer.batches import Simulated
 from sim2real.transfer.choose import choose
-from sim2real.transfer.learn import Material
-from sim2real.transfer.plans import PARTS, find_plan
+from sim2real.transfer.fitting.batches import Simulated
+from sim2real.transfer.fitting.learn import Material
+from sim2real.transfer.fitting.plans import PARTS, find_plan
 from sim2real.transfer.shift import measure_shift, plausible, recommend
 
 

@@ -12,14 +12,14 @@ from sim2real.evaluation.offline import agreement_on, predict, predict_judged
 from sim2real.progress import no_stages
 from sim2real.recordings.frames import Frames
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
-from sim2real.transfer.batches import Simulated, answered, labelled
 from sim2real.transfer.candidates import compare_candidates
 from sim2real.transfer.choose import choose
-from sim2real.transfer.fit import fit
-from sim2real.transfer.gain import with_gain
-from sim2real.transfer.learn import Material, learn
+from sim2real.transfer.fitting.batches import Simulated, answered, labelled
+from sim2real.transfer.fitting.fit import fit
+from sim2real.transfer.fitting.gain import with_gain
+from sim2real.transfer.fitting.learn import Material, learn
+from sim2real.transfer.fitting.plans import PARTS, TransferPlan, find_plan
 from sim2real.transfer.outcome import Comparison
-from sim2real.transfer.plans import PARTS, TransferPlan, find_plan
 from sim2real.transfer.shift import measure_shift
 
 NAMES = ("look", "feel")

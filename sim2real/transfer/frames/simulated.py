@@ -13,7 +13,7 @@ from sim2real.checkpoints import read_config
 from sim2real.evaluation.offline import predict
 from sim2real.progress import Progress, silent
 from sim2real.recordings.interpretation import known_task
-from sim2real.transfer.batches import Simulated
+from sim2real.transfer.fitting.batches import Simulated
 from sim2real.worlds import load_randomization, recipe_cameras
 
 SIMULATED = 2400  # frames, to compare recordings with and to mix with them

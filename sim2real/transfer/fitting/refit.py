@@ -10,11 +10,11 @@ import numpy as np
 from policies.policy import Policy
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
-from sim2real.transfer.combine import Combined, averaged
-from sim2real.transfer.fit import Fitted
-from sim2real.transfer.jobs import Job, run_jobs
-from sim2real.transfer.learn import Material
-from sim2real.transfer.plans import TransferPlan
+from sim2real.transfer.fitting.combine import Combined, averaged
+from sim2real.transfer.fitting.fit import Fitted
+from sim2real.transfer.fitting.jobs import Job, run_jobs
+from sim2real.transfer.fitting.learn import Material
+from sim2real.transfer.fitting.plans import TransferPlan
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from policies.policy import Policy
 from sim2real.recordings.frames import Frames
-from sim2real.transfer.augment import mirrored, mirrored_actions, photometric
-from sim2real.transfer.plans import TransferPlan
+from sim2real.transfer.fitting.augment import mirrored, mirrored_actions, photometric
+from sim2real.transfer.fitting.plans import TransferPlan
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from policies.policy import Policy
 from sim2real.progress import Progress, part_of, silent
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.units import STOPPING
-from sim2real.transfer.align import aligned_to
-from sim2real.transfer.batches import Simulated
-from sim2real.transfer.fit import Fitted, fit
-from sim2real.transfer.folds import FEW, folds, held_out
-from sim2real.transfer.plans import TransferPlan
+from sim2real.transfer.fitting.align import aligned_to
+from sim2real.transfer.fitting.batches import Simulated
+from sim2real.transfer.fitting.fit import Fitted, fit
+from sim2real.transfer.fitting.plans import TransferPlan
+from sim2real.transfer.frames.folds import FEW, folds, held_out
 
 VALIDATION = 0.15  # share of the frames that decide when to stop
 FOLDS = 3

@@ -10,11 +10,11 @@ from policies.alignment import Alignment
 from sim2real.evaluation.offline import predict
 from sim2real.recordings.frames import Frames
 from sim2real.reports.pages.probe import look_line
-from sim2real.transfer.align import fit_similarity, looking
-from sim2real.transfer.batches import Simulated
-from sim2real.transfer.fit import fit, prepare
-from sim2real.transfer.learn import Material, learn
-from sim2real.transfer.plans import find_plan
+from sim2real.transfer.fitting.align import fit_similarity, looking
+from sim2real.transfer.fitting.batches import Simulated
+from sim2real.transfer.fitting.fit import fit, prepare
+from sim2real.transfer.fitting.learn import Material, learn
+from sim2real.transfer.fitting.plans import find_plan
 
 
 def aside(frames: Frames, pixels: int, criterion: str = "rmse") -> Frames:

@@ -10,8 +10,8 @@ import torch
 from policies.policy import Policy
 from sim2real.evaluation.offline import predict_judged
 from sim2real.recordings.frames import Frames
-from sim2real.transfer.fit import Fitted, deviation
-from sim2real.transfer.plans import TransferPlan
+from sim2real.transfer.fitting.fit import Fitted, deviation
+from sim2real.transfer.fitting.plans import TransferPlan
 
 
 @dataclass(frozen=True)

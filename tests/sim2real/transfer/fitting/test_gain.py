@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from bars import bars
 from sim2real.evaluation.offline import predict
-from sim2real.transfer.fit import fit
-from sim2real.transfer.gain import estimate_gain, with_gain
-from sim2real.transfer.plans import find_plan
+from sim2real.transfer.fitting.fit import fit
+from sim2real.transfer.fitting.gain import estimate_gain, with_gain
+from sim2real.transfer.fitting.plans import find_plan
 
 
 @given(gain=st.floats(0.3, 2.0), offset=st.floats(-0.3, 0.3), seed=st.integers(0, 100))

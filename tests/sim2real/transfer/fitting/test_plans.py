@@ -6,7 +6,7 @@ import pytest
 
 from policies.stages import STAGE_NAMES
 from sim2real.transfer.adapt_config import Overrides
-from sim2real.transfer.plans import PARTS, TransferPlan, find_plan, read_plans
+from sim2real.transfer.fitting.plans import PARTS, TransferPlan, find_plan, read_plans
 
 NAMES = ("gain", "feature-extraction", "sensor-shift", "generic-features", "top-layers", "full", "scratch")
 

@@ -14,9 +14,9 @@ import torch
 from sim2real.checkpoints import load_policy, read_config, save_policy
 from sim2real.errors import CheckpointError
 from sim2real.progress import NOTHING, Progress, silent
-from sim2real.transfer.fit import Fitted
-from sim2real.transfer.learn import Material, learn
-from sim2real.transfer.plans import TransferPlan
+from sim2real.transfer.fitting.fit import Fitted
+from sim2real.transfer.fitting.learn import Material, learn
+from sim2real.transfer.fitting.plans import TransferPlan
 
 Result = TypeVar("Result")
 WORKERS = 2  # as torch's threads wait for each other, two fits on one thread each beat one on two

@@ -9,12 +9,12 @@ import torch
 from bars import bars
 from sim2real.evaluation.offline import predict
 from sim2real.statistics.agreement import Agreement
-from sim2real.transfer.align import looking
-from sim2real.transfer.batches import Simulated, aligned, answered, labelled
-from sim2real.transfer.fit import fit, prepare
-from sim2real.transfer.gain import with_gain
-from sim2real.transfer.learn import Material, learn
-from sim2real.transfer.plans import PARTS, find_plan, read_plans
+from sim2real.transfer.fitting.align import looking
+from sim2real.transfer.fitting.batches import Simulated, aligned, answered, labelled
+from sim2real.transfer.fitting.fit import fit, prepare
+from sim2real.transfer.fitting.gain import with_gain
+from sim2real.transfer.fitting.learn import Material, learn
+from sim2real.transfer.fitting.plans import PARTS, find_plan, read_plans
 
 SIGNS = np.array([-1.0])
 

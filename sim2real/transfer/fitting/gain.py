@@ -9,7 +9,7 @@ from policies.policy import Policy
 from sim2real.evaluation.offline import predict
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import fitted_gain, gain_free
-from sim2real.transfer.plans import TransferPlan
+from sim2real.transfer.fitting.plans import TransferPlan
 
 PRIOR_GAIN, PRIOR_OFFSET = 0.35, 0.05  # std about 1 and 0
 

@@ -16,9 +16,9 @@ from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.training.losses import multi_task_loss
 from sim2real.training.precision import bf16_autocast
-from sim2real.transfer.batches import Batch, Batches, Simulated, aligned, answered, labelled
-from sim2real.transfer.gain import beginning
-from sim2real.transfer.plans import TransferPlan
+from sim2real.transfer.fitting.batches import Batch, Batches, Simulated, aligned, answered, labelled
+from sim2real.transfer.fitting.gain import beginning
+from sim2real.transfer.fitting.plans import TransferPlan
 
 CHECKS = 10  # validations in a fit
 _DRAWING = threading.Lock()  # torch draws initial weights from one generator that all threads share

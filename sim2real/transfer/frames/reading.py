@@ -7,7 +7,7 @@ from policies.policy import PolicyConfig
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames, read_frames
-from sim2real.transfer.folds import kept_apart
+from sim2real.transfer.frames.folds import kept_apart
 
 
 @dataclass(frozen=True)

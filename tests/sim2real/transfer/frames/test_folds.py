@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bars import bars
 from sim2real.recordings.frames import Frames
-from sim2real.transfer.folds import folds, held_out
+from sim2real.transfer.frames.folds import folds, held_out
 
 
 def recordings(lengths: list[int]) -> Frames:

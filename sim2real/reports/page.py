@@ -96,6 +96,10 @@ class Report:
         shown = [(name, cell(value)["full"]) for name, value in entries.items()]
         return self._add(kind="facts", entries=shown, code=set(code))
 
+    def links(self, title: str, targets: Mapping[str, str]) -> "Report":
+        """Links to files beside the page, as name: path relative to it; nothing where there are none."""
+        return self._add(kind="links", title=title, targets=dict(targets)) if targets else self
+
     def provenance(self, command: str, seed: int | None = None, **more: Any) -> "Report":
         """How to get this result again: the exact command, seed, date, code revision, versions.
 

@@ -53,7 +53,7 @@ def test_episodes_are_filmed_and_told_of(command: Callable[..., Any], workplace:
     replayed = metrics["replayed"]["1"]
     assert replayed["frames"] == 30 and replayed["mae"]["low"] is None and replayed["mae"]["value"] > 0
     page = (workplace / "run/report.html").read_text()
-    assert "policy on set" in page and "sim2real replay set --episode 1,0" in page and "episode-001.mp4" in page
+    assert "Replay of set through a policy" in page and "sim2real replay set --episode 1,0" in page and "episode-001.mp4" in page
     assert page.count('src="data:image') == 2 + 2 + 1  # a plot each, two worst frames, and one of the short episode
 
 

@@ -74,7 +74,7 @@ def agreement_page(evaluation: DatasetEvaluation) -> Report:
     """Return the page of a comparison with recordings, without how it was made."""
     frames, predicted, names = evaluation.frames, evaluation.predicted, evaluation.action_names
     main, *further = evaluation.comparisons
-    title = f"{evaluation.config.checkpoint.resolve().name} on {Path(str(evaluation.config.dataset)).name}"
+    title = f"A policy on {Path(str(evaluation.config.dataset)).name}"
     policy, zero = main.metrics["policy"], main.metrics["zero"]
     raw = frames.criterion.removeprefix("gain_free_")
     left = f"{policy[frames.criterion].value:.3f} ({zero[raw].value:.3f} of predicting 0)"

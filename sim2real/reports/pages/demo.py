@@ -7,7 +7,6 @@ from typing import Any
 
 import cv2
 
-from sim2real.progress import Progress
 from sim2real.reports.page import METRIC_NOTE, Report
 from sim2real.statistics.agreement import METRICS, Estimate, metric_header
 from sim2real.statistics.rates import Rate
@@ -37,20 +36,32 @@ def write_page(path: Path, out: Path, recordings: Path, command: str) -> None:
     unit = adapted["unit"]  # None where nothing could be judged
     over = f"In brackets: 95 % interval, by bootstrap over {unit['text']}." if unit else ""
     note = " ".join((smoothing, f"{judged} from.", over, METRIC_NOTE))
-    report.table(["candidate", *metric_header(METRICS)], rows, note)
+    handed_out = [k for k, name in enumerate(figures) if name == adapted["output"]]
+    report.table(["candidate", *metric_header(METRICS)], rows, note, highlight=handed_out)
     if (out / "driven" / "metrics.json").is_file():
         _driven(report, _metrics(out / "driven"))
     worst = next((out / "replay").glob("*-worst.png"), None)
     if worst is not None:
         _picture(report.heading("Replayed"), worst, "Where driver and policy differ most.")
-    report.text("Each step has a page of its own: adapted/report.html, replay/report.html.")
+    report.links("Pages and films of the steps", _beside(out))
     report.provenance(command).write(path)
 
 
 STEPS = {"teacher, which knows the state": "teacher", "vision policy, which sees the camera's frames": "policy"}
 
 
-def _driven(report: Progress, driven: dict[str, Any]) -> None:
+def _beside(out: Path) -> dict[str, str]:
+    """What else there is to look at, as name: path relative to the page."""
+    beside = {
+        "adaptation": "adapted/report.html",
+        "replay": "replay/report.html",
+        "drive in simulation": "drive.mp4",
+        "frames": "frames.png",
+    }
+    return {name: path for name, path in beside.items() if (out / path).is_file()}
+
+
+def _driven(report: Report, driven: dict[str, Any]) -> None:
     report.heading("Driving the rehearsal car")
     rows = [["before", Rate(**driven["success"])], ["after", Rate(**driven["against"]["success"])]]
     difference = driven["difference"]
@@ -62,7 +73,7 @@ def _driven(report: Progress, driven: dict[str, Any]) -> None:
     report.table(["the adapted output against the policy as it was pretrained", "success"], rows, note)
 
 
-def _picture(report: Progress, path: Path, caption: str) -> None:
+def _picture(report: Report, path: Path, caption: str) -> None:
     image = cv2.imread(str(path))
     if image is not None:
         report.picture(image[..., ::-1], caption)

@@ -65,8 +65,7 @@ def _through_policy(result: ReplayResult, folder: Path, stages: Stages) -> tuple
         film_replay(replay, folder / films[-1], stages(f"film of episode {replay.episode}"))
         replay_plot(replay, worst).savefig(folder / f"{name}.png", dpi=120)
         write_image(folder / f"{name}-worst.png", worst_sheet(replay, worst))
-    policy = result.config.checkpoint.resolve().name if result.config.checkpoint else "policy"
-    return replay_page(f"{policy} on {_name(result)}", result.through_policy, films, worst), {}
+    return replay_page(f"Replay of {_name(result)} through a policy", result.through_policy, films, worst), {}
 
 
 def _logs(result: ReplayResult, folder: Path, stages: Stages) -> tuple[Report, Notes]:

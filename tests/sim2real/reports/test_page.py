@@ -70,6 +70,13 @@ def test_a_page_refers_to_nothing_outside_itself():
     assert not [attrs for _, attrs in page.tags if "href" in attrs or "srcset" in attrs]
 
 
+def test_links_lead_to_files_beside_the_page_and_are_escaped():
+    text = Report("t").links("More", {"film": "drive.mp4", NASTY: "a/b.html"}).render()
+    assert [dict(attrs)["href"] for _, attrs in Page(text).tags if "href" in attrs] == ["drive.mp4", "a/b.html"]
+    assert "<script" not in text
+    assert "More" not in Report("t").links("More", {}).render()
+
+
 def test_all_text_is_escaped():
     text = full_report().render()
     assert "<script" not in text and text.count("&lt;script&gt;") >= 10

@@ -34,7 +34,8 @@ class LaneFollowConfig:
         target_speed: m/s that earns most; people in the recordings drove 3.9 road widths a second.
         look_ahead: m along the centre line to the point that steering which earns most aims for (pure pursuit, Coulter
             1992). It decides whose style is learned: at 0.4 m a policy's steering correlates 0.60 with that of the
-            people in a recording it never saw, at 1.2 m 0.93; beyond 1.1 m the car cuts corners and leaves the road.
+            people in `track_2`, by which it was chosen, at 1.2 m 0.93; beyond 1.1 m the car cuts corners and leaves
+            the road.
         start_offset: episodes start up to so many road widths from the centre line.
         start_heading: and up to so far [rad] from its direction.
         off_road: road widths from the centre line at which an episode fails.

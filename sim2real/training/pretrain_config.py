@@ -22,8 +22,9 @@ class DistillationConfig:
         reuse: times that a frame is trained on, on average.
         buffer: frames kept in memory to draw batches from.
         share: of the worlds that the student drives, from half of the run on; before, it grows from 0.
-        jolt: std of the drift on the teacher's own actions, so that it shows how to recover; recordings of people, too,
-            show the road from everywhere: at 0.15 and share 0.9 the policy agreed less with them.
+        jolt: std of the drift on the teacher's own actions, so that it shows how to recover. `share` and `jolt` were
+            chosen by the agreement with one recording (`track_2`), on which they therefore prove nothing: at 0.15 and
+            share 0.9 the policy agreed less with it.
         ema: decay of the averaged weights per update; these drive and are saved.
         auxiliary: weight of every auxiliary label against the action's 1.
         bf16: compute in bfloat16 where the processor does that in hardware.

@@ -57,8 +57,8 @@ def resolve_randomization(spec: TaskSpec, randomization: Randomization | str) ->
         raise InputError(f"{spec.name} has no randomization {randomization!r}; presets: {', '.join(spec.presets)}")
     preset = spec.presets[randomization]
     # A preset was made for the task's own lens: of the user's, it varies the coefficients that there are.
-    there = max((len(view.camera.distortion) for view in spec.cameras.values()), default=0)
-    varied = tuple(vary for vary in preset.varied if COEFFICIENT.get(vary.field, -1) < there)
+    coefficients = max((len(view.camera.distortion) for view in spec.cameras.values()), default=0)
+    varied = tuple(vary for vary in preset.varied if COEFFICIENT.get(vary.field, -1) < coefficients)
     return dataclasses.replace(preset, varied=varied)
 
 

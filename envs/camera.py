@@ -79,8 +79,8 @@ class Camera:
         names = [f.name for f in fields(cls)]
         unknown, missing = [k for k in values if k not in names], [k for k in names if k not in values]
         if unknown or missing:
-            what = f"unknown key {unknown[0]!r}" if unknown else f"key {missing[0]!r} is missing"
-            raise InputError(f"camera: {what}; a calibration has {', '.join(names)}")
+            problem = f"unknown key {unknown[0]!r}" if unknown else f"key {missing[0]!r} is missing"
+            raise InputError(f"camera: {problem}; a calibration has {', '.join(names)}")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:

@@ -49,19 +49,19 @@ class Vary:
         for name in ("field", "names"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"{name} {getattr(self, name)!r} must be a string")
-        for name, kind, what in (("range", Real, "numbers"), ("components", Integral, "whole numbers")):
+        for name, kind, kinds in (("range", Real, "numbers"), ("components", Integral, "whole numbers")):
             value = getattr(self, name)
             entries = tuple(value) if isinstance(value, Iterable) else (None,)
             if not all(isinstance(entry, kind) for entry in entries):
-                raise InputError(f"{self.field}: {name} {value!r} must be a list of {what}")
+                raise InputError(f"{self.field}: {name} {value!r} must be a list of {kinds}")
             object.__setattr__(self, name, entries)
-        for value, valid, what in (
+        for value, valid, option in (
             (self.distribution, DISTRIBUTIONS, "distribution"),
             (self.operation, OPERATIONS, "operation"),
             (self.each, ("value", "name", "world"), "each"),
         ):
             if value not in valid:
-                raise InputError(f"{self.field}: {what} {value!r} is not one of {', '.join(valid)}")
+                raise InputError(f"{self.field}: {option} {value!r} is not one of {', '.join(valid)}")
         if (self.distribution != "choice" and len(self.range) != 2) or not self.range:
             raise InputError(f"{self.field}: range {self.range} must be two numbers (or choices, for choice)")
         if not np.isfinite(self.range).all():
@@ -133,8 +133,8 @@ class Randomization:
         for number, entry in enumerate(entries, 1):
             unknown, missing = sorted(set(entry) - set(known)), [k for k in known if known[k] and k not in entry]
             if unknown or missing:
-                what = f"unknown key {unknown[0]!r}" if unknown else f"key {missing[0]!r} is missing"
-                raise InputError(f"{name}, entry {number}: {what}; valid: {', '.join(known)}")
+                problem = f"unknown key {unknown[0]!r}" if unknown else f"key {missing[0]!r} is missing"
+                raise InputError(f"{name}, entry {number}: {problem}; valid: {', '.join(known)}")
             try:
                 varied.append(Vary(**entry))
             except ValueError as error:

@@ -103,8 +103,8 @@ class Vision:
                 raise InputError(f"maps of {maps[0]}x{maps[1]} do not divide frames of {lens.height}x{lens.width}")
             self._histories[name] = FrameHistory(batch.nsim, (*maps, 2))
         self._lenses = {name: spec.cameras[name].lens for name in sensors}
-        whole = {name: (0, 0, lens.width, lens.height) for name, lens in self._lenses.items()}
-        self._windows = {name: windows.get(name, frame) for name, frame in whole.items()}
+        full_frames = {name: (0, 0, lens.width, lens.height) for name, lens in self._lenses.items()}
+        self._windows = {name: windows.get(name, frame) for name, frame in full_frames.items()}
         self._renderers = {
             name: BatchRenderer(
                 model,

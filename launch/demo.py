@@ -107,8 +107,8 @@ def _claim(out: Path, data: Path | None, sizes: Sizes) -> None:
     from sim2real.datasets.donkeycar.tub import is_tub
 
     if data is not None and not ((data / "meta").is_dir() or is_tub(data)):
-        what = "neither a Donkeycar tub v2 (manifest.json) nor a LeRobot v3.0 or v2.1 dataset (meta/)"
-        raise InputError(f"{data} is {what}")
+        problem = "neither a Donkeycar tub v2 (manifest.json) nor a LeRobot v3.0 or v2.1 dataset (meta/)"
+        raise InputError(f"{data} is {problem}")
     wanted = {"data": data and str(data.resolve()), **dataclasses.asdict(sizes)}
     path = out / "demo.json"
     if not path.is_file():

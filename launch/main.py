@@ -104,8 +104,8 @@ def main() -> None:
     except Exception as error:
         if not isinstance(error, (*input_errors(), OSError)):
             traceback.print_exc()
-            what = "this is a fault of sim2real, not of what you gave it: please report it with the lines above"
-            print(f"error: {what}", file=sys.stderr)
+            advice = "this is a fault of sim2real, not of what you gave it: please report it with the lines above"
+            print(f"error: {advice}", file=sys.stderr)
             sys.exit(FAULT)
         if os.environ.get("SIM2REAL_DEBUG"):
             raise

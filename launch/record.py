@@ -47,7 +47,7 @@ def _say_successes(result: RecordResult) -> None:
 
     It has no interval: recording stops at the last success that is needed.
     """
-    if not result.whole:
+    if not result.full_length:
         return
     left_out = result.tried - len(result.lengths)
     dropped = f"; {left_out} left out (--keep-failed keeps them)" if left_out else ""

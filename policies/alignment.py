@@ -34,7 +34,7 @@ class Alignment(nn.Module):
         """Whether images come out other than they went in."""
         return bool(self.similarity.any())
 
-    def found(self, width: int, height: int) -> dict[str, float]:
+    def in_pixels(self, width: int, height: int) -> dict[str, float]:
         """How images differ from those that the encoder knows: things are so many px further right and down, times so
         large, and turned by so many degrees clockwise, in images of that size."""
         right, down, zoom, roll = self.similarity.tolist()

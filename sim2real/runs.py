@@ -20,13 +20,13 @@ Config = TypeVar("Config")
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that decide a result."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            installed[name] = "not installed"
+    return installed
 
 
 def git_revision() -> str | None:
@@ -108,10 +108,10 @@ def start_run(command: str, config: Config, out: Path | str | None, resume: bool
     if resume:
         if not path.is_file():
             raise InputError(f"nothing to resume: {folder} has no config.json")
-        found = load_config(folder, command, type(config))
-        if str(getattr(found, "task", "run")) != task:
-            raise InputError(f"{folder} is a run of {getattr(found, 'task', None)}, not of {task}")
-        return Run(folder, True), found
+        saved = load_config(folder, command, type(config))
+        if str(getattr(saved, "task", "run")) != task:
+            raise InputError(f"{folder} is a run of {getattr(saved, 'task', None)}, not of {task}")
+        return Run(folder, True), saved
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists: add --resume to go on with it, or choose another --out")
     folder.mkdir(parents=True, exist_ok=True)

@@ -68,13 +68,13 @@ class Push(Rule):
 
     def reward(self, world: ArmWorld) -> np.ndarray:
         _, length = self._way(world)
-        there = np.maximum(length[:, 0] - 0.01, 0)
+        distance = np.maximum(length[:, 0] - 0.01, 0)
         at_cube = np.linalg.norm(self._behind(world) - world.tool, axis=1)
         done = length[:, 0] < CLOSE - 0.01
         # Once it lies there the hand may be anywhere.
         return (
             0.3 * np.where(done, 1, 1 - np.tanh(8 * at_cube))
-            + 0.7 * (1 - np.tanh(10 * there))
+            + 0.7 * (1 - np.tanh(10 * distance))
             - 10.0 * self.failed(world)
         )
 

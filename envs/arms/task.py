@@ -182,8 +182,9 @@ def arm_task(rule: type[Rule], split: str, *variants: str) -> ArmTask:
         config = replace(config, **change)
     if split in ("recording", "rehearsal"):
         camera = config.front.view.camera
-        whole = replace(config.front.view, crop=(0, 0, camera.width, camera.height), size=(camera.width, camera.height))
-        config = replace(config, front=replace(config.front, view=whole))
+        size = (camera.width, camera.height)
+        uncropped = replace(config.front.view, crop=(0, 0, *size), size=size)
+        config = replace(config, front=replace(config.front, view=uncropped))
     task = ArmTask(rule(), config)
     task.spec = replace(task.spec, name=":".join((rule.name, *variants)))
     return task

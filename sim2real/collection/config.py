@@ -50,13 +50,13 @@ class RecordConfig:
             raise InputError(f"seed must be at least 0, not {self.seed}")
         if self.on == "sim":
             if self.keep_failed or self.seconds != SECONDS:
-                what = "--seconds and --keep-failed are for --on rehearsal"
-                raise InputError(f"{what}: in simulation the task ends episodes")
+                options = "--seconds and --keep-failed are for --on rehearsal"
+                raise InputError(f"{options}: in simulation the task ends episodes")
             if self.teacher is not None and self.checkpoint is not None:
                 raise InputError("either a teacher acts or a policy: give --teacher or --checkpoint")
         elif self.checkpoint is not None or self.randomization != "none":
-            what = "--checkpoint and --randomization are for --on sim"
-            raise InputError(f"{what}: the rehearsal robot has a look of its own")
+            options = "--checkpoint and --randomization are for --on sim"
+            raise InputError(f"{options}: the rehearsal robot has a look of its own")
 
     @property
     def first_seed(self) -> int:
@@ -74,7 +74,7 @@ class RecordResult:
         lengths: frames of each of its episodes.
         tried: episodes that were begun and ended.
         successes: of these.
-        whole: whether they went on until the task's own end, so that success is what the task means by it.
+        full_length: whether episodes lasted as long as the task allows, so that the success rate is the task's own.
         by: who acted, in words.
     """
 
@@ -82,5 +82,5 @@ class RecordResult:
     lengths: tuple[int, ...]
     tried: int
     successes: int
-    whole: bool
+    full_length: bool
     by: str

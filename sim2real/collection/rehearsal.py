@@ -71,8 +71,8 @@ def record_on_rehearsal(
                                 lengths.append(len(columns[ACTION]))
         finally:
             env.close()
-    whole = config.seconds >= task.spec.episode_seconds
-    return RecordResult(destination, tuple(lengths), tried, successes, whole, "who demonstrated")
+    full_length = config.seconds >= task.spec.episode_seconds
+    return RecordResult(destination, tuple(lengths), tried, successes, full_length, "who demonstrated")
 
 
 def _hopeless(task: str, successes: int, tried: int) -> str:

@@ -101,8 +101,8 @@ def record_in_simulation(
     task = make_task(recording.task, recording.split)
     randomization = resolve_randomization(task.spec, recording.randomization)
     worlds = min(recording.episodes, SIDE_BY_SIDE)
-    whole = [name for name, view in task.spec.cameras.items() if view.crop[2:] == view.size]
-    cameras = tuple(whole if recording.images else ())
+    uncropped = [name for name, view in task.spec.cameras.items() if view.crop[2:] == view.size]
+    cameras = tuple(uncropped if recording.images else ())
     keys = tuple(dict.fromkeys(("state", *observations, *(f"images.{name}" for name in cameras))))
     env = BatchEnv(task, worlds, randomization=randomization, observations=keys)
     features, robot_type = _features(env, cameras), boundary_of(task).robot_type

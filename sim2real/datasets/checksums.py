@@ -46,8 +46,8 @@ class Checksums:
         if content.pop("sha256", None) != _digest_of(content):
             raise DatasetError(f"{root / FILE} is damaged: it does not fit its own checksum; {_REMEDY}")
         if content.get("format_version") != FORMAT:
-            what = f"of version {content.get('format_version')}, this program reads {FORMAT}"
-            raise DatasetError(f"{root / FILE} is {what}: use a newer version of this program")
+            mismatch = f"of version {content.get('format_version')}, this program reads {FORMAT}"
+            raise DatasetError(f"{root / FILE} is {mismatch}: use a newer version of this program")
         try:
             return cls({name: tuple(digests) for name, digests in content["files"].items()})
         except (KeyError, TypeError, AttributeError):
@@ -56,8 +56,8 @@ class Checksums:
     @classmethod
     def of_files(cls, root: Path) -> "Checksums":
         """Of all files that are in a folder now, hidden ones aside."""
-        there = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
-        files = [path.as_posix() for path in there if not any(part.startswith(".") for part in path.parts)]
+        present = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
+        files = [path.as_posix() for path in present if not any(part.startswith(".") for part in path.parts)]
         return cls({name: (sha256(root / name),) for name in files if name != FILE})
 
     def write(self, root: Path, contents: Mapping[str, bytes | memoryview]) -> None:
@@ -103,8 +103,8 @@ def verified(root: Path, path: Path) -> Path:
             break
         again = _list_of(root)
         if again is checksums:  # not because a writer went on just now
-            what = "is not listed in" if accepted is None else "is damaged: its content is not the one listed in"
-            raise DatasetError(f"{path} {what} meta/sim2real.json; {_REMEDY}")
+            problem = "is not listed in" if accepted is None else "is damaged: its content is not the one listed in"
+            raise DatasetError(f"{path} {problem} meta/sim2real.json; {_REMEDY}")
         checksums = again
     return path
 

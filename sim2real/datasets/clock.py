@@ -12,7 +12,7 @@ def measured_rate(steps: np.ndarray) -> float | None:
     return 1 / max(float(np.median(steps)), 1e-9) if len(steps) else None
 
 
-def check_rate(steps: np.ndarray, fps: float, what: str, remedy: str) -> None:
+def check_rate(steps: np.ndarray, fps: float, source: str, remedy: str) -> None:
     """Refuse a rate with which actions and everything timed by frames would be off by more than a tenth.
 
     Args:
@@ -26,5 +26,5 @@ def check_rate(steps: np.ndarray, fps: float, what: str, remedy: str) -> None:
     """
     rate = measured_rate(steps)
     if rate is not None and abs(rate / fps - 1) > TOLERANCE:
-        told = remedy.format(rate=f"{rate:.0f}" if rate >= 10 else f"{rate:.3g}")
-        raise DatasetError(f"{what} come at {rate:.4g} Hz, the dataset would say {fps:g} Hz: {told}")
+        advice = remedy.format(rate=f"{rate:.0f}" if rate >= 10 else f"{rate:.3g}")
+        raise DatasetError(f"{source} come at {rate:.4g} Hz, the dataset would say {fps:g} Hz: {advice}")

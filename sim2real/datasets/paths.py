@@ -42,8 +42,8 @@ def path_in(root: Path, info: Mapping[str, Any], key: str, values: Mapping[str, 
     return root / relative
 
 
-def check_inside(relative: str, what: str) -> None:
+def check_inside(relative: str, label: str) -> None:
     """Raise DatasetError for a path that is absolute or has `..` in it, on whatever system."""
     posix, windows = PurePosixPath(relative), PureWindowsPath(relative)
     if posix.is_absolute() or windows.drive or windows.root or ".." in (*posix.parts, *windows.parts):
-        raise DatasetError(f"{what} leads out of the dataset's folder: {relative!r}")
+        raise DatasetError(f"{label} leads out of the dataset's folder: {relative!r}")

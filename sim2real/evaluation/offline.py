@@ -42,8 +42,8 @@ def predict(
             # The action head alone: auxiliary maps would cost as much as the encoder. A copy, as torch wants no
             # read-only array.
             features = policy.features(torch.tensor(images[first : first + batch]).to(device))
-            given = None if state is None else torch.tensor(state[first : first + batch]).to(device)
-            output = policy.heads.action(policy.heads.trunk(features), given)
+            state_batch = None if state is None else torch.tensor(state[first : first + batch]).to(device)
+            output = policy.heads.action(policy.heads.trunk(features), state_batch)
             actions.append((output.clamp(-1, 1) if clip else output).cpu().numpy())
             progress(min(first + batch, len(images)), len(images))
     return np.concatenate(actions)
@@ -108,7 +108,7 @@ def compare_with_recording(frames: Frames, predicted: np.ndarray, names: tuple[s
     known = np.isfinite(frames.actions).any(0)
     missing = [names[k] for k in frames.judged if not known[k]]
     if missing:
-        present = [name for name, there in zip(names, known, strict=True) if there]
+        present = [name for name, has_value in zip(names, known, strict=True) if has_value]
         raise DatasetError(f"the dataset has no action named {', '.join(missing)}, only {', '.join(present)}")
     single = [(k,) for k in np.flatnonzero(known).tolist() if (k,) != frames.judged]
     return [_compared(frames, predicted, columns, names) for columns in (frames.judged, *single)]

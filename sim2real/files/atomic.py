@@ -45,8 +45,8 @@ def write_json(path: Path, content: Any) -> None:
 def json_bytes(content: Any, name: str) -> bytes:
     """Return readable JSON, as the content of the file of that name; raises InputError as `write_json`."""
     for place, value in _unknown(content, ""):
-        what = str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
-        raise InputError(f"{name} cannot be written as JSON: {place or 'the content'} is {what}")
+        description = str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
+        raise InputError(f"{name} cannot be written as JSON: {place or 'the content'} is {description}")
     return (json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 

@@ -60,13 +60,13 @@ def _dataclass_from_plain(kind: type, value: Any) -> Any:
     value = _with_todays_names(fields, value)
     if unknown := [str(name) for name in value if name not in fields]:
         raise TypeError(f"{kind.__name__} has no field {', '.join(unknown)}, only {', '.join(fields)}")
-    given = {name: from_plain(hints[name], part) for name, part in value.items()}
+    arguments = {name: from_plain(hints[name], part) for name, part in value.items()}
     for name in fields.keys() - value.keys():
         if "absent" in fields[name].metadata:
-            given[name] = fields[name].metadata["absent"]
+            arguments[name] = fields[name].metadata["absent"]
         elif fields[name].default is dataclasses.MISSING and fields[name].default_factory is dataclasses.MISSING:
             raise TypeError(f"{kind.__name__} lacks the field {name}")
-    return kind(**given)
+    return kind(**arguments)
 
 
 def _with_todays_names(fields: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:

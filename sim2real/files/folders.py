@@ -61,12 +61,12 @@ def existing_folder(folder: Path, marker: str) -> Path:
         CheckpointError: there is none, or it lacks the marker.
     """
     folder = Path(folder).resolve()
-    found = folder if folder.exists() or not _old(folder).exists() else _old(folder)
-    if not found.is_dir():
+    present = folder if folder.exists() or not _old(folder).exists() else _old(folder)
+    if not present.is_dir():
         raise CheckpointError(f"no checkpoint folder {folder}")
-    if not (found / marker).is_file():
+    if not (present / marker).is_file():
         raise CheckpointError(f"{folder} is not a checkpoint: it has no {marker}")
-    return found
+    return present
 
 
 @contextmanager

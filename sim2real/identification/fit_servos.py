@@ -83,17 +83,17 @@ def _prune(
         doubtful = not_identifiable(problem, x, half)
         if not any(doubtful) or done == ROUNDS:
             break
-        given, old, stuck = x.copy(), x.copy(), at_bound(problem, x)
+        start, old, stuck = x.copy(), x.copy(), at_bound(problem, x)
         for j, names in enumerate(doubtful):
             if names:
                 k = NAMES.index(names[0])
                 if names[0] in MAKERS or not stuck[j, k]:
-                    given[j] = compensated(problem, x, derivative, j, k, prior[j, k] - x[j, k])
+                    start[j] = compensated(problem, x, derivative, j, k, prior[j, k] - x[j, k])
                     sources[j][names[0]] = "published" if names[0] in MAKERS else "house"
                 else:  # no delay, no play: the log does speak
                     sources[j][names[0]] = "bound"
                 problem.free[j, k] = False
-        x, reached = solve(problem, given, 5)
+        x, reached = solve(problem, start, 5)
         for j, names in enumerate(doubtful):
             if names and reached[j] > cost[j] * WORSE**2:  # the log does speak against that value
                 x[j] = old[j]

@@ -19,7 +19,7 @@ class Split:
     @property
     def units(self) -> Units:
         """Return what is independent among what is held out: a replay knows nothing of another episode."""
-        return Units.wholes(np.arange(len(self.held_out)))
+        return Units.undivided(np.arange(len(self.held_out)))
 
 
 def split_episodes(logs: tuple[Log, ...], share: float, seed: int) -> Split:

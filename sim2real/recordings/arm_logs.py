@@ -95,9 +95,9 @@ def find_units(dataset: EpisodeDataset, robot: RobotDescription) -> Units:
         DatasetError: another robot's, damaged, or without a row that is finite.
         ValueError: in other units than LeRobot's.
     """
-    whole, columns = EpisodeDataset(dataset.root), joint_columns(dataset, robot, STATE)
-    some = np.unique(np.linspace(0, len(whole) - 1, min(len(whole), FOR_UNITS)).astype(int))
-    states = np.concatenate([whole.episode(int(k))[STATE][:, columns].astype(float) for k in some])
+    every_episode, columns = EpisodeDataset(dataset.root), joint_columns(dataset, robot, STATE)
+    sampled = np.unique(np.linspace(0, len(every_episode) - 1, min(len(every_episode), FOR_UNITS)).astype(int))
+    states = np.concatenate([every_episode.episode(int(k))[STATE][:, columns].astype(float) for k in sampled])
     states = states[np.isfinite(states).all(1)]
     if not len(states):
         raise DatasetError(f"{dataset.root}: {STATE} has no row of numbers alone")

@@ -26,15 +26,15 @@ class Columns:
     @classmethod
     def of(cls, dataset: EpisodeDataset, feature: str, wanted: Sequence[str], needed: Sequence[str]) -> "Columns":
         """Those of `wanted` that there are, in this order; raises DatasetError if one of `needed` is not there."""
-        there = dataset.features.get(feature)
-        names = [] if there is None else list(there.names or [])
+        stored = dataset.features.get(feature)
+        names = [] if stored is None else list(stored.names or [])
         missing = [name for name in needed if name not in names]
         if missing:
             kind, kinds = ("action", "its actions") if feature == ACTION else (feature, "its names")
-            what = f"has no {kind} named {', '.join(missing)}; {kinds}: {', '.join(names) or 'without names'}"
-            raise DatasetError(f"{dataset.root} {what}")
-        found = [name for name in wanted if name in names]
-        return cls(dataset, feature, tuple(found), tuple(names.index(name) for name in found))
+            problem = f"has no {kind} named {', '.join(missing)}; {kinds}: {', '.join(names) or 'without names'}"
+            raise DatasetError(f"{dataset.root} {problem}")
+        present = [name for name in wanted if name in names]
+        return cls(dataset, feature, tuple(present), tuple(names.index(name) for name in present))
 
     def __call__(self, episode: Episode) -> np.ndarray:
         """(n, k); raises DatasetError for a value that is not finite."""
@@ -42,8 +42,8 @@ class Columns:
         bad = np.argwhere(~np.isfinite(values.T))
         if len(bad):
             (j, row), many = bad[0], int((bad[:, 0] == bad[0, 0]).sum())
-            what = f"{self.names[j]} is not a number in frame {row} of episode {episode.index} ({many} such frames)"
-            raise DatasetError(f"{self.dataset.root}: {what}: leave the episode out, or repair it")
+            problem = f"{self.names[j]} is not a number in frame {row} of episode {episode.index} ({many} such frames)"
+            raise DatasetError(f"{self.dataset.root}: {problem}: leave the episode out, or repair it")
         return values
 
 

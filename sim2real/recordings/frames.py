@@ -36,7 +36,7 @@ class Frames:
         saturated: (n, A) bool, where what was done lies beyond [-1, 1], before smoothing; None: nobody looked.
         session: (n,) name of each frame's session; None: each episode is taken for one.
         time: (n,) s of each frame on its session's clock, gaps between episodes included; None: from its row.
-        whole: what a session is called, see `Units`.
+        session_kind: what counts as a session, see `Units`.
     """
 
     images: np.ndarray
@@ -52,7 +52,7 @@ class Frames:
     saturated: np.ndarray | None = None
     session: np.ndarray | None = None
     time: np.ndarray | None = None
-    whole: str = "episode"
+    session_kind: str = "episode"
 
     def __len__(self) -> int:
         return len(self.images)
@@ -77,7 +77,7 @@ class Frames:
         """Which frames hang together: what is split and resampled as a whole."""
         session = self.episode if self.session is None else self.session
         time = self.row / self.fps if self.time is None else self.time
-        return Units.of(session, time, self.whole, blocks.averaged(self.smoothing))
+        return Units.of(session, time, self.session_kind, blocks.averaged(self.smoothing))
 
     def select(self, where: np.ndarray) -> "Frames":
         """Those of a mask (n,) bool, or of indices."""
@@ -141,9 +141,9 @@ def read_frames(
     parts, states, times, saturated = [], [], [], []
     for k in range(len(dataset)):
         episode = dataset.episode(k)
-        given, state = reading.read(episode)
+        raw, state = reading.read(episode)
         images, rows = _readable(episode, camera, config, skipped)
-        parts.append((images, smooth(given, smoothing, dataset.fps)[rows], np.full(len(rows), episode.index), rows))
+        parts.append((images, smooth(raw, smoothing, dataset.fps)[rows], np.full(len(rows), episode.index), rows))
         states.append(None if state is None else state[rows])
         saturated.append(reading.saturated(episode)[rows])
         times.append((_clock(episode), rows))
@@ -173,15 +173,15 @@ def _sessions(
     be pieces of one drive; else each of its episodes is taken for one, as those of other recorders are begun by hand.
     """
     clocked, named = all(clock is not None for clock, _ in clocks), None not in dataset.sessions
-    whole = "session" if named else "recording" if clocked else "episode"
-    names = {"session": dataset.sessions, "recording": [""] * len(dataset), "episode": dataset.indices}[whole]
+    session_kind = "session" if named else "recording" if clocked else "episode"
+    names = {"session": dataset.sessions, "recording": [""] * len(dataset), "episode": dataset.indices}[session_kind]
     times = [
         # Without a clock one after another, as nobody knows what was between them.
         clock[rows] if clocked and clock is not None else (start + rows) / dataset.fps
         for start, (clock, rows) in zip(dataset.starts, clocks, strict=True)
     ]
     session = np.repeat([str(name) for name in names], [len(rows) for _, rows in clocks])
-    return session, np.concatenate(times), whole
+    return session, np.concatenate(times), session_kind
 
 
 def _readable(

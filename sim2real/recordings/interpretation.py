@@ -75,23 +75,23 @@ def _direct(
     dataset: EpisodeDataset, config: PolicyConfig, judged: Sequence[str], state_names: Sequence[str]
 ) -> Reading:
     """Columns that are the actions and the state themselves, by name."""
-    names, told = config.action_names, config.heads.state
+    names, state_size = config.action_names, config.heads.state
     actions = Columns.of(dataset, ACTION, names, judged)
-    if told and len(state_names) != told:
-        what = f"the policy is told a state of {told} numbers, and no task {config.task!r} here says which"
-        raise DatasetError(f"{dataset.root}: {what}")
-    state = Columns.of(dataset, STATE, state_names, state_names) if told else None
+    if state_size and len(state_names) != state_size:
+        problem = f"the policy is told a state of {state_size} numbers, and no task {config.task!r} here says which"
+        raise DatasetError(f"{dataset.root}: {problem}")
+    state = Columns.of(dataset, STATE, state_names, state_names) if state_size else None
     places = [names.index(name) for name in actions.names]
 
     def read(episode: Episode) -> Told:
-        given = np.full((len(episode), len(names)), np.nan, np.float32)
-        given[:, places] = actions(episode)
-        return given, None if state is None else state(episode).astype(np.float32)
+        commands = np.full((len(episode), len(names)), np.nan, np.float32)
+        commands[:, places] = actions(episode)
+        return commands, None if state is None else state(episode).astype(np.float32)
 
     return read, lambda episode: np.abs(read(episode)[0]) > BEYOND  # NaN, where there is no action, is not
 
 
-def _joints(dataset: EpisodeDataset, task: Task, control: JointControl, told: bool) -> Reading:
+def _joints(dataset: EpisodeDataset, task: Task, control: JointControl, with_state: bool) -> Reading:
     """Joint targets and positions in the robot's units, seen through the task's control.
 
     An action moves the target from where it was one control step earlier: at the recording's frame rate, where that is
@@ -106,7 +106,7 @@ def _joints(dataset: EpisodeDataset, task: Task, control: JointControl, told: bo
 
     def read(episode: Episode) -> Told:
         target, before, position = moves(episode)
-        state = control.state(position, before).astype(np.float32) if told else None
+        state = control.state(position, before).astype(np.float32) if with_state else None
         return control.action(target, before).astype(np.float32), state
 
     def saturated(episode: Episode) -> np.ndarray:

@@ -59,9 +59,9 @@ class Origin:
                 *(content[name] for name in ("task", "split")),
                 Randomization.from_dict({"vary": varied["vary"]}, varied["name"]),
                 *(content[name] for name in ("by", "mujoco", "model_sha256")),
-                tuple(int(one["seed"]) for one in episodes),
-                tuple(bool(one["success"]) for one in episodes),
-                tuple(one["drawn"] for one in episodes),
+                tuple(int(episode["seed"]) for episode in episodes),
+                tuple(bool(episode["success"]) for episode in episodes),
+                tuple(episode["drawn"] for episode in episodes),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DatasetError(f"{root / INFO} is damaged: {error!r}") from None

@@ -98,8 +98,8 @@ def replay_exactly(
     if origin is None or not {STATE, ACTION} <= set(episode.columns):
         raise DatasetError(f"{dataset.root} was not recorded in simulation: it has no {STATE}")
     if episode.index >= len(origin.seeds):
-        what = f"meta/simulation.json knows {len(origin.seeds)} episodes, not episode {episode.index}"
-        raise DatasetError(f"{dataset.root} is damaged: {what}")
+        reason = f"meta/simulation.json knows {len(origin.seeds)} episodes, not episode {episode.index}"
+        raise DatasetError(f"{dataset.root} is damaged: {reason}")
     task = make_task(origin.task, origin.split)
     recorded, actions = episode[STATE], episode[ACTION].reshape(len(episode), -1)
     if not np.isfinite(recorded).all() or not np.isfinite(actions).all():
@@ -109,8 +109,8 @@ def replay_exactly(
     env = BatchEnv(task, 1, randomization=origin.randomization, observations=keys, threads=1)
     try:
         if recorded.shape[1] != env.batch.nstate or actions.shape[1] != len(task.spec.action_names):
-            what = f"{recorded.shape[1]} numbers a state, {origin.task} has {env.batch.nstate} now"
-            raise DatasetError(f"{dataset.root} does not fit this version: it has {what}")
+            reason = f"{recorded.shape[1]} numbers a state, {origin.task} has {env.batch.nstate} now"
+            raise DatasetError(f"{dataset.root} does not fit this version: it has {reason}")
         replayed = np.stack(list(_states(env, origin.seeds[episode.index], actions, watch, progress)))
     finally:
         env.close()

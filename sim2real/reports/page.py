@@ -102,11 +102,11 @@ class Report:
         Args:
             more: further facts, by name (`_` becomes a space).
         """
-        found = {"command": command, **({} if seed is None else {"seed": str(seed)})}
-        found |= {name.replace("_", " "): value for name, value in more.items()}
-        found |= {"made": time.strftime("%Y-%m-%d %H:%M:%S %z"), "code revision": git_revision() or "unknown"}
-        found["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
-        return self.heading("How this was made").facts(found)
+        origin = {"command": command, **({} if seed is None else {"seed": str(seed)})}
+        origin |= {name.replace("_", " "): value for name, value in more.items()}
+        origin |= {"made": time.strftime("%Y-%m-%d %H:%M:%S %z"), "code revision": git_revision() or "unknown"}
+        origin["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
+        return self.heading("How this was made").facts(origin)
 
     def render(self) -> str:
         """The page."""

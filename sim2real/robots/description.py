@@ -29,7 +29,7 @@ class RobotDescription:
     limits: tuple[tuple[float, float], ...]
     own: str
 
-    def units(self, states: np.ndarray, what: str, kind: str = "unknown") -> Units:
+    def units(self, states: np.ndarray, source: str, kind: str = "unknown") -> Units:
         """The units of measured values (n, J) of a recording, found from their spacing.
 
         Args:
@@ -39,15 +39,15 @@ class RobotDescription:
         Raises:
             InputError: they are not in one of LeRobot's units, or joints moved and none shows which.
         """
-        check_values(states, self.joints, self.gripper, what)
+        check_values(states, self.joints, self.gripper, source)
         units = read_units(states, self.joints, self.gripper, np.array(self.limits), kind == self.own)
         body = [j for j, joint in enumerate(self.joints) if joint != self.gripper]
         if all(self.joints[j] in units.assumed for j in body) and np.ptp(states[:, body], axis=0).max() > MOVED:
-            raise InputError(f"{what}: joints move, but none in steps of a servo's ticks, so their units cannot be"
+            raise InputError(f"{source}: joints move, but none in steps of a servo's ticks, so their units cannot be"
                              " told; record for longer, and leave the values as LeRobot wrote them")  # fmt: skip
         travel = np.ptp(units.to_radians(states), axis=0)
         if travel.max() > 7:
             j = int(np.argmax(travel))
-            raise InputError(f"{what}: {self.joints[j]} would move over {travel[j]:.3g} rad, more than a turn of its"
+            raise InputError(f"{source}: {self.joints[j]} would move over {travel[j]:.3g} rad, more than a turn of its"
                              f" servo ({TICKS} ticks): these are not the units of a {self.name}")  # fmt: skip
         return units

@@ -124,8 +124,8 @@ def run_episode(
             dropped = watch.dropped(observation)
             state = _finite(observation)
             sent = state if sent is None else sent
-            given = {**observation, "state": boundary.observed(state, sent)}
-            wanted = boundary.command(act(given), state, sent)
+            seen = {**observation, "state": boundary.observed(state, sent)}
+            wanted = boundary.command(act(seen), state, sent)
             safe, limited = limits.apply(wanted, sent)
             sent = np.asarray(robot.command(safe), float)
             trace.latency.append(time.monotonic() - started)

@@ -60,16 +60,17 @@ def spacing(values: np.ndarray) -> float | None:
         return None
     # Not every so-manieth, which would have a spacing of its own; the ends for precision.
     inner = np.random.default_rng(0).permutation(len(distinct) - 2)[:250] + 1
-    some = distinct[[0, *inner, -1]] - distinct[0]
+    offsets = distinct[[0, *inner, -1]] - distinct[0]
     # So fine that between two neighbours the farthest value turns by an eighth.
-    frequencies = np.arange(1 / COARSEST, 1 / FINEST, 1 / (8 * some.max()))
-    score = np.concatenate([_score(some, part) for part in np.array_split(frequencies, len(frequencies) // 4000 + 1)])
+    frequencies = np.arange(1 / COARSEST, 1 / FINEST, 1 / (8 * offsets.max()))
+    parts = np.array_split(frequencies, len(frequencies) // 4000 + 1)
+    score = np.concatenate([_score(offsets, part) for part in parts])
     peaks = 1 + np.flatnonzero((score[1:-1] >= score[:-2]) & (score[1:-1] >= score[2:]))
     peaks = peaks[score[peaks] > max(CLEAR, 0.93 * score.max())]
     if not len(peaks):
         return None
-    around = frequencies[peaks[0]] + np.linspace(-1, 1, 401) / (8 * some.max())
-    return float(1 / around[np.argmax(_score(some, around))])
+    around = frequencies[peaks[0]] + np.linspace(-1, 1, 401) / (8 * offsets.max())
+    return float(1 / around[np.argmax(_score(offsets, around))])
 
 
 def _score(values: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
@@ -77,7 +78,7 @@ def _score(values: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     return np.abs(np.exp(2j * np.pi * values[:, None] * frequencies).mean(0))
 
 
-def check_values(values: np.ndarray, names: Sequence[str], gripper: str | None, what: str) -> None:
+def check_values(values: np.ndarray, names: Sequence[str], gripper: str | None, source: str) -> None:
     """Refuse values (n, J) that are in neither of LeRobot's modes.
 
     Raises:
@@ -88,17 +89,17 @@ def check_values(values: np.ndarray, names: Sequence[str], gripper: str | None, 
     if reach.max() > 400 or reach[body].max() > 200:
         j = int(np.argmax(reach))
         looks = "raw ticks" if reach.max() > 400 else "no unit of LeRobot"
-        raise InputError(f"{what}: {names[j]} reaches {values[:, j][np.abs(values[:, j]).argmax()]:.4g}, which is"
+        raise InputError(f"{source}: {names[j]} reaches {values[:, j][np.abs(values[:, j]).argmax()]:.4g}, which is"
                          f" {looks}; joints must be in degrees or -100…100, a gripper in 0…100")  # fmt: skip
     # Of the body alone: a gripper is often in 0…100 also where the other joints are in radians.
     if reach[body].max() <= 2 * np.pi and np.ptp(values[:, body], axis=0).max() > 0.1:
         which = "no joint" if gripper is None else f"no joint but the {gripper}"
-        raise InputError(f"{what}: {which} goes beyond {reach[body].max():.3g}, which looks like radians; joints must"
+        raise InputError(f"{source}: {which} goes beyond {reach[body].max():.3g}, which looks like radians; joints must"
                          " be in degrees or -100…100, a gripper in 0…100")  # fmt: skip
     if gripper is not None:
         j = list(names).index(gripper)
         if values[:, j].min() < -15 or values[:, j].max() > 115:
-            raise InputError(f"{what}: {gripper} goes from {values[:, j].min():.4g} to {values[:, j].max():.4g}; a"
+            raise InputError(f"{source}: {gripper} goes from {values[:, j].min():.4g} to {values[:, j].max():.4g}; a"
                              " gripper must be in 0…100")  # fmt: skip
 
 

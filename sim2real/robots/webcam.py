@@ -36,8 +36,8 @@ class Webcam:
 
     def _read(self) -> None:
         while self._going:
-            there, frame = self._capture.read()
-            if not there:  # it was unplugged; whoever waits for new frames notices
+            delivered, frame = self._capture.read()
+            if not delivered:  # it was unplugged; whoever waits for new frames notices
                 self._first.set()
                 return
             rgb = np.ascontiguousarray(frame[..., ::-1])

@@ -98,7 +98,7 @@ class Agreement:
         self.frames, self.actions = int(self._known.any(1).sum()), columns.shape[1]
         self._frame, self._episode = frame, episode[frame]
         self.episodes = np.unique(self._episode)
-        self.units = (Units.wholes(episode) if units is None else units).select(frame)
+        self.units = (Units.undivided(episode) if units is None else units).select(frame)
         self._bootstrap = Bootstrap(len(self.units), resamples, seed)
         self._lot = np.random.default_rng([seed, 1]).random(resamples)  # which of a candidate's seeds each resample has
 

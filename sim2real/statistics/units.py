@@ -51,35 +51,36 @@ class Units:
         begin: (n,) s, beginning of the frame's block; 0 where sessions are not divided.
         time: (n,) s of each frame, on the same clock.
         blocks: how sessions were divided; None: they were not.
-        whole: what a session is called: "session" where recordings name theirs, else what is taken for one: "episode",
-            or "recording" (the whole dataset).
+        session_kind: what counts as a session: "session" where the recordings name theirs, otherwise "episode" or
+            "recording" (the whole dataset).
     """
 
     session: np.ndarray
     begin: np.ndarray
     time: np.ndarray
     blocks: Blocks | None = None
-    whole: str = "episode"
+    session_kind: str = "episode"
 
     @staticmethod
-    def of(session: np.ndarray, time: np.ndarray, whole: str = "session", blocks: Blocks = JUDGING) -> "Units":
+    def of(session: np.ndarray, time: np.ndarray, session_kind: str = "session", blocks: Blocks = JUDGING) -> "Units":
         """Make units from the session (n,) and time (n,) [s] of each frame, on one clock per session, gaps included."""
         names, session = np.unique(session, return_inverse=True)
         if len(names) >= FEWEST:
-            return Units.wholes(session, whole)
+            return Units.undivided(session, session_kind)
         begin = np.zeros(len(session))
         for k in range(len(names)):
             begin[session == k] = _block_begins(np.asarray(time, float)[session == k], blocks.seconds)
         divided = any(np.ptp(begin[session == k]) > 0 for k in range(len(names)))
-        if divided or (len(names) == 1 and whole != "episode"):  # what is left of a session may be a block of it
-            return Units(session, begin, np.asarray(time, float), blocks, whole)
-        return Units.wholes(session, whole)
+        # The rest of a session may be a single block of it.
+        if divided or (len(names) == 1 and session_kind != "episode"):
+            return Units(session, begin, np.asarray(time, float), blocks, session_kind)
+        return Units.undivided(session, session_kind)
 
     @staticmethod
-    def wholes(session: np.ndarray, whole: str = "episode") -> "Units":
+    def undivided(session: np.ndarray, session_kind: str = "episode") -> "Units":
         """Make whole sessions the units; `session` (n,) says which each frame is of."""
         nothing = np.zeros(len(session))
-        return Units(np.unique(session, return_inverse=True)[1].reshape(-1), nothing, nothing, None, whole)
+        return Units(np.unique(session, return_inverse=True)[1].reshape(-1), nothing, nothing, None, session_kind)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -87,7 +88,7 @@ class Units:
     @property
     def kind(self) -> str:
         """Name what a unit is, in a word."""
-        return self.whole if self.blocks is None else "block"
+        return self.session_kind if self.blocks is None else "block"
 
     @cached_property
     def index(self) -> np.ndarray:
@@ -102,7 +103,7 @@ class Units:
 
     def select(self, where: np.ndarray) -> "Units":
         """Return the units of some frames: a mask (n,) bool, or indices."""
-        return Units(self.session[where], self.begin[where], self.time[where], self.blocks, self.whole)
+        return Units(self.session[where], self.begin[where], self.time[where], self.blocks, self.session_kind)
 
     def sides(self, taken: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return (rest, taken): masks (n,) bool of the frames on either side of a split, those in a guard on neither.
@@ -124,18 +125,18 @@ class Units:
         blocks = None if self.blocks is None else {"seconds": self.blocks.seconds, "guard": self.blocks.guard}
         sessions = len(np.unique(self.session))
         sizes = {"count": len(self), "sessions": sessions, "blocks": blocks}
-        return {"kind": self.kind, "session": self.whole, **sizes, "text": str(self)}
+        return {"kind": self.kind, "session": self.session_kind, **sizes, "text": str(self)}
 
     def called(self, before: str = "") -> str:
         """Say how many units there are, and of what kind: "5 held-out sessions"."""
-        before, wholes = f"{before} " if before else "", len(np.unique(self.session))
+        before, sessions = f"{before} " if before else "", len(np.unique(self.session))
         if self.blocks is None:
-            return f"{len(self)} {before}{_plural(self.whole, len(self))}"
-        of = f"{wholes} {_plural(self.whole, wholes)}"
+            return f"{len(self)} {before}{_plural(self.session_kind, len(self))}"
+        of = f"{sessions} {_plural(self.session_kind, sessions)}"
         return f"{len(self)} {before}{_plural('block', len(self))} of {self.blocks.seconds:g} s of {of}"
 
     def __str__(self) -> str:
-        return self.called() + TAKEN.get(self.whole, "")
+        return self.called() + TAKEN.get(self.session_kind, "")
 
 
 TAKEN = {

@@ -35,13 +35,13 @@ def save_state(folder: Path | str, state: dict[str, Any]) -> None:
 
 def load_state(folder: Path | str) -> dict[str, Any]:
     """Read what `save_state` wrote, tensors on the CPU; raises CheckpointError as `load_policy` does."""
-    found = existing_folder(Path(folder), STATE)
-    content = read_versioned_json(found / STATE, FORMAT_VERSION, CheckpointError)
-    tensors = read_tensors(found, content.get("tensors"))
+    present = existing_folder(Path(folder), STATE)
+    content = read_versioned_json(present / STATE, FORMAT_VERSION, CheckpointError)
+    tensors = read_tensors(present, content.get("tensors"))
     try:
         return _decode(content["state"], tensors)
     except KeyError as error:
-        raise CheckpointError(f"{found / STATE} is damaged: it lacks {error}") from None
+        raise CheckpointError(f"{present / STATE} is damaged: it lacks {error}") from None
 
 
 def save_step(folder: Path | str, step: int, state: dict[str, Any], keep: int = 3) -> Path:

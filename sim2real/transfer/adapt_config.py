@@ -43,10 +43,10 @@ class Overrides:
 
     def on(self, plan: TransferPlan) -> TransferPlan:
         """Return the plan with these settings; raises InputError for a number out of range."""
-        given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        changes = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
         if self.rates is not None:
-            given["rates"] = {**plan.rates, **_rates(self.rates)}
-        return dataclasses.replace(plan, **given)
+            changes["rates"] = {**plan.rates, **_rates(self.rates)}
+        return dataclasses.replace(plan, **changes)
 
 
 def _rates(text: str) -> dict[str, float]:

@@ -109,7 +109,7 @@ def compare_candidates(
         refitted=refitted,
         agreement=agreement,
         smoothing=material.frames.smoothing,
-        look=candidates[plan].policy.align.found(*material.policy.config.preprocessing.size),
+        look=candidates[plan].policy.align.in_pixels(*material.policy.config.preprocessing.size),
         judged=tuple(names[k] for k in material.frames.judged),
         each={} if test is None else _by_action(test, predictions, names),
         rest=None if test is None else float(np.nanmean(np.abs(test.done))),

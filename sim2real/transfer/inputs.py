@@ -44,12 +44,12 @@ def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
     policy = load_policy(folder)
     spec = task_spec(policy.config.task)
     if spec is None and (config.plan == "auto" or config.overrides.cotrain):
-        what = "auto" if config.plan == "auto" else "cotrain"
-        raise InputError(f"{what} needs simulated frames, and {policy.config.task!r} is no task here")
+        plan = "auto" if config.plan == "auto" else "cotrain"
+        raise InputError(f"{plan} needs simulated frames, and {policy.config.task!r} is no task here")
     reading: tuple[Reading, ...]
     if config.test is None:
-        frames, whole = read_recordings(config.dataset, policy.config, config.smooth, stages("read recordings"))
-        reading = (whole,)
+        frames, recordings = read_recordings(config.dataset, policy.config, config.smooth, stages("read recordings"))
+        reading = (recordings,)
         learned, test = split(frames, config.hold_out)
     else:
         progress = stages("read recordings"), stages("read test recordings")

@@ -54,15 +54,15 @@ def measure_shift(policy: Policy, frames: Frames, simulated: Simulated, seed: in
         simulated: of the worlds that it was pretrained in.
     """
     random = np.random.default_rng(seed)
-    some = frames.select(np.sort(random.permutation(len(frames))[:MOST]))
+    sample = frames.select(np.sort(random.permutation(len(frames))[:MOST]))
     # By world: frames of one world look alike.
     half = simulated.world % 2 == 0
-    parts = (some.images, simulated.images[half], simulated.images[~half])
+    parts = (sample.images, simulated.images[half], simulated.images[~half])
     recorded, ours, others = (_channels(policy, images, k == 0) for k, images in enumerate(parts))
     shift = {name: _distance(recorded[name], np.concatenate([ours[name], others[name]])) for name in STAGE_NAMES}
     usual = {name: _distance(ours[name], others[name]) for name in STAGE_NAMES}
     zero_shot = agreement_on(frames).measure(predict_judged(policy, frames))
-    gradients = _gradients(with_gain(policy, frames), some)
+    gradients = _gradients(with_gain(policy, frames), sample)
     count, episodes = len(frames), len(frames.episodes)
     recommended, reason = recommend(count, shift, zero_shot["correlation"].value)
     return DomainShift(count, episodes, shift, usual, gradients, zero_shot, recommended, reason)

@@ -54,14 +54,14 @@ def read_tub(folder: Path) -> Tub:
         raise DatasetError(f"{folder} is not a Donkeycar tub v2: it has no manifest.json")
     manifest = _manifest(folder / "manifest.json")
     listed = list(dict.fromkeys(Path(str(name)).name for name in manifest["paths"]))
-    there = sorted((path.name for path in folder.glob("*.catalog")), key=_by_number)
+    present = sorted((path.name for path in folder.glob("*.catalog")), key=_by_number)
     records: list[Record] = []
-    for name in [*(name for name in listed if name in there), *(name for name in there if name not in listed)]:
+    for name in [*(name for name in listed if name in present), *(name for name in present if name not in listed)]:
         records += _catalog(folder / name, name in listed)
     if not records:
         raise DatasetError(f"the tub {folder} is empty: its catalogs have no records")
     deleted = frozenset(k for k in manifest.get("deleted_indexes") or () if isinstance(k, int))
-    return Tub(folder, records, deleted, tuple(name for name in listed if name not in there))
+    return Tub(folder, records, deleted, tuple(name for name in listed if name not in present))
 
 
 def _manifest(path: Path) -> dict[str, Any]:
@@ -99,8 +99,8 @@ def _record(line: bytes, catalog: str, number: int) -> Record:
         image = Path(content["cam/image_array"]).name
     except (ValueError, KeyError, TypeError, RecursionError):
         return broken
-    whole = isinstance(index, int) and not isinstance(index, bool) and 0 <= index < LARGEST
-    if not whole or not image or math.isnan(_number(time)):
+    valid_index = isinstance(index, int) and not isinstance(index, bool) and 0 <= index < LARGEST
+    if not valid_index or not image or math.isnan(_number(time)):
         return broken
     action = _number(content.get("user/angle")), _number(content.get("user/throttle"))
     mode, session = str(content.get("user/mode") or "user"), str(content.get("_session_id") or "")

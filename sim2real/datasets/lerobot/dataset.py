@@ -62,21 +62,21 @@ class EpisodeDataset:
     def open(cls, text: str | Path) -> "EpisodeDataset":
         """From a path, with a Python slice or indices of episodes behind it: `path`, `path[0:17]`, `path[3]`,
         `path[1,4,7]`; raises DatasetError."""
-        found = re.fullmatch(r"(.+?)\[([-\d:, ]+)\]", str(text))
-        if found is None or Path(text).exists():
+        selection = re.fullmatch(r"(.+?)\[([-\d:, ]+)\]", str(text))
+        if selection is None or Path(text).exists():
             return cls(text)
-        whole = cls(found[1])
-        every, where = np.arange(len(whole)), found[2].replace(" ", "")
+        dataset = cls(selection[1])
+        every, where = np.arange(len(dataset)), selection[2].replace(" ", "")
         try:
             if ":" in where:
                 chosen = every[slice(*(int(part) if part else None for part in where.split(":")))]
             else:
                 chosen = every[[int(part) for part in where.split(",")]]
         except (ValueError, IndexError, TypeError):
-            raise DatasetError(f"no such episodes: [{found[2]}] of the {len(whole)} in {found[1]}") from None
+            raise DatasetError(f"no such episodes: [{selection[2]}] of the {len(dataset)} in {selection[1]}") from None
         if not len(chosen):
-            raise DatasetError(f"[{found[2]}] selects none of the {len(whole)} episodes in {found[1]}")
-        return cls(found[1], chosen)
+            raise DatasetError(f"[{selection[2]}] selects none of the {len(dataset)} episodes in {selection[1]}")
+        return cls(selection[1], chosen)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -103,8 +103,8 @@ class EpisodeDataset:
         """The camera's full name; None: the only one. Raises DatasetError that lists the cameras there are."""
         matches = [c for c in self.cameras if name in (None, c, c.removeprefix("observation."), c.rpartition(".")[2])]
         if len(matches) != 1:
-            what = f"no camera {name!r}" if name else "several cameras, or none: name one"
-            raise DatasetError(f"{self.root} has {what}; its cameras: {', '.join(self.cameras) or 'none'}")
+            problem = f"no camera {name!r}" if name else "several cameras, or none: name one"
+            raise DatasetError(f"{self.root} has {problem}; its cameras: {', '.join(self.cameras) or 'none'}")
         return matches[0]
 
     def episode(self, k: int) -> Episode:

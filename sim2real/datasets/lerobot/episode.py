@@ -106,7 +106,7 @@ class Episode:
     def encoded(self, camera: str, row: int) -> bytes:
         """The image file of a frame, as it was recorded; raises InputError if the camera has none."""
         if camera not in self._cells:
-            known = ", ".join(self._features)
-            what = "has its frames in a video" if camera in self._videos else f"is not a camera here: there are {known}"
-            raise InputError(f"{camera} {what}")
+            if camera in self._videos:
+                raise InputError(f"{camera} has its frames in a video")
+            raise InputError(f"{camera} is not a camera of this dataset: its cameras are {', '.join(self._features)}")
         return (self._cells[camera][row].as_py() or {}).get("bytes") or b""

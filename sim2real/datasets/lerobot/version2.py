@@ -136,10 +136,10 @@ def _image(path: Path, name: str, row: int, cell: Any, feature: Feature) -> Enco
     return EncodedImage(content, feature.shape, origin)
 
 
-def _check_size(what: str, size: tuple[int, ...], feature: Feature) -> None:
+def _check_size(name: str, size: tuple[int, ...], feature: Feature) -> None:
     # Some name the channels first.
     if size not in (feature.shape[:2], feature.shape[1:]):
-        raise DatasetError(f"{what} is of size {size} (H, W), meta/info.json says {feature.shape}")
+        raise DatasetError(f"{name} is of size {size} (H, W), meta/info.json says {feature.shape}")
 
 
 def _lines(path: Path, kinds: Mapping[str, type]) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ def read_frames(path: Path, times: np.ndarray, fps: float, present: np.ndarray |
         raise FileNotFoundError(f"the dataset's video {path} is missing")
     wanted = np.unique(times)
     needed = wanted if present is None else np.union1d(wanted, present)
-    found: dict[float, np.ndarray] = {}
+    frame_at: dict[float, np.ndarray] = {}
     decoded: set[float] = set()
     try:
         with av.open(str(path)) as container:
@@ -63,7 +63,7 @@ def read_frames(path: Path, times: np.ndarray, fps: float, present: np.ndarray |
             for frame in container.decode(stream):
                 decoded.update(needed[np.abs(needed - float(frame.time)) < 0.5 / fps].tolist())
                 for time in wanted[np.abs(wanted - float(frame.time)) < 0.5 / fps]:
-                    found[float(time)] = frame.to_ndarray(format="rgb24")
+                    frame_at[float(time)] = frame.to_ndarray(format="rgb24")
                 if len(decoded) == len(needed) or float(frame.time) > needed[-1] + 1 / fps:
                     break
     except (av.error.FFmpegError, IndexError) as error:
@@ -71,4 +71,4 @@ def read_frames(path: Path, times: np.ndarray, fps: float, present: np.ndarray |
     missing = [time for time in needed.tolist() if time not in decoded]
     if missing:
         raise DatasetError(f"{path} has no frame at {missing[0]:.3f} s ({len(missing)} of {len(needed)} are missing)")
-    return np.stack([found[float(time)] for time in times])
+    return np.stack([frame_at[float(time)] for time in times])

@@ -10,11 +10,11 @@ from sim2real.errors import InputError
 def frame_offsets(deltas: Sequence[float], fps: float, tolerance: float = 1e-3) -> np.ndarray:
     """Whole frames that times [s] relative to a frame amount to; raises InputError for times between two frames."""
     frames = np.asarray(deltas, float).reshape(-1) * fps
-    whole = np.rint(frames)
-    wrong = np.abs(frames - whole) > tolerance * fps
+    rounded = np.rint(frames)
+    wrong = np.abs(frames - rounded) > tolerance * fps
     if wrong.any():
         raise InputError(f"{deltas[int(wrong.argmax())]} s is not a whole number of frames at {fps:g} Hz")
-    return whole.astype(np.int64)
+    return rounded.astype(np.int64)
 
 
 def window_rows(length: int, offsets: np.ndarray, at: np.ndarray | int | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -38,11 +38,11 @@ def postures(arm: Arm, angles: np.ndarray, progress: Progress = silent) -> Itera
     columns = [model.joint(name).qposadr[0] for name in arm.joints]
     try:
         for first in range(0, len(angles), count):
-            some = angles[first : first + count]
-            batch.bind("qpos")[: len(some), columns] = some
+            part = angles[first : first + count]
+            batch.bind("qpos")[: len(part), columns] = part
             batch.forward(stage=int(mujoco.mjtStage.mjSTAGE_POS))
-            yield from renderer.render(poses).rgb[: len(some)]
-            progress(first + len(some), len(angles))
+            yield from renderer.render(poses).rgb[: len(part)]
+            progress(first + len(part), len(angles))
     finally:
         renderer.close()
 

@@ -89,7 +89,7 @@ def _frames(
         action = policy.act(observation)
         eyes = observation[policy.config.preprocessing.key]
         scenes = env.vision.render_from(outside, lens) if outside and env.vision else [None] * len(eyes)
-        pictures = [_picture(*one, policy.config.action_names) for one in zip(scenes, eyes, action, strict=True)]
+        pictures = [_picture(*parts, policy.config.action_names) for parts in zip(scenes, eyes, action, strict=True)]
         yield grid(pictures, columns=2 if len(pictures) > 1 else 1)
         progress(step + 1, steps)
         observation, *_ = env.step(action)

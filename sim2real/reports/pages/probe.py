@@ -19,7 +19,7 @@ from sim2real.transfer.probe import ProbeResult
 from sim2real.transfer.shift import DomainShift
 
 SHOWN = 8  # pictures in a row
-STRAIGHT = Alignment().found(1, 1)
+STRAIGHT = Alignment().in_pixels(1, 1)
 SHIFT_HEADER = ["part", "shift", "between simulated frames", "relative gradient"]
 
 

@@ -41,15 +41,15 @@ def fit_similarity(policy: Policy, frames: Frames) -> np.ndarray:
     now = policy.align.similarity.double().cpu().numpy()
     if gain_free(frames.criterion) or not np.isfinite(frames.done).any():
         return now
-    some = frames.select(np.linspace(0, len(frames) - 1, min(len(frames), MOST)).astype(int))
-    known = np.isfinite(some.done)
+    sample = frames.select(np.linspace(0, len(frames) - 1, min(len(frames), MOST)).astype(int))
+    known = np.isfinite(sample.done)
 
     def left(similarity: np.ndarray) -> np.ndarray:
-        return (predict_judged(looking(policy, similarity), some) - some.done)[known]
+        return (predict_judged(looking(policy, similarity), sample) - sample.done)[known]
 
     # The frames that were not looked at count, too.
     noise = max(float(np.mean(left(now) ** 2)), 1e-6)
-    weight = np.sqrt(frames.independent / noise * len(frames) / len(some))
+    weight = np.sqrt(frames.independent / noise * len(frames) / len(sample))
 
     def residuals(similarity: np.ndarray) -> np.ndarray:
         return np.concatenate([weight * left(similarity), (similarity - now) / PRIOR])

@@ -171,8 +171,8 @@ class Learner:
         inputs = batch.inputs
         if after is None:
             inputs = aligned(self.model, inputs, batch.recorded, batch.mirrored)
-        given = {"action": _forward(self.model, inputs, batch.state, after, plan.frozen_until)}
-        loss, _ = multi_task_loss(given, {"action": batch.actions}, {"action": 1.0})
+        outputs = {"action": _forward(self.model, inputs, batch.state, after, plan.frozen_until)}
+        loss, _ = multi_task_loss(outputs, {"action": batch.actions}, {"action": 1.0})
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if plan.l2sp and self._pulled:

@@ -26,7 +26,7 @@ def aside(frames: Frames, pixels: int, criterion: str = "rmse") -> Frames:
 def test_a_camera_that_looks_aside_is_found(knows_bars, pixels):
     there, test = aside(bars(6, 60, seed=6), pixels), aside(bars(6, 60, seed=7), pixels)
     similarity = fit_similarity(knows_bars, there)
-    assert looking(knows_bars, similarity).align.found(40, 24)["right_px"] == pytest.approx(pixels, abs=0.7)
+    assert looking(knows_bars, similarity).align.in_pixels(40, 24)["right_px"] == pytest.approx(pixels, abs=0.7)
     errors = [
         np.abs(predict(p, test.images) - test.actions).mean() for p in (knows_bars, looking(knows_bars, similarity))
     ]
@@ -76,7 +76,7 @@ def test_what_begins_anew_looks_straight_ahead(knows_bars):
 
 
 def test_what_was_found_is_said_in_words():
-    assert look_line(Alignment().found(64, 64)) == ""
+    assert look_line(Alignment().in_pixels(64, 64)) == ""
     found = {"right_px": -1.26, "down_px": 0.4, "zoom": 1.02, "roll_deg": -1.5}
     said = look_line(found)
     for part in ("1.3 px further left", "0.4 px lower", "1.020 times as large", "turned by -1.5° clockwise"):

@@ -61,7 +61,7 @@ def drive(lengths: list[int], gaps: list[float]) -> Frames:
     """One drive at 20 Hz, cut into episodes by gaps [s]."""
     frames = recordings(lengths)
     time = frames.row / 20 + np.repeat(np.cumsum(gaps), lengths)
-    return dataclasses.replace(frames, session=np.zeros(len(frames), int), time=time, whole="session")
+    return dataclasses.replace(frames, session=np.zeros(len(frames), int), time=time, session_kind="session")
 
 
 def nearest(one: Frames, other: Frames) -> float:

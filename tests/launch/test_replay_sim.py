@@ -135,7 +135,7 @@ def test_recordings_that_do_not_fit(complains, arm: Path, workplace: Path):
 def test_a_simulated_episode_is_recorded_and_reproduced(command: Callable[..., Any], workplace: Path):
     done = command("record", "set", "--on", "sim", "--task", "Reach", "--episodes", "2", "--seed", "5")
     assert done.code == 0 and "2 episodes, 180 frames" in done.out and "success of random actions" in done.out
-    assert [one["seed"] for one in json.loads((workplace / "set" / INFO).read_text())["episodes"]] == [5, 6]
+    assert [episode["seed"] for episode in json.loads((workplace / "set" / INFO).read_text())["episodes"]] == [5, 6]
     done = command("replay", "set", "--episode", "1", "--on", "sim", "--out", "run")
     assert done.code == 0 and "episode 1: every one of 90 states identical, bit for bit" in done.out
     metrics = json.loads((workplace / "run/metrics.json").read_text())

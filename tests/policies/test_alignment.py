@@ -57,7 +57,9 @@ def test_it_says_where_a_camera_has_things():
 def test_zoom_and_roll_are_what_is_said():
     """What the encoder knows a little right of the middle is seen further out by the zoom, and lower by the roll."""
     align = alignment(0.0, 0.0, float(np.log(1.5)), float(np.pi / 2))
-    assert align.in_pixels(W, H)["zoom"] == pytest.approx(1.5) and align.found(W, H)["roll_deg"] == pytest.approx(90.0)
+    assert align.in_pixels(W, H)["zoom"] == pytest.approx(1.5) and align.in_pixels(W, H)["roll_deg"] == pytest.approx(
+        90.0
+    )
     seen = torch.zeros(1, H + 1, W + 1, 3)  # an odd size has a pixel in the middle
     seen[0, H // 2 + 9, W // 2] = 255.0  # a quarter turn clockwise from right is down
     assert align(seen)[0, H // 2, W // 2 + 6, 0] > 200

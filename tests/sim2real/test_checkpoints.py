@@ -118,7 +118,7 @@ def test_killed_at_any_moment_a_whole_checkpoint_is_there(tmp_path: Path) -> Non
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     moments = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
-    assert len(moments) >= 3 and all(there <= moment for moment, there in moments)
+    assert len(moments) >= 3 and all(saved <= moment for moment, saved in moments)
     assert read_config(tmp_path / "policy")["recipe"]["i"] == len(moments) + 1  # nobody killed the last one
 
 

@@ -50,8 +50,8 @@ def slow_smooth(actions: np.ndarray, side: int) -> np.ndarray:
 @given(st.integers(1, 40), st.integers(0, 12), st.integers(0, 1000))
 def test_smoothing_is_the_mean_over_the_window(length, side, seed):
     actions = np.random.default_rng(seed).uniform(-1, 1, (length, 2))
-    found = smooth(actions, side / 20, 20.0)
-    assert found.shape == actions.shape and np.allclose(found, slow_smooth(actions, side), atol=1e-9)
+    smoothed = smooth(actions, side / 20, 20.0)
+    assert smoothed.shape == actions.shape and np.allclose(smoothed, slow_smooth(actions, side), atol=1e-9)
     assert np.allclose(smooth(np.full((length, 1), 0.3), side / 20, 20.0), 0.3)
     ramp = np.arange(40.0)[:, None]
     inside = slice(side, 40 - side)
@@ -77,14 +77,14 @@ def test_no_window_reaches_into_another_episode(tmp_path):
 
 def test_a_damaged_image_is_left_out_and_counted(tmp_path):
     root = record_drives(tmp_path / "set", [12, 12])
-    whole = read(root)
+    undamaged = read(root)
     for row, content in ((3, b"no image"), (7, b"")):
         spoil(root, 1, row, CAMERA, {"bytes": content, "path": "x.png"})
     frames = read(root)
-    kept = ~((whole.episode == 1) & np.isin(whole.row, [3, 7]))
+    kept = ~((undamaged.episode == 1) & np.isin(undamaged.row, [3, 7]))
     assert frames.skipped == {"damaged image": 2}
     for name in ("images", "actions", "episode", "row"):  # the commands of the two still count in the means
-        assert np.array_equal(getattr(frames, name), getattr(whole, name)[kept]), name
+        assert np.array_equal(getattr(frames, name), getattr(undamaged, name)[kept]), name
 
 
 def test_an_episode_without_one_readable_image_is_skipped_and_a_dataset_refused(tmp_path):

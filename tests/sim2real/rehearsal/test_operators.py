@@ -76,8 +76,8 @@ def test_failures_are_recorded_anew_unless_they_are_kept(tmp_path: Path, monkeyp
     with pytest.raises(ValueError, match=r"who demonstrates Reach succeeded in only 0 of \d+ .* --keep-failed"):
         record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, **REACH), teacher=still)
     assert not list(tmp_path.iterdir())
-    found = record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, keep_failed=True, **REACH), teacher=still)
-    assert (found.lengths, found.tried, found.successes, found.full_length) == ((15, 15), 2, 0, False)
+    result = record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, keep_failed=True, **REACH), teacher=still)
+    assert (result.lengths, result.tried, result.successes, result.full_length) == ((15, 15), 2, 0, False)
 
 
 @pytest.mark.slow

@@ -50,12 +50,12 @@ def test_a_loopback_goes_where_it_is_told():
 
 
 def venue(*answers: str) -> tuple[OperatedVenue, list[str]]:
-    asked, given = [], iter(answers)
+    asked, pending = [], iter(answers)
 
     def ask(question: str) -> str:
         asked.append(question)
         try:
-            return next(given)
+            return next(pending)
         except StopIteration:
             raise EOFError from None
 
@@ -76,13 +76,13 @@ def test_a_person_sets_up_and_judges():
 
 def test_the_robot_goes_home_slowly_before_the_scene_is_set_up():
     robot = Loopback(BOUNDARY.action_names, 0.05, (), np.array([0.5, -0.5]), sleep=lambda seconds: None)
-    told, command = [robot.position], robot.command
-    robot.command = lambda action: told.append(action) or command(action)  # type: ignore[method-assign]
+    commands, command = [robot.position], robot.command
+    robot.command = lambda action: commands.append(action) or command(action)  # type: ignore[method-assign]
     asked: list[str] = []
     place = OperatedVenue(robot, BOUNDARY, 10, ("one",), lambda text: asked.append(text) or "", np.array([0.1, 0.2]))
     place.prepare(0, 0)
-    assert np.abs(np.diff(told, axis=0)).max() <= 0.5 * 0.05 + 1e-9 and len(told) > 20
-    np.testing.assert_allclose(told[-1], [0.1, 0.2])
+    assert np.abs(np.diff(commands, axis=0)).max() <= 0.5 * 0.05 + 1e-9 and len(commands) > 20
+    np.testing.assert_allclose(commands[-1], [0.1, 0.2])
     robot.observe = lambda: (_ for _ in ()).throw(OSError("unplugged"))  # type: ignore[method-assign]
     place.prepare(1, 0)
     assert [text[:30] for text in asked] == ["episode 0, one: set up the sce", "the robot did not get home (un"]

@@ -17,28 +17,28 @@ def difference(both: int, won: int, lost: int, neither: int) -> RateDifference:
 @pytest.mark.slow
 @pytest.mark.parametrize(("n", "discordant", "true"), [(100, 0.3, 0.15), (60, 0.5, 0.1), (40, 0.25, 0.25)])
 def test_the_power_is_how_often_the_test_that_is_printed_finds_it(n: int, discordant: float, true: float):
-    random, found, times = np.random.default_rng(0), 0, 1500
+    random, significant, times = np.random.default_rng(0), 0, 1500
     shares = [0.4 * (1 - discordant), (discordant + true) / 2, (discordant - true) / 2, 0.6 * (1 - discordant)]
     for counts in random.multinomial(n, shares, times):
-        found += difference(*counts).p_value < 0.05
-    assert power(n, discordant, true) == pytest.approx(found / times, abs=0.04)
+        significant += difference(*counts).p_value < 0.05
+    assert power(n, discordant, true) == pytest.approx(significant / times, abs=0.04)
 
 
 def test_published_sample_sizes_are_nearly_those_of_the_normal_approximation():
     # Connor 1987 (Biometrics 43:207): n = (1.96 √ψ + 0.8416 √(ψ - δ²))² / δ²; the exact test needs a little more.
     for discordant, true in ((0.2, 0.1), (0.3, 0.1), (0.5, 0.2), (0.1, 0.02)):
         approximate = (1.959964 * discordant**0.5 + 0.841621 * (discordant - true**2) ** 0.5) ** 2 / true**2
-        found = sample_size(discordant, true)
-        assert found is not None and approximate < found < 1.15 * approximate + 12
+        size = sample_size(discordant, true)
+        assert size is not None and approximate < size < 1.15 * approximate + 12
 
 
 @settings(max_examples=30)
 @given(st.floats(0.05, 1.0), st.floats(0.1, 1.0))
 def test_the_sample_size_is_where_the_power_is_reached(discordant: float, share: float):
-    found = sample_size(discordant, share * discordant)
-    assert found is not None and power(found, discordant, share * discordant) >= POWER
-    assert power(found - 1, discordant, share * discordant) < POWER
-    assert found == sample_size(discordant, -share * discordant)
+    size = sample_size(discordant, share * discordant)
+    assert size is not None and power(size, discordant, share * discordant) >= POWER
+    assert power(size - 1, discordant, share * discordant) < POWER
+    assert size == sample_size(discordant, -share * discordant)
 
 
 def test_a_comparison_goes_on_until_it_is_settled():

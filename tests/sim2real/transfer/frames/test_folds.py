@@ -64,10 +64,10 @@ def drive(lengths: list[int], gaps: list[float]) -> Frames:
     return dataclasses.replace(frames, session=np.zeros(len(frames), int), time=time, session_kind="session")
 
 
-def nearest(one: Frames, other: Frames) -> float:
+def nearest(first: Frames, other: Frames) -> float:
     """s between the two nearest frames of two parts of a drive."""
-    assert one.time is not None and other.time is not None
-    return float(np.abs(one.time[:, None] - other.time).min())
+    assert first.time is not None and other.time is not None
+    return float(np.abs(first.time[:, None] - other.time).min())
 
 
 def test_pieces_of_one_drive_are_not_split_from_each_other_by_frames_of_the_same_second():

@@ -23,11 +23,11 @@ class Hardware:
     """Which robot is connected, and where.
 
     Attributes:
-        robot: so101, or loopback, which is none but lets everything be tried.
+        robot: so101, or loopback, a simulated arm to try commands out without hardware.
         port: serial port of its servos.
-        camera: number of its camera, or what OpenCV opens by name.
-        calibration: LeRobot's calibration file of this very robot.
-        move: let it move; nobody is in its reach.
+        camera: number of its camera, or a name that OpenCV opens.
+        calibration: LeRobot's calibration file of this robot.
+        move: move the robot; make sure that nobody is within its reach.
     """
 
     robot: str | None = None

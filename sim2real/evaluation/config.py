@@ -63,7 +63,7 @@ class EvaluateConfig:
         if self.on != "sim" and self.dataset is not None:
             raise InputError(f"--dataset moves nothing: leave out --on {self.on}")
         if self.real_time and self.on != "rehearsal":
-            raise InputError("--real-time is for --on rehearsal: simulation has no clock, a robot always runs in real time")
+            raise InputError("--real-time is for --on rehearsal: simulation has no clock, and a robot always has one")
         if self.hardware != Hardware() and self.on != "robot":
             raise InputError("--robot, --port, --camera, --calibration and --move are for --on robot")
         if self.on == BOTH and len(self.checkpoints) < 3:

@@ -123,7 +123,7 @@ def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], wo
         (("policy", "nowhere"), "nowhere"),
         (("policy", "learn", "--test", "nowhere"), "nowhere"),
         (("policy", "learn", "--test", "learn[1:]"), "episodes 1, 2 of"),
-        (("policy", "learn", "--candidates", "sensor-shift"), "'sensor-shift' is named twice"),
+        (("policy", "learn", "--candidates", "sensor-shift"), "'sensor-shift' is listed twice"),
         (("policy", "learn", "--plan", "gain", "--rates", "head=1"), "gain is a control"),
         (("policy", "learn", "--cotrain", 0.5), "cotrain needs simulated frames"),
         (("policy", "learn[7:9]"), "selects none of the 3 episodes"),

@@ -76,7 +76,7 @@ def test_a_checkpoint_that_cannot_be_read(complains: Complains, policy: Path, da
         (("policy", "--dataset", "set"), "--dataset takes one checkpoint"),
         (("policy", "--video", "film.mp4"), "--video films one checkpoint with --on sim"),
         (("--on", "rehearsal", "--video", "film.mp4"), "--video films one checkpoint with --on sim"),
-        (("--on", "rehearsal", "--randomization", "wide"), "the rehearsal robot has a look of its own"),
+        (("--on", "rehearsal", "--randomization", "wide"), "the rehearsal robot has a fixed appearance"),
         (("--on", "rehearsal", "--dataset", "set"), "--dataset moves nothing: leave out --on rehearsal"),
         (("nowhere",), "nowhere"),
     ],

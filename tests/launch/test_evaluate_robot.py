@@ -83,10 +83,10 @@ def metrics(folder: Path) -> dict[str, Any]:
         (("--on", "robot", "--robot", "roomba", "--move"), "no driver for robot 'roomba'; there are: loopback, so101"),
         (("--on", "rehearsal", "--move"), "--robot, --port, --camera, --calibration and --move are for --on robot"),
         (("--real-time",), "--real-time is for --on rehearsal"),
-        (("second", "--on", "both"), "--on both needs three checkpoints at least"),
+        (("second", "--on", "both"), "--on both needs at least three checkpoints"),
         (("second", "third"), "two checkpoints can be compared; with --on both three or more are correlated"),
         (("--on", "robot", "--dataset", "set"), "--dataset moves nothing: leave out --on robot"),
-        ((*LOOPBACK, "--randomization", "wide"), "the robot has a look of its own"),
+        ((*LOOPBACK, "--randomization", "wide"), "the robot has a fixed appearance"),
     ],
 )
 def test_what_cannot_be(complains: Callable[[tuple, str], None], words: tuple, message: str):

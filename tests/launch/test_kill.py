@@ -128,7 +128,7 @@ def test_interrupted_it_saves_and_says_how_to_go_on(
     assert stopped.code == 130 and stopped.err == ""
     (run,) = (workplace / "runs").iterdir()
     lines = stopped.out.splitlines()
-    assert "interrupted; what was done is saved. Go on with:" in lines and "Traceback" not in stopped.out
+    assert "interrupted; progress is saved. Resume with:" in lines and "Traceback" not in stopped.out
     go_on = shlex.split(lines[-1])
     assert go_on[:3] == ["sim2real", verb, "LaneFollow"] and go_on[-1] == "--resume"
     stopped_at = steps_of(checkpoints(run)[-1])

@@ -97,5 +97,5 @@ def test_a_trained_teacher_demonstrates(command: Callable[..., Any], workplace: 
     done = command("record", "set", *recorded)
     assert done.code == 0 and done.err == "", done
     assert "2 episodes, 180 frames: 90 to 90 frames an episode" in done.out
-    assert "who demonstrated succeeded in " in done.out
+    assert "the operator succeeded in " in done.out
     assert json.loads((workplace / "set/meta/info.json").read_text())["robot_type"] == "sim2real_so101"

@@ -68,7 +68,7 @@ def test_a_damaged_frame_is_told_of(command: Callable[..., Any], workplace: Path
     ("words", "message"),
     [
         (("nowhere", "--checkpoint", "policy"), "no such folder: nowhere"),
-        (("set",), "to replay on a policy, name it: --checkpoint"),
+        (("set",), "--on policy needs --checkpoint"),
         (("set", "--checkpoint", "nowhere"), "no checkpoint folder .*nowhere"),
         (("set", "--checkpoint", "set"), "set is not a checkpoint"),
         (("set", "--checkpoint", "policy", "--episode", "3"), "no episode 3 among the 3 chosen: 0, 1, 2"),

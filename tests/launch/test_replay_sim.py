@@ -160,7 +160,7 @@ def test_a_state_that_differs_is_told_and_ends_with_1(command: Callable[..., Any
 
 def test_what_cannot_be_recorded_in_simulation(complains, workplace: Path):
     sim = ("record", "set", "--on", "sim", "--task", "Reach")
-    complains((*sim, "--teacher", "a", "--checkpoint", "b"), "either a teacher acts or a policy")
+    complains((*sim, "--teacher", "a", "--checkpoint", "b"), "give either --teacher or --checkpoint")
     complains((*sim, "--episodes", "0"), "episodes must be at least 1")
     complains((*sim[:-1], "Fly"), "no task 'Fly'")
     complains((*sim, "--randomization", "wild"), "no randomization 'wild'")

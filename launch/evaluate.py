@@ -21,7 +21,7 @@ def command(
     video: Path | None = None,
     seconds: float = 15.0,
 ) -> None:
-    """Have a policy act in unseen worlds, on the rehearsal robot or on hardware; print its success with the interval.
+    """Evaluate a policy in unseen worlds, on the rehearsal robot or on hardware; print its success with the interval.
 
     Two checkpoints run in the same episodes. Their paired difference is printed, with the number of further episodes
     that a significant result needs (adding episodes and testing again raises the false-positive rate above 5 %).

@@ -236,7 +236,7 @@ def test_typical_frames_are_not_the_worst_and_every_output_says_what_is_independ
         for part in page.split("Worst frames")[1].split("Typical frames")
     )
     assert 1 <= len(typical) <= 8 and max(typical) < max(worst) and np.median(typical) < 0.8 * np.median(worst)
-    said = "4 episodes (each episode is taken for a session)"
+    said = "4 episodes (each episode counts as a session)"
     assert said in page and said in done.out and f"judged over {said}" in left(workplace / "run")["reason"]
     assert left(workplace / "run")["unit"]["count"] == 4
     assert said in (workplace / "run" / "policy" / "README.md").read_text()

@@ -47,7 +47,7 @@ def test_an_arms_policy_is_adapted_and_judged_by_all_joints(
     assert metrics["test_frames"] == 58 and "± 0.1 s" in done.out and "6 actions together" in done.out
     assert set(metrics["align"]) == {"right_px", "down_px", "zoom", "roll_deg"} and metrics["align"]["zoom"] != 1
     page = (workplace / "run/report.html").read_text()
-    assert "the recorded camera has things" in page and "the recorded camera has things" in done.out
+    assert "objects appear" in page and "objects appear" in done.out
     assert "Action by action" in page and "elbow_flex" in page and "± 0.1 s" in page
     assert load_policy(workplace / "run/policy").config == arm_config()
 
@@ -70,7 +70,7 @@ def test_an_arms_policy_is_compared_with_recordings(command: Callable[..., Any],
 def test_labels_that_no_policy_can_follow_are_reported(command: Callable[..., Any], workplace: Path, recordings: Path):
     record_arm(workplace / "fast", [14, 20, 16])
     spoil(workplace / "fast", 0, 6, "action", [0.0, 0.0, 90.0, 0.0, 0.0, 0.0])
-    policy, line = recordings / "policy", "more was done than the policy's actions can do: shoulder_pan"
+    policy, line = recordings / "policy", "action exceeds the policy's range: shoulder_pan"
     done = command("evaluate", policy, "--dataset", workplace / "fast", "--out", "compared")
     assert done.code == 0 and line in done.out, done
     assert left(workplace / "compared")["saturated"]["elbow_flex"] == 2

@@ -75,15 +75,15 @@ def test_what_is_printed(workplace: Path, evaluate):
     spoil(workplace / "set", 1, 5, "observation.images.front", {"bytes": b"no image", "path": "x.png"})
     said, metrics = evaluate(), left(workplace / "run")
     assert "61 frames of 3 episodes; left out: 1 (damaged image)" in said and metrics["skipped"] == {"damaged image": 1}
-    assert "averaged over ±0.25 s (11 frames)" in said and "take them as a hint" in said
-    assert "by bootstrap over 3 episodes (each episode is taken for a session)" in said
+    assert "averaged over ±0.25 s (11 frames)" in said and "only rough estimates" in said
+    assert "by bootstrap over 3 episodes (each episode counts as a session)" in said
     unit = {"kind": "episode", "session": "episode", "count": 3, "sessions": 3, "blocks": None}
     assert unit.items() <= metrics["unit"].items()
     mae = metrics["candidates"]["policy"]["set"]["mae"]
     assert re.search(rf"MAE +│ {mae['value']:.3f} +│ {mae['low']:.3f} … {mae['high']:.3f}", said)
     assert f"recorded = {metrics['gain']['gain']:.3f} × predicted" in said and "throttle" in said and "always 0" in said
     page = (workplace / "run/report.html").read_text()
-    assert "policy on set" in page and f"{mae['value']:.3f}" in page and "Where it is most wrong" in page
+    assert "policy on set" in page and f"{mae['value']:.3f}" in page and "Largest errors" in page
     assert not re.search(r"https?:", page)
 
 
@@ -91,7 +91,7 @@ def test_what_is_printed(workplace: Path, evaluate):
 def test_only_the_chosen_episodes_count_and_the_longest_are_listed(workplace: Path, evaluate):
     record_drives(workplace / "many", [3 + k % 5 for k in range(20)])
     said, metrics = evaluate("many[2:]", "--smooth", "0"), left(workplace / "run")
-    assert "longest 15 of 18 episodes" in said and "as a hint" not in said and "taken as they were given" in said
+    assert "longest 15 of 18 episodes" in said and "rough estimates" not in said and "are not averaged" in said
     assert metrics["episodes"] == 18 and len(metrics["per_episode"]) == 18
     assert list(metrics["candidates"]["policy"]) == ["many"]
     assert min(row["episode"] for row in metrics["per_episode"]) == 2 and metrics["dataset"] == "many[2:]"
@@ -99,10 +99,10 @@ def test_only_the_chosen_episodes_count_and_the_longest_are_listed(workplace: Pa
 
 def test_one_episode_has_no_interval_and_that_is_said(workplace: Path, evaluate):
     said, figures = evaluate("set[1]"), left(workplace / "run")
-    assert "There is one episode only: no interval can be given" in said
+    assert "There is only one episode: no interval can be given" in said
     metrics = figures["candidates"]["policy"]["set"].values()
     assert all(metric["low"] is None and metric["value"] is not None for metric in metrics)
-    assert "one episode only" in (workplace / "run/report.html").read_text()
+    assert "only one episode" in (workplace / "run/report.html").read_text()
 
 
 def test_a_recording_of_steering_alone_is_enough(workplace: Path, evaluate):

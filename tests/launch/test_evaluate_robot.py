@@ -109,7 +109,7 @@ def test_a_person_judges_two_policies_at_the_same_set_ups(
     assert row["steps"] == 40 and row["loop_rate_hz"] == pytest.approx(20) and row["dropped_frames"] == 0
     assert row["latency_ms"]["median"] > 0 and row["return"] is None and row["seed"] == 4
     assert result["difference"]["count"] == 2 and result["settling"]["more"] > 0
-    assert "to settle it: if the 50.0 points seen were the true difference, about " in done.out
+    assert "to settle it: if the observed 50.0 points are the true difference, about " in done.out
     assert "loop of first: 20.0 Hz, latency " in done.out and "0 of 80 frames dropped or late" in done.out
     assert len(quick) == 1 and quick[0].closed and quick[0].stopped
 

@@ -61,7 +61,7 @@ def test_a_damaged_frame_is_told_of(command: Callable[..., Any], workplace: Path
     spoil(workplace / "set", 2, 5, "observation.images.front", {"bytes": b"no image", "path": "x.png"})
     done = command("replay", "set", "--episode", "2", "--checkpoint", "policy", "--smooth", "0", "--out", "run")
     assert done.code == 0 and "episode 2: 11 frames; left out: 1 (damaged image)" in done.out
-    assert "the recorded actions are taken as they were given" in done.out
+    assert "the recorded actions are not averaged" in done.out
 
 
 @pytest.mark.parametrize(
@@ -146,5 +146,7 @@ def test_missing_videos_do_not_stop_the_viewer(command: Callable[..., Any], work
     record_drives(workplace / "film", [8], video=True)
     shutil.rmtree(workplace / "film/videos")
     done = command("replay", "film", "--on", "viewer", "--out", "run", *words)
-    assert done.code == 0 and done.out.count("note: the videos are missing: no film/videos; the rest is shown") == 1
+    assert (
+        done.code == 0 and done.out.count("note: the videos are missing: no film/videos; everything else is shown") == 1
+    )
     assert (workplace / "run/episode-000.rrd").stat().st_size > 5_000

@@ -44,7 +44,7 @@ def test_a_log_in_simulation(command: Callable[..., Any], arm: Path, workplace: 
     names = {path.name for path in (workplace / "run").iterdir()}
     assert names == {"config.json", "episode-002.mp4", "episode-002.png", "metrics.json", "report.html"}
     assert "divergence of so101 [rad], the model's nominal servos" in done.out and "shoulder_lift" in done.out
-    assert "the recording has no camera; the film shows the simulation alone" in done.out
+    assert "the recording has no camera; the film shows the simulation and a drawing" in done.out
     metrics = json.loads((workplace / "run/metrics.json").read_text())
     joints = metrics["replayed"]["2"]["joints"]
     assert len(joints) == 6 and joints["elbow_flex"]["rmse"] > 0 and metrics["ahead_seconds"] == 1.0

@@ -128,7 +128,7 @@ def test_a_second_ahead_needs_more_than_a_second():
     figures = result.figures(servos_found, judged, split, ArmRecording((long, short), 30.0, arm_logs.units(), ()), 0)
     assert figures["second_ahead"] == {"before": None, "after": None}
     json.dumps(figures, allow_nan=False)
-    assert "too few for an interval" in page.interval_line(servos_found)
+    assert "too few for intervals" in page.interval_line(servos_found)
 
 
 def test_the_jaw_closes_on_an_object_near_the_table_and_not_in_the_air():

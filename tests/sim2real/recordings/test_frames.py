@@ -177,7 +177,7 @@ def test_the_pieces_of_one_drive_are_blocks_of_time_and_not_so_many_episodes(tmp
     lengths = [180] * 8
     named, unnamed = (read(record_drives(tmp_path / str(s), lengths, size=(60, 80), session=s)) for s in ("a", None))
     assert str(named.units()) == "2 blocks of 30 s of 1 session"
-    assert str(unnamed.units()) == "8 episodes (each episode is taken for a session)"
+    assert str(unnamed.units()) == "8 episodes (each episode counts as a session)"
     assert named.time is not None and np.allclose(np.diff(named.time), 0.05)
 
 
@@ -192,7 +192,5 @@ def test_episodes_with_a_common_clock_and_no_session_are_taken_for_one(tmp_path)
                 writer.add_frame({**frame, "recorded_at": 1e9 + 9 * k + row / 20})
             writer.save_episode("drive")
     frames = read(tmp_path / "set", dataclasses.replace(SMALL, action_names=("steering",)))
-    assert frames.units().kind == "block" and "the dataset names no sessions and is taken for one" in str(
-        frames.units()
-    )
+    assert frames.units().kind == "block" and "the dataset names no sessions and counts as one" in str(frames.units())
     assert frames.time is not None and np.ptp(frames.time) == pytest.approx(59.95)

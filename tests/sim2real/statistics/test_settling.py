@@ -53,10 +53,13 @@ def test_a_comparison_goes_on_until_it_is_settled():
 @pytest.mark.parametrize(
     ("counts", "words"),
     [
-        ((60, 15, 15, 10), "no difference was seen (15 episodes each way): no number of episodes can be named; one of"),
-        ((20, 3, 3, 4), "30 episodes are too few to find any difference between two that differ in 6 of them"),
-        ((20, 0, 0, 0), "both ended alike in all 20 episodes: they differ in less than 13.9 % of all"),
-        ((5000, 1001, 1000, 3000), "not even a million episodes would settle it"),
+        (
+            (60, 15, 15, 10),
+            "no difference was observed (15 episodes each way): no number of episodes can be given; these 100",
+        ),
+        ((20, 3, 3, 4), "30 episodes with 6 different outcomes are too few to find any difference"),
+        ((20, 0, 0, 0), "equal outcomes in all 20 episodes: the policies differ in less than 13.9 %"),
+        ((5000, 1001, 1000, 3000), "a million episodes would not settle it"),
     ],
 )
 def test_where_no_number_can_be_named_none_is(counts: tuple[int, int, int, int], words: str):
@@ -66,12 +69,12 @@ def test_where_no_number_can_be_named_none_is(counts: tuple[int, int, int, int],
 
 def test_what_would_have_been_found_has_the_power_that_is_claimed():
     text = settle(difference(60, 15, 15, 10)).text
-    points = float(text.split("; one of ")[1].split(" points")[0])
+    points = float(text.split(" a difference of ")[1].split(" points")[0])
     assert power(100, 0.3, points / 100) == pytest.approx(POWER, abs=0.01)
 
 
 def test_it_is_said_what_following_it_again_and_again_does():
     """Optional stopping: three rounds of it double the false positives."""
     going_on, settled = settle(difference(10, 5, 2, 3)).text, settle(difference(100, 50, 20, 30)).text
-    assert "tests again" in going_on and "5.9 % after three rounds" in going_on
-    assert "decided on beforehand" in settled
+    assert "testing again" in going_on and "5.9 % after three rounds" in going_on
+    assert "fixed before the first result" in settled

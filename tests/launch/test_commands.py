@@ -141,7 +141,7 @@ def test_a_gpu_that_is_not_there(complains: Complains, short_lane: str):
 def test_a_folder_in_use(complains: Complains, workplace: Path, short_lane: str, verb: str):
     (workplace / "thesis").mkdir()
     (workplace / "thesis" / "thesis.tex").write_text("years of work")
-    message = "thesis exists: add --resume to go on with it, or choose another --out"
+    message = "thesis exists: add --resume to resume it, or choose another --out"
     complains((verb, short_lane, "--out", "thesis"), message)
     message = "nothing to resume: thesis has no config.json"
     complains((verb, short_lane, "--out", "thesis", "--resume"), message)

@@ -48,7 +48,7 @@ def test_a_run_stands_for_its_policy(tmp_path: Path) -> None:
     loaded, inside = load_policy(tmp_path / "run"), load_policy(tmp_path / "run" / "policy")
     np.testing.assert_array_equal(loaded.act({"images.front": frames}), inside.act({"images.front": frames}))
     (tmp_path / "begun" / "tensorboard").mkdir(parents=True)
-    with pytest.raises(InputError, match="begun has no policy: either `sim2real pretrain` did not finish"):
+    with pytest.raises(InputError, match="begun has no policy: `sim2real pretrain` did not finish"):
         load_policy(tmp_path / "begun")
 
 
@@ -145,7 +145,7 @@ def truncate(path: Path) -> None:
         (lambda f: f.rename(f.parent / "gone"), "no checkpoint folder .*policy"),
         (lambda f: (f / "config.json").unlink(), "is not a checkpoint: it has no config.json"),
         (lambda f: (f / "model.safetensors").unlink(), "not a complete checkpoint: it has no model.safetensors"),
-        (lambda f: truncate(f / "model.safetensors"), r"model.safetensors is damaged: \d+ bytes whose sha256"),
+        (lambda f: truncate(f / "model.safetensors"), r"model.safetensors is damaged: \d+ bytes, with another sha256"),
         (lambda f: truncate(f / "config.json"), "config.json is damaged: not complete JSON"),
         (lambda f: (f / "config.json").write_text("{}"), "config.json is not of a checkpoint"),
         (lambda f: edit(f / "config.json", format_version=7), "has format version 7; this program reads version 1"),

@@ -104,7 +104,7 @@ def test_a_folder_in_use_is_left_alone(folder: Path):
     (folder / "thesis").mkdir()
     (folder / "thesis" / "thesis.tex").write_text("years of work")
     for name in ("run", "thesis", "thesis/thesis.tex"):
-        with pytest.raises(ValueError, match=f"{name} exists: add --resume to go on with it, or choose another --out"):
+        with pytest.raises(ValueError, match=f"{name} exists: add --resume to resume it, or choose another --out"):
             start_run("train", SETTINGS, folder / name, resume=False)
     assert [p.name for p in (folder / "thesis").iterdir()] == ["thesis.tex"]
     (folder / "empty").mkdir()

@@ -102,8 +102,7 @@ def test_a_dataset_without_checksums_is_noted_once(tmp_path):
         for name in ("one", "two", "one"):
             content(tmp_path / name)
     assert [str(note.message) for note in notes if "checksums" in str(note.message)] == [
-        f"{tmp_path / name} has no checksums: damage that changes values in it cannot be noticed"
-        for name in ("one", "two")
+        f"{tmp_path / name} has no checksums: damaged values in it cannot be detected" for name in ("one", "two")
     ]
 
 

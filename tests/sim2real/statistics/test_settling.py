@@ -44,7 +44,9 @@ def test_the_sample_size_is_where_the_power_is_reached(discordant: float, share:
 def test_a_comparison_goes_on_until_it_is_settled():
     plan = settle(difference(10, 5, 2, 3))
     assert plan.more is not None and plan.total == 20 + plan.more > 100
-    assert f"about {plan.more} more episodes ({plan.total} in all)" in plan.text and "15.0 points seen" in plan.text
+    assert (
+        f"about {plan.more} more episodes ({plan.total} in total)" in plan.text and "observed 15.0 points" in plan.text
+    )
     larger = settle(difference(100, 50, 20, 30))  # the same shares, ten times the episodes
     assert larger.more == 0 and larger.text.startswith("settled at 5 %: p = 0.0")
     assert plan.to_dict() == {"more": plan.more, "total": plan.total, "text": plan.text}

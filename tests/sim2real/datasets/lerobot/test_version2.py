@@ -208,7 +208,7 @@ def test_the_report_says_what_was_decoded(tmp_path, video):
 def test_a_rate_that_the_time_stamps_contradict_is_refused(tmp_path):
     source = version2(tmp_path, 1, video=False)
     edit_info(source, fps=30)
-    with pytest.raises(DatasetError, match="come at 20 Hz, the dataset would say 30 Hz"):
+    with pytest.raises(DatasetError, match="come at 20 Hz, not at the dataset's 30 Hz"):
         convert(source, tmp_path / "new")
 
 

@@ -124,7 +124,7 @@ def test_killed_at_any_moment_a_whole_checkpoint_is_there(tmp_path: Path) -> Non
 
 def test_something_else_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(CheckpointError, match=r"is no checkpoint \(no config.json in it\): choose another folder"):
+    with pytest.raises(CheckpointError, match=r"is not a checkpoint \(it has no config.json\): choose another folder"):
         save_policy(tmp_path, make(), RECIPE, "card")
     with pytest.raises(CheckpointError, match="choose another folder"):
         save_policy(tmp_path / "thesis.tex", make(), RECIPE, "card")
@@ -147,7 +147,7 @@ def truncate(path: Path) -> None:
         (lambda f: (f / "model.safetensors").unlink(), "not a complete checkpoint: it has no model.safetensors"),
         (lambda f: truncate(f / "model.safetensors"), r"model.safetensors is damaged: \d+ bytes, with another sha256"),
         (lambda f: truncate(f / "config.json"), "config.json is damaged: not complete JSON"),
-        (lambda f: (f / "config.json").write_text("{}"), "config.json is not of a checkpoint"),
+        (lambda f: (f / "config.json").write_text("{}"), "config.json does not belong to a checkpoint"),
         (lambda f: edit(f / "config.json", format_version=7), "has format version 7; this program reads version 1"),
         (lambda f: edit(f / "config.json", weights=None), "does not name a tensor file"),
         (

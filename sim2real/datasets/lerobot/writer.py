@@ -71,8 +71,8 @@ class EpisodeWriter:
     def add_frame(self, frame: Mapping[str, Any]) -> None:
         """Append a frame to the current episode: a value per feature.
 
-        A camera's value is RGB pixels (H, W, 3) uint8, or a JPEG or PNG file that is stored unchanged: its content, or an
-        `EncodedImage`.
+        A camera's value is RGB pixels (H, W, 3) uint8, or a JPEG or PNG file that is stored unchanged: its content, or
+        an `EncodedImage`.
 
         Raises:
             InputError: a feature is missing or unknown, of another shape, or not finite.

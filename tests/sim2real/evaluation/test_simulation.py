@@ -120,7 +120,7 @@ def test_pairs_are_episodes_that_both_completed():
     ours, other = of([1, 0, 0, 1, 1], [0, 0, 1, 0, 0]), of([1, 1, 1, 0], [0, 0, 0, 1])
     assert paired_difference(ours, other) == RateDifference.of(np.array([True, False]), np.array([True, True]))
     assert paired_difference(of([1], [1]), of([1], [0])) is None
-    with pytest.raises(ValueError, match="only policies that met the same episodes can be compared"):
+    with pytest.raises(ValueError, match="only policies with the same episodes can be compared"):
         paired_difference(ours, of([1, 1], [0, 0], 4))
 
 

@@ -187,7 +187,7 @@ def test_a_second_import_is_byte_identical(tmp_path):
         (lambda tub: (tub / "manifest.json").unlink(), "not a Donkeycar tub"),
         (lambda tub: (tub / "manifest.json").write_text("{"), "does not name its catalogs"),
         (lambda tub: (tub / "catalog_0.catalog").write_text("\n"), "is empty"),
-        (lambda tub: [path.unlink() for path in (tub / "images").iterdir()], "nothing in the tub"),
+        (lambda tub: [path.unlink() for path in (tub / "images").iterdir()], "has no usable record"),
     ],
 )
 def test_what_cannot_be_imported_says_so_and_leaves_nothing(tmp_path, damage, message):

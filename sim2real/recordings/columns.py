@@ -16,7 +16,7 @@ from sim2real.robots.units import Units
 
 @dataclass(frozen=True)
 class Columns:
-    """Named places of a feature of a dataset."""
+    """Named columns of a feature of a dataset."""
 
     dataset: EpisodeDataset
     feature: str
@@ -25,7 +25,7 @@ class Columns:
 
     @classmethod
     def of(cls, dataset: EpisodeDataset, feature: str, wanted: Sequence[str], needed: Sequence[str]) -> "Columns":
-        """Those of `wanted` that there are, in this order; raises DatasetError if one of `needed` is not there."""
+        """Find the columns of `wanted` that exist, in this order; raises DatasetError if one of `needed` is missing."""
         stored = dataset.features.get(feature)
         names = [] if stored is None else list(stored.names or [])
         missing = [name for name in needed if name not in names]
@@ -37,7 +37,7 @@ class Columns:
         return cls(dataset, feature, tuple(present), tuple(names.index(name) for name in present))
 
     def __call__(self, episode: Episode) -> np.ndarray:
-        """(n, k); raises DatasetError for a value that is not finite."""
+        """Return (n, k) values; raises DatasetError for a value that is not finite."""
         values = episode[self.feature].reshape(len(episode), -1)[:, list(self.places)]
         bad = np.argwhere(~np.isfinite(values.T))
         if len(bad):
@@ -48,13 +48,13 @@ class Columns:
 
 
 def joints_of(dataset: EpisodeDataset, task: Task) -> tuple[Columns, Columns, Units]:
-    """Joint targets and positions of a task's arm in a dataset, in the order of its actions, and the units of both.
+    """Return the columns of joint targets and positions of a task's arm, in order of its actions, and their units.
 
     Raises:
         DatasetError: a dataset of another robot, or in other units than LeRobot's.
     """
     kind, own = dataset.info.get("robot_type") or "unknown", boundary_of(task)
-    if kind == own.robot_type and isinstance(own, JointBoundary):  # of its simulation: the units are known exactly
+    if kind == own.robot_type and isinstance(own, JointBoundary):  # recorded in our simulation: known units
         targets = Columns.of(dataset, ACTION, own.action_names, own.action_names)
         return targets, Columns.of(dataset, STATE, own.state_names, own.state_names), own.units
     robot = ROBOTS.get(task.spec.robot)

@@ -74,7 +74,7 @@ def test_a_full_disk_gives_one_line_and_no_dataset(
 
 
 def test_a_task_that_nobody_knows_needs_a_teacher(complains: Callable[[tuple, str], None]):
-    complains(("record", "set", "--task", "Reach"), "nobody can do Reach on the rehearsal robot by himself: train a")
+    complains(("record", "set", "--task", "Reach"), "recording Reach on the rehearsal robot needs a teacher: train")
     complains(("record", "set", "--task", "Reach", "--teacher", "nowhere"), "nowhere is not a run")
     complains(("record", "set", "--task", "Juggle"), "no task 'Juggle'")
 

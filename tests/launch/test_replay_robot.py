@@ -46,7 +46,7 @@ def test_a_playback_is_tracked(command: Callable[..., Any], workplace: Path, whe
     assert metrics["finished"] and metrics["commands"] == metrics["of"] == 36 and metrics["reason"] == ""
     assert all(0 < joint["rmse"] < 0.5 for joint in metrics["tracking"].values())
     name = "the rehearsal robot" if where[0] == "rehearsal" else "loopback"
-    assert ("going back to where it was before, slowly\nthere\n" in done.out) == (where[0] == "robot")
+    assert ("moving slowly back to the original position\ndone\n" in done.out) == (where[0] == "robot")
     assert f"arm on {name}" in (workplace / "run/report.html").read_text()
 
 

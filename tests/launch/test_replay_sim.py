@@ -123,7 +123,7 @@ def test_recordings_that_do_not_fit(complains, arm: Path, workplace: Path):
     arm_logs.write(workplace / "koch", arm_logs.logs(arm_logs.parameters(), 1, 1.2), robot_type="koch")
     record_drives(workplace / "car", [40])
     complains(("replay", "koch", "--on", "sim"), "of a robot 'koch'")
-    complains(("replay", "car", "--on", "sim"), "from joint positions, which only recordings of arms have")
+    complains(("replay", "car", "--on", "sim"), "joint positions, which only recordings of arms have")
     complains(("replay", "arm", "--on", "sim", "--episode", "3"), "no episode 3 among the 3 chosen: 0, 1, 2")
     complains(("replay", "arm", "--on", "sim", "--robot", "none.json"), "no such file: none.json")
     complains(("replay", "arm", "--on", "sim", "--checkpoint", "x"), "--checkpoint is for --on policy or viewer")

@@ -151,7 +151,7 @@ def test_recordings_that_cannot_be_lived_through_again(copy, tmp_path):
     with pytest.raises(DatasetError, match="frame 5 of episode 0 has a value that is not finite"):
         again(copy)
     for changed, message in (
-        ({"episodes": []}, "knows 0 episodes, not episode 1"),
+        ({"episodes": []}, "has 0 episodes, but not episode 1"),
         ({"task": "Lift"}, "does not fit this version: it has 1015 numbers a state, Lift has"),
         ({"task": "Fly"}, "no task 'Fly'"),
         ({"randomization": 3}, "damaged"),

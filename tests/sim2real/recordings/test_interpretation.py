@@ -156,7 +156,7 @@ def test_a_cars_labels_beyond_the_range_of_actions_are_counted(tmp_path):
 def test_a_state_that_nobody_can_name_is_refused(tmp_path):
     record_drives(tmp_path / "set", [6])
     heads = HeadsConfig(state=2)
-    with pytest.raises(DatasetError, match="told a state of 2 numbers, and no task 'Mine' here says which"):
+    with pytest.raises(DatasetError, match="has a state of 2 numbers, but its task 'Mine' is not registered"):
         recorded(EpisodeDataset(tmp_path / "set"), dataclasses.replace(SMALL, heads=heads, task="Mine"))
     with pytest.raises(DatasetError, match=r"has no observation\.state named last_steering, last_throttle"):
         recorded(EpisodeDataset(tmp_path / "set"), dataclasses.replace(SMALL, heads=heads, task="LaneFollow"))

@@ -64,7 +64,7 @@ def test_who_does_what():
     assert habit_of("LaneFollow", None) is HABITS["LaneFollow"] and HABITS["LaneFollow"].keeps_failures
     assert not habit_of("LaneFollow", still).keeps_failures
     for task in ("Reach", "Reach:absolute"):
-        with pytest.raises(ValueError, match=f"nobody can do {task} on the rehearsal robot by himself: .* --teacher"):
+        with pytest.raises(ValueError, match=f"recording {task} on the rehearsal robot needs a teacher: .* --teacher"):
             habit_of(task, None)
     assert words_for("Reach:absolute") == words_for("Reach") == "touch the ball" and words_for("Toy") == "Toy"
 

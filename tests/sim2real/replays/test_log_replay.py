@@ -128,7 +128,7 @@ def test_whose_a_recording_is(log, tmp_path):
         assert robot_of(EpisodeDataset(root)).name == "so101"
     with pytest.raises(DatasetError, match=r"of a robot 'koch' .*only recordings of arms have \(so101\)"):
         robot_of(EpisodeDataset(arm_logs.write(tmp_path / "koch", [log], robot_type="koch")))
-    with pytest.raises(DatasetError, match="without names: a log is replayed in simulation from joint positions"):
+    with pytest.raises(DatasetError, match="without names: replay in simulation needs joint positions"):
         robot_of(EpisodeDataset(record_drives(tmp_path / "car", [40])))
 
 
@@ -154,9 +154,9 @@ def test_robot_files_that_are_none(tmp_path):
     sim, path = arm_logs.replayer(), tmp_path / "robot.json"
     with pytest.raises(ValueError, match=r"no such file: .*`sim2real identify` writes it"):
         read_servos(path, "so101", sim)
-    with pytest.raises(ValueError, match="is of the robot 'koch', the recording of 'so101'"):
+    with pytest.raises(ValueError, match="is for the robot 'koch', the recording is of 'so101'"):
         read_servos(robot_file(path, robot="koch"), "so101", sim)
-    with pytest.raises(ValueError, match="no robot file of version 1"):
+    with pytest.raises(ValueError, match="is not a robot file of version 1"):
         read_servos(robot_file(path, format_version=7), "so101", sim)
     with pytest.raises(ValueError, match="damaged: KeyError 'shoulder_pan'"):
         read_servos(robot_file(path, servos={}), "so101", sim)

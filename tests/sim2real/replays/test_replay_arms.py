@@ -116,7 +116,7 @@ def without_videos(tmp_path: Path) -> Path:
 def test_missing_videos_are_told_in_a_line(without_videos, made):
     dataset = EpisodeDataset(without_videos)
     message = f"the videos are missing: no {without_videos / 'videos'}"
-    with pytest.raises(NoFootageError, match=f"^{message}: a policy needs to see them$"):
+    with pytest.raises(NoFootageError, match=f"^{message}: a policy needs camera frames$"):
         replay_episode(dataset, 1, new_policy())
     assert recorded_frames(dataset, 1) == message
     assert absent_cameras(dataset, 1) == {"observation.images.front": message}

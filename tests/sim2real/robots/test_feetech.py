@@ -102,10 +102,10 @@ def test_no_goal_is_outside_the_calibrated_range(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("not json", "is no LeRobot calibration"),
-        ('{"gripper": {"id": 6}}', "is no LeRobot calibration"),
-        ("[]", "is no LeRobot calibration"),
-        (None, "is no LeRobot calibration"),
+        ("not json", "is not a LeRobot calibration"),
+        ('{"gripper": {"id": 6}}', "is not a LeRobot calibration"),
+        ("[]", "is not a LeRobot calibration"),
+        (None, "is not a LeRobot calibration"),
     ],
 )
 def test_a_file_that_is_no_calibration(tmp_path: Path, content: str | None, message: str):
@@ -118,7 +118,7 @@ def test_a_file_that_is_no_calibration(tmp_path: Path, content: str | None, mess
 
 @pytest.mark.parametrize("changes", [{"range_min": 3000, "range_max": 2000}, {"range_max": 5000}, {"drive_mode": 1}])
 def test_a_calibration_that_cannot_be(tmp_path: Path, changes: dict[str, int]):
-    with pytest.raises(ValueError, match="every range must lie within 0…4095 ticks"):
+    with pytest.raises(ValueError, match="every range must be within 0…4095 ticks"):
         load(calibration_file(tmp_path, **changes))
 
 

@@ -203,7 +203,7 @@ def test_the_one_who_judges_has_the_last_word():
     trace = run(Faulty(), 5, outcome=lambda time_is_up: "aborted" if time_is_up else None)
     assert (trace.label, trace.reason) == ("aborted", "aborted by hand")
     trace = run(Faulty(), 5, outcome=lambda time_is_up: None)
-    assert (trace.label, len(trace.times)) == ("aborted", 5) and "nobody said how it went" in trace.reason
+    assert (trace.label, len(trace.times)) == ("aborted", 5) and "no outcome was given" in trace.reason
 
 
 def test_what_was_answered_is_logged_with_what_was_sent():

@@ -103,7 +103,7 @@ def test_own_recordings_are_in_degrees(tmp_path):
     [
         (waves()[0].state, "looks like radians"),
         (np.where(np.arange(6) == 5, 50, waves()[0].state), "no joint but the gripper .* looks like radians"),
-        (np.tile(np.sin(np.arange(900))[:, None] * 40 + 50, 6), "none in steps of a servo's ticks"),
+        (np.tile(np.sin(np.arange(900))[:, None] * 40 + 50, 6), "none in steps of servo ticks"),
         (2048 + waves()[0].state / (2 * np.pi) * 4096, "raw ticks"),
         (np.tile(np.linspace(-250, 250, 100)[:, None], 6), "no unit of LeRobot"),
         (np.tile(np.linspace(-90, 90, 100)[:, None], 6), "gripper must be in 0…100"),

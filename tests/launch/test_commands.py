@@ -154,7 +154,7 @@ def test_a_run_of_another_command_or_task_or_version(complains: Complains, workp
     complains(("train", "Lift", *words[1:]), "run is a run of LaneFollow, not of Lift")
     complains(
         ("pretrain", short_lane, "--teacher", "run"),
-        "run has no trained teacher yet, its training is not finished: go on",
+        "run has no trained teacher, its training is not finished: resume it",
     )
     config = workplace / "run" / "config.json"
     config.write_text(config.read_text().replace('"format_version": 1', '"format_version": 2'))

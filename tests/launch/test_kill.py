@@ -113,7 +113,7 @@ def test_killed_it_goes_on_from_the_last_whole_checkpoint(
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     done = command(*command_lines[verb], "--out", "run", "--resume")
     assert done.code == 0 and done.err == ""
-    named = re.search(rf"note: .*{newest.name}.* is damaged.*; trying the checkpoint before it", done.out)
+    named = re.search(rf"note: .*{newest.name}.* is damaged.*; trying the previous checkpoint", done.out)
     assert bool(named) == damaged
     assert_went_on_to_the_end(run, verb, steps_of(before if damaged else newest))
 

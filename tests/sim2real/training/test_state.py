@@ -117,7 +117,7 @@ def test_a_truncated_step_is_named_and_the_one_before_is_found(tmp_path: Path, n
         save_step(tmp_path, step, {"w": torch.full((100,), float(step))})
     damaged = tmp_path / "step_00000002" / name
     damaged.write_bytes(damaged.read_bytes()[:-40])
-    with pytest.warns(UserWarning, match=rf"step_00000002/{name} is damaged.*trying the checkpoint before"):
+    with pytest.warns(UserWarning, match=rf"step_00000002/{name} is damaged.*trying the previous checkpoint"):
         newest = latest(tmp_path)
     assert newest == tmp_path / "step_00000001"
     assert (load_state(newest)["w"] == 1).all()

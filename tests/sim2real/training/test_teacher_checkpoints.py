@@ -94,7 +94,7 @@ def test_the_last_three_are_kept(tmp_path: Path):
 
 
 def test_nothing_to_restore(tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match="no whole checkpoint"):
+    with pytest.raises(FileNotFoundError, match="no intact checkpoint"):
         restore_teacher(make_teacher(SETTINGS["ppo"], worlds()), tmp_path)
 
 
@@ -133,7 +133,7 @@ def test_a_damaged_zip_is_named_and_the_one_before_is_used(tmp_path: Path, damag
     newest = save_teacher(tmp_path, model, {"width": 0.2})
     newest.write_bytes(damage(newest.read_bytes()))
     other = make_teacher(SETTINGS["ppo"], worlds())
-    with pytest.warns(UserWarning, match=rf"{newest.name} is damaged .*; trying the checkpoint before it") as warned:
+    with pytest.warns(UserWarning, match=rf"{newest.name} is damaged .*; trying the previous checkpoint") as warned:
         assert restore_teacher(other, tmp_path)["width"] == 0.1
     assert "\n" not in str(warned[0].message)
     for name, value in numbers(other).items():
@@ -204,6 +204,6 @@ def test_restoring_runs_no_pickle(tmp_path: Path):
     assert not trace.exists()
     assert all(torch.equal(value, numbers(model)[name]) for name, value in numbers(other).items())
     with_bomb(path, "policy.pth", Bomb(trace))
-    with pytest.warns(UserWarning, match="other things than tensors"), pytest.raises(FileNotFoundError):
+    with pytest.warns(UserWarning, match="objects other than tensors"), pytest.raises(FileNotFoundError):
         restore_teacher(other, checkpoints)
     assert not trace.exists()

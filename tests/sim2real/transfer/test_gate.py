@@ -92,7 +92,7 @@ def test_who_sees_better_but_steers_on_a_wrong_scale_is_refused(factor):
     agreement = Agreement(actual, episode)
     assert decide(agreement, {**predictions, "full": (actual + unseen / 4)[None]}, "full").promoted
     decided = decide(agreement, {**predictions, "full": factor * (actual + unseen / 4)[None]}, "full")
-    assert not decided.promoted and "its scale is worse" in decided.reason
+    assert not decided.promoted and "with a worse scale" in decided.reason
 
 
 def test_who_is_worse_than_scratch_is_refused():

@@ -53,7 +53,7 @@ def test_one_long_episode_is_not_all_that_is_judged_by():
 
 
 def test_of_one_episode_nothing_can_be_held_out():
-    with pytest.raises(ValueError, match="one episode only"):
+    with pytest.raises(ValueError, match="only one episode"):
         held_out(recordings([50]), 0.2)
 
 

@@ -41,7 +41,7 @@ def test_numbers_drawn_ahead_are_those_that_would_have_come(seed, parts):
     for k, normal in parts:
         kind = "normal" if normal else "uniform"
         np.testing.assert_array_equal(getattr(ahead, kind)(world, k), getattr(random, kind)(world, k))
-    with pytest.raises(ValueError, match="drawn ahead"):
+    with pytest.raises(ValueError, match="drawn in advance"):
         ahead.uniform(world, 1)
 
 

@@ -1,7 +1,7 @@
 """Simulated worlds: models, tasks, randomization, cameras, batched physics and rendering.
 
-Importing this package registers the tasks, here and with gymnasium, by the name of what makes them. The names below are
-imported when they are first used: MuJoCo and Warp take seconds.
+Importing this package registers the tasks, here and with gymnasium, by the names of their factories. The names below
+are imported when they are first used: MuJoCo and Warp take seconds to import.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Many worlds of one task as a gymnasium.vector.VectorEnv: physics on threads, frames from the batch renderer."""
+"""Parallel worlds of a task as a gymnasium.vector.VectorEnv: physics on threads, frames from the batch renderer."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -20,12 +20,12 @@ from envs.task import Task, TaskSpec
 from envs.vision import Vision, make_sensors, widened
 from envs.world_parameters import COEFFICIENT, WorldParameters
 
-STREAMS = (0, 2**41, 2**42)  # offsets of a world's seed: task, randomization, image noise
-LIMIT = 10.0  # of state and privileged observations; tasks scale theirs to about 1
+STREAMS = (0, 2**41, 2**42)  # seed offsets of a world's streams: task, randomization, image noise
+LIMIT = 10.0  # range of state and privileged observations, which tasks scale to about 1
 
 
 def observation_space(spec: TaskSpec, keys: Sequence[str]) -> spaces.Dict:
-    """Of one world; keys among `state`, `privileged`, `images.<camera>`.
+    """Return the observation space of one world; keys among `state`, `privileged`, `images.<camera>`.
 
     Raises:
         InputError: an observation that the task does not have.
@@ -43,10 +43,10 @@ def observation_space(spec: TaskSpec, keys: Sequence[str]) -> spaces.Dict:
 
 
 def resolve_randomization(spec: TaskSpec, randomization: Randomization | str) -> Randomization:
-    """A preset of the task by name, or the randomization itself.
+    """Return a preset of the task by name, or the randomization itself.
 
     Raises:
-        InputError: no such preset, or one of another robot.
+        InputError: no such preset, or one for another robot.
     """
     if isinstance(randomization, Randomization):
         if randomization.robot not in ("", spec.robot):
@@ -56,14 +56,14 @@ def resolve_randomization(spec: TaskSpec, randomization: Randomization | str) ->
     if randomization not in spec.presets:
         raise InputError(f"{spec.name} has no randomization {randomization!r}; presets: {', '.join(spec.presets)}")
     preset = spec.presets[randomization]
-    # A preset was made for the task's own lens: of the user's, it varies the coefficients that there are.
-    there = max((len(view.camera.distortion) for view in spec.cameras.values()), default=0)
-    varied = tuple(vary for vary in preset.varied if COEFFICIENT.get(vary.field, -1) < there)
+    # A preset is for the task's lens: with the user's lens, only existing coefficients are varied.
+    coefficients = max((len(view.camera.distortion) for view in spec.cameras.values()), default=0)
+    varied = tuple(vary for vary in preset.varied if COEFFICIENT.get(vary.field, -1) < coefficients)
     return dataclasses.replace(preset, varied=varied)
 
 
 def with_cameras(spec: TaskSpec, cameras: Mapping[str, Camera]) -> TaskSpec:
-    """The spec with other lenses; raises InputError for a camera that it does not have, or a frame of another size."""
+    """Return the spec with other lenses; raises InputError for an unknown camera, or a frame of another size."""
     views = dict(spec.cameras)
     for name, camera in cameras.items():
         if name not in views:
@@ -77,7 +77,7 @@ def with_cameras(spec: TaskSpec, cameras: Mapping[str, Camera]) -> TaskSpec:
 
 
 def _blur_reach(sensor: SensorConfig | None, randomization: Randomization) -> int:
-    """Distance [px] beyond which nothing is mixed into a pixel in any world that may be drawn."""
+    """Return the maximum distance [px] at which pixels affect each other in any possible world."""
     if sensor is None:
         return 0
     return blur_reach(*(randomization.highest(f"sensor.{k}", getattr(sensor, k)) for k in ("defocus", "motion_blur")))
@@ -86,26 +86,26 @@ def _blur_reach(sensor: SensorConfig | None, randomization: Randomization) -> in
 class BatchEnv(VectorEnv):
     """num_envs worlds of a task, stepped together; a world that ends starts its next episode in the same step.
 
-    Actions (A,) float32 in [-1, 1]. At the end of an episode the info has gymnasium's `final_obs` and `final_info`,
-    the latter with `success`, `terminated`, `steps`; without `final_obs` where worlds live `once`.
+    Actions (A,) are float32 in [-1, 1]. At the end of an episode the info has gymnasium's `final_obs` and `final_info`,
+    the latter with `success`, `terminated`, `steps`; with `once` there is no `final_obs`.
 
     Args:
-        task: what happens in the worlds; one task object serves one environment.
-        num_envs: n.
+        task: the task; a task object belongs to one environment.
+        num_envs: number of worlds n.
         randomization: one of the task's presets by name, or a Randomization.
         observations: any of `state` (S,) float32, `images.<camera>` (H, W, 3) uint8 RGB, `privileged` (P,) float32;
             without images nothing is rendered.
-        sensor: image formation, or None to see the rendered frames as they are.
-        threads: of physics and renderer; 0: all cores.
-        device: where frames are rendered, `cpu` or `cuda`.
+        sensor: image formation, or None for unchanged rendered frames.
+        threads: number of threads for physics and renderer; 0: all cores.
+        device: device that renders frames, `cpu` or `cuda`.
         shadows, samples: as in BatchRenderer.
-        maps: size (h, w) of what `maps` returns; it is rendered only then.
-        image_size: (width, height) px of all images instead of the task's own.
-        cameras: other lenses than the task's, by the camera's name; of the whole frame, whose size stays.
-        windows: by camera, (left, top, width, height) px of the part of its frames that is looked at; what need not be
-            rendered for it is left black.
-        once: every world lives for the one episode that begins at reset(), and then rests: it neither moves nor is
-            rendered, its observation stays as it was before the last step, and its reward is 0.
+        maps: size (h, w) of the output of `maps`; None: maps are not rendered.
+        image_size: (width, height) px of all images instead of the task's.
+        cameras: lenses that replace the task's, by the camera's name, for full frames of the same size.
+        windows: by camera, (left, top, width, height) px of the part of its frames that is used; parts that are not
+            needed for it stay black.
+        once: every world runs only the episode that starts at reset(), and then rests: it is neither simulated nor
+            rendered, its observation stays as before the last step, and its reward is 0.
 
     Raises:
         InputError: no world, an unknown preset, observation, field or device.
@@ -157,7 +157,7 @@ class BatchEnv(VectorEnv):
         wider = widened(spec, windows or {}, _blur_reach(sensor, randomization))
         sensors = make_sensors(spec, sensor, num_envs, self._noise, wider)
         seen = {name: sensors[name] for name in spec.cameras if f"images.{name}" in keys}
-        # A world has one image quality: what is drawn for the first camera seen holds for all.
+        # A world has one image quality: the draw for the first camera applies to all.
         self._sensor = next(iter((seen or sensors).values()), None)
         known = len(spec.privileged_names) + len(spec.label_names)
         self._past, self._known = FrameHistory(num_envs, (known,), np.float32), np.zeros((num_envs, known), np.float32)
@@ -183,14 +183,14 @@ class BatchEnv(VectorEnv):
 
     @property
     def batch(self) -> Batch:
-        """The worlds' physics; its `state` (n, S) holds all that their future depends on beside the model."""
+        """Return the worlds' physics; its `state` (n, S) and the model determine their future."""
         return self._batch
 
     def reset(self, *, seed: int | Sequence[int] | None = None, options: dict | None = None) -> tuple[dict, dict]:
-        """Start an episode in every world; world i has seed + i (or seed[i]), or goes on with its stream.
+        """Start an episode in every world; world i has seed + i (or seed[i]), or continues its stream.
 
         Raises:
-            InputError: as many seeds as worlds were expected.
+            InputError: the numbers of seeds and worlds differ.
         """
         if seed is None and not self._seeded:
             seed = int(np.random.default_rng().integers(2**40))
@@ -207,7 +207,7 @@ class BatchEnv(VectorEnv):
         return self._latest(), {}
 
     def _start(self, ids: np.ndarray) -> None:
-        """Begin a new episode in worlds ids (m,)."""
+        """Start a new episode in worlds ids (m,)."""
         self.randomizer.draw(ids, self._draws)
         self._batch.reset(ids, stage=0)
         self.task.reset(ids)
@@ -219,10 +219,10 @@ class BatchEnv(VectorEnv):
             self.vision.reset(ids)
 
     def _observe(self, ids: np.ndarray) -> dict[str, np.ndarray]:
-        """Observations of worlds ids (m,); arrays are the caller's own."""
+        """Return observations of worlds ids (m,), as new arrays."""
         frames = self.vision.observe(ids) if self.vision is not None else {}
-        # A teacher knows more than the camera shows, but not sooner: what it did on fresher knowledge, a student who
-        # sees late frames could not learn.
+        # Privileged state is as late as the camera's frames: a student with late frames could not imitate a teacher
+        # with more recent information.
         known = np.concatenate([self.task.privileged(), *(v[:, None] for v in self.task.labels().values())], 1)
         latency = self._sensor.latency if self._sensor else np.zeros(self.num_envs, int)
         self._past.deepen(int(latency.max()) + 1)
@@ -271,7 +271,7 @@ class BatchEnv(VectorEnv):
         return self._latest(), reward, terminated, truncated, info
 
     def _see(self) -> None:
-        """Observe the worlds that do not rest."""
+        """Observe the worlds that are running."""
         if len(self._awake) == self.num_envs:
             self._observation = self._observe(self._worlds)
         elif len(self._awake):
@@ -279,11 +279,11 @@ class BatchEnv(VectorEnv):
                 self._observation[key][self._awake] = value
 
     def _latest(self) -> dict[str, np.ndarray]:
-        """The present observation; arrays are the caller's own."""
+        """Return the current observation, as new arrays."""
         return {key: value.copy() for key, value in self._observation.items()} if self.once else self._observation
 
     def _final(self, ended: np.ndarray, terminated: np.ndarray) -> dict:
-        """Gymnasium's info on the episodes that just ended in worlds ended (m,)."""
+        """Return gymnasium's info on the episodes that just ended in worlds ended (m,)."""
         mask = np.isin(self._worlds, ended)
         final = {"success": self.task.success(), "terminated": terminated.copy(), "steps": self._steps.copy()}
         final |= {f"_{name}": mask.copy() for name in final}
@@ -291,30 +291,30 @@ class BatchEnv(VectorEnv):
         return info if self.once else info | self._final_obs(ended, mask)
 
     def _final_obs(self, ended: np.ndarray, mask: np.ndarray) -> dict:
-        """What worlds ended (m,) showed last."""
+        """Return the last observations of worlds ended (m,)."""
         last = self._observe(ended)
         final_obs = np.full(self.num_envs, None, object)
-        for row, world in enumerate(ended):  # the format wants an object per world; few end at a time
+        for row, world in enumerate(ended):  # the format needs an object per world; few end at a time
             final_obs[world] = {key: value[row] for key, value in last.items()}
         return {"final_obs": final_obs, "_final_obs": mask}
 
     def privileged(self) -> np.ndarray:
-        """(n, P) float32, whether observed or not: of the moment at which the present frame was taken."""
+        """Return (n, P) float32 at the time of the current frame, even if it is not an observation."""
         return self._known[:, : len(self.task.spec.privileged_names)].copy()
 
     def labels(self) -> dict[str, np.ndarray]:
-        """(n,) float32 auxiliary labels, of the same moment."""
+        """Return (n,) float32 auxiliary labels at the same time."""
         first, names = len(self.task.spec.privileged_names), self.task.spec.label_names
         return {name: self._known[:, first + i].copy() for i, name in enumerate(names)}
 
     def maps(self, camera: str) -> dict[str, np.ndarray]:
-        """Labels per cell of what a camera shows now, see `Vision.maps`."""
+        """Return label maps of a camera's current frame, see `Vision.maps`."""
         if self.vision is None:
             raise InputError("an environment without images has no maps")
         return self.vision.maps(camera)
 
     def episode_parameters(self, world: int) -> dict[str, float]:
-        """What the randomization drew for one world's present episode."""
+        """Return the values drawn by the randomization for one world's current episode."""
         return self.randomizer.episode(world)
 
     def close_extras(self, **kwargs: object) -> None:

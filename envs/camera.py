@@ -1,4 +1,4 @@
-"""A calibrated camera: where a point is seen, and along which ray a pixel looks."""
+"""A calibrated camera: projection of points, and rays of pixels."""
 
 import math
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ COEFFICIENTS = {"pinhole": (0,), "brown-conrady": (4, 5, 8), "fisheye": (4,)}
 class Camera:
     """Intrinsics and distortion in OpenCV's conventions: pixel centres at integers, coefficients in OpenCV's order.
 
-    Points are in OpenCV's camera frame (x right, y down, z forward). Beyond the field in which the lens model is
-    one-to-one (see `Lens.limit`) nothing is seen: `project` and `unproject` give NaN there, `rays` stays at its rim.
+    Points are in OpenCV's camera frame (x right, y down, z forward). Outside the field in which the lens model is
+    one-to-one (see `Lens.limit`), `project` and `unproject` give NaN, and `rays` are those of its rim.
 
     Attributes:
         width: [px]
@@ -63,7 +63,7 @@ class Camera:
 
     @classmethod
     def from_fov(cls, width: int, height: int, fovy: float) -> "Camera":
-        """Pinhole with the vertical field of view fovy [rad], square pixels and a centred principal point."""
+        """Make a pinhole with the vertical field of view fovy [rad], square pixels and a centred principal point."""
         if not (_is_finite(fovy) and 0 < fovy < math.pi):
             raise InputError(f"camera: fovy is {fovy!r}, it must lie between 0 and pi radians")
         f = 0.5 * height / math.tan(0.5 * fovy)
@@ -71,7 +71,7 @@ class Camera:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Camera":
-        """The camera of a calibration file's content, with exactly the keys that `to_dict` writes.
+        """Make a camera from a calibration file's content, with exactly the keys of `to_dict`.
 
         Raises:
             InputError: for a missing or unknown key, or a value that `Camera` refuses.
@@ -79,17 +79,17 @@ class Camera:
         names = [f.name for f in fields(cls)]
         unknown, missing = [k for k in values if k not in names], [k for k in names if k not in values]
         if unknown or missing:
-            what = f"unknown key {unknown[0]!r}" if unknown else f"key {missing[0]!r} is missing"
-            raise InputError(f"camera: {what}; a calibration has {', '.join(names)}")
+            problem = f"unknown key {unknown[0]!r}" if unknown else f"key {missing[0]!r} is missing"
+            raise InputError(f"camera: {problem}; a calibration has {', '.join(names)}")
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Numbers, strings and a list, ready for JSON."""
+        """Return the calibration for JSON."""
         return {**asdict(self), "distortion": list(self.distortion)}
 
     @property
     def matrix(self) -> np.ndarray:
-        """(3, 3) intrinsic matrix [px]."""
+        """Return the (3, 3) intrinsic matrix [px]."""
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
     @cached_property
@@ -102,7 +102,7 @@ class Camera:
         return Lens()
 
     def project(self, points_camera: np.ndarray) -> np.ndarray:
-        """Pixels (..., 2) of points (..., 3) [m] in the camera frame; NaN for points that the lens does not see."""
+        """Project points (..., 3) [m] in the camera frame to pixels (..., 2); NaN outside the lens's field."""
         x, y, z = np.moveaxis(np.asarray(points_camera, np.float64), -1, 0)
         r = np.hypot(x, y)
         with np.errstate(all="ignore"):
@@ -118,15 +118,15 @@ class Camera:
         return np.where(seen[..., None], pixels, np.nan)
 
     def unproject(self, pixels: np.ndarray) -> np.ndarray:
-        """Unit directions (..., 3) in the camera frame of pixels (..., 2); NaN where no direction is seen."""
+        """Return unit directions (..., 3) in the camera frame of pixels (..., 2); NaN outside the lens's field."""
         pixels = np.asarray(pixels, np.float64)
         return self._directions(pixels.reshape(-1, 2)).reshape(*pixels.shape[:-1], 3)
 
     def rays(self, samples: int = 1) -> np.ndarray:
-        """Unit directions (samples**2, height, width, 3) in MuJoCo's camera frame: x right, y up, looking along -z.
+        """Return unit directions (samples**2, height, width, 3) in MuJoCo's camera frame: x right, y up, view along -z.
 
-        With samples > 1, a regular grid of sub-pixel positions per pixel, centred on it. Never NaN: pixels beyond the
-        lens model's field look along its rim, so that a renderer has a direction for every pixel.
+        With samples > 1, each pixel has a regular grid of sub-pixel positions. Pixels outside the lens model's field
+        get directions along its rim and not NaN, so that a renderer has a direction for every pixel.
         """
         if not (_is_whole(samples) and samples > 0):
             raise InputError(f"camera: samples is {samples!r}, it must be a positive whole number")
@@ -137,12 +137,12 @@ class Camera:
         return rays.reshape(samples**2, self.height, self.width, 3)
 
     def _directions(self, pixels: np.ndarray, rim: bool = False) -> np.ndarray:
-        """(m, 3) from (m, 2); with `rim`, unseen pixels get the outermost direction at their azimuth and not NaN."""
+        """Return (m, 3) from (m, 2); with `rim`, unseen pixels get the outermost direction at their azimuth."""
         u_d, v_d = (pixels[:, 0] - self.cx) / self.fx, (pixels[:, 1] - self.cy) / self.fy
         u, v = self._lens.undistort(u_d, v_d)
         if rim and np.isnan(u).any():
             lost = np.isnan(u)
-            # Without an edge of its own the plane ends nowhere: stop short of 90 degrees.
+            # Without an edge the plane is unbounded: stop short of 90 degrees.
             outermost = min(self._lens.limit, 1e3) / np.hypot(u_d[lost], v_d[lost])
             u[lost], v[lost] = u_d[lost] * outermost, v_d[lost] * outermost
         r = np.hypot(u, v)
@@ -151,14 +151,14 @@ class Camera:
         return np.stack([u, v, np.ones_like(u)], -1) / np.hypot(r, 1.0)[:, None]
 
     def crop(self, left: int, top: int, width: int, height: int) -> "Camera":
-        """The camera of this part of the image, `left` and `top` in whole pixels; ValueError if it is not inside."""
+        """Return the camera of this part of the image, in integer pixels; raises ValueError if it is not inside."""
         if left < 0 or top < 0 or left + width > self.width or top + height > self.height:
             part = f"{width}x{height} at ({left}, {top})"
             raise InputError(f"camera: crop {part} does not lie inside the {self.width}x{self.height} image")
         return replace(self, width=width, height=height, cx=self.cx - left, cy=self.cy - top)
 
     def resize(self, width: int, height: int) -> "Camera":
-        """The camera of the image scaled to this size; pixel areas are kept: u' = (u + 0.5) s - 0.5."""
+        """Return the camera of the image scaled to this size; pixel areas are kept: u' = (u + 0.5) s - 0.5."""
         sx, sy = width / self.width, height / self.height
         cx, cy = (self.cx + 0.5) * sx - 0.5, (self.cy + 0.5) * sy - 0.5
         return replace(self, width=width, height=height, fx=self.fx * sx, fy=self.fy * sy, cx=cx, cy=cy)

@@ -1,14 +1,14 @@
-"""What is on its way from the world to the policy: late, or never arriving."""
+"""Delay and loss of frames between the world and the policy."""
 
 import numpy as np
 
 
 class FrameHistory:
-    """A ring of the latest frames of every world, each world at its own position; as deep as was ever needed.
+    """A ring buffer of the latest frames of every world, which grows with the required depth.
 
     Args:
-        num_worlds: n.
-        shape, dtype: of one frame, or of whatever else is delayed.
+        num_worlds: number of worlds n.
+        shape, dtype: shape and type of one frame, or of other delayed data.
     """
 
     def __init__(self, num_worlds: int, shape: tuple[int, ...], dtype: type = np.uint8) -> None:
@@ -18,15 +18,15 @@ class FrameHistory:
 
     @property
     def depth(self) -> int:
-        """Frames kept per world."""
+        """Return the number of frames kept per world."""
         return self._frames.shape[1]
 
     def clear(self, ids: np.ndarray) -> None:
-        """Forget the frames of worlds ids (m,); the next one pushed fills all the past."""
+        """Clear the frames of worlds ids (m,); the next pushed frame fills the complete history."""
         self._empty[ids] = True
 
     def deepen(self, depth: int) -> None:
-        """Keep `depth` frames from now on, if these are more than before."""
+        """Increase the depth to `depth` frames, if it is smaller."""
         old = self.depth
         if depth <= old:
             return
@@ -35,13 +35,13 @@ class FrameHistory:
         if old == 0:
             self._empty[:] = True
         else:
-            # Newest last; what lies before the oldest kept frame is taken to be that frame.
+            # Newest last; the oldest kept frame is repeated before it.
             age = np.minimum(np.arange(depth)[::-1], old - 1)
             frames[:] = self._frames[np.arange(n)[:, None], (self._newest[:, None] - age) % old]
         self._frames, self._newest[:] = frames, depth - 1
 
     def push(self, ids: np.ndarray, frames: np.ndarray, lost: np.ndarray) -> None:
-        """Append frames (m, ...) of worlds ids (m,); where lost (m,) bool, the one before is appended in its place."""
+        """Append frames (m, ...) of worlds ids (m,); lost frames (m,) bool are replaced by the previous ones."""
         first = self._empty[ids]
         slot = (self._newest[ids] + 1) % self.depth
         self._frames[ids, slot] = frames
@@ -52,5 +52,5 @@ class FrameHistory:
         self._empty[ids] = False
 
     def read(self, ids: np.ndarray, age: np.ndarray) -> np.ndarray:
-        """Copies (m, ...) of the frames of worlds ids (m,) that were pushed age (m,) steps ago."""
+        """Return copies (m, ...) of the frames of worlds ids (m,) that were pushed age (m,) steps ago."""
         return self._frames[ids, (self._newest[ids] - age) % self.depth]

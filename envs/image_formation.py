@@ -1,7 +1,7 @@
-"""What happens to light between the lens and an 8-bit frame, for many worlds at once and without a loop over them.
+"""Image formation between the lens and an 8-bit frame, vectorized over worlds.
 
-Every function treats each world on its own and in a fixed order of operations, so that its result is the same in any
-batch; a neutral parameter changes no bit. Images are (n, H, W, 3) float32, RGB, 0-255.
+Every function processes each world separately and in a fixed order of operations, so that its result is the same in
+any batch; neutral parameters change no bit. Images are (n, H, W, 3) float32, RGB, 0-255.
 """
 
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ _JPEG_SIDE = 65000  # px, a little under the longest side that a JPEG can have
 
 
 def blur_reach(defocus: float, motion_blur: float) -> int:
-    """Distance [px] beyond which nothing is mixed into a pixel."""
+    """Return the distance [px] beyond which pixels do not affect each other."""
     return min(int(np.ceil(3 * defocus)), _RADIUS) + min(int(np.ceil(0.5 * motion_blur + 1)), _RADIUS)
 
 
 def gaussian_weights(sigma: np.ndarray) -> np.ndarray:
-    """(n, R + 1) weights at distances 0..R px of Gaussians with sigma (n,) px, cut off at 3 sigma."""
+    """Return (n, R + 1) weights at distances 0..R px of Gaussians with sigma (n,) px, cut off at 3 sigma."""
     distance = np.arange(_RADIUS + 1.0)
     wide = np.maximum(sigma, 1e-3)[:, None]
     return _normalized(np.exp(-0.5 * (distance / wide) ** 2) * (distance <= np.ceil(3 * sigma)[:, None]))
 
 
 def box_weights(length: np.ndarray) -> np.ndarray:
-    """(n, R + 1) weights at distances 0..R px when the scene moves by length (n,) px while the shutter is open."""
+    """Return (n, R + 1) weights at distances 0..R px for motion of the scene by length (n,) px during exposure."""
     half = 0.5 * (1.0 + length)[:, None]  # a pixel is as wide as 1 px already
     return _normalized(np.clip(half + 0.5 - np.arange(_RADIUS + 1.0), 0.0, 1.0))
 
@@ -38,7 +38,7 @@ def _normalized(weights: np.ndarray) -> np.ndarray:
 
 
 def blur(images: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
-    """Images filtered along one axis with symmetric weights (n, R + 1) per world; mirrored borders keep the mean."""
+    """Filter images along one axis with symmetric weights (n, R + 1) per world; mirrored borders keep the mean."""
     weights = weights.reshape(*weights.shape, 1, 1, 1)
     radius = int(np.flatnonzero(weights.any(0)).max())
     size = images.shape[axis]
@@ -57,7 +57,7 @@ def blur(images: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Part:
-    """The part of a camera's frame that images show; all in px."""
+    """The part of a camera's frame in the images, in px."""
 
     frame_width: int
     frame_height: int
@@ -68,7 +68,7 @@ class Part:
 
 
 def vignette_map(height: int, width: int, center: tuple[float, float]) -> np.ndarray:
-    """(1, H, W, 3) squared distance from the optical axis at center (cx, cy) px, 1 in the farthest corner."""
+    """Return (1, H, W, 3) squared distances from the optical axis at center (cx, cy) px, 1 in the farthest corner."""
     x, y = (np.arange(width) - center[0]) ** 2, (np.arange(height) - center[1]) ** 2
     squared = (y[:, None] + x) / max(max(x[0], x[-1]) + max(y[0], y[-1]), 1e-9)
     return np.repeat(squared[None, :, :, None], 3, 3).astype(np.float32)
@@ -85,7 +85,7 @@ def add_glare(images: np.ndarray, strength: np.ndarray, place: np.ndarray, part:
 
 @lru_cache(maxsize=2)
 def _noise_bank(size: int) -> np.ndarray:
-    """(windows, size) view of one long row of standard normal numbers, the same in every process."""
+    """Return a (windows, size) view of one long row of standard normal numbers, the same in every process."""
     samples = np.random.default_rng(20260101).standard_normal(_BANK, np.float32)
     return np.lib.stride_tricks.sliding_window_view(np.resize(samples, _BANK + size), size)
 
@@ -93,7 +93,7 @@ def _noise_bank(size: int) -> np.ndarray:
 def add_noise(images: np.ndarray, read: np.ndarray, shot: np.ndarray, draw: np.ndarray, part: Part) -> None:
     """Add, in place, noise of std sqrt(read^2 + shot^2 value), all (n,); draw (n,) in [0, 1) chooses the samples.
 
-    A pixel of the frame has the same noise in whatever part of it is asked for.
+    A pixel of the frame has the same noise in every requested part.
     """
     row = 3 * part.frame_width
     bank = _noise_bank(part.frame_height * row)
@@ -117,7 +117,7 @@ def gain(images: np.ndarray, factors: np.ndarray) -> None:
 
 
 def tone(images: np.ndarray, gamma: np.ndarray, contrast: np.ndarray, saturation: np.ndarray) -> None:
-    """The camera's image processor, in place: gamma, contrast about mid-grey, saturation about the luma, all (n,)."""
+    """Apply the image processor in place: gamma, contrast about mid-grey, saturation about the luma, all (n,)."""
     if (gamma != 1).any():
         # x (x / 255)^(gamma - 1) and not 255 (x / 255)^gamma: exact where gamma is 1.
         images *= np.power(np.maximum(images, 1e-3) / np.float32(255), _per_world(gamma - 1))
@@ -138,10 +138,10 @@ def _per_world(values: np.ndarray) -> np.ndarray:
 
 
 def jpeg(frames: np.ndarray, quality: np.ndarray) -> None:
-    """Put uint8 frames, in place, through JPEG at quality (n,), rounded to tens from 10 to 100; under 0.5 is off.
+    """Compress uint8 frames, in place, by JPEG at quality (n,), rounded to tens from 10 to 100; below 0.5 is off.
 
-    Chroma is kept at full resolution (4:4:4): the camera subsampled the chroma of an image that was finer than a
-    policy's. Then 8x8 blocks are independent, and one tall mosaic is to the byte what single files would be.
+    Chroma is kept at full resolution (4:4:4), since a camera subsamples the chroma of images finer than a policy's. The
+    8x8 blocks are then independent, and one tall mosaic gives the same bytes as single files.
     """
     level = np.where(quality < 0.5, 0, np.clip(10 * np.rint(quality / 10), 10, 100)).astype(int)
     most = max(1, _JPEG_SIDE // (frames.shape[1] + 7))

@@ -32,7 +32,7 @@ class Lens:
 
     @cached_property
     def limit(self) -> float:
-        """Radius |u| at which the distorted radius stops growing, or the ceiling; the lens is not defined beyond."""
+        """Return the radius |u| at which the distorted radius stops growing, or the ceiling: the edge of the lens."""
         n, d = np.array(self.numerator[::-1]), np.array(self.denominator[::-1])
         turn = np.polysub(np.polymul(np.polyder(n), d), np.polymul(n, np.polyder(d)))
         slope = np.polyadd(np.polymul(n, d), np.polymul([2.0, 0.0], turn))  # d|u_d| / d|u|, times D^2
@@ -43,8 +43,8 @@ class Lens:
 
     @cached_property
     def _table(self) -> tuple[np.ndarray, np.ndarray]:
-        """Distorted radii (increasing) and the radii they come from: where the inversion starts."""
-        # Dense towards the edge, where a small change of the distorted radius is a large one of the radius.
+        """Return distorted radii (increasing) and their undistorted radii, as start of the inversion."""
+        # Dense towards the edge, where the radius changes fast with the distorted radius.
         share = np.sin(np.linspace(0.0, 0.5 * np.pi, 256)) * (1 - 1e-9)
         radius = np.tan(min(np.arctan(self.limit), _WIDEST) * share)
         scale, _ = self._scale(radius**2)
@@ -52,14 +52,14 @@ class Lens:
 
     @cached_property
     def _reach(self) -> float:
-        """No point of the lens is seen at a distorted radius beyond this one."""
+        """Return the maximum distorted radius of the lens."""
         if np.arctan(self.limit) > _WIDEST:
             return np.inf
         p1, p2 = self.tangential
         return self._table[0][-1] + 3 * (abs(p1) + abs(p2)) * self.limit**2
 
     def _scale(self, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """N/D and its derivative by s."""
+        """Return N/D and its derivative by s."""
         n, dn = _horner(self.numerator, s)
         if len(self.denominator) == 1:
             return n, dn
@@ -67,7 +67,7 @@ class Lens:
         return n / d, (dn * d - n * dd) / (d * d)
 
     def distort(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Distorted x, y and the symmetric Jacobian (dx_d/dx, dx_d/dy, dy_d/dy), each of the shape of x and y."""
+        """Return distorted x, y and the symmetric Jacobian (dx_d/dx, dx_d/dy, dy_d/dy), each shaped like x and y."""
         p1, p2 = self.tangential
         xx, yy, xy = x * x, y * y, x * y
         scale, slope = self._scale(xx + yy)
@@ -83,7 +83,7 @@ class Lens:
         )
 
     def valid(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Whether (x, y) lies before the radius, or the fold of the tangential terms, where the lens ends."""
+        """Return whether (x, y) is within the lens: before its radius and the fold of the tangential terms."""
         inside = x * x + y * y < self.limit**2
         if self.tangential == (0.0, 0.0):
             return inside
@@ -91,7 +91,7 @@ class Lens:
         return inside & (a * d > b * b) & (a > 0)
 
     def undistort(self, x_d: np.ndarray, y_d: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Undistorted x, y (m,) of distorted (m,) by Newton's method; NaN where no valid point is seen."""
+        """Return undistorted x, y (m,) of distorted (m,) by Newton's method; NaN without a valid point."""
         distorted, radius = self._table
         r_d = np.hypot(x_d, y_d)
         with np.errstate(all="ignore"):
@@ -117,7 +117,7 @@ class Lens:
         return x, y
 
     def _shorten(self, x: np.ndarray, y: np.ndarray, dx: np.ndarray, dy: np.ndarray) -> np.ndarray | float:
-        """Factor (m,) that keeps a step -(dx, dy) within half the way to the edge, beyond which lie false solutions."""
+        """Return (m,) factors that limit a step -(dx, dy) to half the distance to the edge (beyond are false roots)."""
         if np.isinf(self.limit):
             return 1.0
         outward = np.hypot(x - dx, y - dy) - np.hypot(x, y)
@@ -127,13 +127,13 @@ class Lens:
 def _solve(
     a: np.ndarray, b: np.ndarray, d: np.ndarray, fx: np.ndarray, fy: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Solution (dx, dy) of [[a, b], [b, d]] (dx, dy) = (fx, fy)."""
+    """Return the solution (dx, dy) of [[a, b], [b, d]] (dx, dy) = (fx, fy)."""
     det = a * d - b * b
     return (d * fx - b * fy) / det, (a * fy - b * fx) / det
 
 
 def _horner(coefficients: tuple[float, ...], s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Value and derivative of a polynomial with ascending coefficients."""
+    """Return value and derivative of a polynomial with ascending coefficients."""
     value, slope = np.full_like(s, coefficients[-1]), np.zeros_like(s)
     for c in coefficients[-2::-1]:
         slope = slope * s + value

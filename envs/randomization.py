@@ -1,7 +1,7 @@
-"""Domain randomization as data: which field, which distribution, which operation, on which names.
+"""Domain randomization as data: fields, distributions, operations and names.
 
-After mjlab and Tobin et al. 2017 (domain randomization): every draw starts from the nominal value, so nothing
-accumulates over resets, and the draw is kept, so that an episode can say in which world it took place.
+After mjlab and Tobin et al. 2017 (domain randomization): every draw starts from the nominal value, so that nothing
+accumulates over resets, and draws are stored, so that each episode's world is known.
 """
 
 import dataclasses
@@ -32,8 +32,8 @@ class Vary:
         distribution: uniform or log-uniform in [low, high], normal with (mean, std), choice of any of range.
         range: (low, high), (mean, std), or the choices.
         operation: set to the draw, add it to the nominal value, or scale the nominal value by it.
-        names: regular expression over the whole names of the field's objects.
-        components: which entries of a vector field; all of them when empty.
+        names: regular expression that matches complete names of the field's objects.
+        components: entries of a vector field; empty: all.
         each: "value" draws every entry on its own, "name" one number per object, "world" one number for all.
     """
 
@@ -49,19 +49,19 @@ class Vary:
         for name in ("field", "names"):
             if not isinstance(getattr(self, name), str):
                 raise InputError(f"{name} {getattr(self, name)!r} must be a string")
-        for name, kind, what in (("range", Real, "numbers"), ("components", Integral, "whole numbers")):
+        for name, kind, kinds in (("range", Real, "numbers"), ("components", Integral, "whole numbers")):
             value = getattr(self, name)
             entries = tuple(value) if isinstance(value, Iterable) else (None,)
             if not all(isinstance(entry, kind) for entry in entries):
-                raise InputError(f"{self.field}: {name} {value!r} must be a list of {what}")
+                raise InputError(f"{self.field}: {name} {value!r} must be a list of {kinds}")
             object.__setattr__(self, name, entries)
-        for value, valid, what in (
+        for value, valid, option in (
             (self.distribution, DISTRIBUTIONS, "distribution"),
             (self.operation, OPERATIONS, "operation"),
             (self.each, ("value", "name", "world"), "each"),
         ):
             if value not in valid:
-                raise InputError(f"{self.field}: {what} {value!r} is not one of {', '.join(valid)}")
+                raise InputError(f"{self.field}: {option} {value!r} is not one of {', '.join(valid)}")
         if (self.distribution != "choice" and len(self.range) != 2) or not self.range:
             raise InputError(f"{self.field}: range {self.range} must be two numbers (or choices, for choice)")
         if not np.isfinite(self.range).all():
@@ -72,7 +72,7 @@ class Vary:
             raise InputError(f"{self.field}: a log-uniform range must be positive, not {self.range}")
 
     def draw(self, random: WorldRandom, ids: np.ndarray, k: int, width: float) -> np.ndarray:
-        """(m, k) numbers; width in [0, 1] narrows the range towards its neutral value (ADR)."""
+        """Draw (m, k) numbers; width in [0, 1] narrows the range towards its neutral value (ADR)."""
         if self.distribution == "choice":
             return np.asarray(self.range)[random.integers(ids, k, len(self.range))]
         if self.distribution == "normal":
@@ -80,7 +80,7 @@ class Vary:
             return mean + width * std * np.clip(random.normal(ids, k), -3, 3)
         log = self.distribution == "log-uniform"
         low, high = np.log(self.range) if log else self.range
-        # Only a relative change has a neutral value of its own; a set one narrows around its middle.
+        # Only relative changes have a neutral value; the range of "set" narrows around its middle.
         unchanged = {"scale": 0.0, "add": -np.inf} if log else {"scale": 1.0, "add": 0.0}
         neutral = unchanged.get(self.operation, (low + high) / 2)
         centre = min(max(neutral, low), high)
@@ -90,14 +90,14 @@ class Vary:
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """Numbers between which every draw lies, or all that can be drawn."""
+        """Return the ends of the range of draws, or all choices."""
         if self.distribution == "normal":
             mean, std = self.range
             return mean - 3 * abs(std), mean + 3 * abs(std)
         return self.range
 
     def apply(self, nominal: np.ndarray, draw: np.ndarray) -> np.ndarray:
-        """The operation, elementwise."""
+        """Apply the operation, elementwise."""
         if self.operation == "add":
             return nominal + draw
         return nominal * draw if self.operation == "scale" else np.broadcast_to(draw, np.shape(nominal))
@@ -108,7 +108,7 @@ class Randomization:
     """A named set of quantities to vary; `Randomization()` varies nothing.
 
     Attributes:
-        robot: the only one that it fits, as servos identified from logs do; empty: any.
+        robot: the robot that it is for, such as that of identified servos; empty: any.
     """
 
     varied: tuple[Vary, ...] = ()
@@ -117,15 +117,15 @@ class Randomization:
 
     @staticmethod
     def from_dict(data: Mapping, name: str) -> "Randomization":
-        """From parsed TOML or JSON: {"vary": [{"field": ..., "range": [...], ...}, ...]}.
+        """Make a randomization from parsed TOML or JSON: {"vary": [{"field": ..., "range": [...], ...}, ...]}.
 
         Raises:
-            InputError: an unknown key or a bad value; the message says which entry.
+            InputError: an unknown key or an invalid value; the message names the entry.
         """
         known = {f.name: f.default is dataclasses.MISSING for f in dataclasses.fields(Vary)}
         unknown = sorted(set(data) - {"vary", "name", "robot"})
         if unknown:
-            raise InputError(f"{name}: unknown {unknown}; a randomization has [[vary]] tables, and maybe a robot")
+            raise InputError(f"{name}: unknown {unknown}; a randomization has [[vary]] tables, and optionally a robot")
         entries = data.get("vary", [])
         if not isinstance(entries, list) or not all(isinstance(entry, Mapping) for entry in entries):
             raise InputError(f"{name}: vary must be a list of tables, each under a heading [[vary]]")
@@ -133,8 +133,8 @@ class Randomization:
         for number, entry in enumerate(entries, 1):
             unknown, missing = sorted(set(entry) - set(known)), [k for k in known if known[k] and k not in entry]
             if unknown or missing:
-                what = f"unknown key {unknown[0]!r}" if unknown else f"key {missing[0]!r} is missing"
-                raise InputError(f"{name}, entry {number}: {what}; valid: {', '.join(known)}")
+                problem = f"unknown key {unknown[0]!r}" if unknown else f"key {missing[0]!r} is missing"
+                raise InputError(f"{name}, entry {number}: {problem}; valid: {', '.join(known)}")
             try:
                 varied.append(Vary(**entry))
             except ValueError as error:
@@ -157,27 +157,27 @@ class Randomization:
         return Randomization.from_dict(data, str(path))
 
     def highest(self, field: str, nominal: float) -> float:
-        """The largest value that a field of one number may get, which must not be negative."""
+        """Return the largest possible value of a scalar field, which must not be negative."""
         for vary in self.varied:
             if vary.field == field:
-                # Where there is a neutral value ("scale" by 1), narrowing keeps it in the range or at its nearest end.
+                # With a neutral value ("scale" by 1), narrowing keeps it in the range or at its nearest end.
                 nominal = max(float(vary.apply(np.asarray(nominal), np.asarray(end))) for end in vary.ends)
         return nominal
 
     def to_dict(self) -> dict:
-        """Plain data that from_dict reads back."""
+        """Return data for from_dict."""
         robot = {"robot": self.robot} if self.robot else {}
         return {"name": self.name, **robot, "vary": [dataclasses.asdict(v) for v in self.varied]}
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where one field's values live: write-through arrays per world and what they start from.
+    """The values of one field: live arrays per world, and nominal values.
 
     Attributes:
         values: (n, objects, components) view of the live array.
-        nominal: (objects, components).
-        names: of the objects.
+        nominal: (objects, components) nominal values.
+        names: names of the objects.
     """
 
     values: np.ndarray
@@ -186,14 +186,14 @@ class Target:
 
 
 def suggest(word: str, valid: Iterable[str]) -> str:
-    """The valid names that word may have meant, or all of them."""
+    """Return valid names similar to word, or all of them."""
     valid = sorted(set(valid) - {""})
     near = difflib.get_close_matches(word, valid, n=5, cutoff=0.6)
     return f"did you mean {', '.join(near)}?" if near else f"valid: {', '.join(valid)}"
 
 
 def _unique(labels: list[str]) -> list[str]:
-    """With #2, #3, ... at repeated ones: two entries may vary one field, and objects may share a name or have none."""
+    """Append #2, #3, ... to repeated labels, from several entries for a field or objects with equal or no names."""
     seen: Counter[str] = Counter()
     unique = []
     for label in labels:
@@ -203,20 +203,20 @@ def _unique(labels: list[str]) -> list[str]:
 
 
 class Randomizer:
-    """A Randomization bound to live arrays of n worlds; draws at reset, remembers what it drew.
+    """A Randomization bound to live arrays of n worlds; draws at reset and stores the draws.
 
     Args:
-        randomization: what to vary.
-        resolve: Target of a field name.
-        num_worlds: n.
+        randomization: the randomization.
+        resolve: returns the Target of a field name.
+        num_worlds: number of worlds n.
 
     Attributes:
         labels: (D,) names of the drawn numbers, `field/name`.
         drawn: (n, D) the numbers drawn at each world's last reset; NaN before the first.
-        width: in [0, 1], how much of every range is in use (1 unless automatic domain randomization narrows it).
+        width: share of every range in use, in [0, 1] (1 unless automatic domain randomization narrows it).
 
-    Raises:
-        InputError: a field, name or component that is not there; the valid ones are listed.
+        Raises:
+            InputError: an unknown field, name or component; the valid ones are listed.
     """
 
     def __init__(self, randomization: Randomization, resolve: Callable[[str], Target], num_worlds: int) -> None:
@@ -250,11 +250,11 @@ class Randomizer:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The varied fields, each once."""
+        """Return the varied fields, each once."""
         return tuple(dict.fromkeys(vary.field for vary, *_ in self._bound))
 
     def draw(self, ids: np.ndarray, random: WorldRandom) -> None:
-        """Draw anew for worlds ids (m,), from nominal."""
+        """Draw new values for worlds ids (m,), from nominal ones."""
         worlds = np.asarray(ids)[:, None, None]  # with rows (r, 1) and columns (c,) an index of (m, r, c) entries
         for _, target, rows, columns, _ in self._bound:
             target.values[worlds, rows, columns] = target.nominal[rows, columns]
@@ -267,5 +267,5 @@ class Randomizer:
             target.values[index] = vary.apply(target.values[index], drawn.reshape(shape))
 
     def episode(self, world: int) -> dict[str, float]:
-        """What was drawn for one world's present episode."""
+        """Return the values drawn for one world's current episode."""
         return dict(zip(self.labels, self.drawn[world].tolist(), strict=True))

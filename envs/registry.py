@@ -1,4 +1,4 @@
-"""Tasks by name: what commands, gymnasium ids and contract tests go by."""
+"""Registry of tasks by name, for commands, gymnasium ids and contract tests."""
 
 import importlib
 import inspect
@@ -14,29 +14,29 @@ if TYPE_CHECKING:
     from envs.task import Task
 
 SPLITS = ("train", "validation", "test", "recording", "rehearsal")
-"""To learn from; to select models on; to test on in simulation; and of the stand-in for a real robot, whose cameras
-give whole frames: to record, and to test on."""
+"""Splits for training, validation and tests in simulation; and for recording and testing the rehearsal robot, whose
+cameras give full frames."""
 Factory = Callable[..., "Task"]
 _FACTORIES: dict[str, Factory | str] = {}
 
 
 def register_task(name: str, factory: Factory | str) -> None:
-    """Make a task known by name.
+    """Register a task by name.
 
     Args:
-        factory: builds it for a split, one of SPLITS; no split shows what another one has shown. Variants follow as
-            further arguments. As text, `module:function`, it is imported when the task is first made.
+        factory: makes the task for a split, one of SPLITS, whose episodes are disjoint, and optional variants. As text,
+            `module:function`, it is imported when the task is first made.
     """
     _FACTORIES[name] = factory
 
 
 def register_gymnasium(name: str) -> None:
-    """Make a registered task known to gymnasium.make and make_vec as `sim2real/NAME-v0`; options are BatchEnv's."""
+    """Register a task with gymnasium.make and make_vec as `sim2real/NAME-v0`; options are those of BatchEnv."""
     gymnasium.register(
         f"sim2real/{name}-v0",
         entry_point="envs.single_env:make_single",
         vector_entry_point="envs.single_env:make_vector",
-        # The episode's own time limit truncates it.
+        # The task's time limit truncates episodes.
         order_enforce=True,
         kwargs={"task": name},
     )
@@ -54,7 +54,7 @@ def make_task(name: str, split: str = "train") -> "Task":
         name: variants of the task follow after colons: `Reach:absolute`, `Reach:franka_emika_panda`.
 
     Raises:
-        InputError: unknown task, variant or split; the valid ones are listed.
+        InputError: an unknown task, variant or split; the valid ones are listed.
     """
     short, *variants = name.removeprefix("sim2real/").removesuffix("-v0").split(":")
     if short not in _FACTORIES:
@@ -65,7 +65,7 @@ def make_task(name: str, split: str = "train") -> "Task":
     try:
         inspect.signature(factory).bind(split, *variants)
     except TypeError:
-        raise InputError(f"{short} has no such variants, so there is no {name!r}") from None
+        raise InputError(f"{short} has no such variants: {name!r} does not exist") from None
     return factory(split, *variants)
 
 

@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""Frames of many worlds at once by ray casting (mujoco_warp), through the camera's own lens, on CPU or CUDA."""
+"""Frames of many worlds by ray casting (mujoco_warp), with the camera's lens, on CPU or CUDA."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ POSES = ("geom_xpos", "geom_xmat", "cam_xpos", "cam_xmat", "light_xpos", "light_
 
 @dataclasses.dataclass(frozen=True)
 class Frames:
-    """What one camera saw in every world; arrays are the caller's own.
+    """Frames of one camera in all worlds, as new arrays.
 
     Attributes:
         rgb: (n, H, W, 3) uint8.
-        depth: (n, H, W) float32 m along the optical axis, 0 where nothing was hit; None unless asked for.
-        segmentation: (n, H, W) int32 geom id, -1 where nothing was hit; None unless asked for.
+        depth: (n, H, W) float32 m along the optical axis, 0 where nothing was hit; None unless requested.
+        segmentation: (n, H, W) int32 geom id, -1 where nothing was hit; None unless requested.
     """
 
     rgb: np.ndarray
@@ -38,10 +38,10 @@ class Frames:
 
 
 def available_device(name: str) -> str:
-    """The warp device of that name.
+    """Return the name of a warp device of this machine.
 
     Raises:
-        InputError: this machine does not have it; the ones it has are listed.
+        InputError: this machine does not have it; the available ones are listed.
     """
     names = [str(device) for device in wp.get_devices()]
     if name == "cuda" and wp.is_cuda_available():
@@ -52,7 +52,7 @@ def available_device(name: str) -> str:
 
 
 def _room(m: int, drawn: int, tiles: int) -> Any:  # Near, which Warp makes of a class
-    """Room for what is worked out about m worlds before they are drawn."""
+    """Allocate the data of m worlds that are computed before drawing."""
     near = Near()
     near.origin, near.half = wp.zeros((m, drawn), dtype=wp.vec3), wp.zeros((m, drawn), dtype=wp.vec3)
     near.turn = wp.zeros((m, drawn), dtype=wp.mat33)
@@ -65,10 +65,10 @@ class BatchRenderer:
 
     Args:
         model: the scene; geoms of geom_groups are drawn.
-        num_worlds: n.
+        num_worlds: number of worlds n.
         camera: the lens, at the resolution to render; its pose is that of the model's camera camera_name.
         per_world: names of model fields that differ between worlds (`geom_rgba`, `mat_texid`, ...).
-        threads: CPU threads to render on; worlds are shared out among them.
+        threads: number of CPU threads, which share the worlds.
         samples: rays per pixel and axis, averaged.
 
     Raises:
@@ -104,10 +104,10 @@ class BatchRenderer:
             self._model = mjw.put_model(model, batch_sizes=dict.fromkeys(per_world, num_worlds))
             self._context = mjw.create_render_context(
                 model,
-                cam_res=(1, 1),  # its own pictures are never drawn
+                cam_res=(1, 1),  # its own frames are never drawn
                 cam_active=[camera_name],
                 enabled_geom_groups=list(geom_groups),
-                # The kernel leaves out what the model does without, which must not be what a world may get.
+                # The kernel omits features that the model does not use; they must be kept if a world may use them.
                 enable_emission="mat_emission" in per_world or bool(model.mat_emission.any()),
                 enable_per_light_ambient="light_ambient" in per_world or bool(model.light_ambient.any()),
             )
@@ -134,12 +134,12 @@ class BatchRenderer:
         self._own_lens = False
 
     def _give_rays(self, rays: np.ndarray) -> None:
-        """Make rays (L, samples², H, W, 3) the table of directions, of one lens for all worlds or of one for each."""
+        """Set the directions (L, samples², H, W, 3), for one lens of all worlds or one per world."""
         self._rays.direction = wp.array(rays.reshape(len(rays), -1, 3).astype(np.float32), dtype=wp.vec3)
         self._rays.cone = wp.array(cones(rays, self._tile, self._tiles), dtype=wp.vec4)
 
     def set_lens(self, ids: np.ndarray, rays: np.ndarray) -> None:
-        """Give worlds ids (m,) lenses of their own: rays (m, samples², H, W, 3) as Camera.rays() returns them."""
+        """Set individual lenses of worlds ids (m,): rays (m, samples², H, W, 3) from Camera.rays()."""
         with wp.ScopedDevice(self._device):
             if not self._own_lens:
                 shared = self.camera.rays(self.samples)[None]
@@ -153,14 +153,14 @@ class BatchRenderer:
         self._write(getattr(self._model, name), ids, values)
 
     def _write(self, target: wp.array, ids: np.ndarray | slice, values: np.ndarray) -> None:
-        """Write rows of a device array; on the CPU through its own memory."""
+        """Write rows of a device array; on the CPU directly to its memory."""
         host = target.numpy()  # a view on the CPU, a copy on a GPU
         host[ids] = np.asarray(values).reshape(host[ids].shape)
         if self._device != "cpu":
             target.assign(host)
 
     def render(self, poses: Mapping[str, np.ndarray], ids: np.ndarray | None = None) -> Frames:
-        """Frames at the given poses, arrays (n, ...) named as in POSES, for instance bound fields of a Batch.
+        """Render frames at the given poses, arrays (n, ...) named as in POSES, for instance bound fields of a Batch.
 
         Args:
             ids: (m,) the worlds to render; None: all.
@@ -179,7 +179,7 @@ class BatchRenderer:
         return self._collect(len(worlds))
 
     def _draw(self, start: int, worlds: np.ndarray, near: Any) -> None:
-        """Draw worlds (m,), to rows start… of the pictures."""
+        """Draw worlds (m,) to rows start… of the frames."""
         m, scene, poses, rays = len(worlds), self._scene, self._poses, self._rays
         with wp.ScopedDevice(self._device):
             ids = wp.array(worlds, dtype=int)

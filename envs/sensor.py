@@ -1,4 +1,4 @@
-"""Image formation after the lens, per world: optics, photosensor, image processor, JPEG, and the delay of the frame."""
+"""Image formation after the lens, per world: optics, photosensor, image processor, JPEG and delay."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "drop": (0.0, 1.0),
     }
 )
-"""Lowest and highest value of every parameter."""
+"""Minimum and maximum of every parameter."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class SensorConfig:
         jpeg_quality: 1 to 100, rounded to tens; 0 is no JPEG.
         latency: age of the frames that arrive [steps].
         jitter: probability that a frame arrives one step late.
-        drop: probability that a frame is lost, and the previous one is seen again.
+        drop: probability that a frame is lost and the previous one is repeated.
 
     Raises:
         InputError: for a value outside its LIMITS.
@@ -95,7 +95,7 @@ class SensorConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SensorConfig":
-        """From parsed TOML or JSON; ValueError for an unknown name."""
+        """Make a config from parsed TOML or JSON; raises ValueError for an unknown name."""
         unknown = [name for name in values if name not in LIMITS]
         if unknown:
             raise InputError(f"sensor: no parameter {unknown[0]!r}; valid: {', '.join(LIMITS)}")
@@ -107,18 +107,18 @@ class Sensor:
 
     Args:
         config: nominal parameters.
-        num_worlds: n.
-        height, width: of the frames [px].
-        random: every apply() draws 3 numbers of each world concerned, every reset() likewise.
-        center: the optical axis (cx, cy) [px], about which the vignette lies; by default the middle of the frame.
-        window: (left, top, width, height) [px] of the part of the frames that apply() is given; None: the whole ones.
-            Where its sides are multiples of 8 px, what comes out is what the whole frame would show there, but for the
-            reach of the blur from the sides.
+        num_worlds: number of worlds n.
+        height, width: size of the frames [px].
+        random: random numbers; every apply() and reset() draws 3 numbers per world.
+        center: the optical axis (cx, cy) [px], center of the vignette; by default the middle of the frame.
+        window: (left, top, width, height) [px] of the part of the frames for apply(); None: full frames. If its sides
+            are multiples of 8 px, the result equals that part of the full frame, except within the reach of the blur
+            from the sides.
 
-    Attributes:
-        enabled: False makes apply() an exact copy, delays included.
-        params: (n, k) float64 per parameter, named as in SensorConfig; what is written here is in force at the next
-            apply(). A value outside its LIMITS acts as the nearest one inside.
+        Attributes:
+            enabled: False makes apply() return an exact copy without delay.
+            params: (n, k) float64 per parameter, named as in SensorConfig; changes apply at the next apply(). Values
+                outside their LIMITS are clipped.
     """
 
     def __init__(
@@ -147,13 +147,13 @@ class Sensor:
 
     @staticmethod
     def fields() -> dict[str, int]:
-        """Number of components of every parameter, by name."""
+        """Return the number of components of every parameter, by name."""
         return {f.name: np.size(getattr(SensorConfig, f.name)) for f in dataclasses.fields(SensorConfig)}
 
     def reset(self, ids: np.ndarray) -> None:
-        """Begin new episodes in worlds ids (m,): a new place of the glare, and no frames of the past.
+        """Start new episodes in worlds ids (m,), with a new position of the glare and an empty history.
 
-        The first frame that apply() then gets is what the policy sees until the latency has passed.
+        The first frame of apply() is repeated until the latency has passed.
         """
         height, width = self._part.frame_height, self._part.frame_width
         low = np.array([0.0, 0.0, 0.1])
@@ -162,7 +162,7 @@ class Sensor:
         self._history.clear(ids)
 
     def apply(self, frames: np.ndarray, ids: np.ndarray | None = None) -> np.ndarray:
-        """What arrives from the cameras of worlds ids (m,) when these see frames (m, H, W, 3) uint8; a new array.
+        """Return the frames that arrive from the cameras of worlds ids (m,) for rendered frames (m, H, W, 3) uint8.
 
         Raises:
             InputError: frames of another shape or type.
@@ -188,14 +188,14 @@ class Sensor:
 
     @property
     def latency(self) -> np.ndarray:
-        """(n,) whole steps by which frames are late in each world; 0 while not enabled."""
+        """Return (n,) the latency of frames in steps; 0 if not enabled."""
         steps = np.rint(np.clip(self.params["latency"][:, 0], *LIMITS["latency"])).astype(np.int64)
         return steps if self.enabled else np.zeros_like(steps)
 
     def _delay(
         self, frames: np.ndarray, ids: np.ndarray, values: dict[str, np.ndarray], draws: np.ndarray
     ) -> np.ndarray:
-        """The frames that arrive in this step: delayed by the latency, late by chance, or lost."""
+        """Return the frames that arrive in this step, with latency, random delay and loss."""
         in_time = not any(self.params[name].any() for name in ("latency", "jitter", "drop"))
         if in_time and self._history.depth == 0:
             return frames
@@ -214,7 +214,7 @@ def _form(
     draw: np.ndarray,
     part: Part,
 ) -> np.ndarray:
-    """(m, H, W, 3) uint8 in the order in which light meets them: optics, photosensor, image processor."""
+    """Apply optics, photosensor and image processor, in this order, to (m, H, W, 3) uint8."""
     p = {name: value[:, 0] for name, value in values.items()}
     images = frames.astype(np.float32)
     if p["defocus"].any():

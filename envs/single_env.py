@@ -1,4 +1,4 @@
-"""One world as an ordinary gymnasium.Env, for what expects one: checkers, wrappers, a look at the task."""
+"""A single world as a gymnasium.Env, for checkers, wrappers and inspection."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from envs.registry import make_task
 
 
 class SingleEnv(gymnasium.Env):
-    """A BatchEnv of one world that stops at the end of an episode instead of starting the next.
+    """A BatchEnv of one world that stops at the end of an episode.
 
     Args:
-        batch: with one world.
+        batch: environment with one world.
         render_mode: `rgb_array` or None.
     """
 
@@ -33,7 +33,7 @@ class SingleEnv(gymnasium.Env):
         return self._seen({key: value[0] for key, value in observation.items()}), self._info()
 
     def step(self, action: np.ndarray) -> tuple[Any, float, bool, bool, dict]:
-        extra: dict[str, Any] = self._info()  # of this episode: the batch may begin the next one
+        extra: dict[str, Any] = self._info()  # of this episode: the batch may start the next one
         observation, reward, terminated, truncated, info = self.batch.step(np.asarray(action)[None])
         last = {key: value[0] for key, value in observation.items()}
         if "final_obs" in info:
@@ -52,7 +52,7 @@ class SingleEnv(gymnasium.Env):
         return observation
 
     def render(self) -> np.ndarray | None:
-        """(H, W, 3) uint8 RGB: what the first camera saw last."""
+        """Return the last frame (H, W, 3) uint8 RGB of the first camera."""
         return self._picture.copy() if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:
@@ -60,10 +60,10 @@ class SingleEnv(gymnasium.Env):
 
 
 def make_single(task: str, render_mode: str | None = None, split: str = "train", **options: Any) -> SingleEnv:
-    """Make one world of a registered task, as gymnasium.make asks for it; options are BatchEnv's."""
+    """Make one world of a registered task, for gymnasium.make; options are those of BatchEnv."""
     return SingleEnv(BatchEnv(make_task(task, split), 1, threads=1, **options), render_mode)
 
 
 def make_vector(task: str, num_envs: int = 1, split: str = "train", **options: Any) -> BatchEnv:
-    """Make many worlds of a registered task, as gymnasium.make_vec asks for them; options are BatchEnv's."""
+    """Make many worlds of a registered task, for gymnasium.make_vec; options are those of BatchEnv."""
     return BatchEnv(make_task(task, split), num_envs, **options)

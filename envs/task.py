@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""What a task is: a scene, its reset, what it observes and rewards, all vectorized over worlds."""
+"""The interface of tasks: scene, reset, observations and rewards, vectorized over worlds."""
 
 import abc
 from collections.abc import Mapping
@@ -18,12 +18,12 @@ from envs.randomization import Randomization
 
 @dataclass(frozen=True)
 class View:
-    """What the policy sees of a camera's frame.
+    """The policy's view of a camera's frame.
 
     Attributes:
-        camera: of the whole frame, as a real camera of this kind would deliver it.
+        camera: camera of the full frame, as of a real camera.
         crop: (left, top, width, height) px of the part that is used.
-        size: (width, height) px to which that part is reduced.
+        size: (width, height) px to which that part is resized.
     """
 
     camera: Camera
@@ -32,33 +32,32 @@ class View:
 
     @cached_property
     def lens(self) -> Camera:
-        """The camera of the part and resolution that the policy sees; simulation renders through it directly."""
+        """Return the camera of the policy's part and resolution, with which simulation renders directly."""
         return self.camera.crop(*self.crop).resize(*self.size)
 
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """What is known of a task before a world exists.
+    """Static description of a task.
 
     Attributes:
-        control_dt: s between actions; a whole number of the model's time steps.
+        control_dt: time between actions [s]; a multiple of the model's time step.
         action_names, state_names, privileged_names: one per component; actions are in [-1, 1].
-        cameras: by name of the model's camera.
+        cameras: views by name of the model's camera.
         film_camera: a camera that shows the robot from outside, for films.
         label_names: scalar auxiliary labels.
-        mask_geoms: geoms that make up the task's mask label (the drivable road, the object to grasp).
-        scene_fields: model fields beyond poses that reset() writes per world and the renderer must follow.
+        mask_geoms: geoms of the task's mask label (the drivable road, the object to grasp).
+        scene_fields: model fields besides poses that reset() writes per world and the renderer must follow.
         presets: randomizations by name.
-        mirrored: actions and labels that change their sign when the picture is mirrored.
-        robot: whose recordings and hardware fit the task, a name in `sim2real.robots`.
-        policy_state: whether policies are told the state beside their images.
-        judged: the actions by which policies are compared with recordings; empty: all.
-        smoothing: s to either side over which recorded actions are averaged before policies learn from them or are
-            compared with them: people steer in jerks, and what they meant is the mean.
-        criterion: the metric by which policies are told apart on recordings: "gain_free_mae" where people have scales
-            of their own; "rmse" where commands are in known units, and robots rest so often that to do nothing has
-            the least MAE.
-        training: what learning this task needs in place of the usual, by names of `TeacherConfig` and
+        mirrored: actions and labels that change sign when the image is mirrored.
+        robot: name in `sim2real.robots` of the robot whose recordings and hardware fit the task.
+        policy_state: whether policies have a state input besides images.
+        judged: the actions on which policies are compared with recordings; empty: all.
+        smoothing: recorded actions are averaged over ± this many seconds for training and comparison, since people
+            steer in jerks about the intended action.
+        criterion: the metric for comparing policies on recordings: "gain_free_mae" if drivers have individual scales;
+            "rmse" with known units, if robots rest so often that doing nothing has the smallest MAE.
+        training: training settings that differ from the defaults, by the names of `TeacherConfig` and
             `DistillationConfig`.
     """
 
@@ -84,15 +83,15 @@ class TaskSpec:
 
 
 class Task(abc.ABC):
-    """One task over the n worlds of a Batch.
+    """A task in the n worlds of a Batch.
 
-    Life: `attach` once; at a reset `reset(ids)`; every control step `act`, physics, `measure`. The properties of the
-    present state (state, privileged, labels, reward, ...) are valid after `measure` and are the caller's to keep.
+    Life cycle: `attach` once; `reset(ids)` at a reset; `act`, physics and `measure` in every control step. Properties
+    of the current state (state, privileged, labels, reward, ...) are valid after `measure`, as new arrays.
 
     Attributes:
         parameters: (n, k) arrays that a randomization may vary as `task.NAME`; nominal at construction.
-        control: how actions move joint targets, an `envs.arms.control.JointControl`; None where actions are themselves
-            what robots are told and record.
+        control: control of joint targets by actions, an `envs.arms.control.JointControl`; None if actions are the
+            robot's commands.
     """
 
     control: Any = None
@@ -114,28 +113,28 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def measure(self, ids: np.ndarray | None = None) -> None:
-        """Update what the properties report from the present physics; after a reset for worlds ids alone."""
+        """Update the properties from the current physics; after a reset only for worlds ids."""
 
     @abc.abstractmethod
     def state(self) -> np.ndarray:
-        """(n, S) float32: what the real robot's own sensors would tell."""
+        """Return (n, S) float32, the measurements of the real robot's sensors."""
 
     @abc.abstractmethod
     def privileged(self) -> np.ndarray:
-        """(n, P) float32: what only the simulator knows, for a teacher."""
+        """Return (n, P) float32, the simulator's privileged state, for a teacher."""
 
     @abc.abstractmethod
     def labels(self) -> dict[str, np.ndarray]:
-        """(n,) float32 per label name."""
+        """Return (n,) float32 labels by name."""
 
     @abc.abstractmethod
     def reward(self) -> np.ndarray:
-        """(n,) float32."""
+        """Return (n,) float32 rewards."""
 
     @abc.abstractmethod
     def terminated(self) -> np.ndarray:
-        """(n,) bool: failed."""
+        """Return (n,) bool, whether the task failed."""
 
     @abc.abstractmethod
     def success(self) -> np.ndarray:
-        """(n,) bool: if the episode ended now, it would have succeeded."""
+        """Return (n,) bool, whether an episode that ends now is a success."""

@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""Patterns that multiply a material's colour; which of them a world shows is its `mat_texid`."""
+"""Patterns that multiply a material's colour, selected per world by `mat_texid`."""
 
 import cv2
 import mujoco
@@ -9,7 +9,7 @@ TEXTURES = ("plain", "noise", "panels")
 
 
 def texture(name: str) -> np.ndarray:
-    """(64, 64, 3) uint8: bright on average, since a texture multiplies its material's colour."""
+    """Return (64, 64, 3) uint8, bright on average, since a texture multiplies its material's colour."""
     random = np.random.default_rng(7)
     image = np.full((64, 64), 255.0)
     if name == "noise":
@@ -21,7 +21,7 @@ def texture(name: str) -> np.ndarray:
 
 
 def add_textures(spec: mujoco.MjSpec) -> None:
-    """All of TEXTURES, in that order."""
+    """Add all TEXTURES, in that order."""
     for name in TEXTURES:
         spec.add_texture(name=name, type=mujoco.mjtTexture.mjTEXTURE_2D, width=64, height=64, nchannel=3,
                          data=texture(name).ravel().tolist())  # fmt: skip

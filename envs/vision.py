@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""What the cameras of a batch of worlds deliver: rendered through each world's lens, then through its sensor."""
+"""Camera images of a batch of worlds, rendered with each world's lens and sensor."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from envs.sensor import Sensor, SensorConfig
 from envs.task import TaskSpec
 from envs.world_parameters import WorldParameters
 
-# What the renderer reads beside poses; other model fields are physics alone.
+# Model fields that the renderer reads besides poses; all others only affect physics.
 VISUAL_FIELDS = frozenset(
     """geom_rgba geom_size geom_matid geom_dataid mat_rgba mat_texid mat_texrepeat mat_specular mat_shininess
     mat_emission light_active light_ambient light_diffuse light_specular light_attenuation light_cutoff
@@ -25,23 +25,23 @@ VISUAL_FIELDS = frozenset(
 
 
 Windows = Mapping[str, tuple[int, int, int, int]]
-"""By camera: (left, top, width, height) px of the part of its frame that matters."""
+"""By camera: (left, top, width, height) px of the part of its frame that is used."""
 
 
 def widened(spec: TaskSpec, windows: Windows, reach: int) -> Windows:
-    """The parts that must be rendered, so that sensors give what whole frames would show in these windows.
+    """Return the parts to render, so that sensors give the same result in these windows as for full frames.
 
-    JPEG mixes blocks of 8x8 px, and blur what lies within its reach [px] of them.
+    JPEG needs complete blocks of 8x8 px, and blur all pixels within its reach [px] of them.
 
     Raises:
-        ValueError: a camera that the task does not have, or a window that does not lie in its frame.
+        ValueError: an unknown camera, or a window outside its frame.
     """
     wider = {}
     for name, (left, top, width, height) in windows.items():
         if name not in spec.cameras:
             raise ValueError(f"{spec.name} has no camera {name!r}; it has: {', '.join(spec.cameras)}")
         lens = spec.cameras[name].lens
-        lens.crop(left, top, width, height)  # complains
+        lens.crop(left, top, width, height)  # raises an error
         margin = 8 * -(-reach // 8)
         x, y = max(left // 8 * 8 - margin, 0), max(top // 8 * 8 - margin, 0)
         right = min(-(-(left + width) // 8) * 8 + margin, lens.width)
@@ -53,7 +53,7 @@ def widened(spec: TaskSpec, windows: Windows, reach: int) -> Windows:
 def make_sensors(
     spec: TaskSpec, config: SensorConfig | None, num_worlds: int, random: WorldRandom, windows: Windows
 ) -> dict[str, Sensor]:
-    """A sensor per camera, of the windows where there are any; None is one that changes nothing."""
+    """Make a sensor per camera, for its window if there is one; None is a neutral sensor."""
     sensors = {}
     for name, view in spec.cameras.items():
         size, axis = (view.lens.height, view.lens.width), (view.lens.cx, view.lens.cy)
@@ -63,11 +63,11 @@ def make_sensors(
 
 
 class Vision:
-    """Renderers and sensors of the cameras named, over n worlds.
+    """Renderers and sensors of cameras in n worlds.
 
     Args:
-        maps: size (h, w) of the label maps to render along, see `maps`; None: none.
-        windows: the parts that are rendered, which the sensors were made for; beside them frames are black.
+        maps: size (h, w) of the label maps, see `maps`; None: none.
+        windows: the parts to render, as for the sensors; frames are black outside.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Vision:
         windows: Windows,
     ) -> None:
         if maps is not None and windows:
-            raise ValueError("maps are of whole frames: leave out the windows")
+            raise ValueError("maps need full frames: leave out the windows")
         self._batch, self._parameters, self._sensors = batch, parameters, sensors
         self._model, self._samples = model, samples
         self._spectators: dict[str, BatchRenderer] = {}
@@ -103,8 +103,8 @@ class Vision:
                 raise InputError(f"maps of {maps[0]}x{maps[1]} do not divide frames of {lens.height}x{lens.width}")
             self._histories[name] = FrameHistory(batch.nsim, (*maps, 2))
         self._lenses = {name: spec.cameras[name].lens for name in sensors}
-        whole = {name: (0, 0, lens.width, lens.height) for name, lens in self._lenses.items()}
-        self._windows = {name: windows.get(name, frame) for name, frame in whole.items()}
+        full_frames = {name: (0, 0, lens.width, lens.height) for name, lens in self._lenses.items()}
+        self._windows = {name: windows.get(name, frame) for name, frame in full_frames.items()}
         self._renderers = {
             name: BatchRenderer(
                 model,
@@ -123,7 +123,7 @@ class Vision:
         }
 
     def reset(self, ids: np.ndarray) -> None:
-        """Take over the new looks, lenses and sensors of worlds ids (m,)."""
+        """Update appearance, lenses and sensors of worlds ids (m,)."""
         for name, renderer in self._renderers.items():
             for field in self._fields:
                 renderer.set_field(field, ids, self._batch.expand(field)[ids])
@@ -132,14 +132,14 @@ class Vision:
                 rays = np.stack([lens.rays(self._samples) for lens in lenses])
                 renderer.set_lens(ids, rays)
             sensor, first = self._sensors[name], next(iter(self._sensors.values()))
-            for parameter, values in first.params.items():  # the first one's are drawn; a world has one quality
+            for parameter, values in first.params.items():  # drawn for the first camera; a world has one quality
                 sensor.params[parameter][ids] = values[ids]
             sensor.reset(ids)
             if name in self._histories:
                 self._histories[name].clear(ids)
 
     def observe(self, ids: np.ndarray) -> dict[str, np.ndarray]:
-        """Frames (m, H, W, 3) uint8 of worlds ids (m,) by camera name, at the present state."""
+        """Return frames (m, H, W, 3) uint8 of worlds ids (m,) by camera name, in the current state."""
         self._batch.forward(ids, stage=int(mujoco.mjtStage.mjSTAGE_POS))
         images = {}
         for name, renderer in self._renderers.items():
@@ -152,7 +152,7 @@ class Vision:
         return images
 
     def _framed(self, camera: str, part: np.ndarray) -> np.ndarray:
-        """Whole frames (m, H, W, 3) of a camera with its window (m, h, w, 3) in its place."""
+        """Return full frames (m, H, W, 3) of a camera with its window (m, h, w, 3) inserted."""
         lens, (left, top, width, height) = self._lenses[camera], self._windows[camera]
         if (width, height) == (lens.width, lens.height):
             return part
@@ -161,7 +161,7 @@ class Vision:
         return frames
 
     def _cells(self, frames: Frames) -> np.ndarray:
-        """(m, h, w, 2) uint8 mask and depth per cell, in 255ths, of newly rendered frames."""
+        """Return (m, h, w, 2) uint8 mask and depth per cell, in 255ths, of newly rendered frames."""
         assert self._map_size is not None and frames.segmentation is not None and frames.depth is not None
         m, height, width = frames.rgb.shape[:3]
         h, w = self._map_size
@@ -172,10 +172,10 @@ class Vision:
         return np.round(255 * np.stack(means, -1)).astype(np.uint8)
 
     def maps(self, camera: str) -> dict[str, np.ndarray]:
-        """Labels per cell of what a camera shows now: `mask` and `depth` (n, h, w) float32.
+        """Return labels per cell of a camera's current frame: `mask` and `depth` (n, h, w) float32.
 
-        The mask is the share of a cell that shows one of the task's mask geoms; depth is 1 / (1 + metres), which
-        spends its range near the robot and is 0 where nothing was hit. Both are as late as the frame is.
+        The mask is the share of a cell with the task's mask geoms; depth is 1 / (1 + metres), with its resolution near
+        the robot, and 0 where nothing was hit. Both have the frame's latency.
         """
         if camera not in self._histories:
             raise InputError(f"no maps of camera {camera!r}: make the environment with maps=(h, w) and that camera")
@@ -184,7 +184,7 @@ class Vision:
         return {"mask": cells[..., 0], "depth": cells[..., 1]}
 
     def render_from(self, camera: str, lens: Camera) -> np.ndarray:
-        """(n, H, W, 3) uint8 from another camera of the model, robot included; for films, not for policies."""
+        """Render (n, H, W, 3) uint8 from another camera of the model, robot included; for films, not for policies."""
         if camera not in self._spectators:
             self._spectators[camera] = BatchRenderer(
                 self._model,

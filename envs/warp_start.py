@@ -1,4 +1,4 @@
-"""Warp, started as the renderer wants it; import this before mujoco_warp."""
+"""Start of Warp with the renderer's settings; import this before mujoco_warp."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ wp.config.log_level = wp.LOG_ERROR
 
 
 def _start() -> None:
-    """Start Warp; where there is no CUDA driver, without its complaint on stderr."""
+    """Start Warp, without its warning on stderr if there is no CUDA driver."""
     if find_library("cuda") is not None:
         wp.init()
         return
@@ -28,7 +28,7 @@ def _start() -> None:
 
 
 def announce_compilation() -> None:
-    """Log that render kernels are about to be compiled, if none ever were on this machine."""
+    """Log that render kernels are about to be compiled, if this machine has none."""
     cache = wp.config.kernel_cache_dir
     if not cache or not any(Path(cache).glob("wp_make_kernel*draw_rays*")):
         logging.getLogger(__name__).info("compiling the render kernels, once per machine (about 10 seconds)")

@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""Where every randomizable quantity of a batch of worlds lives: model fields, sensors, lenses, the task's own."""
+"""All randomizable quantities of a batch of worlds: model fields, sensors, lenses, task parameters."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -13,7 +13,7 @@ from envs.errors import InputError
 from envs.randomization import Target, suggest
 
 LENS = {"zoom": 1.0, "cx": 0.0, "cy": 0.0, "k1": 0.0, "k2": 0.0}  # zoom scales fx and fy; the others are added
-COEFFICIENT = {"camera.k1": 0, "camera.k2": 1}  # place among the lens's distortion coefficients
+COEFFICIENT = {"camera.k1": 0, "camera.k2": 1}  # index among the lens's distortion coefficients
 ROTATION = ("pitch", "yaw", "roll")  # rad, added to the camera's mounting: down, right, clockwise in the image
 
 _OBJECTS = {
@@ -41,11 +41,11 @@ def _names(model: mujoco.MjModel, field: str, count: int) -> tuple[str, ...]:
 
 
 class WorldParameters:
-    """Resolves field names to live arrays over n worlds, and carries out what follows from a change.
+    """Resolves field names to live arrays over n worlds, and updates derived quantities.
 
     Args:
-        model: the model the batch was made of.
-        batch: n worlds; its fields are expanded as they are asked for.
+        model: the model of the batch.
+        batch: n worlds; its fields are expanded when they are first used.
         cameras: lenses by name.
         groups: further arrays by prefix, `{"task": {"slack": (n, k)}, "sensor": {...}}`.
     """
@@ -62,14 +62,14 @@ class WorldParameters:
         own = {name: np.full((n, 1), value) for name, value in LENS.items()} | {r: np.zeros((n, 1)) for r in ROTATION}
         self._groups = {"camera": own, **groups}
         self._touched: set[str] = set()
-        # As drawn; mass and camera rotation have their share in the live arrays.
+        # As drawn; the live arrays of mass and camera rotation include these values.
         self._own = {name: np.tile(getattr(model, name), (n, 1, 1)) for name in ("body_inertia", "cam_quat")}
 
     def resolve(self, field: str) -> Target:
-        """Where a field lives.
+        """Return the Target of a field.
 
         Raises:
-            InputError: no such field, near misses or all valid names are listed; or one that no camera here has.
+            InputError: no such field (similar or all valid names are listed), or one that no camera has.
         """
         prefix, _, name = field.partition(".")
         if prefix in self._groups:
@@ -96,7 +96,7 @@ class WorldParameters:
         return Target(values, nominal, _names(self._model, field, len(nominal)))
 
     def _check_lens(self, field: str) -> None:
-        """Raise InputError for a distortion coefficient that no lens here has: to draw it would change nothing."""
+        """Raise InputError for a distortion coefficient that no lens has, which would have no effect."""
         if not any(len(camera.distortion) > COEFFICIENT[field] for camera in self._cameras.values()):
             which = ", ".join(f"{name} ({camera.model})" for name, camera in self._cameras.items()) or "there is none"
             raise InputError(
@@ -106,26 +106,26 @@ class WorldParameters:
 
     @property
     def model_fields(self) -> tuple[str, ...]:
-        """The model fields that were resolved."""
+        """Return the resolved model fields."""
         return tuple(sorted(f for f in self._touched if f.partition(".")[0] not in self._groups))
 
     @cached_property
     def _derives(self) -> bool:
-        """Whether randomization or task give worlds values of their own that MuJoCo derives constants from.
+        """Return whether worlds have individual values from which MuJoCo derives constants.
 
-        These are not about masses alone: a geom that the task turns stays unturned while `geom_sameframe` says that
-        its frame is the body's.
+        This concerns not only masses: a geom rotated by the task stays unrotated while `geom_sameframe` says that its
+        frame is the body's.
         """
         inputs = {f for f in MODEL_FIELDS if f in mujoco.MjModel._setconst_inputs or f.startswith("opt.")}
         return any(self._batch.expanded(f) is not None for f in inputs)
 
     def follow(self, ids: np.ndarray) -> None:
-        """Carry out what follows from new values, the task's included, in worlds ids (m,).
+        """Update quantities derived from new values, including the task's, in worlds ids (m,).
 
-        That is inertia, the camera's rotation and the constants that MuJoCo derives from the model's fields.
+        These are inertia, the camera's rotation and the constants that MuJoCo derives from the model's fields.
 
         Raises:
-            InputError: values with which MuJoCo cannot compute those constants.
+            InputError: MuJoCo cannot compute these constants from the values.
         """
         batch, model = self._batch, self._model
         if self._touched & {"body_mass", "body_inertia"}:
@@ -148,11 +148,11 @@ class WorldParameters:
 
     @property
     def own_lens(self) -> bool:
-        """Whether lenses differ between worlds."""
+        """Return whether lenses differ between worlds."""
         return any(f"camera.{name}" in self._touched for name in LENS)
 
     def lenses(self, name: str, ids: np.ndarray) -> list[Camera]:
-        """The lens of camera name in worlds ids (m,)."""
+        """Return the lens of camera name in worlds ids (m,)."""
         base, own = self._cameras[name], self._groups["camera"]
         cameras = []
         for i in ids:
@@ -170,7 +170,7 @@ def _get(model: mujoco.MjModel, field: str):
 
 
 def _quat_from_camera_angles(pitch: np.ndarray, yaw: np.ndarray, roll: np.ndarray) -> np.ndarray:
-    """(m, 4) turns in MuJoCo's camera frame (x right, y up, z back): pitch down, then yaw right, then roll."""
+    """Return rotations (m, 4) in MuJoCo's camera frame (x right, y up, z back): pitch down, yaw right, then roll."""
     zero = np.zeros_like(pitch)
     about_x = np.stack([np.cos(pitch / 2), -np.sin(pitch / 2), zero, zero], -1)
     about_y = np.stack([np.cos(yaw / 2), zero, -np.sin(yaw / 2), zero], -1)
@@ -179,7 +179,7 @@ def _quat_from_camera_angles(pitch: np.ndarray, yaw: np.ndarray, roll: np.ndarra
 
 
 def _quat_multiply(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Hamilton product of quaternions (..., 4), w x y z."""
+    """Return the Hamilton product of quaternions (..., 4), w x y z."""
     aw, ax, ay, az = np.moveaxis(np.asarray(a), -1, 0)
     bw, bx, by, bz = np.moveaxis(np.asarray(b), -1, 0)
     return np.stack(

@@ -1,1 +1,1 @@
-"""Commands: one file per verb; they parse, call, print and save."""
+"""Commands: one file per verb; each parses, calls sim2real, prints and saves."""

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 def command(
     config: Annotated[AdaptConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
-    resume: Annotated[bool, tyro.conf.arg(help="go on with an interrupted run")] = False,
+    resume: Annotated[bool, tyro.conf.arg(help="resume an interrupted run")] = False,
 ) -> None:
     """Adapt a policy to recordings; compare it with the control candidates; promote it only if it is better.
 
-    The output is in the run's folder: `policy/`, which is the adapted one only if the gate promoted it, `report.html`
-    and `metrics.json`. Of several seeds the weights are averaged where that is no worse on validation frames, and
-    otherwise the best is taken; exactly that policy is judged. Without `--test` it is then fitted to the held-out
-    episodes, too; the weights that were judged are in `judged/`.
+    The run's folder gets `policy/` (the adapted policy only if the gate promoted it), `report.html` and
+    `metrics.json`. With several seeds the weights are averaged if that is no worse on the validation frames; otherwise
+    the best seed is kept. The gate judges exactly this policy. Without `--test` the policy is then also fitted to the
+    held-out episodes; the judged weights are kept in `judged/`.
 
     Example: sim2real adapt runs/policy datasets/track_1 --test datasets/track_2 --frames 300
     """
-    # Only here, as torch and MuJoCo take seconds to import: --help does without them.
+    # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
     from sim2real.reports.pages.adaptation import write_report
     from sim2real.transfer.adapt import adapt
 
@@ -52,7 +52,7 @@ def _print_inputs(adaptation: "Adaptation") -> None:
     for line in (line for reading in adaptation.inputs.readings for line in reading_lines(reading)):
         say(line)
     if material.simulated is None:
-        say(f"{material.policy.config.task!r} is no task here: nothing to compare with, to mix in or to mirror by")
+        say(f"{material.policy.config.task!r} is not a registered task: no simulated frames to compare with or mix in")
     say(frames_line("to learn from", material.frames))
     if choice:
         say(f"auto: {choice.plan}, {choice.reason}")
@@ -79,13 +79,13 @@ def _print_output(adaptation: "Adaptation") -> None:
     outcome = adaptation.outcome
     if outcome.agreement is not None:
         note = interval_note(outcome.agreement.units)
-        say(f"{note} Gain-free: after the gain and offset that fit best in hindsight.")
+        say(f"{note} Gain-free: after the best-fitting gain and offset.")
     if len(outcome.judged) > 1:
-        say(f"{len(outcome.judged)} actions together ({', '.join(outcome.judged)}); one by one in the report.")
+        say(f"{len(outcome.judged)} actions together ({', '.join(outcome.judged)}); the report shows each action.")
     if outcome.rest is not None:
-        say(f"To do nothing always would have an MAE of {outcome.rest:.3f}.")
+        say(f"Always predicting 0 would have an MAE of {outcome.rest:.3f}.")
     if line := look_line(outcome.look):
-        say(f"by what was done, {line} (px of the network's image)")
+        say(f"camera alignment, fitted to the recorded actions: {line} (px of the network's image)")
     say(f"{outcome.plan}: {'PROMOTED' if outcome.promoted else 'not promoted'}, {outcome.reason}")
     say(f"the output is the candidate `{outcome.output}` ({outcome.weights})")
     if outcome.refit_note:

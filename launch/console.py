@@ -18,7 +18,7 @@ from rich.text import Text
 from sim2real.progress import NOTHING, Progress, Stages
 
 console = Console()
-INTERRUPTED = 130  # exit code, as shells have it
+INTERRUPTED = 130  # exit code, as in shells
 QUIET_SECONDS = 15.0  # between lines where there is no terminal to draw a bar on
 
 interrupted = threading.Event()
@@ -33,7 +33,7 @@ def reporting(first: str = "") -> Iterator[Stages]:
     """Show a progress bar per stage: report = stage("name"); report(done, in all, figures).
 
     Args:
-        first: a line to print when the first stage begins, by which time what was asked for has been accepted.
+        first: a line to print when the first stage begins, that is, once the settings have been accepted.
     """
     bars = Bars(
         TextColumn("{task.description}"),
@@ -56,7 +56,7 @@ def reporting(first: str = "") -> Iterator[Stages]:
 
         def report(done: float, total: float, metrics: Mapping[str, float] = NOTHING, /) -> None:
             nonlocal said
-            if interrupted.is_set():  # and yet still here: Arrow loses exceptions while it looks for modules
+            if interrupted.is_set():  # still running: Arrow swallows exceptions while it imports modules
                 raise KeyboardInterrupt
             bars.update(row, completed=done, total=total, figures=_figures(metrics))
             if not console.is_terminal and (time.monotonic() - said > QUIET_SECONDS or done == total):
@@ -70,7 +70,7 @@ def reporting(first: str = "") -> Iterator[Stages]:
 
 
 def say(line: str) -> None:
-    """Print a line as it is: a path must be neither wrapped nor read as markup."""
+    """Print a line unchanged: paths must not be wrapped or parsed as markup."""
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -88,28 +88,28 @@ def print_rates(title: str, metrics: Mapping[str, Any]) -> None:
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    """Print rows of the same cells as a report's: text, numbers, estimates and rates; None for nothing."""
+    """Print rows of cells as in a report: text, numbers, estimates and rates; None is an empty cell."""
     from sim2real.reports.page import cell
 
     if title:
         say(title)
-    table = Table(*(Column(Text(name)) for name in header))  # Text: "[s]" is no markup
+    table = Table(*(Column(Text(name)) for name in header))  # Text: "[s]" is not markup
     for row in rows:
         table.add_row(*(Text(cell(value)["full"]) for value in row))
     console.print(table)
 
 
-_resumable = 0  # how deep
+_resumable = 0  # nesting depth
 
 
 @contextmanager
 def resumable(command: str, folder: Path | None = None) -> Iterator[None]:
-    """When interrupted inside, name the command that goes on, and leave with exit code 130.
+    """When interrupted inside, print the command that resumes the work, and exit with code 130.
 
-    Of several, one inside the other, the outermost speaks: it is what the user typed.
+    When nested, only the outermost prints: its command is the one that the user typed.
 
     Args:
-        folder: of the run that the work inside starts: before it has begun, there is nothing to go on with.
+        folder: the run's folder; before the run has started there is nothing to resume, and nothing is printed.
     """
     global _resumable
     _resumable += 1
@@ -118,7 +118,7 @@ def resumable(command: str, folder: Path | None = None) -> Iterator[None]:
     except KeyboardInterrupt:
         if _resumable > 1 or (folder is not None and not (folder / "config.json").is_file()):
             raise
-        say(f"\ninterrupted; what was done is saved. Go on with:\n  {command}")
+        say(f"\ninterrupted; progress is saved. Resume with:\n  {command}")
         sys.exit(INTERRUPTED)
     finally:
         _resumable -= 1
@@ -130,7 +130,7 @@ def typed_command() -> str:
 
 
 def resume_command(folder: Path) -> str:
-    """Return the command line that goes on with the run in this folder."""
+    """Return the command line that resumes the run in this folder."""
     words = [word for word in sys.argv[1:] if word != "--resume"]
     if not any(word.split("=")[0] == "--out" for word in words):
         words += ["--out", str(folder)]

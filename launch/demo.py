@@ -1,4 +1,4 @@
-"""`sim2real demo`: the whole mission at a small size."""
+"""`sim2real demo`: the complete pipeline at a small size."""
 
 import dataclasses
 import json
@@ -34,7 +34,7 @@ REPLAY = "replay a recorded episode through the policy"
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything; smaller is for tests."""
+    """Sizes of all steps; tests use smaller ones."""
 
     frames: int
     steps: int
@@ -54,22 +54,22 @@ def command(
     seconds: float = 20.0,
     seeds: int = 1,
 ) -> None:
-    """Pretrain in simulation, record, adapt, drive before and after, replay: the whole mission, in minutes.
+    """Pretrain in simulation, record, adapt, drive before and after, replay: the complete pipeline in minutes.
 
-    Without --data the recordings are of the rehearsal car, a simulated stand-in for a real one. A demo that was
-    interrupted goes on where it stopped; remove its folder to begin anew.
+    Without --data the recordings come from the rehearsal car, a simulated stand-in for a real one. An interrupted demo
+    resumes with the same command; remove its folder to start again.
 
     Example: sim2real demo --out demo --data path/to/tub
 
     Args:
-        out: folder for everything.
+        out: folder for all results.
         data: your own recordings: a Donkeycar tub (v2) or a LeRobot v3.0 dataset.
-        frames: rendered for the vision policy.
-        steps: of the teacher.
-        episodes: driven for each success rate.
-        recorded: episodes recorded on the rehearsal car.
-        seconds: length of each.
-        seeds: times that every adaptation is fitted.
+        frames: number of frames rendered to train the vision policy.
+        steps: number of environment steps to train the teacher.
+        episodes: number of test episodes per success rate.
+        recorded: number of episodes recorded on the rehearsal car.
+        seconds: length of each recorded episode [s].
+        seeds: number of repetitions of every fit.
     """
     from sim2real.reports.pages.demo import write_page
 
@@ -79,7 +79,7 @@ def command(
     part = Parts(_expected(sizes, data is not None), say).part
     with resumable(typed_command()):
         recordings = None
-        if data is not None:  # first, so that an hour is not lost on a wrong path
+        if data is not None:  # first, so that a wrong path fails before an hour of training
             with part(IMPORT):
                 recordings = _own(out, data)
         with part(TEACHER):
@@ -103,12 +103,12 @@ def command(
 
 
 def _claim(out: Path, data: Path | None, sizes: Sizes) -> None:
-    """Refuse recordings that are none, and a folder in which a demo of something else was begun."""
+    """Refuse a path without recordings, and a folder that holds a demo with other settings."""
     from sim2real.datasets.donkeycar.tub import is_tub
 
     if data is not None and not ((data / "meta").is_dir() or is_tub(data)):
-        what = "neither a Donkeycar tub v2 (manifest.json) nor a LeRobot v3.0 or v2.1 dataset (meta/)"
-        raise InputError(f"{data} is {what}")
+        problem = "neither a Donkeycar tub v2 (manifest.json) nor a LeRobot v3.0 or v2.1 dataset (meta/)"
+        raise InputError(f"{data} is {problem}")
     wanted = {"data": data and str(data.resolve()), **dataclasses.asdict(sizes)}
     path = out / "demo.json"
     if not path.is_file():
@@ -119,7 +119,7 @@ def _claim(out: Path, data: Path | None, sizes: Sizes) -> None:
 
 
 def _settings(out: Path, sizes: Sizes) -> tuple[TrainConfig, PretrainConfig]:
-    """Return those of teacher and policy; raises InputError for sizes that cannot be, before anything is written."""
+    """Return the settings of teacher and policy; raises InputError for invalid sizes before anything is written."""
     for name in ("frames", "steps"):
         if getattr(sizes, name) < 1:
             raise InputError(f"{name} must be at least 1, not {getattr(sizes, name)}")
@@ -136,7 +136,7 @@ def _settings(out: Path, sizes: Sizes) -> tuple[TrainConfig, PretrainConfig]:
 
 
 def _expected(sizes: Sizes, own: bool) -> dict[str, float]:
-    """Part -> seconds on two idle cores, of a demo with the user's own recordings or with the rehearsal car's."""
+    """Return the expected seconds per part on two idle cores, with the user's recordings (`own`) or without."""
     recorded = sizes.recorded * sizes.seconds
     seconds = {
         IMPORT: 10.0,
@@ -187,7 +187,7 @@ def _film(out: Path) -> None:
 
 
 def _own(out: Path, data: Path) -> Path:
-    """Import the user's recordings where they are not a LeRobot v3.0 dataset; returns the dataset."""
+    """Import the user's recordings unless they already are a LeRobot v3.0 dataset; returns the dataset."""
     from sim2real.datasets.importing import importable
 
     dataset = out / "recordings" if importable(data) else data
@@ -234,34 +234,34 @@ def _replay(out: Path, recordings: Path) -> None:
 
     dataset = EpisodeDataset.open(recordings)
     held_out = json.loads((out / "adapted" / "metrics.json").read_text())["judged_on"] or [0]
-    # Of those that nothing was learned from, one of middle length.
+    # An episode of median length that nothing was learned from.
     middle = sorted(held_out, key=lambda k: dataset.lengths[k])[len(held_out) // 2]
     if not _done(out / "replay", last="report.html"):
-        # The weights that learned nothing from this episode, where the output was fitted to all of them in the end.
+        # If the output was fitted to all episodes in the end, use the judged weights, which never saw this one.
         judged = out / "adapted" / "judged"
         policy = judged if judged.is_dir() else out / "adapted"
         replay(ReplayConfig(str(recordings), str(middle), checkpoint=policy), out / "replay")
 
 
 def _begun(folder: Path) -> bool:
-    """Tell whether a run was begun by an earlier start, and say so."""
+    """Return whether an earlier start began this run, and print that it is resumed."""
     begun = (folder / "config.json").is_file()
     if begun:
-        say(f"going on with {folder} and its settings")
+        say(f"resuming {folder} with its settings")
     return begun
 
 
 def _finished(folder: Path) -> Mapping[str, Any]:
-    """Return the metrics of a run that came to its end, or nothing."""
+    """Return the metrics of a finished run; empty if it is not finished."""
     run = Run(folder, True)
     return run.metrics if run.finished else {}
 
 
 def _done(folder: Path, last: str) -> bool:
-    """Tell whether a short run is finished; one that is not is removed: quicker to do again than to resume.
+    """Return whether a short run is finished; an unfinished one is removed, as repeating it is quicker than resuming.
 
     Args:
-        last: the file that it writes last.
+        last: the file that the run writes last.
     """
     if (folder / last).is_file():
         say(f"{folder} is finished")

@@ -1,4 +1,4 @@
-"""`sim2real evaluate`: how a policy fares."""
+"""`sim2real evaluate`: measure how well a policy works."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,26 +21,26 @@ def command(
     video: Path | None = None,
     seconds: float = 15.0,
 ) -> None:
-    """Have a policy act in unseen worlds, on the rehearsal robot or on hardware; print its success with the interval.
+    """Evaluate a policy in unseen worlds, on the rehearsal robot or on hardware; print its success with the interval.
 
-    With two checkpoints both meet the same episodes; the paired difference is printed, and how many more episodes would
-    settle it (to follow this and test again finds differences that are not there more often than in 5 % of all cases).
-    With --dataset nothing acts: the policy is compared with what people did.
+    Two checkpoints run in the same episodes. Their paired difference is printed, with the number of further episodes
+    that a significant result needs (adding episodes and testing again raises the false-positive rate above 5 %).
+    With --dataset nothing moves: the policy's predictions are compared with the recorded actions.
 
     Example: sim2real evaluate runs/policy runs/adapted --on rehearsal --episodes 40
 
     Args:
-        config: what is evaluated, and where.
-        video: film the first four worlds to this file; of one checkpoint with --on sim.
+        config: what to evaluate, and where.
+        video: film the first four worlds to this file; needs one checkpoint and --on sim.
         seconds: length of the film.
     """
-    # Only here, as torch and MuJoCo take seconds to import: --help does without them.
+    # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
     from launch.keys import at_terminal
     from sim2real.evaluation.evaluate import evaluate
     from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation
 
     _check_film(config, video, seconds)
-    if config.on == "robot":  # a bar would hide the questions
+    if config.on == "robot":  # a progress bar would hide the questions
         result = evaluate(config, out, no_stages, at_terminal())
     else:
         with reporting() as stages:
@@ -59,7 +59,7 @@ def command(
 
 
 def _check_film(config: EvaluateConfig, video: Path | None, seconds: float) -> None:
-    """Raise InputError for a film that cannot be made."""
+    """Raise InputError for settings with which no film can be made."""
     if not 0 < seconds < float("inf"):
         raise InputError(f"seconds must be positive, not {seconds}")
     if video is None:

@@ -1,4 +1,4 @@
-"""`sim2real identify`: the servos of a robot, from its recordings."""
+"""`sim2real identify`: identify the servos of a robot from its recordings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ def command(
     config: Annotated[IdentifyConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
 ) -> None:
-    """Fit servo gains, friction, delay and play to logged commands and states; judge on episodes held out.
+    """Fit servo gains, friction, delay and backlash to logged commands and states; evaluate on held-out episodes.
 
     Writes robot.json, randomization.toml (for `train --randomization`), metrics.json and report.html.
 
@@ -29,9 +29,9 @@ def command(
     if recording.short:
         say(f"left out, shorter than a second: episodes {', '.join(map(str, recording.short))}")
     if recording.units.assumed:
-        say(f"too few values to show their unit, the model's range is assumed: {', '.join(recording.units.assumed)}")
-    print_table(page.PARAMETERS[:-1], page.identified_rows(servos), f"servos of {robot}, as the recordings tell")
-    say(f"{page.interval_line(servos)} What the log does not tell, and where such values are from, is in the report.")
+        say(f"too few values to infer the unit, the model's range is assumed: {', '.join(recording.units.assumed)}")
+    print_table(page.PARAMETERS[:-1], page.identified_rows(servos), f"servos of {robot}, from the recordings")
+    say(f"{page.interval_line(servos)} The report lists the parameters that the log does not identify, too.")
     print_table(page.ERRORS, page.error_rows(servos, result.judgement), page.object_line(servos))
     say(page.errors_line(result.split))
     say(f"train with it: sim2real train Reach --randomization {result.folder}/randomization.toml")

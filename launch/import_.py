@@ -1,4 +1,4 @@
-"""`sim2real import`: recordings become a dataset."""
+"""`sim2real import`: convert recordings to a dataset."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,7 +33,7 @@ def command(
 
 
 def _print_account(report: Mapping[str, Any]) -> None:
-    """Print what became of the records, and what was noticed."""
+    """Print how many records were kept or left out, and further observations."""
     from sim2real.datasets.donkeycar.record import MEANING
 
     table = Table("", "records", "", title=f"{report['source']} ({report['kind']})", title_justify="left")
@@ -45,7 +45,7 @@ def _print_account(report: Mapping[str, Any]) -> None:
     table.add_row("all", str(report["records"]), f"{len(report['episodes'])} episodes kept")
     console.print(table)
     for camera, frames in report.get("decoded", {}).items():
-        say(f"every frame of {camera} was decoded once: {frames}")
+        say(f"all frames of {camera} can be decoded: {frames}")
     for note in _notes(report):
         console.print(f"[yellow]note:[/] {note}", highlight=False, soft_wrap=True)
 
@@ -58,5 +58,5 @@ def _notes(report: Mapping[str, Any]) -> list[str]:
         width, height = report["image_size"]
         notes.append(f"{report['resized_images']} images were converted to RGB of {width}x{height} (and saved as PNG)")
     if report.get("missing_catalogs"):
-        notes.append(f"the manifest names catalogs that are not there: {', '.join(report['missing_catalogs'])}")
+        notes.append(f"the manifest names missing catalogs: {', '.join(report['missing_catalogs'])}")
     return notes

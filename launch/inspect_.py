@@ -1,4 +1,4 @@
-"""`sim2real inspect`: what is in a dataset, and whether it is sound."""
+"""`sim2real inspect`: show what a dataset holds, and check it."""
 
 import json
 import sys
@@ -14,14 +14,14 @@ UNSOUND = 1  # exit code
 
 
 def command(dataset: tyro.conf.Positional[str], out: Path | None = None) -> None:
-    """Print a dataset's figures, check that frames are true to their rows, draw frames and actions.
+    """Print a dataset's statistics, check that frames match their rows, draw frames and actions.
 
     Exit code 1 if a check fails.
 
     Example: sim2real inspect datasets/track_1
 
     Args:
-        dataset: a LeRobot v3.0 dataset, or some of its episodes: path[0:17], path[3].
+        dataset: a LeRobot v3.0 dataset, or a selection of its episodes: path[0:17], path[3].
         out: folder for inspect.json, frames-<camera>.png and actions.png; by default under runs/.
     """
     from sim2real.datasets.inspection import inspect_dataset
@@ -54,8 +54,8 @@ def _print(title: str, figures: dict[str, Any], names: dict[str, Any]) -> None:
         f"tasks: {json.dumps(figures['tasks'], ensure_ascii=False)}",
         "files: no checksums"
         if figures["verified_files"] is None
-        else f"files as they were written: {figures['verified_files']}",
-        f"images equal to the one before: {figures['repeated_images']}",
+        else f"files with a correct checksum: {figures['verified_files']}",
+        f"images equal to the previous one: {figures['repeated_images']}",
     ]
     for line in lines:
         say(line)

@@ -1,4 +1,4 @@
-"""The person at the terminal while a robot moves: keys pressed meanwhile, answers, and the end of it."""
+"""The person at the terminal while a robot moves: key presses, answers, and releasing the robot at the end."""
 
 import os
 import select
@@ -18,7 +18,7 @@ from sim2real.robots.supervisor import Supervisor, close
 
 @contextmanager
 def keys() -> Iterator[Callable[[], str]]:
-    """Give a function that tells the keys pressed since it was last asked; none where there is no terminal."""
+    """Give a function that returns the keys pressed since its last call; none without a terminal."""
     if not sys.stdin.isatty():
         yield lambda: ""
         return
@@ -33,7 +33,7 @@ def keys() -> Iterator[Callable[[], str]]:
 def _pressed() -> str:
     text = ""
     while select.select([sys.stdin], [], [], 0)[0]:
-        # Not sys.stdin.read: that keeps what it read ahead to itself, where select does not see it.
+        # Not sys.stdin.read: it buffers input, which select then does not see.
         typed = os.read(sys.stdin.fileno(), 1024)
         if not typed:  # the terminal is gone
             break
@@ -42,7 +42,7 @@ def _pressed() -> str:
 
 
 def switch(pressed: Callable[[], str]) -> Callable[[], str]:
-    """Return what the keys pressed so far ask for: space pauses and goes on, q stops."""
+    """Return a function that reads the wish from the keys pressed so far: space pauses and resumes, q stops."""
     state = [GO]
 
     def wish() -> str:
@@ -57,10 +57,10 @@ def switch(pressed: Callable[[], str]) -> Callable[[], str]:
 
 
 def let_go(robot: Robot, holds: bool) -> None:
-    """Close a robot; one that holds an arm up goes limp only once somebody at the terminal supports it.
+    """Close a robot; an arm that holds its own weight goes limp only after somebody at the terminal supports it.
 
     Args:
-        holds: its servos carry its weight; a simulated one needs nobody.
+        holds: whether the servos carry the arm's weight; a simulated arm needs no support.
     """
     try:
         if holds and sys.stdin.isatty():
@@ -74,29 +74,29 @@ def let_go(robot: Robot, holds: bool) -> None:
 
 
 def at_terminal() -> Supervisor:
-    """Return whoever sits at the terminal; without one nobody is there. Keys are not read: see `switch`."""
+    """Return a supervisor for the person at the terminal; without one nobody is present. `switch` reads keys."""
     return Supervisor(
         present=sys.stdin.isatty(),
         announce=lambda text, program=None: say(text),
-        ask=lambda question: input(question),  # looked up when it is asked: tests answer
+        ask=lambda question: input(question),  # looked up at every call, so that tests can replace it
         let_go=let_go,
     )
 
 
 @contextmanager
 def beside_robot(announce: Callable[..., None]) -> Iterator[tuple[Stages, Supervisor]]:
-    """Give progress bars, and the person at the terminal, whose keys are read from the first stage on.
+    """Give progress bars and a supervisor for the person at the terminal; keys are read from the first stage on.
 
-    Bars and keys are put away before anything is announced or asked.
+    Bars and key reading are stopped before anything is announced or asked.
 
     Args:
-        announce: as a Supervisor's.
+        announce: as in Supervisor.
     """
     terminal, wishes = at_terminal(), list[Wish]()
     with ExitStack() as shown:
 
         def stages(name: str) -> Progress:
-            say("space: pause and go on; q: stop; Ctrl-C: stop")
+            say("space: pause and resume; q: stop; Ctrl-C: stop")
             bars = shown.enter_context(reporting())
             wishes.append(switch(shown.enter_context(keys())))
             return bars(name)

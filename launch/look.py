@@ -1,4 +1,4 @@
-"""`sim2real look`: what a task's camera sees, before anything is trained."""
+"""`sim2real look`: show what a task's camera sees, before anything is trained."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,14 +14,14 @@ def command(
     beside: Path | None = None,
     randomization: str = "default",
 ) -> None:
-    """Draw a contact sheet of simulated frames, nominal and randomized, beside real ones if there are any.
+    """Draw a contact sheet of simulated frames, nominal and randomized, beside real ones if given.
 
     Example: sim2real look LaneFollow --beside path/to/tub/images --out runs/look.png
 
     Args:
         task: name of a task.
-        out: the picture.
-        beside: a folder of the real camera's frames.
+        out: file of the picture.
+        beside: folder with frames of the real camera.
         randomization: a preset of the task, or a TOML file.
     """
     from sim2real.reports.films.rollouts import contact_sheet

@@ -21,21 +21,21 @@ from sim2real.errors import InputError, input_errors
 USAGE, FAULT = 2, 70  # exit codes: bad input; a fault of this program (EX_SOFTWARE)
 
 VERBS = {
-    "demo": "Pretrain in simulation, record, adapt, drive before and after, replay: the whole mission, in minutes.",
-    "train": "Train a teacher on privileged state with Stable-Baselines3, many worlds at once.",
+    "demo": "Pretrain in simulation, record, adapt, drive before and after, replay: the complete pipeline in minutes.",
+    "train": "Train a teacher on privileged state with Stable-Baselines3, in many parallel worlds.",
     "pretrain": "Pretrain a vision policy in simulation: a teacher's labels on streamed frames, or PPO from pixels.",
-    "evaluate": "Have a policy act in unseen worlds, on the rehearsal robot or on hardware; or judge it by recordings.",
-    "look": "Draw a contact sheet of simulated frames, beside real ones if there are any.",
+    "evaluate": "Evaluate a policy in unseen worlds, on the rehearsal robot, on hardware or on recordings.",
+    "look": "Draw a contact sheet of simulated frames, beside real ones if given.",
     "import": "Turn a Donkeycar tub (v2) or a LeRobot v2.1 dataset into a LeRobot v3.0 dataset.",
-    "inspect": "Print a dataset's figures, check that frames are true to their rows, draw frames and actions.",
+    "inspect": "Print a dataset's statistics, check that frames match their rows, draw frames and actions.",
     "record": "Record the rehearsal robot, a simulated stand-in for a real one, as a LeRobot v3.0 dataset.",
-    "adapt": "Adapt a policy to recordings, and compare it with its controls.",
+    "adapt": "Adapt a policy to recordings, and compare it with the control candidates.",
     "probe": "Compare recordings with simulated frames through a policy's eyes, without training.",
-    "ladder": "Pretrain with a matched and with ever worse cameras, adapt each by every plan.",
-    "identify": "Fit an arm's servos to logged commands and states; judge on episodes held out.",
+    "ladder": "Pretrain with a matched and with increasingly wrong cameras, adapt each by every plan.",
+    "identify": "Fit an arm's servos to logged commands and states; evaluate on held-out episodes.",
     "replay": "Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.",
 }
-"""What each command does. Its module is imported when it is asked for: torch and MuJoCo take seconds."""
+"""What each command does. Its module is imported only when it runs: torch and MuJoCo take seconds to import."""
 
 
 def _load(verb: str) -> Callable[..., None]:
@@ -51,7 +51,7 @@ def _help() -> None:
     for verb, summary in VERBS.items():
         table.add_row(verb, summary)
     console.print(table)
-    say("\nsim2real COMMAND --help tells its options, with an example.")
+    say("\nsim2real COMMAND --help shows its options, with an example.")
 
 
 def _run() -> None:
@@ -76,7 +76,7 @@ def _one_line(message: str, category: type[Warning], *_: object, **__: object) -
 
 
 def _thread_failed(args: threading.ExceptHookArgs) -> None:
-    """TensorBoard's writer raises a full disk once more in the main thread, where it is told in one line."""
+    """Ignore errors of TensorBoard's writer: the main thread raises a full disk again and reports it in one line."""
     if not isinstance(args.exc_value, OSError):
         threading.__excepthook__(args)
 
@@ -88,7 +88,7 @@ def _explained(error: Exception) -> str:
 
 
 def main() -> None:
-    """Parse, run, and turn what went wrong into one line and an exit code: 2 for bad input, 130 when interrupted."""
+    """Parse and run; turn errors into one line and an exit code: 2 for bad input, 130 when interrupted."""
     interrupted.clear()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
@@ -104,8 +104,8 @@ def main() -> None:
     except Exception as error:
         if not isinstance(error, (*input_errors(), OSError)):
             traceback.print_exc()
-            what = "this is a fault of sim2real, not of what you gave it: please report it with the lines above"
-            print(f"error: {what}", file=sys.stderr)
+            advice = "this is a bug in sim2real, not in your input: please report it with the lines above"
+            print(f"error: {advice}", file=sys.stderr)
             sys.exit(FAULT)
         if os.environ.get("SIM2REAL_DEBUG"):
             raise

@@ -1,17 +1,17 @@
-"""The parts of a long command: which one it is in, and about how long the rest will take."""
+"""The parts of a long command: the current part, and an estimate of the remaining time."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-FINISHED_BEFORE = 0.02  # of the expected time: a part that took less was finished by an earlier start
+FINISHED_BEFORE = 0.02  # share of the expected time: a part that took less was already finished by an earlier start
 
 
 class Parts:
-    """Announces part after part, with an estimate of the time left over all.
+    """Announces each part, with an estimate of the total remaining time.
 
-    What a part is expected to take matters only beside the others: as soon as a part was really carried out, the
-    machine's own speed is known, and the estimate for the rest is corrected by it.
+    Expected times matter only relative to each other: once a part has run, the machine's speed is known, and the
+    estimate for the remaining parts is scaled by it.
 
     Args:
         expected: part -> seconds on two idle cores, in the order in which parts are carried out.
@@ -28,16 +28,16 @@ class Parts:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Say that this part begins, and measure how long it takes."""
+        """Announce that this part begins, and measure how long it takes."""
         number = list(self._expected).index(name) + 1
-        self._say(f"\npart {number} of {len(self._expected)}: {name} ({self.left()} left in all)")
+        self._say(f"\npart {number} of {len(self._expected)}: {name} ({self.left()} left in total)")
         began = self._clock()
         yield
         self._taken[name] = self._clock() - began
         self._left.remove(name)
 
     def left(self) -> str:
-        """About how long the parts that are not done will take, in words."""
+        """Return the estimated time of the remaining parts, in words."""
         measured = [name for name, taken in self._taken.items() if taken > FINISHED_BEFORE * self._expected[name]]
         speed = sum(self._taken[n] for n in measured) / sum(self._expected[n] for n in measured) if measured else 1.0
         seconds = speed * sum(self._expected[name] for name in self._left)

@@ -1,4 +1,4 @@
-"""`sim2real pretrain`: a vision policy from simulation."""
+"""`sim2real pretrain`: pretrain a vision policy in simulation."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,16 +13,16 @@ from sim2real.training.pretrain_config import PretrainConfig
 def command(
     config: Annotated[PretrainConfig, tyro.conf.arg(name="")], out: Path | None = None, resume: bool = False
 ) -> None:
-    """Pretrain a vision policy in simulation: a teacher's labels on streamed frames, or PPO from pixels.
+    """Pretrain a vision policy in simulation: from a teacher's labels on streamed frames, or with PPO from pixels.
 
     Example: sim2real pretrain LaneFollow --frames 300000 --out runs/policy
 
     Args:
         config: what to pretrain.
         out: folder of the run; by default a new one under runs/.
-        resume: go on with the run in that folder, or with the newest, with the settings it was started with.
+        resume: resume the run in that folder, or the newest run, with the settings it was started with.
     """
-    # Only here, as torch and MuJoCo take seconds to import: --help does without them.
+    # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
     from sim2real.training.pretrain import pretrain
 
     out = out or run_folder("pretrain", config, resume)

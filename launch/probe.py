@@ -1,4 +1,4 @@
-"""`sim2real probe`: what recordings look like to a pretrained policy, and which plan that speaks for."""
+"""`sim2real probe`: compare recordings with simulation as a pretrained policy sees them, and recommend a plan."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +13,11 @@ def command(
     config: Annotated[ProbeConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
 ) -> None:
-    """Compare recordings with simulated frames through a policy's eyes, without training; recommend a plan.
+    """Compare recordings with simulated frames in a policy's features, without training; recommend a plan.
 
     Example: sim2real probe runs/policy datasets/track_1
     """
-    # Only here, as torch and MuJoCo take seconds to import: --help does without them.
+    # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
     from sim2real.reports.pages.probe import shift_rows, write_probe_report, zero_shot_rows
     from sim2real.reports.recordings import frames_line, reading_lines
     from sim2real.transfer.probe import probe

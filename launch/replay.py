@@ -1,4 +1,4 @@
-"""`sim2real replay`: recorded episodes once more: through a policy, in simulation, on a robot, or in a viewer."""
+"""`sim2real replay`: replay recorded episodes: through a policy, in simulation, on a robot, or in a viewer."""
 
 import shlex
 import sys
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sim2real.robots.playback import Played, Program
 
 ALIKE = "frames of one episode are not independent"
-FAILED = 1  # exit code: simulated states are not the same, or the robot did not come to the end
+FAILED = 1  # exit code: simulated states differ, or the robot did not reach the end
 
 
 def command(
@@ -28,9 +28,9 @@ def command(
 
     Example: sim2real replay datasets/track_2 --episode 3 --on policy --checkpoint runs/policy
 
-    On a policy: what it would have done at every frame, as a film, a plot, the worst frames, report.html. In
-    simulation: how far the model leaves the log, joint by joint; an episode that was recorded in simulation is
-    reproduced bit for bit. On a robot (with --move): eased in, limited, with pause (space) and stop (q).
+    On a policy: the policy's action at every frame, as a film, a plot, the worst frames and report.html. In
+    simulation: how far the model diverges from the log, per joint; an episode recorded in simulation is reproduced bit
+    for bit. On a robot (with --move): smooth start, limited speed, pause (space) and stop (q).
     """
     from launch.keys import beside_robot
     from sim2real.replays.replay import replay
@@ -46,10 +46,10 @@ def command(
         with reporting() as stages:
             result = replay(config, out, stages)
     if result.folder is None:
-        say("nothing was moved: add --move to let it")
+        say("nothing was moved: add --move to move the robot")
         return
     if result.assumed:
-        say(f"note: too few values to show their unit, the model's range is assumed: {', '.join(result.assumed)}")
+        say(f"note: too few values to infer the unit, the model's range is assumed: {', '.join(result.assumed)}")
     with reporting() as stages:
         notes = write_replay_report(result, typed_command(), stages)
     played = result.on_robot.played if result.on_robot is not None else None
@@ -66,25 +66,25 @@ def command(
 
 
 def _say_program(text: str, program: "Program | None" = None) -> None:
-    """Print what a robot is about to do."""
+    """Print the commands that a robot is about to execute."""
     from sim2real.reports.pages.playback import program_table
 
     if program is None:
         say(text)
         return
     fastest, count = int(program.speed.argmax()), len(program.commands)
-    say(f"{text}: {count} commands, {count * program.dt:.1f} s at {1 / program.dt:g} Hz, after easing in at"
+    say(f"{text}: {count} commands, {count * program.dt:.1f} s at {1 / program.dt:g} Hz, after a smooth start at"
         f" {program.ease_speed:g} rad/s at most")  # fmt: skip
     print_table(*program_table(program), title="joint targets [rad] and their largest speeds [rad/s]")
     say(f"largest recorded speed: {program.speed[fastest]:.2f} rad/s ({program.names[fastest]});"
-        f" {program.changed.sum()} of {count} commands are changed to keep speed and range")  # fmt: skip
+        f" {program.changed.sum()} of {count} commands are limited in speed or range")  # fmt: skip
 
 
 def _say_playback(replay: "RobotReplay", played: "Played") -> None:
     from sim2real.reports.pages.playback import tracking_table
 
     if replay.tracking:
-        print_table(*tracking_table(replay), title="tracking error: measured less commanded")
+        print_table(*tracking_table(replay), title="tracking error: measured minus commanded")
     if played.reason:
         far = f"after {len(played.error)} of {len(replay.program.commands)} commands"
         say(f"stopped {far if replay.tracking else 'on the way to the first pose'}: {played.reason}")

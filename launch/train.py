@@ -1,4 +1,4 @@
-"""`sim2real train`: a teacher on privileged state."""
+"""`sim2real train`: train a teacher on privileged state."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,16 +13,16 @@ from sim2real.training.teacher_config import TrainConfig
 def command(
     config: Annotated[TrainConfig, tyro.conf.arg(name="")], out: Path | None = None, resume: bool = False
 ) -> None:
-    """Train a teacher on privileged state with Stable-Baselines3, many worlds at once.
+    """Train a teacher on privileged state with Stable-Baselines3, in many parallel worlds.
 
     Example: sim2real train LaneFollow --algorithm ppo --steps 800000 --out runs/teacher
 
     Args:
         config: what to train.
         out: folder of the run; by default a new one under runs/.
-        resume: go on with the run in that folder, or with the newest, with the settings it was started with.
+        resume: resume the run in that folder, or the newest run, with the settings it was started with.
     """
-    # Only here, as torch and MuJoCo take seconds to import: --help does without them.
+    # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
     from sim2real.training.train import train
 
     out = out or run_folder("train", config, resume)

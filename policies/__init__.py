@@ -1,4 +1,4 @@
-"""What sees and acts: encoder, heads, preprocessing and the policy that joins them.
+"""Vision policies: preprocessing, encoder, heads and the policy that combines them.
 
 The names below are imported when they are first used, so that a robot's computer can import
 `policies.preprocessing` without torch.

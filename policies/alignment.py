@@ -1,4 +1,4 @@
-"""What lies below an encoder's lowest layer: where the camera looks."""
+"""Alignment of camera images before the encoder."""
 
 import math
 from typing import Any
@@ -9,14 +9,14 @@ from torch.nn.functional import affine_grid, grid_sample
 
 
 class Alignment(nn.Module):
-    """Puts images of a camera that looks a little aside, closer or rolled where those of another camera have them.
+    """Transforms images of a slightly shifted, closer or rolled camera to those of another camera.
 
-    Convolutions answer alike wherever a thing is, so that no low layer can undo this; a similarity can (a spatial
-    transformer, Jaderberg et al. 2015, of all images alike), and its four numbers need few images. No optimizer moves
-    them: they are fitted like a calibration.
+    Convolutions are translation-equivariant, so that low layers cannot compensate this; a similarity transform can (a
+    spatial transformer, Jaderberg et al. 2015, the same for all images), and its four parameters need few images. They
+    are not trained by the optimizer but fitted like a calibration.
 
-    `similarity` (4,) is 0 for no change: how far the image is moved to the left and up [half its width and height],
-    the logarithm of the zoom out, and the roll [rad]. What it asks for beyond the edge is the edge's colour.
+    `similarity` (4,) is 0 for no change: shift of the image to the left and up [half its width and height], logarithm
+    of the zoom out, and roll [rad]. Pixels beyond the edge get the edge's colour.
     """
 
     def __init__(self) -> None:
@@ -25,24 +25,24 @@ class Alignment(nn.Module):
         self.register_buffer("similarity", torch.zeros(4))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
-        """Weights of before there was an alignment look straight ahead."""
+        """Load weights; those of versions without alignment get none."""
         state_dict.setdefault(f"{prefix}similarity", torch.zeros(4))
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @property
     def moves(self) -> bool:
-        """Whether images come out other than they went in."""
+        """Return whether the alignment changes images."""
         return bool(self.similarity.any())
 
-    def found(self, width: int, height: int) -> dict[str, float]:
-        """How images differ from those that the encoder knows: things are so many px further right and down, times so
-        large, and turned by so many degrees clockwise, in images of that size."""
+    def in_pixels(self, width: int, height: int) -> dict[str, float]:
+        """Return how images of this size differ from the encoder's: objects are shifted to the right and down [px],
+        enlarged by a factor, and rotated clockwise [degrees]."""
         right, down, zoom, roll = self.similarity.tolist()
         aside = {"right_px": right * width / 2, "down_px": down * height / 2}
         return aside | {"zoom": math.exp(zoom), "roll_deg": math.degrees(roll)}
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, H, W, 3), aligned: float32, or as they are where nothing is to be changed."""
+        """Return aligned images (n, H, W, 3), float32, or unchanged without an alignment."""
         if not self.moves:
             return images
         x = images.permute(0, 3, 1, 2).to(torch.float32)

@@ -1,4 +1,4 @@
-"""The vision encoder: an image in, a feature map out, through stages that have names."""
+"""The vision encoder, from an image to a feature map through named stages."""
 
 import math
 from collections.abc import Iterator
@@ -21,16 +21,16 @@ ENCODER_KINDS = tuple(_LAYOUTS)
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """What a VisionEncoder is built from.
+    """Settings of a VisionEncoder.
 
     Args:
         kind: "conv" (plain convolutions, made for CPUs) or "resnet18" (He et al. 2016, basic blocks).
         size: (H, W) of the input image [px].
-        width: channels of the stem, of which the later stages have multiples; None: the kind's own.
-        depth: convolutions ("conv") or basic blocks ("resnet18") per stage after the stem; None: the kind's own.
+        width: channels of the stem; later stages have multiples of it; None: the kind's default.
+        depth: convolutions ("conv") or basic blocks ("resnet18") per stage after the stem; None: the kind's default.
 
-    Raises:
-        InputError: an unknown kind, or a size, width or depth that nothing can be built from.
+        Raises:
+            InputError: an unknown kind, or an invalid size, width or depth.
     """
 
     kind: str = "conv"
@@ -49,23 +49,23 @@ class EncoderConfig:
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Channels of each stage's output, in the order of STAGE_NAMES."""
+        """Return the output channels of each stage, in the order of STAGE_NAMES."""
         multiples, _, width, _ = _LAYOUTS[self.kind]
         return tuple(m * (self.width or width) for m in multiples)
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Factor by which each stage reduces height and width."""
+        """Return the stride of each stage."""
         return _LAYOUTS[self.kind][1]
 
     @property
     def blocks(self) -> int:
-        """Convolutions or basic blocks per stage after the stem."""
+        """Return the number of convolutions or basic blocks per stage after the stem."""
         return self.depth or _LAYOUTS[self.kind][3]
 
     @property
     def feature_shape(self) -> tuple[int, int, int]:
-        """(C, h, w) of the feature map."""
+        """Return (C, h, w) of the feature map."""
         height, width = self.size
         for stride in self.strides:
             height, width = math.ceil(height / stride), math.ceil(width / stride)
@@ -73,11 +73,11 @@ class EncoderConfig:
 
 
 class VisionEncoder(nn.Module):
-    """Normalized images (n, 3, H, W) float to a feature map (n, C, h, w), through the stages named in `stage_names`.
+    """Maps normalized images (n, 3, H, W) float to a feature map (n, C, h, w), through the stages in `stage_names`.
 
-    GroupNorm (Wu & He 2018) and not BatchNorm: a frozen stage then has no running statistics that drift with the
-    images it sees, and one image gives what it gives within a batch. Parameters stay in the contiguous memory format:
-    PyTorch's bf16 GroupNorm is slow in channels_last, which costs more than the convolutions gain by it.
+    GroupNorm (Wu & He 2018) and not BatchNorm: frozen stages then have no running statistics that drift, and an image
+    gives the same result alone and in a batch. Parameters stay in the contiguous memory format: PyTorch's bf16
+    GroupNorm is slow in channels_last, which costs more than the convolutions gain.
     """
 
     def __init__(self, config: EncoderConfig | None = None) -> None:
@@ -92,21 +92,21 @@ class VisionEncoder(nn.Module):
 
     @property
     def stage_names(self) -> tuple[str, ...]:
-        """Names of the stages from the image upwards."""
+        """Return the names of the stages, from the image upwards."""
         return tuple(self.stages)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(n, 3, H, W) normalized images to the feature map (n, C, h, w)."""
+        """Map (n, 3, H, W) normalized images to the feature map (n, C, h, w)."""
         return self.forward_stages(images)
 
     def forward_stages(self, x: Tensor, after: str | None = None, until: str | None = None) -> Tensor:
-        """Run part of the encoder: x is what stage `after` gave (None: images), the result what stage `until` gives.
+        """Run the stages after `after` (None: from the images) up to `until` (None: the last).
 
         `forward_stages(forward_stages(x, until=s), after=s)` equals `forward(x)` for every stage s, so that the
-        output of frozen low stages can be computed once and kept.
+        output of frozen low stages can be cached.
 
         Raises:
-            InputError: a name that is not a stage, or nothing to run because `until` is not above `after`.
+            InputError: a name that is not a stage, or `until` is not above `after`.
         """
         first = 0 if after is None else self._index(after) + 1
         last = len(self.stages) - 1 if until is None else self._index(until)
@@ -117,11 +117,11 @@ class VisionEncoder(nn.Module):
         return x
 
     def stage_parameters(self, name: str) -> Iterator[nn.Parameter]:
-        """The parameters of one stage; raises InputError for a name that is not a stage."""
+        """Return the parameters of one stage; raises InputError for a name that is not a stage."""
         return self.stages[self.stage_names[self._index(name)]].parameters()
 
     def reset_stages(self, *names: str) -> None:
-        """Draw the weights of these stages anew from torch's default generator."""
+        """Initialize the weights of these stages from torch's default generator."""
         for name in names:
             reset_parameters(self.stages[self.stage_names[self._index(name)]])
 
@@ -132,7 +132,7 @@ class VisionEncoder(nn.Module):
 
 
 def reset_parameters(module: nn.Module) -> None:
-    """Give every layer in the module fresh initial weights from torch's default generator."""
+    """Initialize all layers in the module from torch's default generator."""
     for layer in module.modules():
         reset = getattr(layer, "reset_parameters", None)
         if callable(reset):

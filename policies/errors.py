@@ -1,5 +1,5 @@
-"""Bad input: what was given and cannot be used."""
+"""Errors of invalid input."""
 
 
 class InputError(ValueError):
-    """Something that was given cannot be used; one line that says what is wrong, where, and what to do."""
+    """An input cannot be used; the message says in one line what is wrong, where, and what to do."""

@@ -1,4 +1,4 @@
-"""Heads on the encoder's feature map: the action, and auxiliary labels that teach the encoder what matters."""
+"""Heads on the encoder's feature map: the action, and auxiliary labels that train the encoder."""
 
 from dataclasses import dataclass, field
 
@@ -12,19 +12,19 @@ from policies.errors import InputError
 
 @dataclass(frozen=True)
 class HeadsConfig:
-    """What the heads predict.
+    """Settings of the heads.
 
     Args:
-        scalars: auxiliary vectors, name -> length (say offset, heading, curvature).
-        masks: auxiliary yes-or-no maps, name -> (h, w); the output is a logit per pixel.
-        maps: auxiliary maps of a quantity, name -> (h, w); say depth.
-        state: length of the state vector that the action head sees; 0, the default, means none. A policy that
-            imitates and sees its own last action copies it instead of looking (causal confusion, de Haan et al. 2019).
-        reduced: channels that the feature map is reduced to before it is flattened.
+        scalars: auxiliary vectors, name -> length (such as offset, heading, curvature).
+        masks: auxiliary binary maps, name -> (h, w); the output is a logit per pixel.
+        maps: auxiliary maps of a quantity, name -> (h, w), such as depth.
+        state: length of the action head's state input; 0: none. An imitating policy with its last action as input
+            copies it and ignores the image (causal confusion, de Haan et al. 2019).
+        reduced: channels of the feature map before it is flattened.
         hidden: width of the hidden layers.
 
     Raises:
-        InputError: a name twice, a name that is not an identifier, or a size below 1.
+        InputError: a repeated name, a name that is not an identifier, or a size below 1.
     """
 
     scalars: dict[str, int] = field(default_factory=dict)
@@ -45,15 +45,15 @@ class HeadsConfig:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of all outputs, the action first."""
+        """Return the names of all outputs, the action first."""
         return ("action", *self.scalars, *self.masks, *self.maps)
 
 
 class ActionHead(nn.Module):
-    """Features (n, k) and maybe state (n, S) to actions (n, A): gain * tanh(MLP) + offset.
+    """Maps features (n, k) and optionally state (n, S) to actions (n, A): gain * tanh(MLP) + offset.
 
-    `gain` and `offset` (A,) are buffers: no optimizer moves them, and a gain that was fitted to recordings is folded
-    in exactly. With the initial 1 and 0 actions lie in [-1, 1]; after folding they may exceed it, and `Policy.act`
+    `gain` and `offset` (A,) are buffers: the optimizer does not change them, and a gain fitted to recordings is folded
+    in exactly. With the initial 1 and 0 actions are in [-1, 1]; after folding they may exceed it, and `Policy.act`
     clips them. They are not clipped here because a clipped output has no gradient.
     """
 
@@ -70,7 +70,7 @@ class ActionHead(nn.Module):
         return self.gain * torch.tanh(self.mlp(x).float()) + self.offset
 
     def fold(self, gain: Tensor, offset: Tensor) -> None:
-        """Make the head give gain * (what it gave) + offset; both (A,), finite, else ValueError."""
+        """Scale the output by gain and add offset, both (A,); raises ValueError unless they are finite."""
         for name, value in (("gain", gain), ("offset", offset)):
             if value.shape != self.gain.shape or not torch.isfinite(value).all():
                 raise InputError(f"{name} must be {len(self.gain)} finite numbers, one per action, got {value}")
@@ -78,13 +78,13 @@ class ActionHead(nn.Module):
         self.gain.copy_(gain * self.gain)
 
     def reset_parameters(self) -> None:
-        """Undo every fold; the layers inside reset themselves."""
+        """Undo all folds; the layers reset themselves."""
         self.gain.fill_(1.0)
         self.offset.zero_()
 
 
 class _MapHead(nn.Module):
-    """Feature map to one map (n, h, w). Bilinear growth of a thin map is cheap and has no checkerboard."""
+    """Maps features to one map (n, h, w). Bilinear upsampling of few channels is fast and without checkerboards."""
 
     def __init__(self, channels: int, size: tuple[int, int], hidden: int = 24) -> None:
         super().__init__()
@@ -100,8 +100,8 @@ class _MapHead(nn.Module):
 class Heads(nn.Module):
     """All heads of a policy: feature map (n, C, h, w), state (n, S) or None -> name -> output, in float32.
 
-    The action and the scalars share a trunk that flattens the (reduced) map instead of averaging it, because where
-    the lane is in the picture is the answer. The trunk does not see the state: auxiliary labels must come from sight.
+    The action and the scalars share a trunk that flattens the (reduced) map instead of averaging it, because the
+    position in the image matters. The trunk does not use the state: auxiliary labels must be predicted from images.
     Outputs: "action" (n, A); scalars (n, k); masks (n, h, w) logits; maps (n, h, w).
 
     Raises:
@@ -121,7 +121,7 @@ class Heads(nn.Module):
         self.maps = nn.ModuleDict({name: _MapHead(channels, size) for name, size in sizes.items()})
 
     def forward(self, features: Tensor, state: Tensor | None = None, labels: bool = True) -> dict[str, Tensor]:
-        """The outputs; without `labels` only the action, as whoever acts needs no more: a fifth of the time."""
+        """Return the outputs; without `labels` only the action, in a fifth of the time."""
         expected = (len(features), self.config.state) if self.config.state else None
         got = None if state is None else tuple(state.shape)
         if got != expected:

@@ -1,4 +1,4 @@
-"""A policy: preprocessing, encoder and heads behind one `act`."""
+"""A policy: preprocessing, encoder and heads, with one method `act`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,14 +16,14 @@ from policies.preprocessing import MIN_STD, Preprocessing
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """Everything a policy is built from; a checkpoint keeps it as JSON.
+    """Settings of a policy, which checkpoints store as JSON.
 
     Args:
-        action_names: what each action is, in order (say steering, throttle); values lie in [-1, 1].
-        task: name of the task that the policy was made for.
+        action_names: names of the actions, in order (such as steering, throttle); values are in [-1, 1].
+        task: name of the policy's task.
 
     Raises:
-        InputError: no actions, or preprocessing that gives images of another size than the encoder takes.
+        InputError: no actions, or different image sizes of preprocessing and encoder.
     """
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
@@ -43,7 +43,7 @@ class PolicyConfig:
 
 
 class Policy(nn.Module):
-    """Images and, if configured, state to actions in [-1, 1] and auxiliary predictions."""
+    """Maps images and, if configured, state to actions in [-1, 1] and auxiliary predictions."""
 
     def __init__(self, config: PolicyConfig | None = None) -> None:
         super().__init__()
@@ -53,9 +53,9 @@ class Policy(nn.Module):
         self.heads = Heads(self.config.heads, self.config.encoder, len(self.config.action_names))
 
     def forward(self, images: Tensor, state: Tensor | None = None) -> dict[str, Tensor]:
-        """(n, H, W, 3) uint8 images at the network's size and state (n, S) to name -> float32 output.
+        """Map (n, H, W, 3) uint8 images at the network's size and state (n, S) to name -> float32 output.
 
-        "action" is (n, A), in [-1, 1] unless a gain was folded in; the others as in `Heads`.
+        "action" is (n, A), in [-1, 1] unless a gain was folded in; the others are as in `Heads`.
 
         Raises:
             InputError: images of another type or size, or a state of another shape.
@@ -63,7 +63,7 @@ class Policy(nn.Module):
         return self.heads(self.features(images), state)
 
     def features(self, images: Tensor, until: str | None = None) -> Tensor:
-        """What stage `until` (None: the last) makes of images (n, H, W, 3) uint8; what a frozen part can be kept as."""
+        """Return the output of stage `until` (None: the last) for images (n, H, W, 3) uint8."""
         expected = (*self.config.encoder.size, 3)
         if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != expected:
             got = f"{str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
@@ -71,30 +71,30 @@ class Policy(nn.Module):
         return self.features_of_aligned(self.align(images), until)
 
     def features_of_aligned(self, images: Tensor, until: str | None = None) -> Tensor:
-        """As `features`, of images (n, H, W, 3) that are aligned already, uint8 or float32 in grey levels."""
+        """Return `features` of images (n, H, W, 3) that are already aligned, uint8 or float32 grey levels."""
         normalized = normalize_images(images, self.config.preprocessing.normalization)
         return self.encoder.forward_stages(normalized, until=until)
 
     def from_features(self, features: Tensor, after: str, state: Tensor | None = None) -> dict[str, Tensor]:
-        """The outputs, going on from what stage `after` gave; `forward` equals it after `features(images, after)`."""
+        """Return the outputs from the features after stage `after`, as `forward` does for the same images."""
         return self.heads(self.encoder.forward_stages(features, after=after), state)
 
     def act(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
-        """What to do: one observation to actions (A,) float32, a batch to (n, A), each in [-1, 1].
+        """Map one observation to actions (A,) float32, or a batch to (n, A), in [-1, 1].
 
         Args:
             observation: "images.<camera>" (H, W, 3) or (n, H, W, 3) uint8 RGB of any size; "state" (S,) or (n, S).
 
         Raises:
-            InputError: the policy's camera or state is absent, an image is not an image, the state is not finite.
+            InputError: the policy's camera or state is missing, an image is invalid, or the state is not finite.
         """
         key = self.config.preprocessing.key
         if key not in observation:
             cameras = [name for name in observation if name.startswith("images.")]
-            raise InputError(f"the policy looks through {key!r}; cameras present: {', '.join(cameras) or 'none'}")
+            raise InputError(f"the policy needs {key!r}; cameras present: {', '.join(cameras) or 'none'}")
         image = np.asarray(observation[key])
         parameter = next(self.parameters())
-        # A copy, because torch takes neither the strides of a mirrored view nor a read-only array.
+        # A copy, because torch supports neither negative strides nor read-only arrays.
         images = torch.tensor(np.ascontiguousarray(self.config.preprocessing(image)), device=parameter.device)
         state = self._state(observation)
         with torch.inference_mode():
@@ -106,7 +106,7 @@ class Policy(nn.Module):
         return actions if image.ndim == 4 else actions[0]
 
     def _state(self, observation: Mapping[str, np.ndarray]) -> Tensor | None:
-        """The state as (n, S), or None when the policy does not look at it; NaN is refused in either case."""
+        """Return the state as (n, S), or None if the policy does not use it; NaN is refused in both cases."""
         if "state" not in observation:
             if self.config.heads.state:
                 raise InputError(f"the policy needs 'state'; the observation has: {', '.join(observation)}")
@@ -118,12 +118,12 @@ class Policy(nn.Module):
 
 
 def normalize_images(images: Tensor, normalization: str) -> Tensor:
-    """`preprocessing.normalize` in torch: (n, H, W, 3) grey levels to (n, 3, H, W) float32 on the images' device."""
+    """Apply `preprocessing.normalize` in torch: (n, H, W, 3) grey levels to (n, 3, H, W) float32, on their device."""
     x = images.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
     if normalization == "none":
         return x / 127.5 - 1.0
     axes = (1, 2, 3) if normalization == "per-image" else (2, 3)
-    # By hand: torch.var_mean takes ten times as long on a CPU, a tenth of a training step.
+    # By hand, as torch.var_mean takes ten times as long on a CPU, a tenth of a training step.
     x = x - x.mean(axes, keepdim=True)
     std = x.square().mean(axes, keepdim=True).sqrt()
     return x / std.clamp(min=MIN_STD)

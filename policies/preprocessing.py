@@ -1,4 +1,4 @@
-"""From a camera's frame to what the network sees; needs only NumPy and OpenCV, so that a robot can run it."""
+"""Conversion of camera frames to the network's input; needs only NumPy and OpenCV, for robots."""
 
 import warnings
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ import numpy as np
 from policies.errors import InputError
 
 NORMALIZATIONS = ("per-image", "per-channel", "none")
-# Standard deviations below one grey level are noise: a black frame becomes zeros, not amplified noise.
+# Smaller standard deviations, in grey levels, are noise: a black frame becomes zeros, not amplified noise.
 MIN_STD = 1.0
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a frame of one camera becomes the network's image. Travels inside the checkpoint.
+    """Conversion of one camera's frames to the network's image, stored in the checkpoint.
 
-    Sizes are (width, height) as OpenCV has them [px].
+    Sizes are (width, height) as in OpenCV [px].
 
     Args:
         camera: the observation key after "images.".
-        raw_size: the frame that `crop` refers to; frames of the same aspect are cropped in proportion.
+        raw_size: size of the frame that `crop` refers to; frames of the same aspect ratio are cropped in proportion.
         crop: (left, top, width, height) inside the raw frame.
-        size: of the network's image.
-        normalization: what `normalize` does, one of NORMALIZATIONS.
+        size: size of the network's image.
+        normalization: normalization by `normalize`, one of NORMALIZATIONS.
 
     Raises:
         InputError: a size below 1, a crop outside the raw frame, an unknown normalization.
@@ -49,14 +49,14 @@ class Preprocessing:
 
     @property
     def key(self) -> str:
-        """The camera's key in an observation."""
+        """Return the camera's key in an observation."""
         return f"images.{self.camera}"
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """One frame (H, W, 3) or a batch (n, H, W, 3), uint8 RGB, to (n, h, w, 3) uint8 at the network's size.
+        """Convert a frame (H, W, 3) or batch (n, H, W, 3), uint8 RGB, to (n, h, w, 3) uint8 at the network's size.
 
-        A frame that has the network's size is passed on; one of the raw frame's aspect is cropped in proportion and
-        reduced by area averaging; any other is stretched to size, with one warning per shape.
+        Frames of the network's size are unchanged; frames of the raw frame's aspect ratio are cropped in proportion and
+        resized by area averaging; all others are stretched to size, with one warning per shape.
 
         Raises:
             InputError: another data type or shape.
@@ -78,7 +78,7 @@ class Preprocessing:
         return out
 
     def window(self, width: int, height: int) -> tuple[int, int, int, int]:
-        """(left, top, right, bottom) of the part that is looked at in a frame of this size [px]."""
+        """Return (left, top, right, bottom) of the used part of a frame of this size [px]."""
         if (width, height) == self.size:
             return 0, 0, width, height
         raw_width, raw_height = self.raw_size
@@ -93,7 +93,7 @@ class Preprocessing:
 
 @cache
 def _warn_of_stretching(width: int, height: int, preprocessing: Preprocessing) -> None:
-    """Cached so that a stream of frames warns once and not at every frame."""
+    """Warn of stretched frames; cached, so that a stream of frames warns only once."""
     (w, h), (raw_w, raw_h) = preprocessing.size, preprocessing.raw_size
     warnings.warn(
         f"images.{preprocessing.camera} is {width}x{height}: stretched to {w}x{h}; expected {raw_w}x{raw_h} or {w}x{h}",
@@ -102,11 +102,11 @@ def _warn_of_stretching(width: int, height: int, preprocessing: Preprocessing) -
 
 
 def normalize(images: np.ndarray, normalization: str = "per-image") -> np.ndarray:
-    """(n, H, W, 3) uint8 to (n, 3, H, W) float32 as the network takes it; the same numbers as Policy's own.
+    """Normalize (n, H, W, 3) uint8 to (n, 3, H, W) float32 for the network, identically to Policy.
 
-    "per-image" takes mean and standard deviation over the whole image, all channels together: exposure and contrast
-    go, the differences between colours stay. "per-channel" takes them channel by channel, which also removes a
-    colour cast (grey world) at the price of absolute colour. "none" maps 0 … 255 to -1 … 1.
+    "per-image" uses mean and standard deviation over the image with all channels: this removes exposure and contrast
+    and keeps differences between colours. "per-channel" uses them per channel, which also removes a colour cast (grey
+    world) but loses absolute colour. "none" maps 0 … 255 to -1 … 1.
     """
     x = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
     if normalization == "none":

@@ -1,7 +1,7 @@
-"""Crossing the gap from simulated worlds and policies to real cameras and robots: a room for each part of the way.
+"""Transfer of vision policies from simulation to real cameras and robots, with a package for each step.
 
-What every command does is a function here, with the same settings: `pretrain(PretrainConfig("LaneFollow"), out)`. The
-names below are imported when they are first used, so that reading a run's JSON needs no torch.
+Each command is also a function here, with the same settings: `pretrain(PretrainConfig("LaneFollow"), out)`. The names
+below are imported when they are first used, so that reading a run's JSON needs no torch.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Policies on disk: a folder of JSON, safetensors and a model card; reading it executes nothing."""
+"""Policies on disk: a folder with JSON, safetensors and a model card; loading it executes no code."""
 
 import dataclasses
 from pathlib import Path
@@ -15,16 +15,16 @@ CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 
 
 def save_policy(folder: Path | str, policy: Policy, recipe: dict[str, Any], card: str) -> None:
-    """Write a policy; an older checkpoint in this place is replaced only when the new one is complete on the disk.
+    """Write a policy; an older checkpoint in this folder is replaced only when the new one is complete on disk.
 
     Args:
-        recipe: how the policy was trained, as far as JSON can hold it.
+        recipe: how the policy was trained, as JSON values.
         card: the model card, Markdown.
 
     Raises:
-        CheckpointError: the folder exists and is something else.
-        ValueError: the recipe holds what JSON cannot.
-        OSError: the disk does not take it.
+        CheckpointError: the folder exists and is no checkpoint.
+        ValueError: the recipe holds values that JSON cannot represent.
+        OSError: writing failed.
     """
     with replaced_folder(Path(folder), CONFIG) as new:
         weights = write_tensors(new / WEIGHTS, policy.state_dict())
@@ -35,12 +35,12 @@ def save_policy(folder: Path | str, policy: Policy, recipe: dict[str, Any], card
 
 
 def policy_folder(path: Path | str) -> Path:
-    """Return where the policy of a run is, or the path itself; raises InputError for a run that has none yet."""
+    """Return the policy folder of a run, or the path itself; raises InputError for a run without a policy."""
     path = Path(path)
     if (path / "policy").is_dir():
         return path / "policy"
     if (path / "tensorboard").is_dir():
-        raise InputError(f"{path} has no policy: either `sim2real pretrain` did not finish (--resume), or it never ran")
+        raise InputError(f"{path} has no policy: `sim2real pretrain` did not finish (--resume) or never ran")
     return path
 
 
@@ -51,7 +51,7 @@ def load_policy(path: Path | str) -> Policy:
         path: the policy's folder, or the run that pretrained or adapted it.
 
     Raises:
-        InputError: a run that has no policy yet.
+        InputError: a run without a policy.
         CheckpointError: no such folder, not a checkpoint, damaged weights, another format version.
     """
     folder = existing_folder(policy_folder(path), CONFIG)
@@ -69,5 +69,5 @@ def load_policy(path: Path | str) -> Policy:
 
 
 def read_config(folder: Path | str) -> dict[str, Any]:
-    """The checkpoint's config.json ("policy", "recipe", …), without the weights; raises CheckpointError."""
+    """Return the checkpoint's config.json ("policy", "recipe", …), without weights; raises CheckpointError."""
     return read_versioned_json(existing_folder(Path(folder), CONFIG) / CONFIG, FORMAT_VERSION, CheckpointError)

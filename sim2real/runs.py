@@ -1,4 +1,4 @@
-"""A run directory: what was asked for, with which versions, how far it got, and what came out."""
+"""A run folder: settings, versions, checkpoints and metrics."""
 
 import os
 import platform
@@ -19,18 +19,18 @@ Config = TypeVar("Config")
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that decide a result."""
-    found = {"python": platform.python_version()}
+    """Return the versions of Python and of the packages that affect results."""
+    installed = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            installed[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            installed[name] = "not installed"
+    return installed
 
 
 def git_revision() -> str | None:
-    """Of the code that runs, with `+changes` where it differs; None outside a repository."""
+    """Return the git revision of the code, with `+changes` if it is modified; None outside a repository."""
     here = Path(__file__).parent
     try:
         command = ["git", "-C", str(here), "describe", "--always", "--dirty=+changes", "--abbrev=12", "--exclude=*"]
@@ -44,8 +44,8 @@ class Run:
     """One run in its own folder: `config.json`, `metrics.json`, `checkpoints/`, `tensorboard/`.
 
     Attributes:
-        folder: of the run.
-        resumed: whether it goes on from an earlier start.
+        folder: the run's folder.
+        resumed: whether it resumes an earlier start.
     """
 
     def __init__(self, folder: Path, resumed: bool) -> None:
@@ -53,28 +53,28 @@ class Run:
         self.checkpoints, self.tensorboard = folder / "checkpoints", folder / "tensorboard"
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
-        """Replace `metrics.json`; a figure that is undefined (NaN, such as the correlation of a constant) becomes null.
+        """Replace `metrics.json`; undefined values (NaN, such as the correlation of a constant) become null.
 
         Raises:
-            InputError: a value that JSON cannot hold.
-            OSError: the disk does not take it; the old metrics stay.
+            InputError: a value that JSON cannot represent.
+            OSError: writing failed; the old metrics stay.
         """
         write_json(self.folder / "metrics.json", {"format_version": FORMAT_VERSION, **with_null(metrics)})
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """What `write_metrics` wrote last; empty before. Raises CheckpointError if it is damaged."""
+        """Return the content of `metrics.json`, empty if there is none; raises CheckpointError if it is damaged."""
         path = self.folder / "metrics.json"
         return read_json(path, CheckpointError) if path.is_file() else {}
 
     @property
     def finished(self) -> bool:
-        """Whether the run came to its end."""
+        """Return whether the run is finished."""
         return bool(self.metrics.get("finished"))
 
 
 def run_folder(command: str, config: Any, resume: bool) -> Path:
-    """Return the folder of a run that nobody named: a new one under runs/, or the newest where one is to be resumed.
+    """Return the default folder of a run: a new one under runs/, or the newest one to resume.
 
     Raises:
         InputError: there is none to resume.
@@ -89,14 +89,14 @@ def run_folder(command: str, config: Any, resume: bool) -> Path:
 
 
 def start_run(command: str, config: Config, out: Path | str | None, resume: bool) -> tuple[Run, Config]:
-    """Make the run's folder, or go on in it with the settings that it was started with.
+    """Make the run's folder, or resume it with the settings that it was started with.
 
     Args:
         config: a frozen dataclass with a `task`; written to `config.json`.
         out: the folder; None: a new one under `runs/`, or with resume the newest of this command and task.
 
     Returns:
-        The run, and the settings that apply.
+        The run, and its settings.
 
     Raises:
         InputError: the folder is in use without resume, or there is nothing to resume.
@@ -108,12 +108,12 @@ def start_run(command: str, config: Config, out: Path | str | None, resume: bool
     if resume:
         if not path.is_file():
             raise InputError(f"nothing to resume: {folder} has no config.json")
-        found = load_config(folder, command, type(config))
-        if str(getattr(found, "task", "run")) != task:
-            raise InputError(f"{folder} is a run of {getattr(found, 'task', None)}, not of {task}")
-        return Run(folder, True), found
+        saved = load_config(folder, command, type(config))
+        if str(getattr(saved, "task", "run")) != task:
+            raise InputError(f"{folder} is a run of {getattr(saved, 'task', None)}, not of {task}")
+        return Run(folder, True), saved
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} exists: add --resume to go on with it, or choose another --out")
+        raise InputError(f"{folder} exists: add --resume to resume it, or choose another --out")
     folder.mkdir(parents=True, exist_ok=True)
     written = {"format_version": FORMAT_VERSION, "command": command, "config": to_plain(config)}
     write_json(path, {**written, "versions": versions(), "git_revision": git_revision()})
@@ -121,7 +121,7 @@ def start_run(command: str, config: Config, out: Path | str | None, resume: bool
 
 
 def load_config(folder: Path, command: str, kind: type[Config]) -> Config:
-    """The settings of a run.
+    """Return the settings of a run.
 
     Raises:
         CheckpointError: `config.json` is absent, damaged, of another version, or of another command.

@@ -1,6 +1,6 @@
-"""Seeds of simulated worlds: what is learned from, selected on, tested on and recorded; no two of them share one.
+"""Disjoint seeds of simulated worlds for training, validation, tests and recordings.
 
-What an episode shows is drawn from its world's seed alone (`envs.random`), so that other seeds are other episodes.
+An episode depends only on its world's seed (`envs.random`), so that different seeds give different episodes.
 """
 
 import numpy as np
@@ -10,28 +10,26 @@ from sim2real.errors import InputError
 TEST = range(10_000_000, 20_000_000)
 RECORDING = range(20_000_000, 30_000_000)  # of the rehearsal robot
 SIMULATED_RECORDING = range(30_000_000, 40_000_000)
-VALIDATION = range(40_000_000, 50_000_000)  # on which models are selected
+VALIDATION = range(40_000_000, 50_000_000)  # for model selection
 HELD_OUT = range(10_000_000, 2**32)
-"""Of these learning draws none; beside the ranges above it holds those that people choose for tests of their own."""
-DRAWN = 2**40  # seeds that learning draws are below; streams of one world lie further apart (`envs.batch_env.STREAMS`)
+"""Seeds that training never draws: the ranges above, and seeds that users choose for their own tests."""
+DRAWN = 2**40  # training seeds are below; streams of one world are further apart (`envs.batch_env.STREAMS`)
 
 
 def held_out(first: int, worlds: int) -> bool:
-    """Whether any of the worlds with seeds first, first + 1, ... has one that is held out."""
+    """Return whether any of the worlds with seeds first, first + 1, ... has a held-out seed."""
     return first < HELD_OUT.stop and first + worlds > HELD_OUT.start
 
 
 def draw_learning_seed(random: np.random.Generator, worlds: int) -> int:
-    """The first seed of so many worlds to learn in, none of which is held out; one draw in 256 is repeated for that."""
+    """Draw the first seed of training worlds, none of which is held out; one draw in 256 is repeated for that."""
     while held_out(seed := int(random.integers(DRAWN)), worlds):
         pass
     return seed
 
 
 def check_learning_seed(seed: int, worlds: int) -> None:
-    """Raise InputError for a seed, chosen by hand, with which worlds that learn would meet what is held out."""
+    """Raise InputError if training worlds with this seed would include held-out seeds."""
     if held_out(seed, worlds):
         most = f"{HELD_OUT.start - worlds:,}"
-        raise InputError(
-            f"seed {seed:,} with {worlds} worlds meets seeds that tests are kept on: choose at most {most}"
-        )
+        raise InputError(f"seed {seed:,} with {worlds} worlds includes seeds reserved for tests: choose at most {most}")

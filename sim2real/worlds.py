@@ -1,4 +1,4 @@
-"""Worlds as a user asks for them: a randomization by name or file, cameras of the user's own or of a checkpoint."""
+"""Worlds from user settings: a randomization by name or file, cameras of the user or of a checkpoint."""
 
 import json
 import os
@@ -12,18 +12,18 @@ from sim2real.errors import InputError
 
 
 def load_randomization(task: str, name: str) -> Randomization | str:
-    """Return a preset's name as it is, or what a TOML file holds; the environment complains about unknown presets."""
+    """Return a preset's name unchanged, or the randomization of a TOML file; the environment checks preset names."""
     return Randomization.load(name) if name.endswith(".toml") or os.sep in name else name
 
 
 def check_worlds(task: str, randomization: str) -> None:
-    """Raise InputError for an unknown task, or a randomization that does not fit it, before anything is begun."""
+    """Raise InputError for an unknown task, or a randomization that does not fit it, before a run starts."""
     varied = load_randomization(task, randomization)
     BatchEnv(make_task(task, "train"), 1, randomization=varied, observations=("privileged",)).close()
 
 
 def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:
-    """Put the user's calibration in place of the task's first camera; raises InputError for a file that holds none."""
+    """Replace the task's first camera by the user's calibration; raises InputError for a file without one."""
     if path is None:
         return {}
     try:
@@ -38,7 +38,7 @@ def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:
 
 
 def recipe_cameras(checkpoint: Path | None) -> dict[str, Camera]:
-    """Return the cameras that a policy was pretrained through where they were not its task's own.
+    """Return the cameras that a policy was pretrained with, if they differ from the task's.
 
     Raises:
         CheckpointError: the folder has no checkpoint.

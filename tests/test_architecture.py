@@ -24,14 +24,14 @@ KNOWN = {
 
 def imports(file: Path) -> set[str]:
     """Top-level names of all modules that a file imports anywhere, inside functions and TYPE_CHECKING too."""
-    found = set()
+    packages = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
+            packages |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             # A relative import stays in its package, which has no sub-packages that would reach out of it.
-            found.add((node.module or "").partition(".")[0] if node.level == 0 else file.relative_to(ROOT).parts[0])
-    return found
+            packages.add((node.module or "").partition(".")[0] if node.level == 0 else file.relative_to(ROOT).parts[0])
+    return packages
 
 
 def files(package: str) -> list[Path]:
@@ -68,8 +68,8 @@ def imported_modules(text: str, modules: Collection[str]) -> set[str]:
             needed |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports have whole names"
-            whole = {f"{node.module}.{alias.name}" for alias in node.names}
-            needed |= {name if name in modules else str(node.module) for name in whole}
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            needed |= {name if name in modules else str(node.module) for name in names}
     return needed & set(modules)
 
 

@@ -32,8 +32,8 @@ def imported_by(words: tuple[str, ...], names: set[str]) -> tuple[str, set[str]]
     """Exit code of `sim2real WORDS...`, and which of these modules it imported."""
     text = RUN.format(words=words, names=sorted(names))
     done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=True)
-    code, *found = done.stdout.splitlines()[-1].removeprefix("imported: ").split()
-    return code, set(found)
+    code, *modules = done.stdout.splitlines()[-1].removeprefix("imported: ").split()
+    return code, set(modules)
 
 
 @pytest.mark.slow

@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""What is known of a robot arm before a world exists: its model, joints, servos, where its tool is."""
+"""Description of a robot arm: its model, joints, servos and tool."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from envs.arms.servo import Servo
 
 @dataclass(frozen=True)
 class Mount:
-    """A camera on the arm: body, place in it [m], quaternion body_from_camera (w x y z) in MuJoCo's camera frame."""
+    """A camera on the arm: body, position in it [m], quaternion body_from_camera (w x y z) in MuJoCo's camera frame."""
 
     body: str
     position: tuple[float, float, float]
@@ -24,18 +24,18 @@ class Arm:
     """A fixed-base arm whose joints are moved by position servos.
 
     Attributes:
-        load: a new MjSpec of the arm alone, its base at the origin, z up, reaching along x; colliding geoms are those
-            that may touch things.
-        joints: J names, of joints and actuators alike, from the base on.
-        servos: of each joint, the nominal ones.
-        home: (J,) rad, a posture above the table from which tasks begin.
+        load: makes a new MjSpec of the arm, its base at the origin, z up, reaching along x; only geoms that may have
+            contacts collide.
+        joints: J names, of both joints and actuators, from the base on.
+        servos: nominal servo of each joint.
+        home: (J,) rad, a posture above the table at which tasks start.
         tool: site between the fingertips, or at the flange.
-        grasp: m, from the tool site, in its frame: the middle of what the fingers hold.
-        gripper: the joint that closes the hand, None without one.
-        opened, closed: rad, of the gripper.
-        fingers: names of the geoms that hold things.
-        wrist: camera on the hand.
-        size: of room, objects and distances relative to those of the SO-101.
+        grasp: middle of a grasped object in the tool site's frame [m].
+        gripper: the joint that closes the gripper, None without one.
+        opened, closed: gripper angles [rad].
+        fingers: names of the geoms that grasp objects.
+        wrist: camera on the gripper.
+        size: scale of room, objects and distances relative to the SO-101.
     """
 
     name: str
@@ -54,5 +54,5 @@ class Arm:
 
     @property
     def nominal(self) -> dict[str, np.ndarray]:
-        """(J,) per parameter of `Servo`."""
+        """Return (J,) values per parameter of `Servo`."""
         return {name: np.array([getattr(s, name) for s in self.servos]) for name in self.servos[0].__dataclass_fields__}

@@ -1,4 +1,4 @@
-"""From actions in [-1, 1] to joint targets, and back: the same in simulation, on recordings and on hardware."""
+"""Conversion between actions in [-1, 1] and joint targets, for simulation, recordings and hardware."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ import numpy as np
 from envs.errors import InputError
 
 MODES = ("delta", "absolute")
-WINDUP = 0.35  # rad, that a target may be ahead of the joint: what is gripped is held, what is blocked not forced
-LAG_SCALE = 5.0  # of the state's second half, which is then about 1 at most
+WINDUP = 0.35  # rad, maximum distance of a target from the joint, which limits contact forces
+LAG_SCALE = 5.0  # scale of the state's second half, which is then at most about 1
 
 
 @dataclass(frozen=True)
 class JointControl:
-    """How actions move the joints' targets.
+    """Control of joint targets by actions.
 
     Attributes:
-        lower, upper: (J,) rad, between which targets lie.
+        lower, upper: (J,) rad, range of targets.
         mode: "delta" moves the target by action * step; "absolute" sets it between lower and upper.
         step: rad per control step.
     """
@@ -31,7 +31,7 @@ class JointControl:
             raise InputError(f"no actions {self.mode!r}; valid: {', '.join(MODES)}")
 
     def target(self, action: np.ndarray, previous: np.ndarray, position: np.ndarray) -> np.ndarray:
-        """Next targets (..., J) rad from actions (..., J), the targets before and the measured positions [rad]."""
+        """Return the next targets (..., J) rad from actions (..., J), previous targets and measured positions [rad]."""
         action = np.clip(action, -1, 1)
         if self.mode == "absolute":
             return self.lower + (action + 1) / 2 * (self.upper - self.lower)
@@ -39,16 +39,16 @@ class JointControl:
         return np.clip(ahead, self.lower, self.upper)
 
     def action(self, target: np.ndarray, previous: np.ndarray) -> np.ndarray:
-        """Actions (..., J) in [-1, 1] that come closest to moving the targets from `previous` to `target` [rad]."""
+        """Return the actions (..., J) in [-1, 1] that best move the targets from `previous` to `target` [rad]."""
         return np.clip(self.unlimited_action(target, previous), -1, 1)
 
     def unlimited_action(self, target: np.ndarray, previous: np.ndarray) -> np.ndarray:
-        """Actions (..., J) that would do it exactly; beyond [-1, 1] where a move is too fast or leads out of range."""
+        """Return the exact actions (..., J); outside [-1, 1] if a move is too fast or leaves the range."""
         if self.mode == "absolute":
             return 2 * (target - self.lower) / (self.upper - self.lower) - 1
         return (target - previous) / self.step
 
     def state(self, position: np.ndarray, target: np.ndarray) -> np.ndarray:
-        """(..., 2 J) what a policy is told: positions relative to the range's middle, and how far targets are ahead."""
+        """Return the policy's state (..., 2 J): positions relative to the middle, and targets minus positions."""
         middle = (self.lower + self.upper) / 2
         return np.concatenate([position - middle, LAG_SCALE * (target - position)], -1)

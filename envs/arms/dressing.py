@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""What an arm's table looks like in an episode: what lies about on it, and where the walls are."""
+"""Appearance of an arm's table in an episode: clutter and walls."""
 
 import mujoco
 import numpy as np
@@ -15,10 +15,10 @@ WALL = (0.35, 1.2)  # m behind and beside the base
 
 
 class Dressing:
-    """Strews clutter about the table and moves the walls, per world.
+    """Places clutter on the table and moves the walls, per world.
 
     Args:
-        scale: of the room.
+        scale: scale of the room.
     """
 
     def __init__(self, model: mujoco.MjModel, batch: Batch, scale: float) -> None:
@@ -28,7 +28,7 @@ class Dressing:
         self._walls = np.array([model.geom(f"wall{i}").id for i in range(WALLS)])
 
     def dress(self, ids: np.ndarray, random: WorldRandom) -> None:
-        """Worlds ids (m,) for an episode."""
+        """Set up worlds ids (m,) for an episode."""
         u = random.uniform(ids, 7 * CLUTTER).reshape(-1, CLUTTER, 7)
         length, width = (SIZE[0] + np.ptp(SIZE) * u[..., i] for i in (0, 1))
         height = HEIGHT[0] + np.ptp(HEIGHT) * u[..., 2]

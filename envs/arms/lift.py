@@ -17,7 +17,7 @@ LOST = 0.45  # m from the base
 
 
 class Lift(Rule):
-    """Done when the cube is 5 cm above the table in the end; failed when it is out of reach."""
+    """Success: the cube is 5 cm above the table at the end. Failure: it is out of reach."""
 
     name = "Lift"
     episode_seconds = 5.0
@@ -49,7 +49,7 @@ class Lift(Rule):
         near = 1 - np.tanh(8 * distance)
         down = np.clip(-world.tool_axis[:, 2], 0, 1)
         held = (distance < HELD) & (world.squeeze > FIRM)
-        # A cube thrown into the air is worth nothing.
+        # No reward for a cube that is thrown into the air.
         return 0.2 * near + 0.05 * down + 0.15 * held + 0.6 * height * (distance < HELD) - 10.0 * self.failed(world)
 
     def success(self, world: ArmWorld) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Presets of what an arm's tasks vary; the ranges are in the TOML files beside this one."""
+"""Randomization presets of the arm's tasks; the ranges are in the TOML files of this folder."""
 
 from pathlib import Path
 

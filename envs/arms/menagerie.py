@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""Any other arm: models of MuJoCo Menagerie, downloaded on first use, as arms of ours."""
+"""Other arms: models of MuJoCo Menagerie, downloaded at first use."""
 
 from functools import partial
 
@@ -18,10 +18,10 @@ UNLIMITED = 1000.0  # N m
 
 
 def find_arm(name: str) -> Arm:
-    """The SO-101, or an arm of MuJoCo Menagerie by its folder's name; downloads that at the first call.
+    """Return the SO-101, or an arm of MuJoCo Menagerie by its folder's name, downloaded at the first call.
 
     Raises:
-        InputError: no such arm (near misses are listed), no way to download it, or one without position servos.
+        InputError: no such arm (similar names are listed), the download failed, or it has no position servos.
     """
     if name == SO101.name:
         return SO101
@@ -43,7 +43,7 @@ def find_arm(name: str) -> Arm:
 
 
 def _keyed(name: str) -> mujoco.MjSpec:
-    """As Menagerie has it, actuators named after the joints that they move, and with a tool."""
+    """Return Menagerie's model, with actuators named like their joints, and with a tool site."""
     import mujoco_menagerie
 
     robot = mujoco_menagerie.get(name)

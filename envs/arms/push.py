@@ -16,7 +16,7 @@ LOST = 0.45  # m from the base
 
 
 class Push(Rule):
-    """Done when the cube lies on the disc; failed when it is out of reach."""
+    """Success: the cube is on the disc. Failure: it is out of reach."""
 
     name = "Push"
     episode_seconds = 5.0
@@ -32,7 +32,7 @@ class Push(Rule):
     def place(self, world: ArmWorld, ids: np.ndarray) -> None:
         cube = world.on_table(ids, *AREA)
         u = world.uniform(ids, 2 + 16)
-        # The first of some places about the cube that lies in the area; where none does, the one towards its middle.
+        # The first of several places around the cube that is in the area; otherwise the one towards its middle.
         (near, outer), spread = AREA
         far = APART[0] + np.ptp(APART) * u[:, :1]
         inwards = np.arctan2(-cube[:, 1:], (near + outer) / 2 - cube[:, :1])
@@ -46,12 +46,12 @@ class Push(Rule):
         world.place_goal(ids, np.concatenate([goal, np.full((len(ids), 1), 0.001)], 1))
 
     def _way(self, world: ArmWorld) -> tuple[np.ndarray, np.ndarray]:
-        """From cube to goal (n, 2), and its length (n, 1)."""
+        """Return the vector from cube to goal (n, 2), and its length (n, 1)."""
         way = world.goal[:, :2] - world.cube[:, :2]
         return way, np.linalg.norm(way, axis=1, keepdims=True)
 
     def _behind(self, world: ArmWorld) -> np.ndarray:
-        """(n, 3) m: where the fingertips push from."""
+        """Return (n, 3) m, the position from which the fingertips push."""
         way, length = self._way(world)
         behind = world.cube[:, :2] - 0.035 * way / np.maximum(length, 0.01)
         return np.concatenate([behind, np.full((len(way), 1), 0.015)], 1)
@@ -68,13 +68,13 @@ class Push(Rule):
 
     def reward(self, world: ArmWorld) -> np.ndarray:
         _, length = self._way(world)
-        there = np.maximum(length[:, 0] - 0.01, 0)
+        distance = np.maximum(length[:, 0] - 0.01, 0)
         at_cube = np.linalg.norm(self._behind(world) - world.tool, axis=1)
         done = length[:, 0] < CLOSE - 0.01
-        # Once it lies there the hand may be anywhere.
+        # When the cube is there, the gripper's position does not matter.
         return (
             0.3 * np.where(done, 1, 1 - np.tanh(8 * at_cube))
-            + 0.7 * (1 - np.tanh(10 * there))
+            + 0.7 * (1 - np.tanh(10 * distance))
             - 10.0 * self.failed(world)
         )
 

@@ -13,9 +13,9 @@ CLOSE = BALL + 0.01  # m, from its middle
 
 
 class Reach(Rule):
-    """The ball is at 0.16 to 0.3 m from the base, 3 to 20 cm above the table.
+    """The ball is 0.16 to 0.3 m from the base, 3 to 20 cm above the table.
 
-    Done when the fingertip is in it, or a centimetre from it.
+    Success: the fingertip is in it, or within a centimetre.
     """
 
     name = "Reach"

@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""The world of an arm: a table, what lies about on it, walls, lamps and cameras."""
+"""The world of an arm: a table, clutter, walls, lamps and cameras."""
 
 from dataclasses import dataclass
 
@@ -28,21 +28,21 @@ _BOX = mujoco.mjtGeom.mjGEOM_BOX
 
 @dataclass(frozen=True)
 class FixedCamera:
-    """A camera beside the table: what it sees, where it stands [m], the point it looks at [m]."""
+    """A camera beside the table: its view, position [m], and target point [m]."""
 
     view: View
     position: tuple[float, float, float]
     target: tuple[float, float, float]
 
 
-# A webcam on a stand; of its frame the square middle is used.
+# A webcam on a stand; the square middle of its frame is used.
 WEBCAM = View(Camera.from_fov(160, 120, 0.66), crop=(20, 0, 120, 120), size=(64, 64))
 FRONT = FixedCamera(WEBCAM, position=(0.58, -0.22, 0.42), target=(0.175, 0.0, 0.085))
 WRIST = View(Camera.from_fov(160, 120, 1.3), crop=(20, 0, 120, 120), size=(64, 64))
 
 
 def looking_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Quaternion world_from_camera (w x y z) in MuJoCo's camera frame, upright."""
+    """Return the quaternion world_from_camera (w x y z) of an upright camera in MuJoCo's camera frame."""
     back = np.asarray(position, float) - target
     back /= np.linalg.norm(back)
     right = np.cross([0.0, 0.0, 1.0], back)
@@ -53,17 +53,17 @@ def looking_at(position: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def build_model(arm: Arm, *, front: FixedCamera = FRONT, cube: bool = False, goal: str | None = None) -> mujoco.MjModel:
-    """The arm on its table; all is laid out for the SO-101 and scaled to the arm's size.
+    """Build the arm on its table; the layout is for the SO-101 and scaled to the arm's size.
 
     Args:
-        cube: with a cube that can be pushed and lifted, its body, joint and geom named `cube`.
-        goal: "ball" or "disc": a geom `goal` that touches nothing; its place is a world's own.
+        cube: with a cube that can be pushed and lifted; its body, joint and geom are named `cube`.
+        goal: "ball" or "disc": a geom `goal` without contacts, whose position differs between worlds.
     """
     spec = arm.load()
     spec.option.timestep = TIME_STEP
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
-    spec.option.impratio = 10  # or what is held slips slowly
+    spec.option.impratio = 10  # or grasped objects slip slowly
     servo.prepare(spec)
     add_textures(spec)
     _add_materials(spec)
@@ -100,7 +100,7 @@ def _add_room(world, size: float) -> None:
 
     box("table", (0.6, 0.6, 0.02), (0.2, 0, -0.02), "table", friction=[0.8, 0.01, 0.001])
     for i in range(CLUTTER):
-        # Spread out: the renderer's tree is built once from these places and only refitted later.
+        # Spread out: the renderer's tree is built once from these positions and only refitted later.
         at = (0.2 + 0.5 * np.cos(i), 0.5 * np.sin(i), 0.02)
         box(f"clutter{i}", (0.03, 0.03, 0.03), at, f"clutter{i}", **visual)
     box("wall0", (0.02, 2, 1.5), (-0.9, 0, 0), "wall0", **visual)

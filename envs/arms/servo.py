@@ -1,7 +1,7 @@
 # pyright: reportAttributeAccessIssue=false
-"""A hobby servo as it acts in an arm: position gain, friction, backlash and delay per joint, different in every world.
+"""Model of a hobby servo: position gain, friction, backlash and delay per joint and world.
 
-MuJoCo's position actuator, friction loss and actuator delay do the work; backlash is a play operator before them.
+It uses MuJoCo's position actuator, friction loss and actuator delay; backlash is a play operator before them.
 """
 
 from collections.abc import Mapping
@@ -13,23 +13,23 @@ from mujoco.batch import Batch
 
 from envs.errors import InputError
 
-MAX_DELAY = 0.25  # s; how long commands are kept
+MAX_DELAY = 0.25  # s; length of the command history
 UNLIMITED = 1e6  # N m
 
 
 @dataclass(frozen=True)
 class Servo:
-    """Of one joint.
+    """The servo of one joint.
 
     Attributes:
-        gain: N m/rad, torque per difference of commanded and measured position.
-        damping: N m s/rad, torque of gear and bearings against velocity.
-        friction: N m, Coulomb friction.
-        armature: kg m², rotor inertia seen at the joint.
-        torque: N m, the most that gain and braking give together.
-        braking: N m s/rad, torque of the servo's own loop against velocity; unlike damping it ends at `torque`.
-        delay: s, from command to torque.
-        backlash: rad, half the play between command and joint.
+        gain: torque per position error [N m/rad].
+        damping: viscous damping of gear and bearings [N m s/rad].
+        friction: Coulomb friction [N m].
+        armature: rotor inertia at the joint [kg m²].
+        torque: maximum torque of gain and braking together [N m].
+        braking: damping by the servo's control loop [N m s/rad]; unlike damping it is limited by `torque`.
+        delay: time from command to torque [s].
+        backlash: half the play between command and joint [rad].
     """
 
     gain: float
@@ -53,14 +53,14 @@ PARAMETERS = tuple(field.name for field in fields(Servo))
 
 
 def prepare(spec: mujoco.MjSpec) -> None:
-    """Give all actuators a memory of MAX_DELAY for the delay, and a torque limit; call before compiling."""
+    """Give all actuators a command history of MAX_DELAY, and a torque limit; call before compiling."""
     for actuator in spec.actuators:
         actuator.nsample = int(np.ceil(MAX_DELAY / spec.option.timestep)) + 2
         actuator.forcelimited = mujoco.mjtLimited.mjLIMITED_TRUE
         if not actuator.forcerange[1]:
             actuator.forcerange = [-UNLIMITED, UNLIMITED]
     for joint in spec.joints:
-        # As MuJoCo has it by default, a joint that friction should hold creeps on at 0.1 rad/s.
+        # With MuJoCo's default, a joint that friction should hold creeps at 0.1 rad/s.
         joint.solimp_friction = [0.9999, 0.9999, 0.001, 0.5, 2]
 
 
@@ -68,9 +68,9 @@ class Servos:
     """The servos of n worlds.
 
     Args:
-        model: whose actuators, prepared by `prepare`, are position servos of joints, one per name.
-        batch: of n worlds of it.
-        joints: J names of actuators and of the joints that they move.
+        model: model with one position servo per joint, prepared by `prepare`.
+        batch: batch of n worlds of it.
+        joints: J names, of both the actuators and their joints.
     """
 
     def __init__(self, model: mujoco.MjModel, batch: Batch, joints: tuple[str, ...]) -> None:
@@ -87,8 +87,8 @@ class Servos:
         self._backlash, self._play = np.zeros((batch.nsim, len(joints))), np.zeros((batch.nsim, len(joints)))
 
     def set(self, ids: np.ndarray, parameters: Mapping[str, np.ndarray]) -> None:
-        """Parameters (m, J) by their name in `Servo` for worlds ids (m,); constants derived by MuJoCo are the caller's
-        matter (`Batch.set_const`)."""
+        """Set parameters (m, J) by their name in `Servo` for worlds ids (m,); the caller updates MuJoCo's derived
+        constants (`Batch.set_const`)."""
         at, dof, field = np.ix_(ids, self._acts), np.ix_(ids, self.dof), self._fields
         field["actuator_gainprm"][(*at, 0)] = parameters["gain"]
         field["actuator_biasprm"][(*at, 1)] = -parameters["gain"]
@@ -103,23 +103,23 @@ class Servos:
         self._backlash[ids] = parameters["backlash"]
 
     def hold(self, ids: np.ndarray, position: np.ndarray) -> None:
-        """Begin at rest: worlds ids (m,), just reset, were told positions (m, J) [rad] ever before."""
+        """Start at rest: the command history of worlds ids (m,), just reset, is filled with positions (m, J) [rad]."""
         self._play[ids] = position
         self._ctrl[np.ix_(ids, self._acts)] = position
         self._history[np.ix_(ids, self._kept.ravel())] = np.repeat(position, self._kept.shape[1], 1)
 
     def command(self, target: np.ndarray) -> None:
-        """Tell all worlds target positions (n, J) [rad]."""
+        """Set target positions (n, J) [rad] in all worlds."""
         self._play[:] = np.clip(self._play, target - self._backlash, target + self._backlash)
         self._ctrl[:, self._acts] = self._play
 
 
 def _slots(model: mujoco.MjModel, acts: np.ndarray) -> np.ndarray:
-    """(J, N) places of each actuator's kept commands in `mjData.history`.
+    """Return (J, N) the indices of each actuator's commands in `mjData.history`.
 
-    There an actuator has a number for the user, the cursor, N times and N values (mj_readCtrl).
+    For each actuator it has a user number, the cursor, N times and N values (mj_readCtrl).
     """
     count = model.actuator_history[acts, 0]
     if len(set(count.tolist())) != 1 or count[0] < 1:
-        raise InputError("the actuators have no memory of their commands: call servo.prepare(spec) before compiling")
+        raise InputError("the actuators have no command history: call servo.prepare(spec) before compiling")
     return model.actuator_historyadr[acts][:, None] + 2 + count[0] + np.arange(count[0])

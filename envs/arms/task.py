@@ -1,4 +1,4 @@
-"""A task of an arm: the arm's world, and a rule that says what is to be done in it."""
+"""Tasks of an arm: the arm's world, and a rule that defines start, reward and success."""
 
 import abc
 from collections.abc import Mapping
@@ -23,19 +23,19 @@ CONTROL_DT = 1 / 30  # s, as people record
 
 
 class Rule(abc.ABC):
-    """What is to be done: where things lie at the start, what is worth what, when it is done.
+    """Definition of an arm's task: start positions, reward, success and failure.
 
     Attributes:
-        name: of the task.
-        episode_seconds: s.
+        name: name of the task.
+        episode_seconds: length of an episode [s].
         cube: whether there is a cube.
-        goal: "ball" or "disc" where there is a mark to go to.
-        jaw: rad, of the gripper at the start.
-        grasps: whether it takes fingers.
-        privileged_names: of what `privileged` adds to the arm's own.
+        goal: "ball" or "disc" if there is a goal.
+        jaw: gripper angle at the start [rad].
+        grasps: whether the task needs fingers.
+        privileged_names: names of the values that `privileged` adds to the arm's.
         label_names: auxiliary labels.
-        mask_geoms: geoms that the mask shows.
-        training: what learning this task needs in place of the usual, by the names of `TeacherConfig` and
+        mask_geoms: geoms of the mask label.
+        training: training settings that differ from the defaults, by the names of `TeacherConfig` and
             `DistillationConfig`.
     """
 
@@ -52,38 +52,38 @@ class Rule(abc.ABC):
 
     @abc.abstractmethod
     def place(self, world: ArmWorld, ids: np.ndarray) -> None:
-        """Put cube and goal where they begin, in worlds ids (m,)."""
+        """Put cube and goal at their start positions in worlds ids (m,)."""
 
     @abc.abstractmethod
     def privileged(self, world: ArmWorld) -> np.ndarray:
-        """(n, len(privileged_names)), scaled to about 1."""
+        """Return (n, len(privileged_names)) values, scaled to about 1."""
 
     @abc.abstractmethod
     def labels(self, world: ArmWorld) -> np.ndarray:
-        """(n, len(label_names)), scaled to about 1."""
+        """Return (n, len(label_names)) labels, scaled to about 1."""
 
     @abc.abstractmethod
     def reward(self, world: ArmWorld) -> np.ndarray:
-        """(n,) per step, about 1 when all is done."""
+        """Return (n,) rewards per step, about 1 at the goal."""
 
     @abc.abstractmethod
     def success(self, world: ArmWorld) -> np.ndarray:
-        """(n,) bool."""
+        """Return (n,) bool, whether the task is solved."""
 
     def failed(self, world: ArmWorld) -> np.ndarray:
-        """(n,) bool: it cannot be done any more."""
+        """Return (n,) bool, whether the task can no longer be solved."""
         return np.zeros(len(world.tool), bool)
 
 
 @dataclass(frozen=True)
 class ArmConfig:
-    """What an arm's worlds are made of.
+    """Settings of an arm's worlds.
 
     Attributes:
-        arm: which.
+        arm: the arm.
         actions: "delta" or "absolute" joint targets.
         front: the fixed camera.
-        seconds: of an episode, in place of the rule's own.
+        seconds: length of an episode [s], in place of the rule's.
     """
 
     arm: Arm = SO101
@@ -93,12 +93,12 @@ class ArmConfig:
 
 
 class ArmTask(Task):
-    """A rule carried out by an arm; actions are joint targets, see `JointControl`."""
+    """The task of a rule with an arm; actions are joint targets, see `JointControl`."""
 
     def __init__(self, rule: Rule, config: ArmConfig = ArmConfig()) -> None:
         self.rule, self.config, arm = rule, config, config.arm
         if rule.grasps and not arm.fingers:
-            raise InputError(f"{rule.name} needs an arm with fingers that it knows: {arm.name} has none")
+            raise InputError(f"{rule.name} needs an arm with known fingers: {arm.name} has none")
         self.model = build_model(arm, front=config.front, cube=rule.cube, goal=rule.goal)
         limits = np.array([self.model.joint(name).range for name in arm.joints])
         self.control = JointControl(limits[:, 0], limits[:, 1], config.actions)
@@ -123,7 +123,7 @@ class ArmTask(Task):
             robot=arm.name,
             policy_state=True,
             criterion="rmse",
-            smoothing=0.1,  # a reach takes a second, and what joints are told is smooth
+            smoothing=0.1,  # a reach takes a second, and joint commands are smooth
             training=rule.training,
         )
 
@@ -167,14 +167,14 @@ class ArmTask(Task):
 
 
 def arm_task(rule: type[Rule], split: str, *variants: str) -> ArmTask:
-    """The task of a rule for a split (see `envs.registry.SPLITS`): all places and looks are drawn, by seeds that
-    training never uses; the arm that stands in for a real one gives whole frames.
+    """Make the task of a rule for a split (see `envs.registry.SPLITS`); positions and appearance are drawn from seeds
+    that training never uses; the rehearsal arm gives full frames.
 
     Args:
         variants: "absolute" or "delta" actions, the name of an arm.
 
     Raises:
-        InputError: no such arm, or one that cannot do it.
+        InputError: no such arm, or one that cannot do the task.
     """
     config = ArmConfig()
     for variant in variants:
@@ -182,8 +182,9 @@ def arm_task(rule: type[Rule], split: str, *variants: str) -> ArmTask:
         config = replace(config, **change)
     if split in ("recording", "rehearsal"):
         camera = config.front.view.camera
-        whole = replace(config.front.view, crop=(0, 0, camera.width, camera.height), size=(camera.width, camera.height))
-        config = replace(config, front=replace(config.front, view=whole))
+        size = (camera.width, camera.height)
+        uncropped = replace(config.front.view, crop=(0, 0, *size), size=size)
+        config = replace(config, front=replace(config.front, view=uncropped))
     task = ArmTask(rule(), config)
     task.spec = replace(task.spec, name=":".join((rule.name, *variants)))
     return task

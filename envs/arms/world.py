@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""What the tasks of an arm share: the live arrays of many worlds, the arm's servos, where hand and objects are."""
+"""The worlds of an arm, shared by its tasks: live arrays, servos, positions of gripper and objects."""
 
 from collections.abc import Mapping
 
@@ -21,15 +21,14 @@ class ArmWorld:
     """n worlds of an arm on a table; arrays are live and valid after `measure`.
 
     Args:
-        model: as `scene.build_model` makes it for the arm.
+        model: model of `scene.build_model` for the arm.
 
-    Lengths that tasks see are in units of the arm's size: metres for the SO-101, more for larger arms.
+    Lengths for tasks are in units of the arm's size: metres for the SO-101, more for larger arms.
 
     Attributes:
-        parameters: (n, J) of every servo parameter, that a randomization may vary.
-        target: (n, J) rad, what the servos were told last.
-        tool: (n, 3), the fingertip; `tool_axis` (n, 3): direction in which the hand points; `grasp` (n, 3): between the
-            fingers.
+        parameters: (n, J) values of every servo parameter, which a randomization may vary.
+        target: (n, J) rad, last targets of the servos.
+        tool: (n, 3), the fingertip; `tool_axis` (n, 3): direction of the gripper; `grasp` (n, 3): between the fingers.
         cube: (n, 3); `cube_turn` (n,) rad about the vertical, in [-pi/4, pi/4); `cube_velocity` (n, 3) per second.
         goal: (n, 3).
     """
@@ -63,17 +62,17 @@ class ArmWorld:
 
     @property
     def position(self) -> np.ndarray:
-        """(n, J) rad, of the joints."""
+        """Return (n, J) rad, joint positions."""
         return self._qpos[:, self._joints]
 
     @property
     def velocity(self) -> np.ndarray:
-        """(n, J) rad/s."""
+        """Return (n, J) rad/s, joint velocities."""
         return self._qvel[:, self._dofs]
 
     @property
     def squeeze(self) -> np.ndarray:
-        """(n,) rad, how much further the gripper is told to close than it is closed."""
+        """Return (n,) rad, the gripper's position minus its target while closing."""
         assert self.arm.gripper is not None
         jaw = self.arm.joints.index(self.arm.gripper)
         return self.position[:, jaw] - self.target[:, jaw]
@@ -98,7 +97,7 @@ class ArmWorld:
         return (2 * np.arctan2(z, w) + np.pi / 4) % (np.pi / 2) - np.pi / 4
 
     def reset(self, ids: np.ndarray, jaw: float = 0.0) -> None:
-        """Worlds ids (m,) at home, more or less, the gripper at `jaw` [rad]; clutter and walls anew."""
+        """Reset worlds ids (m,) near the home pose, the gripper at `jaw` [rad], with new clutter and walls."""
         u = 2 * self.uniform(ids, len(self.arm.joints)) - 1
         start = np.array(self.arm.home) + START_NOISE * u
         start[:, 0] = self.arm.home[0] + START_PAN * u[:, 0]
@@ -108,7 +107,7 @@ class ArmWorld:
         self._dressing.dress(ids, self._random)
 
     def start(self, ids: np.ndarray, position: np.ndarray) -> None:
-        """Worlds ids (m,), just reset by MuJoCo, with joints at rest at `position` (m, J) [rad]."""
+        """Start worlds ids (m,), just reset by MuJoCo, with joints at rest at `position` (m, J) [rad]."""
         self._qpos[np.ix_(ids, self._joints)] = position
         self.servos.set(ids, {name: values[ids] for name, values in self.parameters.items()})
         self.servos.hold(ids, position)
@@ -116,35 +115,35 @@ class ArmWorld:
         self.action[ids] = self.last_action[ids] = 0
 
     def place_cube(self, ids: np.ndarray, place: np.ndarray, turn: np.ndarray) -> None:
-        """Of worlds ids (m,) at `place` (m, 3), turned by `turn` (m,) [rad] about the vertical."""
+        """Place the cubes of worlds ids (m,) at `place` (m, 3), rotated by `turn` (m,) [rad] about the vertical."""
         assert self._cube is not None
         quat = np.stack([np.cos(turn / 2), 0 * turn, 0 * turn, np.sin(turn / 2)], 1)
         self._qpos[ids, self._cube : self._cube + 7] = np.concatenate([self.arm.size * place, quat], 1)
 
     def place_goal(self, ids: np.ndarray, place: np.ndarray) -> None:
-        """Of worlds ids (m,) at `place` (m, 3)."""
+        """Place the goals of worlds ids (m,) at `place` (m, 3)."""
         self._geom_pos[ids, self._goal] = self.arm.size * place
 
     def uniform(self, ids: np.ndarray, k: int) -> np.ndarray:
-        """(m, k) random numbers in [0, 1) of worlds ids (m,)."""
+        """Return (m, k) random numbers in [0, 1) for worlds ids (m,)."""
         return self._random.uniform(ids, k)
 
     def on_table(self, ids: np.ndarray, reach: tuple[float, float], spread: float) -> np.ndarray:
-        """(m, 2) places `reach` from the base, up to `spread` [rad] to either side."""
+        """Return (m, 2) random positions within `reach` of the base, up to `spread` [rad] to either side."""
         u = self.uniform(ids, 2)
         far = np.sqrt(reach[0] ** 2 + (reach[1] ** 2 - reach[0] ** 2) * u[:, 0])
         angle = spread * (2 * u[:, 1] - 1)
         return np.stack([far * np.cos(angle), far * np.sin(angle)], 1)
 
     def act(self, action: np.ndarray) -> None:
-        """Actions (n, J) in [-1, 1]."""
+        """Apply actions (n, J) in [-1, 1]."""
         self.last_action[:] = self.action
         self.action[:] = np.clip(action, -1, 1)
         self.target[:] = self.control.target(self.action, self.target, self.position)
         self.servos.command(self.target)
 
     def measure(self, ids: np.ndarray | None) -> None:
-        """Where the hand is; of ids (m,) alone after a reset, which MuJoCo has not looked at yet."""
+        """Update the gripper's pose; after a reset only for ids (m,), which MuJoCo has not processed yet."""
         if ids is not None:
             self._batch.forward(ids, stage=int(mujoco.mjtStage.mjSTAGE_POS))
         where = slice(None) if ids is None else ids

@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""What a world of LaneFollow looks like in an episode: which track lies there, and what lies about."""
+"""Appearance of a LaneFollow world in an episode: its track and clutter."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,10 @@ HIDDEN = -5.0  # m, below everything
 
 
 class Dressing:
-    """Lays out the track's meshes and strews markings, clutter and walls, per world.
+    """Places the track's meshes, markings, clutter and walls, per world.
 
     Args:
-        tracks: the layouts that the model has meshes of.
+        tracks: the layouts with meshes in the model.
         road_width: [m]
     """
 
@@ -35,7 +35,7 @@ class Dressing:
         self._heading = np.stack([track.heading for track in tracks])
 
     def dress(self, ids: np.ndarray, layout: np.ndarray, random: WorldRandom) -> None:
-        """Worlds ids (m,) for an episode on the layouts (m,)."""
+        """Set up worlds ids (m,) for an episode on the layouts (m,)."""
         for name in TRACK_GEOMS:
             geom = self._model.geom(name).id
             mesh = self._model.mesh(f"{name}0").id + layout * len(TRACK_GEOMS)
@@ -61,7 +61,7 @@ class Dressing:
         reach: tuple[float, float],
         extent: dict[str, tuple[float, float]],
     ) -> None:
-        """Boxes of a kind at clear places, by uniform numbers u (m, k, 6); out of sight where there is road."""
+        """Place boxes of a kind beside the road, from uniform numbers u (m, k, 6); boxes on a road are hidden."""
         place, clear = self._beside(layout, u, *reach)
         first = self._model.geom(f"{kind}0").id
         rows = np.ix_(ids, np.arange(first, first + u.shape[1]))
@@ -76,7 +76,7 @@ class Dressing:
         self._quat[rows] = np.stack([np.cos(angle / 2), 0 * angle, 0 * angle, np.sin(angle / 2)], -1)
 
     def _beside(self, layout: np.ndarray, u: np.ndarray, near: float, far: float) -> tuple[np.ndarray, np.ndarray]:
-        """Places (m, k, 2) near to far road widths from the centre line, and whether each is clear of all road."""
+        """Return positions (m, k, 2), near to far road widths from the centre line, and whether each is off road."""
         points = self._points.shape[1]
         at = (u[..., 0] * points).astype(int)
         heading = self._heading[layout[:, None], at]

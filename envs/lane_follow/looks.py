@@ -1,4 +1,4 @@
-"""Presets of what LaneFollow varies; the ranges are in the TOML files beside this one."""
+"""Randomization presets of LaneFollow; the ranges are in the TOML files of this folder."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ _FILES = {name: Randomization.load(_HERE / f"{name}.toml").varied for name in ("
 
 
 def _without(*beginnings: str) -> tuple[Vary, ...]:
-    """`default` but for fields that begin so."""
+    """Return `default` without fields that start with these prefixes."""
     return tuple(vary for vary in _FILES["default"] if not vary.field.startswith(beginnings))
 
 
 _CAMERA, _LOOK = ("camera.", "cam_pos"), ("mat_", "light_", "sensor.white_balance")
 _GRAY = Vary("sensor.saturation", "uniform", (0.0, 0.0), "set")
 
-# The last three leave out on purpose what transfer needs: to see what adaptation can mend.
+# The last three deliberately lack what transfer needs, to measure what adaptation recovers.
 _VARIED = {
     "none": (),
     **_FILES,

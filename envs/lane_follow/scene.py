@@ -32,7 +32,7 @@ RGB = {
 
 @dataclass(frozen=True)
 class CameraMount:
-    """What the camera sees and where it sits: (x, y, z) m from the car's middle on the ground, pitch rad, down."""
+    """The camera's view and pose: (x, y, z) m from the car's middle on the ground, pitch down [rad]."""
 
     view: View
     position: tuple[float, float, float]
@@ -53,7 +53,7 @@ NOMINAL_CAMERA = CameraMount(
 
 
 def _strip(track: Track, left: float, right: float, first: int = 0, count: int | None = None) -> tuple[list, list]:
-    """Vertices and upward faces of a band between two offsets (m, positive left) along the centre line."""
+    """Return vertices and upward faces of a band between two offsets (m, positive left) along the centre line."""
     n = len(track.points)
     index = np.arange(first, first + (n if count is None else count) + 1) % n
     centre, normal = track.points[index], track.normal[index]
@@ -65,7 +65,7 @@ def _strip(track: Track, left: float, right: float, first: int = 0, count: int |
 
 
 def track_meshes(track: Track, config: TrackConfig) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Vertices (V, 3) and faces (F, 3) of road, edge lines and dashes of one layout."""
+    """Return vertices (V, 3) and faces (F, 3) of road, edge lines and dashes of one layout."""
     half, line = config.road_width / 2, config.line_width / 2
     n, step = len(track.points), track.length / len(track.points)
     period, dash = (config.dash_length + config.dash_gap) / step, max(round(config.dash_length / step), 1)
@@ -89,7 +89,7 @@ def track_meshes(track: Track, config: TrackConfig) -> dict[str, tuple[np.ndarra
 
 
 def camera_quat(pitch: float, yaw: float = 0.0, roll: float = 0.0) -> np.ndarray:
-    """Quaternion car_from_camera (w x y z) of a camera looking ahead, tilted down by pitch (rad).
+    """Return the quaternion car_from_camera (w x y z) of a camera looking ahead, tilted down by pitch (rad).
 
     A MuJoCo camera looks along its -z with y up; the car drives along its x with z up.
     """
@@ -102,7 +102,7 @@ def camera_quat(pitch: float, yaw: float = 0.0, roll: float = 0.0) -> np.ndarray
 
 
 def build_model(tracks: list[Track], config: TrackConfig, camera: CameraMount) -> mujoco.MjModel:
-    """The lane world with every layout's meshes; which layout a world shows is its `geom_dataid`."""
+    """Build the lane world with all layouts' meshes; a world's `geom_dataid` selects its layout."""
     spec = mujoco.MjSpec.from_file(str(Path(__file__).with_name("car.xml")))
     add_textures(spec)
     _add_materials(spec)
@@ -127,7 +127,7 @@ def _add_materials(spec: mujoco.MjSpec) -> None:
 
 
 def _add_surroundings(world) -> None:
-    """Track, markings, clutter and walls; their places are set per world at reset."""
+    """Add track, markings, clutter and walls; their positions are set per world at reset."""
     visual = {"contype": 0, "conaffinity": 0}
     for name in TRACK_GEOMS:
         world.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_MESH, meshname=f"{name}0", material=name, **visual)
@@ -137,7 +137,7 @@ def _add_surroundings(world) -> None:
         ("clutter", CLUTTER, (0.2, 0.2, 0.4)),
     ):
         for i in range(count):
-            # Spread out: the renderer's tree is built once from these places and only refitted later.
+            # Spread out: the renderer's tree is built once from these positions and only refitted later.
             at = 6 * np.array([np.cos(i), np.sin(i)])
             world.add_geom(name=f"{kind}{i}", type=box, size=size, pos=[*at, 0], material=f"{kind}{i}", **visual)
     for i, (x, y) in enumerate([(8, 0), (0, 8), (-8, 0), (0, -8)]):

@@ -26,19 +26,19 @@ NOMINAL = {"steer_max": 0.48, "steer_trim": 0.0, "slack": 0.01, "top_speed": 4.0
 
 @dataclass(frozen=True)
 class LaneFollowConfig:
-    """What a LaneFollow world is made of.
+    """Settings of a LaneFollow world.
 
     Attributes:
-        layouts: number of track layouts in the model; worlds differ in layout too.
-        layout_seed: of the first; disjoint seeds give unseen layouts.
-        target_speed: m/s that earns most; people in the recordings drove 3.9 road widths a second.
-        look_ahead: m along the centre line to the point that steering which earns most aims for (pure pursuit, Coulter
-            1992). It decides whose style is learned: at 0.4 m a policy's steering correlates 0.60 with that of the
-            people in `track_2`, by which it was chosen, at 1.2 m 0.93; beyond 1.1 m the car cuts corners and leaves
-            the road.
-        start_offset: episodes start up to so many road widths from the centre line.
-        start_heading: and up to so far [rad] from its direction.
-        off_road: road widths from the centre line at which an episode fails.
+        layouts: number of track layouts in the model; worlds differ in layout, too.
+        layout_seed: seed of the first layout; disjoint seeds give unseen layouts.
+        target_speed: speed with the highest reward [m/s]; drivers in the recordings drove 3.9 road widths per second.
+        look_ahead: distance [m] along the centre line to the target point of the steering with the highest reward
+            (pure pursuit, Coulter 1992). It determines the driving style: with 0.4 m a policy's steering correlates
+            0.60 with the drivers in `track_2`, with 1.2 m 0.93 (it was chosen by that); above 1.1 m the car cuts
+            corners and leaves the road.
+        start_offset: maximum start distance from the centre line in road widths.
+        start_heading: maximum start angle to its direction [rad].
+        off_road: distance from the centre line in road widths at which an episode fails.
     """
 
     layouts: int = 48
@@ -57,17 +57,16 @@ class LaneFollowConfig:
 def _scene(
     seed: int, layouts: int, track: TrackConfig, camera: CameraMount
 ) -> tuple[tuple[Track, ...], mujoco.MjModel]:
-    """The layouts from a seed on, and the model with all of them; kept, as a command makes the same task many times."""
+    """Return the layouts from a seed on, and the model with all of them; cached, as commands make a task many times."""
     tracks = tuple(generate_track(each, track) for each in range(seed, seed + layouts))
     return tracks, build_model(list(tracks), track, camera)
 
 
 class LaneFollow(Task):
-    """Drive along the dashed centre line, as the people in the recordings do; positive steering is right.
+    """Drive along the dashed centre line, like the drivers in the recordings; positive steering is right.
 
-    The episode fails when the car's middle crosses a white edge line (for training: when it is far off the road, so
-    that the way back is learned too). It succeeds with a lap completed, or as much of it as there was time for, on the
-    road.
+    The episode fails when the car's middle crosses a white edge line (in training: when it is far off the road, so
+    that the policy learns to return). It succeeds if the car stays on the road for a lap, or until the time is up.
     """
 
     def __init__(self, config: LaneFollowConfig = LaneFollowConfig()) -> None:
@@ -182,13 +181,13 @@ class LaneFollow(Task):
         return self._action.astype(np.float32)
 
     def _ahead(self) -> np.ndarray:
-        """(n, len(PREVIEW)) curvature of the centre line ahead, 1/m."""
+        """Return (n, len(PREVIEW)) curvature of the centre line ahead, 1/m."""
         index = (self._at[:, None] + self._preview[self.layout]) % self.config.track.points
         return self._curvature[self.layout[:, None], index]
 
     def privileged(self) -> np.ndarray:
-        # Only what a single frame can show, and constants of the world: a teacher that also knew its last actions
-        # or the yaw rate would act on them, and a student that sees one frame could not follow.
+        # Only what a single frame can show, and constants of the world: a student with one frame could not imitate a
+        # teacher that uses its last actions or the yaw rate.
         columns = [
             *(2 * self.offset / self.config.track.road_width, np.sin(self._heading_error), np.cos(self._heading_error)),
             self._speed[:, 0],
@@ -201,10 +200,10 @@ class LaneFollow(Task):
         return {name: value.astype(np.float32) for name, value in zip(self.spec.label_names, values, strict=True)}
 
     def pursuit(self, aside: np.ndarray | float = 0.0) -> np.ndarray:
-        """(n,) rad, wheel angle of the arc through the point `look_ahead` along the centre line; positive is left.
+        """Return (n,) rad, wheel angle of the arc to the point `look_ahead` along the centre line; positive is left.
 
         Args:
-            aside: m, (n,) or one for all, to the left of the centre line at which that point lies.
+            aside: offset of that point to the left of the centre line [m], (n,) or a scalar.
         """
         ahead = np.round(self.config.look_ahead / self._step[self.layout]).astype(int)
         at = (self._at + ahead) % self.config.track.points
@@ -248,5 +247,5 @@ _SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST, "recording": 
 
 
 def lane_follow(split: str) -> LaneFollow:
-    """LaneFollow with the layouts of a split (see `envs.registry.SPLITS`); no two splits share one."""
+    """Make LaneFollow with the layouts of a split (see `envs.registry.SPLITS`), which are disjoint."""
     return LaneFollow(_SPLITS[split])

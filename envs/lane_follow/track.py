@@ -12,7 +12,7 @@ from envs.errors import InputError
 class TrackConfig:
     """Geometry shared by all layouts, in metres.
 
-    The proportions are those measured on the recordings; they hold no scale, so a road of 0.5 m is assumed.
+    The proportions were measured on the recordings, which have no scale: a road width of 0.5 m is assumed.
 
     Attributes:
         road_width: between the centres of the two white edge lines.
@@ -51,12 +51,12 @@ class Track:
 
     @property
     def normal(self) -> np.ndarray:
-        """(P, 2) unit vectors to the left of the driving direction."""
+        """Return (P, 2) unit vectors to the left of the driving direction."""
         return np.stack([-np.sin(self.heading), np.cos(self.heading)], 1)
 
 
 def _fillet(corners: np.ndarray, reach: np.ndarray, spacing: float) -> np.ndarray:
-    """Dense closed line along a polygon whose corner i is cut by an arc touching its edges at reach[i] from it."""
+    """Return a dense closed line along a polygon with corner i rounded by an arc that starts reach[i] before it."""
     pieces = []
     for before, corner, after, t in zip(np.roll(corners, 1, 0), corners, np.roll(corners, -1, 0), reach, strict=True):
         a, b = (before - corner) / np.linalg.norm(before - corner), (after - corner) / np.linalg.norm(after - corner)
@@ -87,7 +87,7 @@ def _resample(line: np.ndarray, points: int) -> Track:
 
 
 def _valid(track: Track, config: TrackConfig) -> bool:
-    """No corner tighter than allowed, and no two stretches of road closer than their width and shoulders."""
+    """Return whether no corner is too tight, and no two parts of the road are too close."""
     if np.abs(track.curvature).max() > 1.05 / config.radius[0]:
         return False
     gap = np.linalg.norm(track.points[:, None] - track.points[None], axis=2)
@@ -100,7 +100,7 @@ def _valid(track: Track, config: TrackConfig) -> bool:
 
 
 def generate_track(seed: int, config: TrackConfig = TrackConfig()) -> Track:
-    """A closed track from a seed, clockwise or counter-clockwise.
+    """Generate a closed track from a seed, clockwise or counter-clockwise.
 
     Raises:
         InputError: the configuration leaves no valid track (1000 candidates tried).

@@ -41,13 +41,13 @@ def meet_flat(scene: Scene, mesh: int, place: int, origin: wp.vec3, along: wp.ve
         face = scene.flat_faces[k]
         p, q, r = scene.flat_corners[face, 0], scene.flat_corners[face, 1], scene.flat_corners[face, 2]
         first, second, third = turn_of(q, r, point), turn_of(r, p, point), turn_of(p, q, point)
-        whole = first + second + third
-        up = wp.where(whole > 0.0, 1.0, -1.0)
+        total = first + second + third
+        up = wp.where(total > 0.0, 1.0, -1.0)
         # A little more than the face, so that no ray slips between two.
         if wp.min(wp.min(first * up, second * up), third * up) >= -1.0e-4 and along[axis] * up < 0.0:
             hit.distance = t
-            hit.u = first / whole
-            hit.v = second / whole
+            hit.u = first / total
+            hit.v = second / total
             hit.face = face - scene.mesh_faceadr[mesh]
             normal = wp.vec3(0.0, 0.0, 0.0)
             normal[axis] = up

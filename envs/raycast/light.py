@@ -106,8 +106,8 @@ def make_lit(context: Any, lights: int, shadows: bool, intersect: Any) -> Any:
         if wp.static(headlight):
             forward = poses.cam_xmat[world, camera]
             towards = wp.vec3(forward[0, 2], forward[1, 2], forward[2, 2])
-            given = wp.static(head_diffuse)
-            color += shine(normal, towards, view, given, wp.static(head_specular), base, 1.0, spec, exponent)
+            head = wp.static(head_diffuse)
+            color += shine(normal, towards, view, head, wp.static(head_specular), base, 1.0, spec, exponent)
         return color
 
     return lit

@@ -1,1 +1,1 @@
-"""Recordings made here: of the rehearsal robot, moved by a stand-in for a person, and of simulation."""
+"""Recording of the rehearsal robot, moved by a simulated operator, and of plain simulation."""

@@ -1,4 +1,4 @@
-"""What recording is asked for, and what came of it; needs neither torch nor a simulator, so that `--help` is quick."""
+"""Settings and result of recording; imports neither torch nor a simulator, so that `--help` is quick."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Literal
 from sim2real.errors import InputError
 from sim2real.seeds import RECORDING, SIMULATED_RECORDING
 
-SECONDS, LONGEST = 20.0, 120.0  # s: the usual length of an episode, and the greatest
+SECONDS, LONGEST = 20.0, 120.0  # s: the default and the maximum length of an episode
 
 
 @dataclass(frozen=True)
@@ -15,20 +15,20 @@ class RecordConfig:
     """What `sim2real record` does.
 
     Attributes:
-        on: what is recorded: the rehearsal robot, or the plain simulation.
-        task: what is done, a registered task.
-        teacher: who does it: a `train` run, or a `pretrain` run that trained a teacher of its own.
-        episodes: how many.
-        seconds: length of each at most; a task's own end comes sooner where it is shorter.
-        seed: of the first episode, the next ones having the next seeds; the same one gives the same recording; None:
-            the first of those that nothing is trained or tested with.
-        keep_failed: keep episodes that ended in failure, too; otherwise they are recorded anew. A driver's are kept in
-            any case, as he just goes on.
-        checkpoint: with --on sim, a policy that acts in place of a teacher; random actions without both.
+        on: record the rehearsal robot, or the plain simulation.
+        task: name of a registered task.
+        teacher: the teacher that acts: a `train` run, or a `pretrain` run that trained its own teacher.
+        episodes: number of episodes.
+        seconds: maximum length of an episode [s]; a task may end it sooner.
+        seed: seed of the first episode; later episodes have the next seeds. The same seed gives the same recording.
+            None: the first seed that no training and no test uses.
+        keep_failed: keep episodes that ended in failure, too; otherwise they are recorded again. Episodes of the driver
+            are always kept.
+        checkpoint: with --on sim, a policy that acts in place of a teacher; without both, actions are random.
         randomization: with --on sim, a preset of the task, or a TOML file.
 
     Raises:
-        InputError: no episode, one that is too short or too long, a negative seed, or settings that exclude each other.
+        InputError: no episode, a length out of range, a negative seed, or settings that exclude each other.
     """
 
     on: Literal["rehearsal", "sim"] = "rehearsal"
@@ -50,13 +50,13 @@ class RecordConfig:
             raise InputError(f"seed must be at least 0, not {self.seed}")
         if self.on == "sim":
             if self.keep_failed or self.seconds != SECONDS:
-                what = "--seconds and --keep-failed are for --on rehearsal"
-                raise InputError(f"{what}: in simulation the task ends episodes")
+                options = "--seconds and --keep-failed are for --on rehearsal"
+                raise InputError(f"{options}: in simulation the task ends episodes")
             if self.teacher is not None and self.checkpoint is not None:
-                raise InputError("either a teacher acts or a policy: give --teacher or --checkpoint")
+                raise InputError("give either --teacher or --checkpoint, not both")
         elif self.checkpoint is not None or self.randomization != "none":
-            what = "--checkpoint and --randomization are for --on sim"
-            raise InputError(f"{what}: the rehearsal robot has a look of its own")
+            options = "--checkpoint and --randomization are for --on sim"
+            raise InputError(f"{options}: the rehearsal robot has a fixed appearance")
 
     @property
     def first_seed(self) -> int:
@@ -67,20 +67,20 @@ class RecordConfig:
 
 @dataclass(frozen=True)
 class RecordResult:
-    """What was recorded.
+    """A finished recording.
 
     Attributes:
-        folder: the dataset.
-        lengths: frames of each of its episodes.
-        tried: episodes that were begun and ended.
-        successes: of these.
-        whole: whether they went on until the task's own end, so that success is what the task means by it.
-        by: who acted, in words.
+        folder: folder of the dataset.
+        lengths: number of frames of each episode.
+        tried: number of episodes that were tried, failures included.
+        successes: number of successful ones among them.
+        full_length: whether episodes lasted as long as the task allows, so that the success rate is the task's own.
+        by: name of the operator, for output.
     """
 
     folder: Path
     lengths: tuple[int, ...]
     tried: int
     successes: int
-    whole: bool
+    full_length: bool
     by: str

@@ -16,14 +16,14 @@ from sim2real.worlds import load_randomization
 
 
 def record(config: RecordConfig, destination: Path | str, stages: Stages = no_stages) -> RecordResult:
-    """Record episodes of a robot that somebody moves, as a LeRobot v3.0 dataset.
+    """Record episodes of the rehearsal robot or of simulation as a LeRobot v3.0 dataset.
 
     Args:
-        destination: the new dataset; it must not exist. What is interrupted leaves nothing.
+        destination: folder of the new dataset; it must not exist. An interruption leaves nothing behind.
         stages: progress: "record", in frames.
 
     Raises:
-        InputError: an unknown task or preset, nobody who can do the task or one who fails too often, a teacher or a
+        InputError: an unknown task or preset, no operator for the task or one that fails too often, a teacher or a
             policy of another task, or a destination that exists.
         OSError: the disk is full; nothing is left behind.
     """
@@ -46,7 +46,7 @@ def _in_simulation(config: RecordConfig, destination: Path, progress: Progress) 
 
 
 def _actor(config: RecordConfig) -> tuple[Act | None, tuple[str, ...], str]:
-    """Return who acts in simulation, which observations that takes, and who that is in words."""
+    """Return the actor in simulation, the observations it needs, and its name."""
     if config.teacher is not None:
         teacher = load_teacher(config.teacher, config.task)
 

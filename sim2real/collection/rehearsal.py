@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false
-"""Recording the rehearsal robot while a stand-in for a person moves it."""
+"""Recording the rehearsal robot while a simulated operator moves it."""
 
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from sim2real.rehearsal.operators import Operator, Teacher, habit_of, words_for
 from sim2real.rehearsal.robot import PRESET, boundary_of, measured
 from sim2real.robots.boundary import Boundary
 
-SIDE_BY_SIDE = 16  # worlds: their frames wait in memory until an episode is complete
-PATIENCE = 4  # episodes that may be tried for one that is wanted
+SIDE_BY_SIDE = 16  # parallel worlds: their frames stay in memory until an episode is complete
+PATIENCE = 4  # maximum number of tried episodes per requested episode
 
 
 def record_on_rehearsal(
@@ -27,20 +27,20 @@ def record_on_rehearsal(
     *,
     teacher: Teacher | None = None,
 ) -> RecordResult:
-    """Have somebody do the task on the rehearsal robot, and write a LeRobot v3.0 dataset of it.
+    """Let an operator do the task on the rehearsal robot, and write a LeRobot v3.0 dataset.
 
-    Frame k has the whole frame of the first camera (JPEG), as late as it arrives; `observation.state`: what the robot
-    measured at frame k; and `action`: what it was told then; both in a dataset's units and names (`Boundary`). An
-    episode that fails early ends there. Each is a session of its own. The same settings give the same bytes.
+    Frame k has the full image of the first camera (JPEG) with its latency; `observation.state`, the state measured at
+    frame k; and `action`, the command sent then; both in a dataset's units and names (`Boundary`). An episode that
+    fails early ends there. Each episode is its own session. The same settings give the same bytes.
 
     Args:
-        destination: must not exist; what is interrupted leaves nothing.
-        progress: called with (frames done, frames in all).
-        teacher: privileged states (n, P) to actions (n, A); who demonstrates, with a person's faults.
+        destination: must not exist; an interruption leaves nothing behind.
+        progress: called with (frames done, total frames).
+        teacher: maps privileged states (n, P) to actions (n, A); the operator, which adds human imperfections.
 
     Raises:
         DatasetError: the destination exists.
-        InputError: an unknown task, nobody who can do it, or one who fails too often.
+        InputError: an unknown task, no operator for it, or one that fails too often.
         OSError: the disk is full; nothing is left behind.
     """
     task = make_task(config.task, "recording")
@@ -66,18 +66,18 @@ def record_on_rehearsal(
                         if len(lengths) < config.episodes:
                             tried, successes = tried + 1, successes + success
                             if success or keep_failed:
-                                session = f"rehearsal {seed}"  # a draw of its own: every episode is independent
+                                session = f"rehearsal {seed}"  # independent random numbers for every episode
                                 writer.save_columns(columns, words_for(config.task), session=session)
                                 lengths.append(len(columns[ACTION]))
         finally:
             env.close()
-    whole = config.seconds >= task.spec.episode_seconds
-    return RecordResult(destination, tuple(lengths), tried, successes, whole, "who demonstrated")
+    full_length = config.seconds >= task.spec.episode_seconds
+    return RecordResult(destination, tuple(lengths), tried, successes, full_length, "who demonstrated")
 
 
 def _hopeless(task: str, successes: int, tried: int) -> str:
     return (
-        f"who demonstrates {task} succeeded in only {successes} of {tried} episodes on the rehearsal robot: train a"
+        f"the operator of {task} succeeded in only {successes} of {tried} episodes on the rehearsal robot: train a"
         " better teacher (--randomization wide), or keep the failures with --keep-failed"
     )
 
@@ -99,7 +99,7 @@ def _drive(
     steps: int,
     progress: Progress,
 ) -> list[tuple[dict[str, list], bool]]:
-    """Return the columns of an episode per world, each up to where it ended, and whether it succeeded."""
+    """Return per world the columns of an episode up to its end, and whether it succeeded."""
     observation, _ = env.reset(seed=seeds)
     state = measured(env.task)
     sent, going, success = np.asarray(state, float), np.ones(len(seeds), bool), np.zeros(len(seeds), bool)
@@ -120,5 +120,5 @@ def _drive(
             success[ended] = info["final_info"]["success"][ended]
             going &= ~ended
         progress(len(seeds) * (step + 1), len(seeds) * steps)
-    success[going] = env.task.success()[going]  # the recording ends before the task's own time
+    success[going] = env.task.success()[going]  # the recording ends before the task's time limit
     return list(zip(columns, success.tolist(), strict=True))

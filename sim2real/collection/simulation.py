@@ -1,9 +1,8 @@
-"""Episodes recorded in simulation, with all that it takes to simulate them again bit for bit.
+"""Recording in simulation, with all data that an exact replay needs.
 
-Beside what a robot's log holds, a frame has the worlds' full integration state (`sim.state`: mjSTATE_INTEGRATION,
-MuJoCo's memory of commands and frames included) and the action as the environment took it (`sim.action`);
-`meta/simulation.json` has the task, its split, the randomization, the seed of each episode, MuJoCo's version and a hash
-of the compiled model.
+In addition to a robot's log, a frame has the full integration state (`sim.state`: mjSTATE_INTEGRATION, including
+MuJoCo's history of commands) and the environment's action (`sim.action`); `meta/simulation.json` has the task, its
+split, the randomization, the seed of each episode, MuJoCo's version and a hash of the compiled model.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,23 +23,23 @@ from sim2real.recordings.origin import ACTION, INFO, STATE, Origin, model_hash
 from sim2real.rehearsal.robot import boundary_of, measured
 from sim2real.seeds import SIMULATED_RECORDING
 
-SIDE_BY_SIDE = 16  # worlds: what they recorded waits in memory until an episode is complete
+SIDE_BY_SIDE = 16  # parallel worlds: their data stay in memory until an episode is complete
 
 Act = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True)
 class SimulatedRecording:
-    """What is recorded in simulation.
+    """Settings of a recording in simulation.
 
     Attributes:
         task: name of a registered task.
-        episodes: one per seed.
-        seed: of the first; the next ones have the next seeds.
-        split: of the task; that of recordings gives whole frames of the camera.
+        episodes: number of episodes, one per seed.
+        seed: seed of the first episode; later episodes have the next seeds.
+        split: split of the task; that of recordings gives full camera frames.
         randomization: one of the task's presets by name, or a Randomization.
-        images: whether frames are rendered and kept.
-        by: who acted, in words, kept with the dataset.
+        images: whether frames are rendered and stored.
+        by: name of the actor, stored with the dataset.
 
     Raises:
         InputError: no episode, or a negative seed.
@@ -62,7 +61,7 @@ class SimulatedRecording:
 
 
 def random_actions(count: int, size: int, seed: int) -> Act:
-    """Return actions (count, size) in [-1, 1] that wander, so that the robot gets somewhere."""
+    """Return smooth random actions (count, size) in [-1, 1], so that the robot moves far."""
     random, last = np.random.default_rng(seed), np.zeros((count, size))
 
     def act(observation: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -81,17 +80,17 @@ def record_in_simulation(
 ) -> tuple[Origin, list[int]]:
     """Write a LeRobot v3.0 dataset of simulated episodes that `replay --on sim` reproduces bit for bit.
 
-    `action` and `observation.state` are in the units of the robot's recordings. An episode ends where the task ends it,
-    and is a session of its own.
+    `action` and `observation.state` are in the units of the robot's recordings. The task ends each episode, which is
+    its own session.
 
     Args:
-        destination: must not exist; what is interrupted leaves nothing.
-        act: observations of all worlds -> actions (n, A) in [-1, 1]; None: random ones.
-        observations: what `act` looks at, keys as in BatchEnv.
-        progress: called with (frames done, frames at most).
+        destination: must not exist; an interruption leaves nothing behind.
+        act: observations of all worlds -> actions (n, A) in [-1, 1]; None: random actions.
+        observations: the observations of `act`, keys as in BatchEnv.
+        progress: called with (frames done, maximum number of frames).
 
     Returns:
-        What `meta/simulation.json` says, and the frames of each episode.
+        The content of `meta/simulation.json`, and the number of frames of each episode.
 
     Raises:
         DatasetError: the destination exists.
@@ -101,8 +100,8 @@ def record_in_simulation(
     task = make_task(recording.task, recording.split)
     randomization = resolve_randomization(task.spec, recording.randomization)
     worlds = min(recording.episodes, SIDE_BY_SIDE)
-    whole = [name for name, view in task.spec.cameras.items() if view.crop[2:] == view.size]
-    cameras = tuple(whole if recording.images else ())
+    uncropped = [name for name, view in task.spec.cameras.items() if view.crop[2:] == view.size]
+    cameras = tuple(uncropped if recording.images else ())
     keys = tuple(dict.fromkeys(("state", *observations, *(f"images.{name}" for name in cameras))))
     env = BatchEnv(task, worlds, randomization=randomization, observations=keys)
     features, robot_type = _features(env, cameras), boundary_of(task).robot_type
@@ -143,7 +142,7 @@ class _Episode:
 
 
 def _share(progress: Progress, before: int, worlds: int, total: int) -> Callable[[int], None]:
-    """Return the progress of worlds that step together, from the steps of one, `before` steps being done already."""
+    """Return a callback that converts steps of parallel worlds into progress, after `before` finished steps."""
     return lambda step: progress(before + worlds * step, total)
 
 
@@ -162,7 +161,7 @@ def _features(env: BatchEnv, cameras: tuple[str, ...]) -> dict[str, Feature]:
 def _play(
     env: BatchEnv, act: Act, seeds: np.ndarray, cameras: tuple[str, ...], report: Callable[[int], None]
 ) -> list[_Episode]:
-    """Return an episode per world, each up to where it ended."""
+    """Return an episode per world, each up to its end."""
     observation, _ = env.reset(seed=seeds.tolist())
     boundary, names = boundary_of(env.task), list(_features(env, cameras))
     episodes = [_Episode(int(seed), env.episode_parameters(i), {n: [] for n in names}) for i, seed in enumerate(seeds)]

@@ -1,6 +1,6 @@
-"""Recordings: LeRobot v3.0 datasets on disk, read and written without LeRobot, and importers.
+"""LeRobot v3.0 datasets on disk, read and written without LeRobot, and importers.
 
-The names below are imported when they are first used, so that settings for datasets need neither Arrow nor OpenCV.
+The names below are imported when they are first used, so that settings of imports need neither Arrow nor OpenCV.
 """
 
 import importlib

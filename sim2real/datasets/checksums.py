@@ -1,8 +1,8 @@
-"""SHA-256 of every file of a dataset, in `meta/sim2real.json`: a flipped bit is refused, not read as a value.
+"""SHA-256 of every file of a dataset, in `meta/sim2real.json`, so that damaged files are refused.
 
-The file has its own SHA-256 in it, so that damage to the list does not pass for damage to a file. It is written before
-the files that it speaks of: one that is about to be replaced has the digest of either version, so that a writer killed
-in between leaves a dataset that loads.
+The list contains its own SHA-256, so that damage to the list is distinguished from damage to a file. It is written
+before the files that it lists: a file that is about to be replaced has the digests of both versions, so that a writer
+killed in between leaves a dataset that loads.
 """
 
 import hashlib
@@ -22,32 +22,32 @@ FORMAT = 1
 _REMEDY = (
     "restore the dataset from a copy; if it was changed on purpose, delete meta/sim2real.json to read it unchecked"
 )
-_intact: dict[str, tuple[str, int, int, int]] = {}  # file -> digest and stamp of what was found intact in this process
+_intact: dict[str, tuple[str, int, int, int]] = {}  # file -> digest and stamp, verified in this process
 _lists: dict[str, tuple[tuple[int, int, int], "Checksums"]] = {}  # the list of each folder, with the stamp of its file
 _noted: set[str] = set()
 
 
 @dataclass
 class Checksums:
-    """Which contents each file of a dataset may have.
+    """The accepted checksums of each file of a dataset.
 
     Attributes:
-        files: SHA-256 in hex by path relative to the dataset; several where a file is replaced, the newest first.
+        files: SHA-256 in hex by path relative to the dataset; several if a file is being replaced, the newest first.
     """
 
     files: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, root: Path) -> "Checksums | None":
-        """Of a dataset; None if it has none. Raises DatasetError if the list itself is damaged."""
+        """Read the list of a dataset; None if it has none. Raises DatasetError if the list is damaged."""
         if not (root / FILE).exists():
             return None
         content = read_json(root / FILE)
         if content.pop("sha256", None) != _digest_of(content):
             raise DatasetError(f"{root / FILE} is damaged: it does not fit its own checksum; {_REMEDY}")
         if content.get("format_version") != FORMAT:
-            what = f"of version {content.get('format_version')}, this program reads {FORMAT}"
-            raise DatasetError(f"{root / FILE} is {what}: use a newer version of this program")
+            mismatch = f"of version {content.get('format_version')}, this program reads {FORMAT}"
+            raise DatasetError(f"{root / FILE} is {mismatch}: use a newer version of this program")
         try:
             return cls({name: tuple(digests) for name, digests in content["files"].items()})
         except (KeyError, TypeError, AttributeError):
@@ -55,13 +55,13 @@ class Checksums:
 
     @classmethod
     def of_files(cls, root: Path) -> "Checksums":
-        """Of all files that are in a folder now, hidden ones aside."""
-        there = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
-        files = [path.as_posix() for path in there if not any(part.startswith(".") for part in path.parts)]
+        """Compute the checksums of all files in a folder, except hidden ones."""
+        present = sorted(path.relative_to(root) for path in root.rglob("*") if path.is_file())
+        files = [path.as_posix() for path in present if not any(part.startswith(".") for part in path.parts)]
         return cls({name: (sha256(root / name),) for name in files if name != FILE})
 
     def write(self, root: Path, contents: Mapping[str, bytes | memoryview]) -> None:
-        """Write files, in their order, each in one step; the list before them. Raises OSError."""
+        """Write the list, then the files in order, each atomically. Raises OSError."""
         digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
         before = {name: tuple(old for old in self.files.get(name, ()) if old != new) for name, new in digests.items()}
         files = self.files | {name: (digests[name], *before[name]) for name in contents}
@@ -76,20 +76,20 @@ class Checksums:
 
 
 def write_listed_json(root: Path, name: str, content: Any) -> None:
-    """Write a JSON file of a dataset that no writer is at work on, and list it; raises OSError and ValueError."""
+    """Write a JSON file of a dataset without an active writer, and list it; raises OSError and ValueError."""
     (Checksums.read(root) or Checksums.of_files(root)).write(root, {name: json_bytes(content, name)})
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file in hex; raises OSError."""
+    """Return the SHA-256 of a file in hex; raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def verified(root: Path, path: Path) -> Path:
-    """The path of a file of a dataset, its content being what was written; each is looked at once in a process.
+    """Verify a file of a dataset, once per process, and return its path.
 
-    A file that is absent is left to who reads it. A dataset without a list is noted, once in a process.
+    A missing file is not an error here. A dataset without a list causes a warning, once per process.
 
     Raises:
         DatasetError: the file, or the list, was changed or damaged.
@@ -102,15 +102,15 @@ def verified(root: Path, path: Path) -> Path:
         if accepted is not None and _digest(path) in accepted:
             break
         again = _list_of(root)
-        if again is checksums:  # not because a writer went on just now
-            what = "is not listed in" if accepted is None else "is damaged: its content is not the one listed in"
-            raise DatasetError(f"{path} {what} meta/sim2real.json; {_REMEDY}")
+        if again is checksums:  # not because a writer has just replaced the file
+            problem = "is not listed in" if accepted is None else "is damaged: its content is not the one listed in"
+            raise DatasetError(f"{path} {problem} meta/sim2real.json; {_REMEDY}")
         checksums = again
     return path
 
 
 def check_all(root: Path) -> int | None:
-    """Verify every listed file that is there; returns how many, None without a list. Raises DatasetError."""
+    """Verify all listed files that exist; returns their number, None without a list. Raises DatasetError."""
     checksums = _list_of(root)
     return None if checksums is None else sum(verified(root, root / name).exists() for name in checksums.files)
 
@@ -138,7 +138,7 @@ def _list_of(root: Path) -> Checksums | None:
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:
-    """Changes when a file is replaced or written to."""
+    """Return a stamp that changes when a file is replaced or written to."""
     status = path.stat()
     return status.st_mtime_ns, status.st_size, status.st_ino
 
@@ -150,4 +150,4 @@ def _digest_of(content: Mapping[str, Any]) -> str:
 def _note(root: Path) -> None:
     if (name := str(root.absolute())) not in _noted:
         _noted.add(name)
-        warnings.warn(f"{root} has no checksums: damage that changes values in it cannot be noticed", stacklevel=2)
+        warnings.warn(f"{root} has no checksums: damaged values in it cannot be detected", stacklevel=2)

@@ -1,30 +1,30 @@
-"""Does the frame rate of a recording fit the time stamps that were recorded with it?"""
+"""Check of a recording's frame rate against its time stamps."""
 
 import numpy as np
 
 from sim2real.errors import DatasetError
 
-TOLERANCE = 0.1  # of the rate; recorders that were asked for 20 Hz are known to give 19.2
+TOLERANCE = 0.1  # relative; recorders set to 20 Hz are known to record at 19.2 Hz
 
 
 def measured_rate(steps: np.ndarray) -> float | None:
-    """Frames per second [Hz] by the median of the times [s] between frames; None where there are none."""
+    """Return the frame rate [Hz] from the median of the times [s] between frames; None without frames."""
     return 1 / max(float(np.median(steps)), 1e-9) if len(steps) else None
 
 
-def check_rate(steps: np.ndarray, fps: float, what: str, remedy: str) -> None:
-    """Refuse a rate with which actions and everything timed by frames would be off by more than a tenth.
+def check_rate(steps: np.ndarray, fps: float, source: str, remedy: str) -> None:
+    """Refuse a frame rate that differs from the time stamps by more than a tenth.
 
     Args:
         steps: (n,) times [s] between consecutive frames.
-        fps: rate that the dataset would say [Hz].
-        what: whose steps they are.
-        remedy: what to do; `{rate}` stands for the measured one.
+        fps: frame rate of the dataset [Hz].
+        source: source of the time stamps, for the error.
+        remedy: what to do; `{rate}` is replaced by the measured rate.
 
     Raises:
-        DatasetError: the measured rate is another one.
+        DatasetError: the measured rate differs.
     """
     rate = measured_rate(steps)
     if rate is not None and abs(rate / fps - 1) > TOLERANCE:
-        told = remedy.format(rate=f"{rate:.0f}" if rate >= 10 else f"{rate:.3g}")
-        raise DatasetError(f"{what} come at {rate:.4g} Hz, the dataset would say {fps:g} Hz: {told}")
+        advice = remedy.format(rate=f"{rate:.0f}" if rate >= 10 else f"{rate:.3g}")
+        raise DatasetError(f"{source} come at {rate:.4g} Hz, not at the dataset's {fps:g} Hz: {advice}")

@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false
-"""Files of a LeRobot dataset: its JSON and its tables."""
+"""JSON files and tables of a LeRobot dataset."""
 
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_tables(path: Path, tables: list[pa.Table]) -> None:
-    """Write a Parquet file with one row group per table, footer included, in one step; raises OSError."""
+    """Write a Parquet file with one row group per table, atomically; raises OSError."""
     files.write_file(path, table_bytes(tables))
 
 
 def table_bytes(tables: list[pa.Table]) -> memoryview:
-    """A Parquet file with one row group per table, and a checksum (CRC-32) per page for whoever reads it."""
+    """Return a Parquet file with one row group per table and a checksum (CRC-32) per page."""
     buffer = pa.BufferOutputStream()
     with pq.ParquetWriter(buffer, tables[0].schema, compression="zstd", write_page_checksum=True) as writer:
         for table in tables:

@@ -1,4 +1,4 @@
-"""Encoded camera frames: is a file complete, what size is it, and its pixels."""
+"""Encoded camera frames: completeness, size and pixels of image files."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 
 def decode(content: bytes) -> np.ndarray:
-    """Pixels (H, W, 3) uint8 RGB of a JPEG or PNG file; raises InputError if it is damaged."""
+    """Return the pixels (H, W, 3) uint8 RGB of a JPEG or PNG file; raises InputError if it is damaged."""
     image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB) if content else None
     if image is None:
         raise InputError("not a readable JPEG or PNG")
@@ -17,11 +17,11 @@ def decode(content: bytes) -> np.ndarray:
 
 
 def check(content: bytes) -> np.ndarray:
-    """Pixels of a file as it is stored: (H, W, 3) uint8 RGB, or (H, W) if it is gray.
+    """Return the pixels of a file: (H, W, 3) uint8 RGB, or (H, W) if it is gray.
 
     Raises:
-        InputError: it is truncated or damaged. A decoder paints the missing part of a truncated JPEG gray
-            and says nothing, so the end marker is looked for.
+        InputError: the file is truncated or damaged. Decoders silently fill the missing part of a truncated JPEG, so
+            the end marker is checked.
     """
     tail = content[-64:].rstrip(b"\0")
     ends = {JPEG: tail.endswith(b"\xff\xd9"), PNG: b"IEND" in tail}
@@ -34,22 +34,22 @@ def check(content: bytes) -> np.ndarray:
 
 
 def encode(image: np.ndarray, suffix: str = ".png") -> bytes:
-    """A file of RGB pixels (H, W, 3) uint8; PNG keeps them exactly.
+    """Encode RGB pixels (H, W, 3) uint8 as an image file; PNG is lossless.
 
     Raises:
-        InputError: not such an array, or a suffix other than .png and .jpg.
+        InputError: another type or shape, or a suffix other than .png and .jpg.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise InputError(f"an image must be (H, W, 3) uint8, this is {image.shape} {image.dtype}")
     if suffix not in (".png", ".jpg"):
         raise InputError(f"cannot encode {suffix}: .png or .jpg")
-    # Level 1: a third of the time of the default, files 5 % larger.
+    # Level 1 takes a third of the default's time; files are 5 % larger.
     options = [cv2.IMWRITE_PNG_COMPRESSION, 1] if suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, 95]
     return cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), options)[1].tobytes()
 
 
 def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The image at another size, gray made RGB; areas are averaged, so that nothing aliases."""
+    """Resize an image by area averaging, without aliasing; gray becomes RGB."""
     if image.ndim == 2:
         image = image[..., None].repeat(3, -1)
     return (
@@ -58,5 +58,5 @@ def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def suffix(content: bytes) -> str:
-    """.png or .jpg, by what the file begins with."""
+    """Return .png or .jpg, from the first bytes of the file."""
     return ".png" if content.startswith(PNG) else ".jpg"

@@ -1,4 +1,4 @@
-"""What an import is asked for; needs no library for data or images, so that `--help` is quick."""
+"""Settings of an import; needs no library for data or images, so that `--help` is quick."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from sim2real.errors import InputError
 
 @dataclass(frozen=True)
 class ImportConfig:
-    """How `sim2real import` goes about it.
+    """Settings of `sim2real import`.
 
     Attributes:
-        include_deleted: keep what the tub's owner marked as deleted.
-        video: a tub's frames as mp4 (small, lossy) instead of the original image files (exact).
+        include_deleted: keep records that the tub's owner marked as deleted.
+        video: store a tub's frames as mp4 (small, lossy) instead of the original image files (exact).
         max_gap: longest time between two frames of a tub's episode [s].
-        min_frames: leave out a tub's episodes shorter than this.
-        fps: rate that the tub was recorded at [Hz]; one that its time stamps contradict by more than 10 % is refused.
-        task: what the tub's driver did, in words.
+        min_frames: leave out episodes of a tub with fewer frames.
+        fps: frame rate of the tub [Hz]; a rate that differs from its time stamps by more than 10 % is refused.
+        task: description of the tub's task.
 
     Raises:
         InputError: a rate, a gap or a number of frames that is not positive.

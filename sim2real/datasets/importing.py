@@ -20,7 +20,7 @@ class ImportResult:
 
     Attributes:
         folder: the dataset.
-        report: what became of every record, as in `import_report.json`.
+        report: content of `import_report.json`.
     """
 
     folder: Path
@@ -28,7 +28,7 @@ class ImportResult:
 
 
 def importable(folder: Path) -> bool:
-    """Tell whether a folder holds recordings of a format that can be imported."""
+    """Return whether a folder holds recordings of an importable format."""
     return is_tub(folder) or is_version2(folder)
 
 
@@ -39,11 +39,11 @@ def import_dataset(
 
     Args:
         source: folder of the tub or dataset; it is only read.
-        destination: the new dataset; it must not exist. What is interrupted leaves nothing.
+        destination: folder of the new dataset; it must not exist. An interruption leaves nothing behind.
         stages: progress: "import".
 
     Raises:
-        DatasetError: the source is neither, nothing in it can be used, its time stamps contradict the rate, or the
+        DatasetError: the source is neither or has no usable record, its time stamps contradict the rate, or the
             destination exists.
         OSError: the disk is full; nothing is left behind.
     """

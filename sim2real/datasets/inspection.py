@@ -1,4 +1,4 @@
-"""Is a dataset what it says: figures of every feature, the rate, and whether frames are true to their rows."""
+"""Inspection of a dataset: statistics of features, the frame rate, and consistency checks."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ CLOCK = "recorded_at"
 
 @dataclass(frozen=True)
 class InspectResult:
-    """What is in a dataset, and whether it is sound.
+    """The result of an inspection.
 
     Attributes:
-        folder: where `inspect.json` is.
+        folder: folder of `inspect.json`.
         dataset: the recordings.
         figures: see `inspect`.
     """
@@ -35,16 +35,16 @@ class InspectResult:
 
     @property
     def sound(self) -> bool:
-        """Return whether no check failed."""
+        """Return whether all checks passed."""
         return not any(self.figures["truth"].values())
 
 
 def inspect_dataset(path: Path | str, out: Path | str | None = None, stages: Stages = no_stages) -> InspectResult:
-    """Read a dataset once, check that frames are true to their rows, and write its figures to `inspect.json`.
+    """Read a dataset once, check that frames match their rows, and write statistics to `inspect.json`.
 
     Args:
-        path: a LeRobot v3.0 dataset, or some of its episodes: path[0:17], path[3].
-        out: folder for the figures; None: one under `runs/`.
+        path: a LeRobot v3.0 dataset, or a selection of its episodes: path[0:17], path[3].
+        out: folder for the results; None: one under `runs/`.
         stages: progress: "inspect", in episodes.
 
     Raises:
@@ -61,13 +61,13 @@ def inspect_dataset(path: Path | str, out: Path | str | None = None, stages: Sta
 
 
 def inspect(dataset: EpisodeDataset, progress: Progress = silent) -> dict[str, Any]:
-    """Read everything once.
+    """Read all data once and return its statistics.
 
     Returns:
-        "episodes", "frames", "seconds", "fps", "tasks", "cameras"; "verified_files": how many were found to be as they
-        were written, None without checksums; "lengths" (min, median, max); "features": per column
-        and element min, max, mean, std and the share of zeros; "rate" (see `rate`); "truth": per check how many frames
-        break it, 0 for a sound dataset; "repeated_images": frames equal to the one before, which a stuck camera gives.
+        "episodes", "frames", "seconds", "fps", "tasks", "cameras"; "verified_files": number of files with a correct
+        checksum, None without checksums; "lengths" (min, median, max); "features": per column and element min, max,
+        mean, std and the share of zeros; "rate" (see `rate`); "truth": per check the number of frames that fail it;
+        "repeated_images": number of frames equal to the previous one, as from a stuck camera.
     """
     broken: Counter[str] = Counter()
     steps, columns, repeated = [], {}, 0
@@ -101,11 +101,11 @@ def inspect(dataset: EpisodeDataset, progress: Progress = silent) -> dict[str, A
 
 
 def rate(steps: np.ndarray, fps: float) -> dict[str, float | None]:
-    """Describe times [s] between consecutive frames.
+    """Return statistics of the times [s] between consecutive frames.
 
     Returns:
-        "median_hz", "jitter_ms" (standard deviation), "p99_ms", "longest_ms"; "late": share of
-        steps longer than one and a half periods, where the recorder lost a frame.
+        "median_hz", "jitter_ms" (standard deviation), "p99_ms", "longest_ms"; "late": share of steps longer than one
+        and a half periods, where the recorder lost a frame.
     """
     if not len(steps):
         return {"median_hz": None, "jitter_ms": None, "p99_ms": None, "longest_ms": None, "late": None}
@@ -126,7 +126,7 @@ def _figures(values: np.ndarray) -> dict[str, list[float]]:
 
 
 def _rows(episode: Episode, dataset: EpisodeDataset) -> dict[str, int]:
-    """Count the frames of an episode that break each rule."""
+    """Count the frames of an episode that fail each check."""
     length = len(episode)
     rows = np.arange(length)
     broken = {
@@ -150,7 +150,7 @@ def _rows(episode: Episode, dataset: EpisodeDataset) -> dict[str, int]:
 
 
 def _images(episode: Episode, dataset: EpisodeDataset, camera: str) -> tuple[int, int]:
-    """Count how many frames are unreadable or of another size, and how many equal the one before."""
+    """Count the frames that are unreadable or of another size, and those equal to the previous one."""
     shape, before = dataset.features[camera].shape, None
     wrong = same = 0
     if dataset.features[camera].dtype == "video":

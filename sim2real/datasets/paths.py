@@ -1,4 +1,4 @@
-"""Paths that a dataset's metadata give: they stay inside the dataset's folder, whoever wrote them."""
+"""Paths from a dataset's metadata, which must stay inside the dataset's folder."""
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -8,10 +8,10 @@ from sim2real.errors import DatasetError, InputError
 
 
 def check_name(name: Any) -> str:
-    """A feature's name, which becomes the name of a folder or of a column.
+    """Check a feature's name, which is also the name of a column or folder.
 
     Raises:
-        DatasetError: it is empty, has a slash or a control character, or is `.` or `..`.
+        DatasetError: the name is empty, has a slash or a control character, or is `.` or `..`.
     """
     good = isinstance(name, str) and name.isprintable() and name.strip(". ") and not set(name) & set("/\\")
     if not good:
@@ -21,9 +21,9 @@ def check_name(name: Any) -> str:
 
 
 def path_in(root: Path, info: Mapping[str, Any], key: str, values: Mapping[str, Any]) -> Path:
-    """Path that a template of `meta/info.json` gives for some values, inside `root`.
+    """Fill a path template of `meta/info.json` with values, inside `root`.
 
-    The check looks at the names alone: a link inside the folder may lead out of it, as in the Hugging Face cache.
+    Only names are checked: links inside the folder may lead out of it, as in the Hugging Face cache.
 
     Raises:
         DatasetError: there is no such template, it needs other values, or it leads out of the folder.
@@ -42,8 +42,8 @@ def path_in(root: Path, info: Mapping[str, Any], key: str, values: Mapping[str, 
     return root / relative
 
 
-def check_inside(relative: str, what: str) -> None:
-    """Raise DatasetError for a path that is absolute or has `..` in it, on whatever system."""
+def check_inside(relative: str, label: str) -> None:
+    """Raise DatasetError for a path that is absolute or contains `..`, on any system."""
     posix, windows = PurePosixPath(relative), PureWindowsPath(relative)
     if posix.is_absolute() or windows.drive or windows.root or ".." in (*posix.parts, *windows.parts):
-        raise DatasetError(f"{what} leads out of the dataset's folder: {relative!r}")
+        raise DatasetError(f"{label} leads out of the dataset's folder: {relative!r}")

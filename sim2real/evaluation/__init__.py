@@ -1,1 +1,1 @@
-"""How policies fare: `evaluate` in simulation, on the rehearsal robot, on hardware and on recordings."""
+"""Evaluation of policies: in simulation, on the rehearsal robot, on hardware and on recordings."""

@@ -1,4 +1,4 @@
-"""What an evaluation is asked for; imports neither torch nor a simulator, so that `--help` is quick."""
+"""Settings of an evaluation; imports neither torch nor a simulator, so that `--help` is quick."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ from sim2real.seeds import TEST
 
 BOTH = "both"
 PLACES = {"sim": "unseen simulated worlds", "rehearsal": "the rehearsal robot", "robot": "the robot"}
-"""What the places of `--on` are called."""
+"""Names of the places of `--on`, for output."""
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,19 @@ class EvaluateConfig:
 
     Attributes:
         checkpoint: a policy's folder, or the run that pretrained or adapted it.
-        against: a second one, which meets the same episodes; the difference is that of the second to the first.
-        more: still others, for `--on both`.
-        on: where: in simulation; on the rehearsal robot, a simulated stand-in for a real one that was never trained on;
-            on hardware; or `both`: three or more checkpoints in simulation and on the rehearsal robot, and how well the
-            results in simulation predict those on the robot.
-        dataset: compare with these recordings instead of acting: a dataset, or some of its episodes (path[0:17]).
-        smooth: seconds to either side over which the actions in recordings are averaged; by default as suits the task.
-        episodes: in simulation one per world, all side by side.
-        randomization: a preset of the task, or a TOML file; of `--on sim`.
-        seed: of the first episode; policies learn from none between 10 million and 2^32.
-        device: where frames are rendered.
-        real_time: move the rehearsal robot as hardware is moved, one episode after the other, at its control rate.
-        hardware: of `--on robot`.
+        against: a second policy, evaluated in the same episodes; differences are second minus first.
+        more: further policies, for `--on both`.
+        on: place of the evaluation: simulation; the rehearsal robot, a simulated stand-in for a real one that is never
+            trained on; hardware; or `both`: three or more checkpoints in simulation and on the rehearsal robot, and how
+            well the results in simulation predict those on the robot.
+        dataset: compare with these recordings instead of acting: a dataset, or a selection of episodes (path[0:17]).
+        smooth: recorded actions are averaged over ± this many seconds; by default the task's value.
+        episodes: number of episodes; in simulation all run in parallel.
+        randomization: a preset of the task, or a TOML file; for `--on sim`.
+        seed: seed of the first episode; no training uses seeds between 10 million and 2^32.
+        device: device that renders frames.
+        real_time: run the rehearsal robot like hardware: one episode after the other, at its control rate.
+        hardware: settings for `--on robot`.
     """
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
@@ -59,24 +59,24 @@ class EvaluateConfig:
         if self.against is not None and self.dataset is not None:
             raise InputError("--dataset takes one checkpoint: evaluate the second in a run of its own")
         if self.on in ("rehearsal", "robot") and self.randomization != "default":
-            raise InputError(f"--randomization is for --on sim: {PLACES[self.on]} has a look of its own")
+            raise InputError(f"--randomization is for --on sim: {PLACES[self.on]} has a fixed appearance")
         if self.on != "sim" and self.dataset is not None:
             raise InputError(f"--dataset moves nothing: leave out --on {self.on}")
         if self.real_time and self.on != "rehearsal":
-            raise InputError("--real-time is for --on rehearsal: simulation has no clock, and a robot has no choice")
+            raise InputError("--real-time is for --on rehearsal: simulation has no clock, and a robot always has one")
         if self.hardware != Hardware() and self.on != "robot":
             raise InputError("--robot, --port, --camera, --calibration and --move are for --on robot")
         if self.on == BOTH and len(self.checkpoints) < 3:
-            raise InputError(f"--on {BOTH} needs three checkpoints at least: two always lie on a line")
+            raise InputError(f"--on {BOTH} needs at least three checkpoints: two are always perfectly correlated")
         if self.on != BOTH and self.more:
             raise InputError(f"two checkpoints can be compared; with --on {BOTH} three or more are correlated")
 
     @property
     def checkpoints(self) -> tuple[Path, ...]:
-        """All of them."""
+        """Return the folders of all checkpoints."""
         return (self.checkpoint, *(() if self.against is None else (self.against,)), *self.more)
 
     @property
     def task(self) -> str:
-        """Names the run's folder."""
+        """Return the name for the run's folder."""
         return self.checkpoint.resolve().name

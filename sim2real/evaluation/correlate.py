@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false
-"""Whether simulation tells which policies do well on the rehearsal robot."""
+"""Whether simulation predicts which policies work well on the rehearsal robot."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,12 +22,12 @@ def correlate(
     out: Path | None = None,
     stages: Stages = no_stages,
 ) -> CorrelationResult:
-    """Evaluate every policy on both sides, and correlate the success rates.
+    """Evaluate every policy in simulation and on the rehearsal robot, and correlate the success rates.
 
     Raises:
-        InputError: settings that one side refuses, or a folder that is in use.
+        InputError: settings that one of them refuses, or a folder that is in use.
     """
-    # Both before anything is written: what one side refuses should not be told after the other side was driven.
+    # Both are checked before anything runs, so that errors of the second side appear first.
     settings = {"sim": replace(config, on="sim", against=None, more=())}
     settings["rehearsal"] = replace(settings["sim"], on="rehearsal", randomization="default")
     run, config = start_run("evaluate", config, out, resume=False)

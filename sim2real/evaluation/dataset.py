@@ -1,4 +1,4 @@
-"""How a policy agrees with what was done in recordings."""
+"""Comparison of a policy with recorded actions."""
 
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ from sim2real.runs import start_run
 def evaluate_on_dataset(
     config: EvaluateConfig, policy: Policy, folder: Path, out: Path | None = None, stages: Stages = no_stages
 ) -> DatasetEvaluation:
-    """Compare a policy with what was done in recordings; write metrics and predictions.
+    """Compare a policy with recorded actions; write metrics and predictions.
 
     Args:
-        folder: of the policy.
+        folder: folder of the policy.
 
     Raises:
         InputError: no dataset, or a recording that does not fit the policy.
@@ -32,7 +32,7 @@ def evaluate_on_dataset(
     if not len(dataset):
         raise DatasetError(f"{config.dataset} has no episodes yet")
     frames = read_frames(dataset, policy.config, config.smooth, stages("read"))
-    compare_with_recording(frames, np.zeros_like(frames.actions), names)  # complains before anything is written
+    compare_with_recording(frames, np.zeros_like(frames.actions), names)  # raises errors before anything is written
     run, config = start_run("evaluate", config, out, resume=False)
     predicted = predict(policy, frames.images, frames.state, progress=stages("predict"))
     comparisons = tuple(compare_with_recording(frames, predicted, names))
@@ -45,10 +45,10 @@ def evaluate_on_dataset(
 
 
 def _figures(name: str, frames: Frames, comparisons: tuple[Comparison, ...]) -> dict[str, Any]:
-    """Return what `metrics.json` says; the further actions are nested in it by name.
+    """Return the content of `metrics.json`, with the further actions nested by name.
 
     Args:
-        name: of the dataset.
+        name: name of the dataset.
     """
     main, *further = comparisons
     return {
@@ -65,7 +65,7 @@ def _figures(name: str, frames: Frames, comparisons: tuple[Comparison, ...]) -> 
 
 
 def _agreement(name: str, comparison: Comparison) -> dict[str, Any]:
-    """Return metrics by candidate and dataset, and the gain of a single action; of several it is with each of them."""
+    """Return metrics by candidate and dataset, and the gain if there is a single action."""
     candidates = {candidate: {name: plain(metrics)} for candidate, metrics in comparison.metrics.items()}
     single = len(comparison.columns) == 1
     gain = {"gain": {"gain": comparison.gain, "offset": comparison.offset}} if single else {}
@@ -75,7 +75,7 @@ def _agreement(name: str, comparison: Comparison) -> dict[str, Any]:
 def _predictions(
     frames: Frames, predicted: np.ndarray, comparisons: tuple[Comparison, ...], names: tuple[str, ...]
 ) -> pa.Table:
-    """Return predictions frame by frame: `actual` and `predicted` of the main action, of others with their names."""
+    """Return predictions per frame: `actual` and `predicted` of the main action, with suffixes for others."""
     columns: dict[str, Any] = {"episode": frames.episode, "frame": frames.row}
     for k in dict.fromkeys(k for comparison in comparisons for k in comparison.columns):
         end = "" if (k,) == frames.judged else f"_{names[k]}"

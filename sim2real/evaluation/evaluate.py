@@ -28,22 +28,22 @@ def evaluate(
     stages: Stages = no_stages,
     supervisor: Supervisor = Supervisor(),
 ) -> Evaluation | CorrelationResult | DatasetEvaluation:
-    """Let policies act in unseen episodes, or compare one with recordings; write the figures to the run's folder.
+    """Run policies in unseen episodes, or compare one with recordings; write the figures to the run's folder.
 
     Args:
-        config: what is evaluated, and where.
+        config: what to evaluate, and where.
         out: folder of the run; None: a new one under `runs/`.
         stages: progress: "evaluate" of episodes; "sim" and "rehearsal" with `on="both"`; "read" and "predict" with a
             dataset.
-        supervisor: the person beside a robot, who sets episodes up and says how they went.
+        supervisor: the person beside a robot, who prepares episodes and reports their outcome.
 
     Returns:
         A `DatasetEvaluation` with `config.dataset`, a `CorrelationResult` with `config.on == "both"`, else an
         `Evaluation`.
 
     Raises:
-        InputError: no such checkpoint, dataset or robot, what does not fit the policies, or a folder that is in use;
-            nothing was written then.
+        InputError: no such checkpoint, dataset or robot, settings that do not fit the policies, or a folder in use;
+            nothing is written.
     """
     folders = tuple(policy_folder(path) for path in config.checkpoints)
     policies = [load_policy(folder) for folder in folders]
@@ -60,7 +60,7 @@ def evaluate(
 
 
 def _check(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path]) -> None:
-    """Raise InputError for a device, a randomization or a task that would stop the run."""
+    """Raise InputError for an unavailable device, or a randomization or task that does not fit."""
     available_device(config.device)
     for policy in policies:
         check_worlds(policy.config.task, config.randomization)
@@ -77,7 +77,7 @@ def _in_a_loop(
     stages: Stages,
     supervisor: Supervisor,
 ) -> Evaluation:
-    """Let policies move a robot in a loop that keeps time; after Ctrl-C, too, the episodes until then are concluded."""
+    """Run policies in a real-time control loop; after Ctrl-C the finished episodes are evaluated, too."""
     venue = open_venue(config, policies, folders, supervisor)
     try:
         run, config = start_run("evaluate", config, out, resume=False)
@@ -85,7 +85,7 @@ def _in_a_loop(
             *(venue, policies, config.episodes, config.seed, stages("evaluate")),
             lambda so_far: run.write_metrics(_unfinished(config, so_far)),
         )
-    finally:  # an error of closing must not hide how the episodes went
+    finally:  # an error in closing must not hide the results
         supervisor.let_go(venue.robot, config.on == "robot")
     return _conclude(run, config, policies, folders, episodes, interrupted)
 
@@ -98,7 +98,7 @@ def _conclude(
     episodes: Sequence[Episodes],
     interrupted: bool = False,
 ) -> Evaluation:
-    """Write the figures of one policy or two to the run's `metrics.json`, and return them."""
+    """Write the figures of one or two policies to the run's `metrics.json`, and return them."""
     difference = plan = None
     if not all(len(each.seeds) for each in episodes):
         run.write_metrics(_unfinished(config, episodes))
@@ -122,6 +122,6 @@ def _figures(episodes: Episodes) -> dict[str, Any]:
 
 
 def _unfinished(config: EvaluateConfig, episodes: Sequence[Episodes]) -> dict[str, Any]:
-    """Return the metrics of a run that is still going on, or in which some policy came to no episode."""
+    """Return the metrics of an unfinished run, or of one in which a policy has no episode."""
     against = {"against": {"episodes": episodes[1].rows()}} if len(episodes) > 1 else {}
     return {"finished": False, "on": config.on, "episodes": episodes[0].rows(), **against}

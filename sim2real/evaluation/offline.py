@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false, reportIndexIssue=false
-"""Predict what a policy would have done on recorded frames, and measure how that agrees with what people did."""
+"""Predictions of a policy on recorded frames, and their agreement with the recorded actions."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,51 +26,51 @@ def predict(
     """Return actions (n, A) float32 in [-1, 1] for images (n, h, w, 3) uint8 of the network's size.
 
     Args:
-        clip: to [-1, 1], as when the policy acts; False: what the head gives, which a folded gain may carry beyond.
-        state: (n, S) float32 that the policy is given beside the images; None: it is given none.
+        clip: clip to [-1, 1], as when the policy acts; False: the head's output, which a folded gain may scale beyond.
+        state: (n, S) float32 input besides the images; None: no state.
 
     Raises:
         InputError: the policy needs a state beside its images, or images of another type or size.
     """
     if bool(policy.config.heads.state) != (state is not None):
-        needs = "needs a state beside its images" if state is None else "looks at images alone, and was given a state"
+        needs = "needs a state beside its images" if state is None else "takes images only, but was given a state"
         raise InputError(f"the policy {needs}")
     device = next(policy.parameters()).device
     actions = [np.zeros((0, len(policy.config.action_names)), np.float32)]
     with torch.inference_mode():
         for first in range(0, len(images), batch):
-            # The action head alone: auxiliary maps would cost as much as the encoder. A copy, as torch wants no
-            # read-only array.
+            # Only the action head: auxiliary maps would cost as much as the encoder. A copy, as torch refuses
+            # read-only arrays.
             features = policy.features(torch.tensor(images[first : first + batch]).to(device))
-            given = None if state is None else torch.tensor(state[first : first + batch]).to(device)
-            output = policy.heads.action(policy.heads.trunk(features), given)
+            state_batch = None if state is None else torch.tensor(state[first : first + batch]).to(device)
+            output = policy.heads.action(policy.heads.trunk(features), state_batch)
             actions.append((output.clamp(-1, 1) if clip else output).cpu().numpy())
             progress(min(first + batch, len(images)), len(images))
     return np.concatenate(actions)
 
 
 def predict_judged(policy: Policy, frames: Frames, clip: bool = True) -> np.ndarray:
-    """Return predictions (n, J) of the actions by which policies are judged, like `Frames.done`."""
+    """Return predictions (n, J) of the actions that policies are tested on, like `Frames.done`."""
     return predict(policy, frames.images, frames.state, clip=clip)[:, list(frames.judged)]
 
 
 def agreement_on(frames: Frames) -> Agreement:
-    """Return what measures predictions (n, J) of the judged actions, or those of S seeds (S, n, J)."""
+    """Return the Agreement for predictions (n, J) of the tested actions, or (S, n, J) of S seeds."""
     return Agreement(frames.done, frames.episode, criterion=frames.criterion, units=frames.units())
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How predictions agree with what was done, of one action or of several together.
+    """Agreement of predictions with recorded actions, for one action or several together.
 
     Attributes:
-        action: its name, or which they are.
-        columns: their indices among the policy's actions.
-        metrics: by candidate ("policy"; "zero" and "mean", which always predict just that), by metric.
-        gains: (J, 2) gain and offset of each: actual = gain * predicted + offset, fitted in hindsight.
+        action: name of the action or actions.
+        columns: indices among the policy's actions.
+        metrics: metrics by candidate ("policy"; "zero" and "mean", which always predict that value).
+        gains: (J, 2) fitted gain and offset of each action: actual = gain * predicted + offset.
         per_episode: "episode", "frames" and metrics of each episode, the longest first; None where undefined.
-        frames: on which the action is known.
-        units: of these frames, over which the intervals are.
+        frames: number of frames with a known action.
+        units: units of these frames, for the intervals.
     """
 
     action: str
@@ -83,12 +83,12 @@ class Comparison:
 
     @property
     def gain(self) -> float:
-        """Return that of a single action."""
+        """Return the gain of a single action."""
         return float(self.gains[0, 0])
 
     @property
     def offset(self) -> float:
-        """Return that of a single action."""
+        """Return the offset of a single action."""
         return float(self.gains[0, 1])
 
     def rescaled(self, predicted: np.ndarray) -> np.ndarray:
@@ -97,25 +97,25 @@ class Comparison:
 
 
 def compare_with_recording(frames: Frames, predicted: np.ndarray, names: tuple[str, ...]) -> list[Comparison]:
-    """Compare predictions (n, A) with what was done; actions that the recording lacks are left out.
+    """Compare predictions (n, A) with the recorded actions; actions that the recording lacks are left out.
 
-    The first comparison is of the actions by which policies are judged: a single one, or several together. Each other
-    action follows, and each of those several.
+    The first comparison is of the judged actions together. Further comparisons are of single actions: the other ones
+    and, if several are judged, each of these.
 
     Raises:
-        DatasetError: the recording lacks an action that the policy is judged by.
+        DatasetError: the recording lacks a judged action.
     """
     known = np.isfinite(frames.actions).any(0)
     missing = [names[k] for k in frames.judged if not known[k]]
     if missing:
-        present = [name for name, there in zip(names, known, strict=True) if there]
+        present = [name for name, has_value in zip(names, known, strict=True) if has_value]
         raise DatasetError(f"the dataset has no action named {', '.join(missing)}, only {', '.join(present)}")
     single = [(k,) for k in np.flatnonzero(known).tolist() if (k,) != frames.judged]
     return [_compared(frames, predicted, columns, names) for columns in (frames.judged, *single)]
 
 
 def judged_label(judged: tuple[int, ...], names: tuple[str, ...]) -> str:
-    """Name the judged actions: the action's own name, or which they are."""
+    """Return a name for the judged actions, such as the action's own name."""
     if len(judged) == len(names) > 1:
         return f"all {len(names)} actions"
     return ", ".join(names[k] for k in judged)
@@ -134,7 +134,7 @@ def _compared(frames: Frames, predicted: np.ndarray, columns: tuple[int, ...], n
 
 
 def plain(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
-    """Return metrics for JSON, which has no NaN: None where one is undefined (the correlation of a constant)."""
+    """Return metrics for JSON, with None for undefined values (the correlation of a constant)."""
     return {
         name: {key: value if value is not None and np.isfinite(value) else None for key, value in e.to_dict().items()}
         for name, e in metrics.items()
@@ -142,21 +142,21 @@ def plain(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
 
 
 def worst_rows(error: np.ndarray, episode: np.ndarray, row: np.ndarray, count: int, apart: int) -> np.ndarray:
-    """Return indices of the `count` largest errors (n,), within an episode at least `apart` rows from each other."""
+    """Return indices of the `count` largest errors (n,), at least `apart` rows from each other in an episode."""
     return _apart(np.abs(error), episode, row, count, apart)
 
 
 def typical_rows(error: np.ndarray, episode: np.ndarray, row: np.ndarray, count: int, apart: int) -> np.ndarray:
-    """Return indices as `worst_rows` does, of the errors whose size is nearest the median one."""
+    """Return indices of the errors closest to the median, spaced as in `worst_rows`."""
     size = np.abs(error)
     middle = float(np.nanmedian(size)) if np.isfinite(size).any() else 0.0
     return _apart(-np.abs(size - middle), episode, row, count, apart)
 
 
 def _apart(score: np.ndarray, episode: np.ndarray, row: np.ndarray, count: int, apart: int) -> np.ndarray:
-    """Return indices of the `count` largest scores (n,), NaN not among them.
+    """Return indices of the `count` largest scores (n,), except NaN, at least `apart` rows from each other.
 
-    Frames follow each other closely: without the distance all would show one and the same moment.
+    Without the distance, all frames would show the same moment.
     """
     chosen: list[int] = []
     for k in np.argsort(-np.nan_to_num(score, nan=-np.inf), kind="stable"):

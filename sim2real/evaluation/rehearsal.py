@@ -1,4 +1,4 @@
-"""Let policies drive the rehearsal robot, in many worlds side by side."""
+"""Evaluation of policies on the rehearsal robot, in parallel worlds."""
 
 from collections.abc import Sequence
 
@@ -20,18 +20,16 @@ def evaluate_on_rehearsal(
     *,
     device: str = "cpu",
 ) -> list[Episodes]:
-    """Drive policies on the rehearsal robot, on layouts that were never recorded; each meets the same episodes.
+    """Run policies on the rehearsal robot in the same episodes, on layouts that are never recorded.
 
-    They get what they would get of a real one: the camera's whole frame, which their own preprocessing crops and
-    reduces.
+    They get the camera's full frame, as from a real robot, which their own preprocessing crops and resizes.
 
     Args:
-        progress: is called with (steps done, steps at most), of all policies together.
-        device: where frames are rendered.
+        progress: called with (steps done, maximum number of steps), over all policies.
+        device: device that renders frames.
 
     Raises:
-        InputError: no policy or no episode, policies of different tasks, a camera that the robot does not have, or no
-            such device.
+        InputError: no policy or no episode, policies of different tasks, a missing camera or device.
     """
     if episodes < 1:
         raise InputError(f"episodes must be at least 1, not {episodes}")
@@ -58,11 +56,11 @@ def evaluate_on_rehearsal(
 
 
 def _looked_at(spec: TaskSpec, policies: Sequence[Policy]) -> dict[str, tuple[int, int, int, int]]:
-    """By camera, (left, top, width, height) px of the part of its frames that any of the policies looks at."""
+    """Return by camera (left, top, width, height) px of the part of its frames that any of the policies uses."""
     corners: dict[str, np.ndarray] = {}
     for preprocessing in {policy.config.preprocessing for policy in policies}:
         if preprocessing.camera not in spec.cameras:
-            continue  # the environment says which cameras there are
+            continue  # the environment raises an error that lists the cameras
         window = np.array(preprocessing.window(*spec.cameras[preprocessing.camera].size))
         before = corners.get(preprocessing.camera, window)
         corners[preprocessing.camera] = np.r_[np.minimum(before[:2], window[:2]), np.maximum(before[2:], window[2:])]

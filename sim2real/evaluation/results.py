@@ -1,4 +1,4 @@
-"""What an evaluation comes to: the figures, and what pages and films are made from."""
+"""Results of evaluations: the figures, and the data for pages and films."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ class Evaluation:
     """Episodes of one policy, or the same episodes of two.
 
     Attributes:
-        folder: of the run.
-        metrics: what the run's `metrics.json` has.
-        config: what was asked for.
-        task: that the policies were made for.
+        folder: folder of the run.
+        metrics: content of the run's `metrics.json`.
+        config: settings of the evaluation.
+        task: task of the policies.
         checkpoints: folders of the policies.
-        episodes: of each policy.
-        difference: of the second policy's success to the first's; None without a second, or without a common episode.
-        settling: how many more episodes would settle it; None likewise.
-        interrupted: whether somebody pressed Ctrl-C beside the robot; then the episodes are those until then.
+        episodes: episodes of each policy.
+        difference: success of the second policy minus the first; None without a second, or without a common episode.
+        settling: number of further episodes that would settle it; None likewise.
+        interrupted: whether Ctrl-C ended the evaluation early.
     """
 
     folder: Path
@@ -46,22 +46,22 @@ class Evaluation:
 
     @property
     def has_figures(self) -> bool:
-        """Whether every policy came to at least one episode."""
+        """Return whether every policy has at least one episode."""
         return all(len(episodes.seeds) for episodes in self.episodes)
 
 
 @dataclass(frozen=True)
 class CorrelationResult:
-    """Whether simulation tells which policies do well on the rehearsal robot.
+    """How well simulation predicts success on the rehearsal robot.
 
     Attributes:
-        folder: of the run.
-        metrics: what the run's `metrics.json` has.
-        config: what was asked for.
-        task: that the policies were made for.
+        folder: folder of the run.
+        metrics: content of the run's `metrics.json`.
+        config: settings of the evaluation.
+        task: task of the policies.
         checkpoints: folders of the policies.
-        episodes: of each policy, by side: "sim", "rehearsal".
-        correlation: of the success rates.
+        episodes: episodes of each policy, by side: "sim", "rehearsal".
+        correlation: correlation of the success rates.
     """
 
     folder: Path
@@ -74,7 +74,7 @@ class CorrelationResult:
 
     @property
     def rates(self) -> dict[str, list[Rate]]:
-        """Success of each policy over its completed episodes, by side."""
+        """Return the success rate of each policy over its completed episodes, by side."""
         return {
             side: [Rate.of(int(e.success[e.completed].sum()), int(e.completed.sum())) for e in episodes]
             for side, episodes in self.episodes.items()
@@ -83,19 +83,18 @@ class CorrelationResult:
 
 @dataclass(frozen=True)
 class DatasetEvaluation:
-    """How a policy agrees with recordings.
+    """Agreement of a policy with recordings.
 
     Attributes:
-        folder: of the run.
-        metrics: what the run's `metrics.json` has.
-        config: what was asked for.
+        folder: folder of the run.
+        metrics: content of the run's `metrics.json`.
+        config: settings of the evaluation.
         checkpoint: folder of the policy.
-        action_names: of the policy's A actions.
-        frames: what was recorded, n frames.
-        predicted: (n, A) actions in [-1, 1] that the policy would have done.
-        comparisons: the first is of the action, or the several together, that policies are compared by; then each
-            other action.
-        saturation: frames by action whose recorded action is beyond what the policy can do.
+        action_names: names of the policy's A actions.
+        frames: the n recorded frames.
+        predicted: (n, A) predicted actions in [-1, 1].
+        comparisons: first that of the judged actions together, then those of the other actions.
+        saturation: number of frames by action whose recorded action exceeds the policy's range.
     """
 
     folder: Path

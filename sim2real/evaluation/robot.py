@@ -1,4 +1,4 @@
-"""Let policies move a robot through the loop of `sim2real.robots`: the rehearsal robot or hardware, alike."""
+"""Evaluation of policies in the control loop of `sim2real.robots`, on the rehearsal robot or hardware."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -22,10 +22,10 @@ from sim2real.robots.supervisor import Supervisor
 
 
 class Venue(Protocol):
-    """Where episodes take place, and who sets them up and says how they went.
+    """The place of episodes, which prepares them and reports their outcome.
 
     Attributes:
-        steps: of an episode, after which its time is up.
+        steps: maximum number of steps of an episode.
     """
 
     @property
@@ -38,24 +38,24 @@ class Venue(Protocol):
     def steps(self) -> int: ...
 
     def prepare(self, seed: int, policy: int) -> None:
-        """Set up the episode of a seed, for the policy of this index."""
+        """Prepare the episode of a seed, for the policy of this index."""
         ...
 
     def outcome(self, time_is_up: bool) -> str | None:
-        """Return the episode's label, or None to go on, as `sim2real.robots.loop.run_episode` asks."""
+        """Return the episode's label, or None to continue, for `sim2real.robots.loop.run_episode`."""
         ...
 
     def account(self) -> tuple[float, bool]:
-        """Return of the episode that just ended the sum of its reward (NaN where nobody rewards), and if it failed."""
+        """Return the sum of rewards of the last episode (NaN without rewards), and whether it failed."""
         ...
 
 
 class RehearsalVenue:
-    """The rehearsal robot of a task, which sets itself up and knows how it went.
+    """The rehearsal robot of a task, which prepares episodes and knows their outcome.
 
     Args:
-        cameras: names of those that policies look through.
-        real_time: keep to the control period of the machine's clock.
+        cameras: names of the cameras that policies use.
+        real_time: keep the control period in real time.
 
     Raises:
         ValueError: an unknown task, or a camera that the robot does not have.
@@ -78,27 +78,27 @@ class RehearsalVenue:
 def open_venue(
     config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path], supervisor: Supervisor
 ) -> Venue:
-    """Connect to the robot, or to the stand-in for one; nothing moves yet.
+    """Connect to the robot or its simulated stand-in; nothing moves yet.
 
     Args:
-        folders: of the policies, by which the supervisor is told which of them is next.
+        folders: folders of the policies, whose names the supervisor sees.
 
     Raises:
-        InputError: no robot, one that may not move, or that does not fit the policies.
-        OSError: it does not answer.
+        InputError: no robot, one that may not move, or one that does not fit the policies.
+        OSError: the robot does not answer.
     """
     name, cameras = policies[0].config.task, sorted({policy.config.preprocessing.camera for policy in policies})
     if config.on == "rehearsal":
         return RehearsalVenue(name, cameras, real_time=config.real_time, device=config.device)
     config.hardware.check()
     if len(cameras) > 1:
-        raise InputError(f"the policies look through different cameras ({', '.join(cameras)}): evaluate one at a time")
+        raise InputError(f"the policies use different cameras ({', '.join(cameras)}): evaluate one at a time")
     task = make_task(name, "rehearsal")
     boundary, spec = boundary_of(task), task.spec
     robot = open_robot(config.hardware, boundary, spec.control_dt, cameras[0])
     steps, home = round(spec.episode_seconds / spec.control_dt), home_of(task)
     if home is not None:
-        supervisor.announce("before every episode the robot goes to its home pose, slowly")
+        supervisor.announce("before every episode the robot moves slowly to its home pose")
     return OperatedVenue(robot, boundary, steps, [str(folder) for folder in folders], supervisor.ask, home)
 
 
@@ -110,15 +110,14 @@ def evaluate_on_robot(
     progress: Progress = silent,
     keep: Callable[[list[Episodes]], None] = lambda so_far: None,
 ) -> tuple[list[Episodes], bool]:
-    """Let policies move a robot, each in the same episodes, one after the other at every set-up.
+    """Run policies on a robot in the same episodes; all policies run in turn with every prepared scene.
 
     Args:
-        progress: is called with (episodes done, episodes in all), of all policies together.
-        keep: is called after every episode with what became of those until then, per policy.
+        progress: called with (episodes done, total episodes), over all policies.
+        keep: called after every episode with the results so far, per policy.
 
     Returns:
-        What became of the episodes of each policy, and whether somebody pressed Ctrl-C: then they are those until then,
-        the last one aborted.
+        The episodes of each policy, and whether Ctrl-C ended them early; then the last episode is aborted.
     """
     traces: list[list[Trace]] = [[] for _ in policies]
     accounts: list[list[tuple[float, bool]]] = [[] for _ in policies]

@@ -1,4 +1,4 @@
-"""Policies that act in many worlds side by side, in simulation or on the rehearsal robot."""
+"""Policies in parallel worlds, in simulation or on the rehearsal robot."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +14,12 @@ from sim2real.worlds import load_randomization, recipe_cameras
 def act_side_by_side(
     config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path], progress: Progress = silent
 ) -> list[Episodes]:
-    """Return the episodes of each policy, all of the same seeds.
+    """Return the episodes of each policy, all with the same seeds.
 
     Args:
-        config: with `on` "sim" or "rehearsal".
-        folders: of the policies; in simulation each looks through the camera that it was pretrained with.
-        progress: is called with (steps done, steps at most), of all policies together.
+        config: settings with `on` "sim" or "rehearsal".
+        folders: folders of the policies; in simulation each uses the camera that it was pretrained with.
+        progress: called with (steps done, maximum number of steps), over all policies.
     """
     if config.on == "rehearsal":
         return evaluate_on_rehearsal(policies, config.episodes, config.seed, progress, device=config.device)

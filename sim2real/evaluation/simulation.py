@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false, reportCallIssue=false
-"""Let a policy act in worlds that it was never trained in."""
+"""Evaluation of a policy in simulated worlds that it was not trained in."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ TEST_SEED = TEST.start
 
 @dataclass(frozen=True)
 class Episodes:
-    """What became of n episodes, in the order of their seeds.
+    """Results of n episodes, in the order of their seeds.
 
     Attributes:
-        seeds: (n,).
+        seeds: (n,) seeds.
         success: (n,) bool.
         failed: (n,) bool, ended early by the task (left the lane, ...).
-        steps: (n,) control steps.
-        returns: (n,) sums of reward; NaN where nobody rewards.
-        aborted: (n,) bool, stopped for a reason that is not the policy's (a stalled camera, Ctrl-C); None: none was.
-        loops: n summaries of the loop that moved a robot (`sim2real.robots.loop.Trace`); empty where none ran.
+        steps: (n,) number of control steps.
+        returns: (n,) sums of rewards; NaN without rewards.
+        aborted: (n,) bool, stopped for a reason unrelated to the policy (a stalled camera, Ctrl-C); None: none.
+        loops: n summaries of the control loop (`sim2real.robots.loop.Trace`); empty without a loop.
     """
 
     seeds: np.ndarray
@@ -41,20 +41,20 @@ class Episodes:
 
     @property
     def completed(self) -> np.ndarray:
-        """Return (n,) bool: not aborted."""
+        """Return (n,) bool, whether an episode was not aborted."""
         return np.ones(len(self.seeds), bool) if self.aborted is None else ~self.aborted
 
     @property
     def labels(self) -> list[str]:
-        """Return "success", "failure" or "aborted" of each."""
+        """Return "success", "failure" or "aborted" for each episode."""
         kinds = np.where(self.completed, np.where(self.success, SUCCESS, FAILURE), ABORTED)
         return [str(kind) for kind in kinds]
 
     def summary(self) -> dict[str, Any]:
-        """Return rates with intervals, and means; of the episodes that were not aborted.
+        """Return rates with intervals, and means, over the episodes that were not aborted.
 
-        Where some were, `aborted` is their share of all, and `success_if_aborted_failed` what the success would be if
-        each of them had been a failure: the truth lies between. `success` is None if all of them were.
+        If some were aborted, `aborted` is their share, and `success_if_aborted_failed` the success rate with aborted
+        episodes counted as failures, a lower bound. `success` is None if all were aborted.
         """
         kept, n = self.completed, len(self.seeds)
         figures: dict[str, Any] = {
@@ -72,7 +72,7 @@ class Episodes:
         return figures
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a plain entry per episode: seed, label, steps, return, and how its loop ran where one did."""
+        """Return an entry for JSON per episode: seed, label, steps, return, and the summary of its loop, if any."""
         entries = []
         for k, label in enumerate(self.labels):
             value = float(self.returns[k])
@@ -91,14 +91,14 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 def paired_difference(first: Episodes, second: Episodes) -> RateDifference | None:
-    """Return how much oftener the second succeeds in the episodes that neither aborted; None if there is none.
+    """Return the difference in success, second minus first, over episodes aborted by neither; None without one.
 
     Raises:
-        InputError: they did not meet the same episodes.
+        InputError: their episodes differ.
     """
-    n = min(len(first.seeds), len(second.seeds))  # an interrupted comparison ends in the middle of a pair
+    n = min(len(first.seeds), len(second.seeds))  # an interrupted comparison may end within a pair
     if not np.array_equal(first.seeds[:n], second.seeds[:n]):
-        raise InputError("only policies that met the same episodes can be compared")
+        raise InputError("only policies with the same episodes can be compared")
     both = first.completed[:n] & second.completed[:n]
     return RateDifference.of(first.success[:n][both], second.success[:n][both]) if both.any() else None
 
@@ -109,12 +109,12 @@ def run_episodes(
     first_seed: int = TEST_SEED,
     progress: Progress = silent,
 ) -> Episodes:
-    """Drive one episode in every world of env, world i with seed first_seed + i.
+    """Run one episode in every world of env, world i with seed first_seed + i.
 
     Args:
-        env: best one whose worlds live `once`: what has ended is then neither moved nor rendered.
-        act: observations of all worlds -> actions (n, A); where they live `once`, of those that are still going.
-        progress: is called with (steps done, steps at most).
+        env: preferably with `once`, so that finished worlds are neither simulated nor rendered.
+        act: observations of all worlds -> actions (n, A); with `once`, of the running worlds only.
+        progress: called with (steps done, maximum number of steps).
     """
     n = env.num_envs
     limit = round(env.task.spec.episode_seconds / env.task.spec.control_dt)
@@ -152,7 +152,7 @@ def evaluate_in_simulation(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> Episodes:
-    """Run episodes on the task's test split, whose layouts, looks and dynamics were never trained on.
+    """Run episodes on the task's test split, whose layouts, appearance and dynamics are never trained on.
 
     Raises:
         InputError: an unknown task or preset, or no episode.

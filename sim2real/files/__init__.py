@@ -1,6 +1,6 @@
-"""Files and folders that are either complete or not there, whatever kills the writer; nothing here imports torch.
+"""Atomic files and folders: complete or absent, even if the writer is killed; nothing here imports torch.
 
-`sim2real.files.tensors`, which does, is imported by itself.
+`sim2real.files.tensors` does and must be imported separately.
 """
 
 from sim2real.files.atomic import json_bytes, read_json, read_versioned_json, write_file, write_json

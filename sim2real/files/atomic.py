@@ -1,4 +1,4 @@
-"""Files that are either complete or not there, and JSON that any program can read."""
+"""Atomic files, and strict JSON that any program can read."""
 
 import json
 import math
@@ -13,10 +13,10 @@ PLAIN = (str, int, float, bool, type(None))
 
 
 def write_file(path: Path, content: bytes | memoryview) -> None:
-    """Put a file in its place in one step, on the disk when this returns.
+    """Write a file atomically; it is on disk when this returns.
 
     Raises:
-        OSError: it cannot be written (say, a full disk); names the file, of which the old content stays.
+        OSError: the file cannot be written (such as a full disk); names the file, which keeps its old content.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
@@ -33,25 +33,25 @@ def write_file(path: Path, content: bytes | memoryview) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write readable JSON in one step.
+    """Write indented JSON atomically.
 
     Raises:
-        InputError: a value that JSON does not know, such as NaN; names where in the content it is.
+        InputError: a value that JSON cannot represent, such as NaN; names its place in the content.
         OSError: as write_file.
     """
     write_file(path, json_bytes(content, path.name))
 
 
 def json_bytes(content: Any, name: str) -> bytes:
-    """Return readable JSON, as the content of the file of that name; raises InputError as `write_json`."""
+    """Return indented JSON as the content of a file of that name; raises InputError as `write_json`."""
     for place, value in _unknown(content, ""):
-        what = str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
-        raise InputError(f"{name} cannot be written as JSON: {place or 'the content'} is {what}")
+        description = str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
+        raise InputError(f"{name} cannot be written as JSON: {place or 'the content'} is {description}")
     return (json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _unknown(value: Any, place: str) -> Iterator[tuple[str, Any]]:
-    """Values that JSON does not know, each with its place: `arms.gain.mae`, `rows[3]`."""
+    """Yield values that JSON cannot represent, each with its place: `arms.gain.mae`, `rows[3]`."""
     if isinstance(value, Mapping):
         for name, part in value.items():
             yield from _unknown(part, f"{place}.{name}" if place else str(name))
@@ -63,7 +63,7 @@ def _unknown(value: Any, place: str) -> Iterator[tuple[str, Any]]:
 
 
 def with_null(content: Any) -> Any:
-    """The content with null in place of every number that is not finite, as JSON has neither NaN nor infinity."""
+    """Return the content with null in place of non-finite numbers, which JSON does not have."""
     if isinstance(content, Mapping):
         return {name: with_null(part) for name, part in content.items()}
     if isinstance(content, list | tuple):
@@ -72,7 +72,7 @@ def with_null(content: Any) -> Any:
 
 
 def read_json(path: Path, kind: type[InputError] = InputError) -> dict[str, Any]:
-    """Read a JSON object; raises an error of that kind if it is absent or damaged."""
+    """Read a JSON object; raises an error of that kind if the file is missing or damaged."""
     try:
         content = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -85,10 +85,10 @@ def read_json(path: Path, kind: type[InputError] = InputError) -> dict[str, Any]
 
 
 def read_versioned_json(path: Path, version: int, kind: type[InputError] = InputError) -> dict[str, Any]:
-    """Read a JSON object that says its "format_version"; raises an error of that kind for another one, too."""
+    """Read a JSON object with a "format_version"; raises an error of that kind for another version, too."""
     content = read_json(path, kind)
     if "format_version" not in content:
-        raise kind(f"{path} is not of a checkpoint: it has no format_version")
+        raise kind(f"{path} does not belong to a checkpoint: it has no format_version")
     if content["format_version"] != version:
         raise kind(f"{path} has format version {content['format_version']}; this program reads version {version}")
     return content

@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-"""Frozen configs as JSON holds them, and back, also from what an older version wrote."""
+"""Conversion of frozen configs to JSON and back, also from older versions."""
 
 import dataclasses
 import types
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def to_plain(value: Any) -> Any:
-    """A config as JSON holds it: dataclasses as objects, tuples as lists, paths as text."""
+    """Convert a config to JSON values: dataclasses to objects, tuples to lists, paths to text."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
@@ -20,21 +20,20 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(kind: Any, value: Any) -> Any:
-    """Rebuild a value of type `kind` from what JSON made of it: dataclasses, tuples, dicts and plain values.
+    """Rebuild a value of type `kind` from JSON: dataclasses, tuples, dicts and plain values.
 
-    A field that an older version did not write takes the value that reproduces what that version did: the field's
-    `metadata["absent"]`, stated where the field was added, or else its default. An older version ignores nothing
-    either: a field that is unknown here may change what the others mean. A field that was renamed states its old name
-    in its `metadata["formerly"]`, and takes the value that is written under it.
+    A field that an older version did not write gets the value that reproduces that version's behaviour: the field's
+    `metadata["absent"]`, or else its default. Unknown fields are refused, as they may change the meaning of others. A
+    renamed field has its old name in `metadata["formerly"]` and takes the value stored under it.
 
     Raises:
-        TypeError: value does not fit the type; a field of a dataclass is unknown, or absent without a default.
+        TypeError: the value does not fit the type, or a field is unknown, or missing without a default.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return _dataclass_from_plain(kind, value)
     if origin in (types.UnionType, typing.Union):
-        (something,) = (k for k in arguments if k is not type(None))  # no other unions than `X | None`
+        (something,) = (k for k in arguments if k is not type(None))  # the only unions are `X | None`
         return None if value is None else from_plain(something, value)
     if origin in (tuple, dict) and not isinstance(value, list if origin is tuple else dict):
         raise TypeError(f"{value!r} is not of type {kind}")
@@ -60,16 +59,16 @@ def _dataclass_from_plain(kind: type, value: Any) -> Any:
     value = _with_todays_names(fields, value)
     if unknown := [str(name) for name in value if name not in fields]:
         raise TypeError(f"{kind.__name__} has no field {', '.join(unknown)}, only {', '.join(fields)}")
-    given = {name: from_plain(hints[name], part) for name, part in value.items()}
+    arguments = {name: from_plain(hints[name], part) for name, part in value.items()}
     for name in fields.keys() - value.keys():
         if "absent" in fields[name].metadata:
-            given[name] = fields[name].metadata["absent"]
+            arguments[name] = fields[name].metadata["absent"]
         elif fields[name].default is dataclasses.MISSING and fields[name].default_factory is dataclasses.MISSING:
             raise TypeError(f"{kind.__name__} lacks the field {name}")
-    return kind(**given)
+    return kind(**arguments)
 
 
 def _with_todays_names(fields: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
-    """Put values that an older version wrote under another name under today's; one that is given twice stays wrong."""
+    """Rename fields of an older version to today's names; a field with both names stays an error."""
     formerly = {field.metadata["formerly"]: name for name, field in fields.items() if "formerly" in field.metadata}
     return {formerly[old] if formerly.get(old, old) not in value else old: part for old, part in value.items()}

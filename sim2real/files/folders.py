@@ -1,4 +1,4 @@
-"""Folders that are either complete or not there, and one writer at a time."""
+"""Atomic folders, and locks for a single writer."""
 
 import fcntl
 import glob
@@ -15,20 +15,20 @@ LOCK = ".writer.lock"
 
 @contextmanager
 def replaced_folder(folder: Path, marker: str) -> Iterator[Path]:
-    """Give an empty folder beside `folder` to write into, and put it in its place if nothing was raised meanwhile.
+    """Give an empty folder beside `folder` to write into, which replaces `folder` if no error is raised.
 
-    Whenever the process is killed, the old content or the new is there (`existing_folder` finds it). One writer per
-    folder is assumed: leftovers of a killed one are removed.
+    If the process is killed, either the old or the new content exists (`existing_folder` finds it). Only one writer per
+    folder is allowed: leftovers of a killed writer are removed.
 
     Args:
-        marker: the file by which an older folder of the same kind is known; nothing else is ever replaced.
+        marker: the file that identifies an older folder of the same kind; no other folder is replaced.
 
     Raises:
-        CheckpointError: something that is not of this kind is in the way.
+        CheckpointError: `folder` exists and is of another kind.
     """
     folder = folder.resolve()
     if folder.exists() and not (folder / marker).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise CheckpointError(f"{folder} exists and is no checkpoint (no {marker} in it): choose another folder")
+        raise CheckpointError(f"{folder} exists and is not a checkpoint (it has no {marker}): choose another folder")
     folder.parent.mkdir(parents=True, exist_ok=True)
     for leftover in folder.parent.glob(f".{glob.escape(folder.name)}.new-*"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -48,30 +48,30 @@ def replaced_folder(folder: Path, marker: str) -> Iterator[Path]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder such that a reader never sees it half removed."""
+    """Remove a folder so that readers never see a partly removed one."""
     shutil.rmtree(_old(folder), ignore_errors=True)
     folder.rename(_old(folder))
     shutil.rmtree(_old(folder))
 
 
 def existing_folder(folder: Path, marker: str) -> Path:
-    """The folder, or what a writer that was killed while replacing it had moved aside.
+    """Return the folder, or its old version that a killed writer had moved aside.
 
     Raises:
         CheckpointError: there is none, or it lacks the marker.
     """
     folder = Path(folder).resolve()
-    found = folder if folder.exists() or not _old(folder).exists() else _old(folder)
-    if not found.is_dir():
+    present = folder if folder.exists() or not _old(folder).exists() else _old(folder)
+    if not present.is_dir():
         raise CheckpointError(f"no checkpoint folder {folder}")
-    if not (found / marker).is_file():
+    if not (present / marker).is_file():
         raise CheckpointError(f"{folder} is not a checkpoint: it has no {marker}")
-    return found
+    return present
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Be the only writer in a folder; the system releases the lock of a killed one.
+    """Lock a folder for a single writer; the system releases the lock of a killed process.
 
     Raises:
         InputError: another process is writing there.
@@ -81,7 +81,7 @@ def locked(folder: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Between opening and locking, the one before may have removed the file: then another one can hold a new one.
+        # Between opening and locking, the previous writer may have removed the file; another may hold a new one.
         held = path.exists() and path.stat().st_ino == os.fstat(descriptor).st_ino
     except BlockingIOError:
         held = False
@@ -97,12 +97,12 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to write into that takes its name when the block ends without an error, and vanishes otherwise.
+    """Give a temporary folder to write into, which gets its name if the block ends without an error, or is removed.
 
-    What a killed process left is removed by the next one.
+    The next process removes leftovers of a killed one.
 
     Raises:
-        InputError: something of that name exists, or another process is making it.
+        InputError: the name exists, or another process is writing it.
     """
     folder = folder.resolve()
     if folder.exists():

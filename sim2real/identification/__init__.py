@@ -1,1 +1,1 @@
-"""Servos identified from logs: of commands and states alone, with what the logs cannot tell."""
+"""Identification of servos from logged commands and states, including what logs do not identify."""

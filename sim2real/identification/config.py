@@ -1,4 +1,4 @@
-"""What identifying is asked for; imports neither a simulator nor SciPy, so that `--help` is quick."""
+"""Settings of an identification; imports neither a simulator nor SciPy, so that `--help` is quick."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,12 +13,12 @@ class IdentifyConfig:
     """What `sim2real identify` does.
 
     Attributes:
-        robot: whose recordings they are: so101.
-        dataset: recordings, LeRobot v3.0, with action and observation.state; episodes in brackets: path[0:17].
-        held_out: share of the episodes that nothing is fitted to.
-        seed: of the split.
-        frames: at most so many are fitted, of episodes drawn at random.
-        threads: of the simulation.
+        robot: the recorded robot: so101.
+        dataset: recordings, LeRobot v3.0, with action and observation.state; select episodes in brackets: path[0:17].
+        held_out: share of the episodes that are held out from fitting.
+        seed: seed of the split.
+        frames: maximum number of frames to fit, from episodes drawn at random.
+        threads: number of simulation threads.
     """
 
     robot: Annotated[str, tyro.conf.arg(metavar="ROBOT")]
@@ -40,5 +40,5 @@ class IdentifyConfig:
 
     @property
     def task(self) -> str:
-        """Return the robot's name, which names the run's folder."""
+        """Return the robot's name, for the run's folder."""
         return self.robot

@@ -1,8 +1,8 @@
-"""Least squares on open-loop replays: every joint's parameters at once, each joint with its own steps.
+"""Least squares on open-loop replays, for all joints in parallel, each joint with its own steps.
 
 A joint's angle hardly depends on the other joints' servos, so one rollout with a parameter changed in all joints gives
-that column of every joint's Jacobian, and steps are accepted joint by joint: Levenberg-Marquardt (Marquardt 1963) in
-all joints side by side. `scipy.optimize.least_squares` would take one step for all joints, or a rollout for each.
+that column of every joint's Jacobian, and steps are accepted per joint: Levenberg-Marquardt (Marquardt 1963) in all
+joints in parallel. `scipy.optimize.least_squares` would take one step for all joints, or a rollout for each.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from sim2real.recordings.arm_logs import Log
 
 @dataclass(frozen=True)
 class Coordinate:
-    """How a parameter is searched: in its logarithm or as it is, between bounds, with a step for differences."""
+    """The search space of a parameter: linear or logarithmic, with bounds and a step for finite differences."""
 
     name: str
     low: float
@@ -26,12 +26,12 @@ class Coordinate:
     step: float = 0.05
 
     def to(self, value: np.ndarray) -> np.ndarray:
-        """Return the coordinates of a parameter's values, kept inside the bounds."""
+        """Return the coordinates of a parameter's values, clipped to the bounds."""
         value = np.clip(value, self.low, self.high)
         return np.log(value) if self.log else value
 
     def value(self, x: np.ndarray) -> np.ndarray:
-        """Return the parameter's values of coordinates."""
+        """Return the parameter's values at coordinates."""
         return np.exp(x) if self.log else np.asarray(x)
 
     @property
@@ -52,17 +52,17 @@ COORDINATES = (
     Coordinate(OBJECT, -1.0, 3.0, log=False, step=0.005),
 )
 NAMES = tuple(c.name for c in COORDINATES)
-SCALES = (0.01, 0.3, 10.0)  # of the damping of steps that are tried side by side
-SETTLED = 1e-3  # relative fall of the squared error below which a joint has arrived
+SCALES = (0.01, 0.3, 10.0)  # damping factors of steps that are tried in parallel
+SETTLED = 1e-3  # relative reduction of the squared error below which a joint has converged
 
 
 def to_coordinates(values: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return (J, K) from (J,) per parameter."""
+    """Return coordinates (J, K) from values (J,) per parameter."""
     return np.stack([c.to(values[c.name]) for c in COORDINATES], 1)
 
 
 def to_values(x: np.ndarray, base: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return (..., J) per parameter from (..., J, K); those that are not searched, and no object, from base."""
+    """Return values (..., J) per parameter from coordinates (..., J, K); other parameters, and no object, from base."""
     values = {name: np.broadcast_to(base[name], x.shape[:-1]) for name in PARAMETERS}
     searched = {c.name: c.value(x[..., k]) for k, c in enumerate(COORDINATES)}
     values |= searched | {OBJECT: np.where(base[OBJECT] < -1, base[OBJECT], searched[OBJECT])}
@@ -70,15 +70,15 @@ def to_values(x: np.ndarray, base: Mapping[str, np.ndarray]) -> dict[str, np.nda
 
 
 class Problem:
-    """Open-loop errors of some logs.
+    """Open-loop errors of logs.
 
     Args:
-        replayer: of the arm.
-        logs: to fit.
-        base: (J,) per parameter, where they are not searched.
+        replayer: replayer of the arm.
+        logs: logs to fit.
+        base: (J,) values of parameters that are not searched.
 
     Attributes:
-        free: (J, K) which coordinates are searched.
+        free: (J, K) bool, which coordinates are searched.
     """
 
     def __init__(self, replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.ndarray]) -> None:
@@ -91,7 +91,7 @@ class Problem:
         self._state = np.concatenate([log.state for log in self.logs])
 
     def errors(self, x: np.ndarray) -> np.ndarray:
-        """Return (P, N, J) rad over all rows of all logs, for P sets of coordinates (P, J, K)."""
+        """Return errors (P, N, J) [rad] over all rows of all logs, for P sets of coordinates (P, J, K)."""
         angles = self.replayer.rollout(to_values(x, self.base), self.logs)
         return np.concatenate(angles, 1) - self._state
 
@@ -104,7 +104,7 @@ class Problem:
             behind[row, :, k] -= self.steps[k] * self.free[:, k]
             over, under = ahead[row, :, k] > self.high[k], behind[row, :, k] < self.low[k]
             ahead[row, over, k], behind[row, under, k] = x[over, k], x[under, k]
-            if not central:  # to the one side, or to the other at the upper bound
+            if not central:  # forward difference, backward at the upper bound
                 behind[row, ~over, k] = x[~over, k]
         errors = self.errors(np.concatenate([x[None], ahead, behind] if central else [x[None], ahead]))
         first, after = errors[0], errors[1 : 1 + len(columns)]
@@ -120,9 +120,9 @@ class Problem:
 
 
 def solve(problem: Problem, x: np.ndarray, iterations: int, progress: Progress = silent):
-    """Levenberg-Marquardt from x (J, K), every joint on its own; returns the coordinates and (J,) mean square errors.
+    """Run Levenberg-Marquardt from x (J, K) per joint; returns the coordinates and (J,) mean square errors.
 
-    Progress is told the root of the mean square error over all joints.
+    Progress shows the root of the mean square error over all joints.
     """
     joints = len(x)
     damping, cost = np.full(joints, 0.1), np.full(joints, np.inf)
@@ -149,7 +149,7 @@ def solve(problem: Problem, x: np.ndarray, iterations: int, progress: Progress =
 
 
 def _step(problem: Problem, x: np.ndarray, error: np.ndarray, derivative: np.ndarray, damping: np.ndarray):
-    """Return coordinates (J, K) after one damped Gauss-Newton step, inside the bounds."""
+    """Return coordinates (J, K) after one damped Gauss-Newton step, clipped to the bounds."""
     result = x.copy()
     for j in range(len(x)):
         gradient = derivative[:, j].T @ error[:, j]

@@ -1,5 +1,5 @@
 # pyright: reportCallIssue=false
-"""Fitting the servos of a robot to its recordings."""
+"""Fit of a robot's servos to its recordings."""
 
 from collections.abc import Mapping
 
@@ -15,10 +15,10 @@ from sim2real.progress import Stages, no_stages
 from sim2real.recordings.arm_logs import ArmRecording, Log
 from sim2real.robots import RobotDescription
 
-# What a maker knows of a motor is believed in its absence from the log; what a firmware decides is not.
+# If the log does not identify a parameter, the maker's value is used for the motor, but not for the firmware.
 MAKERS = ("friction", "armature", "torque")
 GRID_FRAMES, ROUNDS, WORSE = 2400, 6, 1.05
-ITERATIONS = (14, 8)  # from the first start and from the second
+ITERATIONS = (14, 8)  # iterations from the first start and from the second
 
 
 def fit_servos(
@@ -28,7 +28,7 @@ def fit_servos(
     replayer: Replayer,
     stages: Stages = no_stages,
 ) -> IdentifiedServos:
-    """Fit the servos of a robot to some episodes of a recording."""
+    """Fit the servos of a robot to selected episodes of a recording."""
     published = _published(robot, replayer)
     base = replayer.nominal() | {name: published[name] for name in MAKERS} | {"braking": 0 * published["gain"]}
     few = logs[:: max(1, round(sum(map(len, logs)) / GRID_FRAMES))]
@@ -56,7 +56,7 @@ def _published(robot: RobotDescription, replayer: Replayer) -> dict[str, np.ndar
 
 
 def _from_all(problem: Problem, begin: list[dict[str, np.ndarray]], stages: Stages) -> tuple[np.ndarray, np.ndarray]:
-    """Return coordinates (J, K) and mean square errors (J,), the better of all starts for each joint."""
+    """Return coordinates (J, K) and mean square errors (J,), from the best start of each joint."""
     best, cost = None, None
     for k, start in enumerate(begin, 1):
         x, reached = solve(problem, to_coordinates(start), ITERATIONS[k - 1], stages(f"fit, start {k}"))
@@ -72,8 +72,8 @@ def _from_all(problem: Problem, begin: list[dict[str, np.ndarray]], stages: Stag
 def _prune(
     problem: Problem, x: np.ndarray, cost: np.ndarray, base: Mapping[str, np.ndarray], fps: float, stages: Stages
 ) -> tuple[np.ndarray, np.ndarray, list[dict[str, str]]]:
-    """Give up, one per joint and round, what the log does not determine; returns coordinates (J, K), half intervals
-    (J, K) and where each parameter is from."""
+    """Fix the parameters that the log does not identify, one per joint and round; returns coordinates (J, K), half
+    intervals (J, K) and the source of each parameter."""
     report = stages("what the log tells")
     prior, cluster = to_coordinates(base), clusters([len(log) for log in problem.logs], fps)
     sources = [{name: "log" if problem.free[j, k] else "none" for k, name in enumerate(NAMES)} for j in range(len(x))]
@@ -83,19 +83,19 @@ def _prune(
         doubtful = not_identifiable(problem, x, half)
         if not any(doubtful) or done == ROUNDS:
             break
-        given, old, stuck = x.copy(), x.copy(), at_bound(problem, x)
+        start, old, stuck = x.copy(), x.copy(), at_bound(problem, x)
         for j, names in enumerate(doubtful):
             if names:
                 k = NAMES.index(names[0])
                 if names[0] in MAKERS or not stuck[j, k]:
-                    given[j] = compensated(problem, x, derivative, j, k, prior[j, k] - x[j, k])
+                    start[j] = compensated(problem, x, derivative, j, k, prior[j, k] - x[j, k])
                     sources[j][names[0]] = "published" if names[0] in MAKERS else "house"
-                else:  # no delay, no play: the log does speak
+                else:  # no delay or backlash: the log identifies this
                     sources[j][names[0]] = "bound"
                 problem.free[j, k] = False
-        x, reached = solve(problem, given, 5)
+        x, reached = solve(problem, start, 5)
         for j, names in enumerate(doubtful):
-            if names and reached[j] > cost[j] * WORSE**2:  # the log does speak against that value
+            if names and reached[j] > cost[j] * WORSE**2:  # the log contradicts that value
                 x[j] = old[j]
                 sources[j][names[0]] = "bound"
                 reached[j] = cost[j]

@@ -1,4 +1,4 @@
-"""From recordings of a robot to the parameters of its servos, judged on episodes held out."""
+"""Identification of a robot's servo parameters from its recordings, evaluated on held-out episodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ from sim2real.runs import start_run
 
 @dataclass(frozen=True)
 class Identification:
-    """An arm's servos, from its recordings.
+    """An arm's servos, identified from recordings.
 
     Attributes:
-        config: what was asked for.
-        folder: of the run; it has robot.json and randomization.toml.
+        config: settings of the identification.
+        folder: folder of the run, with robot.json and randomization.toml.
         metrics: content of its `metrics.json`.
-        robot: whose servos they are.
+        robot: the robot.
         recording: all usable episodes.
-        split: which of them were fitted and which held out.
+        split: the fitted and the held-out episodes.
         servos: the fitted parameters.
-        judgement: on the episodes held out.
-        typical: the held-out episode of median error.
-        replays: joint angles (T, J) [rad] of that episode's commands, open loop, with servos as "published" and as
-            "identified".
+        judgement: errors on the held-out episodes.
+        typical: the held-out episode with median error.
+        replays: joint angles (T, J) [rad] of that episode's commands, open loop, with "published" and "identified"
+            servos.
     """
 
     config: IdentifyConfig
@@ -54,7 +54,7 @@ class Identification:
 
 
 def identify(config: IdentifyConfig, out: Path | None = None, stages: Stages = no_stages) -> Identification:
-    """Fit servo gains, friction, delay and play to logged commands and states; judge on episodes held out.
+    """Fit servo gains, friction, delay and backlash to logged commands and states; evaluate on held-out episodes.
 
     The run's folder gets config.json, robot.json, randomization.toml and metrics.json.
 
@@ -63,7 +63,7 @@ def identify(config: IdentifyConfig, out: Path | None = None, stages: Stages = n
 
     Raises:
         InputError: no such robot or dataset, a recording that does not fit or hardly moves, or a folder in use;
-            nothing was written.
+            nothing is written.
     """
     robot = find_robot(config.robot)
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -93,6 +93,6 @@ def identify(config: IdentifyConfig, out: Path | None = None, stages: Stages = n
 
 
 def _typical(judgement: Judgement, held_out: tuple[Log, ...]) -> Log:
-    """Return the held-out episode of median error."""
+    """Return the held-out episode with median error."""
     error = judgement.after.square.sum(1) / judgement.after.count
     return held_out[int(np.argsort(error)[len(error) // 2])]

@@ -1,4 +1,4 @@
-"""How far replays are from logs, before and after, with intervals over episodes."""
+"""Errors of replays against logs, before and after fitting, with intervals over episodes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from sim2real.statistics.bootstrap import Bootstrap
 
 @dataclass(frozen=True)
 class Errors:
-    """Of replays of E episodes.
+    """Errors of replays of E episodes.
 
     Attributes:
-        square: (E, J) rad², summed over what was compared.
-        count: (E,) how much that was, per joint.
+        square: (E, J) rad², sums of squared errors.
+        count: (E,) number of compared values per joint.
     """
 
     square: np.ndarray
     count: np.ndarray
 
     def rmse(self, joints: Sequence[int] | slice = slice(None)) -> float:
-        """Return rad, over some joints or all."""
+        """Return the RMSE [rad] over the given joints or all."""
         return float(np.sqrt(self._mean(np.ones((1, len(self.count))), joints)[0]))
 
     def _mean(self, weights: np.ndarray, joints: Sequence[int] | slice) -> np.ndarray:
-        """Return (n,) mean squares with the episodes weighted by (n, E)."""
+        """Return (n,) mean squares, with episodes weighted by (n, E)."""
         square = self.square[:, joints]
         return weights @ square.sum(1) / (weights @ self.count * square.shape[1])
 
@@ -39,14 +39,14 @@ class Errors:
         return Estimate(value, *(bootstrap.interval(value, drawn, least=0.0) or (None, None)))
 
     def fall(self, before: "Errors", joints: Sequence[int] | slice = slice(None), seed: int = 0) -> Estimate:
-        """Return by which share the RMSE is smaller than before, in the same episodes."""
+        """Return the relative reduction of the RMSE in the same episodes."""
         bootstrap, value = Bootstrap(len(self.count), seed=seed), 1 - self.rmse(joints) / before.rmse(joints)
         drawn = 1 - np.sqrt(self._mean(bootstrap.weights, joints) / before._mean(bootstrap.weights, joints))
         return Estimate(value, *(bootstrap.interval(value, drawn, most=1.0) or (None, None)))
 
 
 def open_loop(replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Sequence[Log]) -> Errors:
-    """Replay whole episodes from their first state and commands alone; parameters (J,) each."""
+    """Replay episodes from their first state and commands only; parameters (J,) each."""
     angles = replayer.rollout({name: values[None] for name, values in parameters.items()}, logs)
     square = [((simulated[0] - log.state) ** 2).sum(0) for simulated, log in zip(angles, logs, strict=True)]
     return Errors(np.array(square), np.array([len(log) for log in logs], float))
@@ -55,9 +55,9 @@ def open_loop(replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Se
 def second_ahead(
     replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Sequence[Log], fps: float
 ) -> Errors | None:
-    """Return the error a second after each logged state at which a second of an episode begins.
+    """Return the errors one second after the logged states at the start of each second.
 
-    Episodes that end with their first second have none; None where that is so of all.
+    Episodes of at most a second have none; None if all are so short.
     """
     rows = max(1, round(fps))
     logs = [log for log in logs if len(log) > rows]

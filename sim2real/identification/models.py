@@ -1,4 +1,4 @@
-"""The simulation models of the robots whose logs can be read."""
+"""Simulation models of the supported robots."""
 
 from envs.arms import so101
 from envs.arms.arm import Arm
@@ -6,7 +6,7 @@ from envs.arms.servo import Servo
 from sim2real.robots import RobotDescription
 
 MODELS: dict[str, tuple[Arm, Servo]] = {"so101": (so101.SO101, so101.PUBLISHED)}
-"""By the robot's name: the arm, and its servo as the model's publisher has it."""
+"""The arm and its published servo, by the robot's name."""
 
 
 def arm_of(robot: RobotDescription) -> Arm:
@@ -15,5 +15,5 @@ def arm_of(robot: RobotDescription) -> Arm:
 
 
 def published_servo(robot: RobotDescription) -> Servo:
-    """Return the servo that the publisher of a robot's model gives it."""
+    """Return the servo in the published model of a robot."""
     return MODELS[robot.name][1]

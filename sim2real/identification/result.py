@@ -1,4 +1,4 @@
-"""Files of an identification: the robot's file, a randomization around it, and figures."""
+"""Files of an identification: robot.json, a randomization around it, and figures."""
 
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,17 @@ from sim2real.runs import versions
 from sim2real.statistics.agreement import Estimate
 
 FORMAT_VERSION = 1
-WIDEN = 0.1  # at least so much of a value to either side
-# Of what is measured as a difference from 0, at least: s, rad.
+WIDEN = 0.1  # minimum half width, relative to the value
+# Minimum half width of parameters that may be 0: s, rad.
 LEAST = {"delay": 0.005, "backlash": 0.002}
-UNKNOWN = 0.3  # of the value to either side, where the log does not tell
+UNKNOWN = 0.3  # half width relative to the value, if the log does not identify it
 UNITS = {"gain": "N m/rad", "damping": "N m s/rad", "friction": "N m", "armature": "kg m²", "torque": "N m",
          "delay": "s", "backlash": "rad", OFFSET: "rad", OBJECT: "rad"}  # fmt: skip
 SOURCES = {
     "log": "from the log",
-    "published": "not identifiable here: as the model's publisher has it",
-    "house": "not identifiable here: as our own arm has it",
-    "bound": "not identifiable here: the log would have it at the end of what is searched, or beyond what is known",
+    "published": "not identifiable here: value of the published model",
+    "house": "not identifiable here: value of our own arm model",
+    "bound": "not identifiable here: the best fit is at a search bound, or beyond the known range",
 }
 
 
@@ -68,7 +68,7 @@ def _plain(name: str, parameter: Parameter) -> dict[str, Any]:
 
 
 def ranges(servos: IdentifiedServos) -> dict[str, list[tuple[float, float]]]:
-    """Return, per servo parameter and joint, the interval, widened, in which training should vary it."""
+    """Return the interval, widened, in which training should vary each servo parameter of each joint."""
     result: dict[str, list[tuple[float, float]]] = {}
     for name in UNITS:
         if name in (OFFSET, OBJECT):
@@ -85,12 +85,12 @@ def ranges(servos: IdentifiedServos) -> dict[str, list[tuple[float, float]]]:
 
 
 def randomization_text(servos: IdentifiedServos, robot: str, dataset: str) -> str:
-    """Return TOML that `train --randomization` takes: servos around the identified ones, and nothing else varied."""
+    """Return TOML for `train --randomization` that varies only the servos, around the identified ones."""
     lines = [
         f"# Servos of {robot}, identified from {dataset}.",
-        "# `sim2real train Reach --randomization THIS-FILE` varies these alone. For a camera policy append",
-        "# what the task's own preset has on looks, light, camera and sensor, without its entries on task.*: entries",
-        "# act in order, and a later one on the same field acts on what the earlier ones left.",
+        "# `sim2real train Reach --randomization THIS-FILE` varies only these. For a camera policy append the",
+        "# entries of the task's preset for appearance, light, camera and sensor, without those for task.*: entries",
+        "# act in order, and a later entry for the same field acts on the result of the earlier ones.",
         "# Component k is joint k: " + ", ".join(f"{k} {joint}" for k, joint in enumerate(servos.joints)) + ".",
         "",
         f'robot = "{robot}"',
@@ -102,7 +102,7 @@ def randomization_text(servos: IdentifiedServos, robot: str, dataset: str) -> st
             note = "" if parameter.identifiable else f"; {parameter.source}, not identifiable"
             lines += ["", f"[[vary]] # {servos.joints[k]}: {parameter.value:.4g}{note}"]
             lines += _entry(f"task.{name}", low, high, k)
-    lines += ["", "# --- braking: part of damping, from which logs do not tell it apart ---", "", "[[vary]]"]
+    lines += ["", "# --- braking: included in damping, as logs do not separate the two ---", "", "[[vary]]"]
     lines += _entry("task.braking", 0.0, 0.0, None)
     return "\n".join(lines) + "\n"
 
@@ -114,7 +114,7 @@ def _entry(field: str, low: float, high: float, component: int | None) -> list[s
 
 
 def write_randomization(path: Path, servos: IdentifiedServos, robot: str, dataset: str) -> None:
-    """Write the TOML file in one step; raises OSError."""
+    """Write the TOML file atomically; raises OSError."""
     write_file(path, randomization_text(servos, robot, dataset).encode())
     Randomization.load(path)
 
@@ -148,7 +148,7 @@ def figures(
 
 
 def without_gripper(servos: IdentifiedServos) -> list[int]:
-    """Return the indices of the joints whose replay nothing in the hand can disturb."""
+    """Return the indices of the joints that an object in the gripper does not affect."""
     return [j for j, name in enumerate(servos.joints) if name != servos.gripper]
 
 

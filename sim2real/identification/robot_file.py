@@ -1,4 +1,4 @@
-"""The servos of a robot as `sim2real identify` wrote them down."""
+"""Reading robot.json, the servos of a robot from `sim2real identify`."""
 
 import json
 from pathlib import Path
@@ -9,14 +9,14 @@ from sim2real.errors import InputError
 from sim2real.identification.result import FORMAT_VERSION
 from sim2real.identification.simulation import OBJECT, PARAMETERS, Replayer
 
-OPTIONAL = ("braking", OBJECT)  # identification gives all braking to damping, and objects to grippers alone
+OPTIONAL = ("braking", OBJECT)  # identification includes braking in damping, and assigns objects to grippers only
 
 
 def read_servos(path: Path, robot: str, replayer: Replayer) -> dict[str, np.ndarray]:
     """Read parameters (J,) by name, as `Replayer` takes them, from a robot.json.
 
     Raises:
-        InputError: no such file, damaged, of another version or of another robot; one line.
+        InputError: the file is missing, damaged, or of another version or robot.
     """
     if path.is_dir():
         path = path / "robot.json"
@@ -27,9 +27,9 @@ def read_servos(path: Path, robot: str, replayer: Replayer) -> dict[str, np.ndar
     except (ValueError, OSError) as error:
         raise InputError(f"{path} cannot be read as JSON: {error}") from None
     if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
-        raise InputError(f"{path} is no robot file of version {FORMAT_VERSION}: `sim2real identify` writes them")
+        raise InputError(f"{path} is not a robot file of version {FORMAT_VERSION}, as `sim2real identify` writes it")
     if content.get("robot") != robot:
-        raise InputError(f"{path} is of the robot {content.get('robot')!r}, the recording of {robot!r}")
+        raise InputError(f"{path} is for the robot {content.get('robot')!r}, the recording is of {robot!r}")
     values, joints = replayer.nominal(), replayer.arm.joints
     values["braking"] = 0 * values["braking"]
     try:
@@ -43,5 +43,5 @@ def read_servos(path: Path, robot: str, replayer: Replayer) -> dict[str, np.ndar
         raise InputError(f"{path} is damaged: {type(error).__name__} {error}") from None
     for name, row in values.items():
         if not np.isfinite(row).all():
-            raise InputError(f"{path} is damaged: {name} of {joints[int(np.argmin(np.isfinite(row)))]} is no number")
+            raise InputError(f"{path} is damaged: {name} of {joints[int(np.argmin(np.isfinite(row)))]} is not a number")
     return values

@@ -1,4 +1,4 @@
-"""Identified servos, and their judgement on episodes that nothing was fitted to."""
+"""Identified servos, and their errors on held-out episodes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from sim2real.recordings.arm_logs import Log
 
 @dataclass(frozen=True)
 class Parameter:
-    """Of one joint.
+    """A servo parameter of one joint.
 
     Attributes:
-        low, high: 95 % interval; None where the log does not tell.
-        source: "log", or where the value is from instead: "published", "house" (our own arm), "bound" (the log wants a
-            value at the end of what is searched).
+        low, high: 95 % interval; None if the log does not identify the parameter.
+        source: source of the value: "log", "published", "house" (our own arm model), or "bound" (the best fit is at a
+            search bound).
     """
 
     value: float
@@ -32,13 +32,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Replays of held-out episodes: open loop, and a second ahead.
+    """Errors of replays of held-out episodes: open loop, and a second ahead.
 
     Attributes:
-        before: with the published servos.
-        after: with the identified ones.
-        servos: with the identified ones, and nothing in the hand.
-        second_before, second_after: None where no held-out episode is longer than a second.
+        before: errors with the published servos.
+        after: errors with the identified servos.
+        servos: errors with the identified servos, without an object in the gripper.
+        second_before, second_after: errors a second ahead; None if no held-out episode is longer than a second.
     """
 
     before: Errors
@@ -50,16 +50,17 @@ class Judgement:
 
 @dataclass(frozen=True)
 class IdentifiedServos:
-    """Servos as they were fitted.
+    """Fitted servos.
 
     Attributes:
         joints: J names.
-        gripper: which of them closes the hand.
-        parameters: of each joint by its name, then by the parameter's.
-        values: (J,) per parameter, as `Replayer` takes them.
-        published: the same, of the model's publisher.
-        object_rmse: rad, of the jaw on episodes set aside within those fitted, with an object modelled and without.
-        fit_rmse: rad, on the fitted episodes.
+        gripper: the joint that closes the gripper.
+        parameters: parameters by joint and parameter name.
+        values: (J,) values per parameter, for `Replayer`.
+        published: values of the published model.
+        object_rmse: RMSE [rad] of the jaw on validation episodes within those fitted, with and without a modelled
+            object.
+        fit_rmse: RMSE [rad] on the fitted episodes.
     """
 
     joints: tuple[str, ...]
@@ -72,7 +73,7 @@ class IdentifiedServos:
 
 
 def judge(servos: IdentifiedServos, replayer: Replayer, held_out: tuple[Log, ...], fps: float) -> Judgement:
-    """Judge servos on episodes that nothing was fitted to."""
+    """Evaluate servos on held-out episodes."""
     bare = dict(servos.values) | {OBJECT: np.full(len(servos.joints), NOTHING)}
     return Judgement(
         open_loop(replayer, servos.published, held_out),

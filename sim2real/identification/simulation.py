@@ -1,9 +1,9 @@
 # pyright: reportAttributeAccessIssue=false
-"""Replaying logged commands open loop, for many parameter sets and episodes side by side.
+"""Open-loop replay of logged commands, for many parameter sets and episodes in parallel.
 
-`mujoco.sysid` is not used: it recompiles the model for every parameter set and rolls each out on its own, delays the
-sensors of a finished rollout (so the arm's dynamics never feel the delay) and has no backlash. Here a world of
-`mujoco.batch.Batch` is one parameter set in one episode, and the servo is the one that the tasks train with.
+`mujoco.sysid` is not used: it recompiles the model for every parameter set, rolls out one set at a time, delays the
+sensors of a finished rollout (so that the delay does not affect the arm's dynamics) and has no backlash. Here a world
+of `mujoco.batch.Batch` is one parameter set in one episode, with the same servo model as in training.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,24 +19,24 @@ from sim2real.recordings.arm_logs import Log
 
 OFFSET, OBJECT = "offset", "object"
 PARAMETERS = (*servo.PARAMETERS, OFFSET, OBJECT)
-NOTHING = -10.0  # rad; an object that no jaw ever meets
-LOW = 0.03  # m above the table; a tool higher than this finds nothing to grasp, unless logs show otherwise
-RELEASED = 0.02  # rad; the jaw lets go once it is told to open so much wider than the object
+NOTHING = -10.0  # rad; an angle that no jaw reaches: no object
+LOW = 0.03  # m above the table; a higher tool grasps nothing, unless logs show otherwise
+RELEASED = 0.02  # rad; the jaw releases the object when commanded to open this much wider
 
 
 def arm_model(arm: Arm) -> mujoco.MjModel:
-    """Return the arm alone, touching nothing, with joints and commands unlimited: logs reach beyond the limits.
+    """Return the model of the arm without contacts or limits, since logs exceed the limits.
 
     Raises:
         ValueError: its model is not installed.
     """
     spec = arm.load()
     for geom in list(spec.geoms):
-        spec.delete(geom)  # bodies have inertias of their own
+        spec.delete(geom)  # bodies have explicit inertias
     for name in arm.joints:
         spec.joint(name).range, spec.joint(name).limited = [-20, 20], mujoco.mjtLimited.mjLIMITED_FALSE
     if arm.gripper is not None:
-        # What the jaw holds stops it like a joint's end.
+        # A held object stops the jaw like a joint limit.
         spec.joint(arm.gripper).range, spec.joint(arm.gripper).limited = [NOTHING, 20], mujoco.mjtLimited.mjLIMITED_TRUE
     for actuator in spec.actuators:
         actuator.ctrllimited = mujoco.mjtLimited.mjLIMITED_FALSE
@@ -47,15 +47,15 @@ def arm_model(arm: Arm) -> mujoco.MjModel:
 
 
 class Replayer:
-    """Rolls out logs.
+    """Simulates logged commands.
 
     Args:
-        arm: whose servos and tool.
-        fps: of the logs [Hz].
-        threads: of the batch.
+        arm: the arm.
+        fps: frame rate of the logs [Hz].
+        threads: number of threads of the batch.
 
     Attributes:
-        low: m above the table, below which the tool finds objects.
+        low: height above the table [m] below which the tool can grasp objects.
     """
 
     def __init__(self, arm: Arm, fps: float, threads: int = 2) -> None:
@@ -71,26 +71,26 @@ class Replayer:
         self._made: dict[int, tuple[Batch, servo.Servos]] = {}
 
     def nominal(self) -> dict[str, np.ndarray]:
-        """Return (J,) per parameter: the servos as published, no offset, nothing to grasp."""
+        """Return (J,) per parameter: the published servos, without offset or object."""
         joints = len(self.arm.joints)
         return self.arm.nominal | {OFFSET: np.zeros(joints), OBJECT: np.full(joints, NOTHING)}
 
     def rollout(self, parameters: Mapping[str, np.ndarray], logs: Sequence[Log]) -> list[np.ndarray]:
-        """Simulate whole episodes from their first state.
+        """Simulate episodes from their first state.
 
         Args:
-            parameters: (P, J) each of `PARAMETERS`.
+            parameters: (P, J) values of each of `PARAMETERS`.
 
         Returns:
-            Per log, joint angles (P, T, J) [rad]; row t before the command of row t.
+            Joint angles (P, T, J) [rad] per log; row t is before the command of row t.
         """
         return self.windows(parameters, [(log, 0, len(log)) for log in logs])
 
     def windows(self, parameters: Mapping[str, np.ndarray], spans: Sequence[tuple[Log, int, int]]) -> list[np.ndarray]:
-        """Simulate stretches [start, end) of episodes from the logged state at start; earlier commands count."""
+        """Simulate parts [start, end) of episodes from the logged state at start, with the history of commands."""
         order = np.argsort([start - end for _, start, end in spans], kind="stable")
         sets = len(next(iter(parameters.values())))
-        # As many worlds as keep the state of one batch in the processor's cache.
+        # The state of one batch fits into the processor's cache.
         size, results = max(1, 512 // sets), {}
         for first in range(0, len(order), size):
             chosen = order[first : first + size]
@@ -129,7 +129,7 @@ class Replayer:
         grasp = None if jaw is None else self._grasp(per_world[OBJECT][:, jaw], spans, sets)
         height, ends_at = batch.bind("site_xpos")[:, self._site, 2], batch.expand("jnt_range")
         for t in range(-warm, longest):
-            if t <= 0:  # before the start the state is as logged, and only the memory of commands builds up
+            if t <= 0:  # before the start, the state follows the log and only the command history is filled
                 qpos[:, servos.qpos] = state[:, t + warm]
                 qvel[:] = 0
             if t == 0 and warm:
@@ -148,7 +148,7 @@ class Replayer:
         return [angles[k, :, : ends[k]] for k in range(count)]
 
     def _grasp(self, angle: np.ndarray, spans: Sequence[tuple[Log, int, int]], sets: int) -> "Grasp":
-        """Return what is in the jaw where each span begins: within an episode, from what was logged before."""
+        """Return the grasp at the start of each span, from the log before it."""
         grasp = Grasp(angle, self.low)
         if self._jaw is None or (angle <= NOTHING).all():
             return grasp
@@ -161,7 +161,7 @@ class Replayer:
         return grasp
 
     def heights(self, log: Log) -> np.ndarray:
-        """Return (T,) m of the tool above the table at each logged state."""
+        """Return (T,) height [m] of the tool above the table at each logged state."""
         key = hash(log.state.tobytes())
         if key not in self._heights:
             data, heights = mujoco.MjData(self.model), np.empty(len(log))
@@ -174,14 +174,14 @@ class Replayer:
 
 
 class Grasp:
-    """Of n worlds, an object in the jaw, as far as commands and the simulated arm tell.
+    """Objects in the jaws of n worlds, inferred from commands and the simulated arm.
 
-    The jaw closes on it when, having been opened wider than the object in this episode, it is told to close while the
-    tool is low; the object is gone once the jaw is told to open.
+    The jaw grasps the object when it was open wider than the object in this episode and is commanded to close while the
+    tool is low; it releases the object when commanded to open.
 
     Args:
-        angle: (n,) rad of the jaw at which the object stops it; NOTHING where there is none.
-        low: m above the table, below which the tool finds objects.
+        angle: (n,) jaw angle [rad] at which the object stops it; NOTHING without an object.
+        low: height above the table [m] below which the tool can grasp objects.
     """
 
     def __init__(self, angle: np.ndarray, low: float) -> None:
@@ -189,7 +189,7 @@ class Grasp:
         self.angle, self.opened, self.held = angle, np.zeros(len(angle), bool), np.zeros(len(angle), bool)
 
     def update(self, command: np.ndarray, jaw: np.ndarray, height: np.ndarray) -> np.ndarray:
-        """Return whether it is held (n,), given the jaw's command and angle [rad], and the tool's height [m] (n,)."""
+        """Return (n,) whether the object is held, from jaw command and angle [rad] and the tool's height [m], (n,)."""
         shut, wide = command < self.angle, jaw >= self.angle
         self.held = (self.held | (self.opened & shut & wide & (height < self.low))) & (command < self.angle + RELEASED)
         self.opened = (self.opened | ~shut) & (wide | ~shut)

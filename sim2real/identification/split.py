@@ -1,4 +1,4 @@
-"""Which episodes are fitted and which are held out."""
+"""Split into fitted and held-out episodes."""
 
 from dataclasses import dataclass
 
@@ -11,19 +11,19 @@ from sim2real.statistics.units import Units
 
 @dataclass(frozen=True)
 class Split:
-    """Which episodes are for what."""
+    """The fitted and the held-out episodes."""
 
     fit: tuple[Log, ...]
     held_out: tuple[Log, ...]
 
     @property
     def units(self) -> Units:
-        """Return what is independent among what is held out: a replay knows nothing of another episode."""
-        return Units.wholes(np.arange(len(self.held_out)))
+        """Return the independent units of the held-out episodes: each episode, as replays use no other one."""
+        return Units.undivided(np.arange(len(self.held_out)))
 
 
 def split_episodes(logs: tuple[Log, ...], share: float, seed: int) -> Split:
-    """Split by a seeded shuffle of whole episodes; raises InputError if there is nothing to hold out."""
+    """Split episodes by a seeded shuffle; raises InputError if there is nothing to hold out."""
     if len(logs) < 2:
         raise InputError(f"{len(logs)} episode of at least a second: there is nothing to hold out; record at least 2")
     count = min(len(logs) - 1, max(2 if len(logs) > 3 else 1, round(share * len(logs))))
@@ -33,7 +33,7 @@ def split_episodes(logs: tuple[Log, ...], share: float, seed: int) -> Split:
 
 
 def some_rows(logs: tuple[Log, ...], limit: int, seed: int) -> tuple[Log, ...]:
-    """Choose logs at random, and of long ones their beginnings, so that there are at most `limit` rows."""
+    """Choose random logs, long ones cut to their start, with at most `limit` rows in total."""
     chosen, left = [], limit
     for k in np.random.default_rng(seed).permutation(len(logs)):
         rows = min(len(logs[k]), max(limit // min(8, len(logs)), 30), left)
@@ -45,7 +45,7 @@ def some_rows(logs: tuple[Log, ...], limit: int, seed: int) -> tuple[Log, ...]:
 
 
 def check_motion(logs: tuple[Log, ...], least: float = 0.05) -> None:
-    """Raise InputError if the robot hardly moves: then nothing can be learned of it."""
+    """Raise InputError if the robot hardly moves, so that nothing can be identified."""
     travel = max(float(np.ptp(log.state, axis=0).max()) for log in logs)
     if travel < least:
         raise InputError(f"no joint moves by more than {travel:.2g} rad in an episode: nothing can be identified")

@@ -1,4 +1,4 @@
-"""Where the search begins: a coarse grid of servos, and whether the hand closes on something."""
+"""Start of the search: a coarse grid of servos, and detection of an object in the gripper."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,15 @@ GRID = {
     "backlash": (0.005, 0.03),  # rad
 }
 BLOCKED = 0.1  # rad short of its command …
-STILL = 0.01  # rad, while it moves no more than this …
+STILL = 0.01  # rad, while it moves at most this far …
 FOR = 0.3  # s
 
 
 def grid_search(replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.ndarray]):
-    """Simulate every servo of the grid in all joints.
+    """Simulate all servos of the grid in all joints.
 
     Returns:
-        Its values (P, J) per parameter, and mean square errors (P, J).
+        Values (P, J) per parameter, and mean square errors (P, J).
     """
     points = np.array(list(itertools.product(*GRID.values())))
     column = dict(zip(GRID, points.T, strict=True))
@@ -38,7 +38,7 @@ def grid_search(replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.n
 
 
 def starts(sets: Mapping[str, np.ndarray], cost: np.ndarray) -> list[dict[str, np.ndarray]]:
-    """Return two sets of (J,) per parameter: for each joint the best point of a grid, and the best of another gain."""
+    """Return two starts, (J,) per parameter: for each joint the best grid point, and the best with another gain."""
     joints = np.arange(cost.shape[1])
     first = cost.argmin(0)
     near = np.abs(np.log(sets["gain"] / sets["gain"][first, joints])) < 0.5
@@ -47,9 +47,9 @@ def starts(sets: Mapping[str, np.ndarray], cost: np.ndarray) -> list[dict[str, n
 
 
 def blocked_angle(logs: Sequence[Log], jaw: int, fps: float) -> float | None:
-    """Return the angle [rad] at which jaws that were to close further stood still.
+    """Return the angle [rad] at which jaws stopped before they reached their command.
 
-    It is None unless that is so in a fifth of the logs.
+    Returns None unless this happens in at least a fifth of the logs.
     """
     rows, angles = max(2, round(FOR * fps)), []
     for log in logs:
@@ -63,7 +63,7 @@ def blocked_angle(logs: Sequence[Log], jaw: int, fps: float) -> float | None:
 
 
 def closing_height(replayer: Replayer, logs: Sequence[Log], jaw: int, angle: float) -> float:
-    """Return the height [m] below which tools were when jaws closed on what stopped them at an angle (0.9 quantile)."""
+    """Return the tool height [m] when jaws closed on an object that stopped them at an angle (0.9 quantile)."""
     heights: list[float] = []
     for log in logs:
         rows = np.flatnonzero((log.command[:-1, jaw] < angle) & (log.state[:-1, jaw] >= angle))
@@ -73,10 +73,10 @@ def closing_height(replayer: Replayer, logs: Sequence[Log], jaw: int, angle: flo
 
 
 def find_object(replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.ndarray], fps: float):
-    """Return the jaw's angle at an object in it, if modelling one explains episodes that it was not taken from.
+    """Return the jaw's angle at a grasped object, if modelling the object improves validation episodes.
 
     Returns:
-        The angle [rad] or None, and the jaw's RMSE [rad] on episodes held out within these logs: with and without it.
+        The angle [rad] or None, and the jaw's RMSE [rad] on validation episodes of these logs, with and without it.
     """
     gripper = replayer.arm.gripper
     if gripper is None or len(logs) < 4:

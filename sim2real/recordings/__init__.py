@@ -1,1 +1,1 @@
-"""Recorded episodes as policies see them, and what their files say of where they come from."""
+"""Recorded episodes as policies see them, and their origin."""

@@ -9,17 +9,17 @@ from sim2real.robots.description import RobotDescription
 from sim2real.robots.units import Units, check_values
 
 ACTION, STATE = "action", "observation.state"
-FOR_UNITS = 100  # episodes looked at for the units
+FOR_UNITS = 100  # maximum number of episodes read to infer the units
 
 
 @dataclass(frozen=True)
 class Log:
-    """What a robot did in one episode.
+    """States and commands of one episode.
 
     Attributes:
-        index: of the episode in its dataset.
-        state: (T, J) rad, as measured.
-        command: (T, J) rad, sent just after the state of its row was read.
+        index: index of the episode in its dataset.
+        state: (T, J) rad, measured positions.
+        command: (T, J) rad, sent just after the state of the same row was measured.
     """
 
     index: int
@@ -35,10 +35,10 @@ class ArmRecording:
     """All usable episodes of a dataset.
 
     Attributes:
-        logs: of each episode of at least a second.
-        fps: Hz.
-        units: of the dataset.
-        short: indices of the episodes that were left out because they are shorter.
+        logs: logs of all episodes of at least a second.
+        fps: frame rate [Hz].
+        units: units of the dataset.
+        short: indices of the shorter episodes, which are left out.
     """
 
     logs: tuple[Log, ...]
@@ -48,7 +48,7 @@ class ArmRecording:
 
 
 def joint_columns(dataset: EpisodeDataset, robot: RobotDescription, feature: str) -> list[int]:
-    """Where each joint is in a feature; raises DatasetError for a dataset of another robot."""
+    """Return the column of each joint in a feature; raises DatasetError for a dataset of another robot."""
     kind = dataset.info.get("robot_type") or "unknown"
     if kind not in ("unknown", robot.own, *robot.types):
         raise DatasetError(f"{dataset.root} is of a robot {kind!r}, not of {robot.name} ({', '.join(robot.types)})")
@@ -62,11 +62,11 @@ def joint_columns(dataset: EpisodeDataset, robot: RobotDescription, feature: str
 
 
 def read_recording(dataset: EpisodeDataset, robot: RobotDescription) -> ArmRecording:
-    """Read all episodes that the dataset shows; cameras are not touched.
+    """Read all selected episodes of the dataset, without camera frames.
 
     Raises:
-        DatasetError: no episodes, another robot's, damaged, or with values that are not numbers.
-        ValueError: in other units than LeRobot's.
+        DatasetError: no episodes, another robot, damaged files, or values that are not numbers.
+        ValueError: values in other units than LeRobot's.
     """
     if not len(dataset):
         raise DatasetError(f"{dataset.root} has no episodes yet")
@@ -87,27 +87,27 @@ def read_recording(dataset: EpisodeDataset, robot: RobotDescription) -> ArmRecor
 
 
 def find_units(dataset: EpisodeDataset, robot: RobotDescription) -> Units:
-    """Found from the whole dataset, so that they do not depend on which of its episodes are asked for.
+    """Infer the units from the complete dataset, so that they do not depend on the selected episodes.
 
-    Rows that are not finite are passed over: they may be of episodes that nobody asked for.
+    Rows that are not finite are skipped, as they may belong to episodes that are not selected.
 
     Raises:
-        DatasetError: another robot's, damaged, or without a row that is finite.
-        ValueError: in other units than LeRobot's.
+        DatasetError: another robot, damaged files, or no finite row.
+        ValueError: values in other units than LeRobot's.
     """
-    whole, columns = EpisodeDataset(dataset.root), joint_columns(dataset, robot, STATE)
-    some = np.unique(np.linspace(0, len(whole) - 1, min(len(whole), FOR_UNITS)).astype(int))
-    states = np.concatenate([whole.episode(int(k))[STATE][:, columns].astype(float) for k in some])
+    every_episode, columns = EpisodeDataset(dataset.root), joint_columns(dataset, robot, STATE)
+    sampled = np.unique(np.linspace(0, len(every_episode) - 1, min(len(every_episode), FOR_UNITS)).astype(int))
+    states = np.concatenate([every_episode.episode(int(k))[STATE][:, columns].astype(float) for k in sampled])
     states = states[np.isfinite(states).all(1)]
     if not len(states):
-        raise DatasetError(f"{dataset.root}: {STATE} has no row of numbers alone")
+        raise DatasetError(f"{dataset.root}: {STATE} has no row without missing values")
     return robot.units(states, str(dataset.root), str(dataset.info.get("robot_type")))
 
 
 def _values(
     dataset: EpisodeDataset, episode: Episode, feature: str, robot: RobotDescription, columns: list[int]
 ) -> np.ndarray:
-    """(T, J) in the dataset's units."""
+    """Return (T, J) values in the dataset's units."""
     rows = episode["frame_index"].reshape(-1)
     if not np.array_equal(rows, np.arange(len(rows))):
         at = int(np.flatnonzero(rows != np.arange(len(rows)))[0])
@@ -118,5 +118,5 @@ def _values(
     if len(bad):
         row, j = bad[0]
         raise DatasetError(f"{dataset.root}, episode {episode.index}: {feature} of {robot.joints[j]} in frame {row} is"
-                           f" {values[row, j]}; mend or leave out the episode")  # fmt: skip
+                           f" {values[row, j]}; repair or leave out the episode")  # fmt: skip
     return values

@@ -16,7 +16,7 @@ from sim2real.robots.units import Units
 
 @dataclass(frozen=True)
 class Columns:
-    """Named places of a feature of a dataset."""
+    """Named columns of a feature of a dataset."""
 
     dataset: EpisodeDataset
     feature: str
@@ -25,36 +25,36 @@ class Columns:
 
     @classmethod
     def of(cls, dataset: EpisodeDataset, feature: str, wanted: Sequence[str], needed: Sequence[str]) -> "Columns":
-        """Those of `wanted` that there are, in this order; raises DatasetError if one of `needed` is not there."""
-        there = dataset.features.get(feature)
-        names = [] if there is None else list(there.names or [])
+        """Find the columns of `wanted` that exist, in this order; raises DatasetError if one of `needed` is missing."""
+        stored = dataset.features.get(feature)
+        names = [] if stored is None else list(stored.names or [])
         missing = [name for name in needed if name not in names]
         if missing:
             kind, kinds = ("action", "its actions") if feature == ACTION else (feature, "its names")
-            what = f"has no {kind} named {', '.join(missing)}; {kinds}: {', '.join(names) or 'without names'}"
-            raise DatasetError(f"{dataset.root} {what}")
-        found = [name for name in wanted if name in names]
-        return cls(dataset, feature, tuple(found), tuple(names.index(name) for name in found))
+            problem = f"has no {kind} named {', '.join(missing)}; {kinds}: {', '.join(names) or 'without names'}"
+            raise DatasetError(f"{dataset.root} {problem}")
+        present = [name for name in wanted if name in names]
+        return cls(dataset, feature, tuple(present), tuple(names.index(name) for name in present))
 
     def __call__(self, episode: Episode) -> np.ndarray:
-        """(n, k); raises DatasetError for a value that is not finite."""
+        """Return (n, k) values; raises DatasetError for a value that is not finite."""
         values = episode[self.feature].reshape(len(episode), -1)[:, list(self.places)]
         bad = np.argwhere(~np.isfinite(values.T))
         if len(bad):
             (j, row), many = bad[0], int((bad[:, 0] == bad[0, 0]).sum())
-            what = f"{self.names[j]} is not a number in frame {row} of episode {episode.index} ({many} such frames)"
-            raise DatasetError(f"{self.dataset.root}: {what}: leave the episode out, or repair it")
+            problem = f"{self.names[j]} is not a number in frame {row} of episode {episode.index} ({many} such frames)"
+            raise DatasetError(f"{self.dataset.root}: {problem}: leave the episode out, or repair it")
         return values
 
 
 def joints_of(dataset: EpisodeDataset, task: Task) -> tuple[Columns, Columns, Units]:
-    """Joint targets and positions of a task's arm in a dataset, in the order of its actions, and the units of both.
+    """Return the columns of joint targets and positions of a task's arm, in order of its actions, and their units.
 
     Raises:
         DatasetError: a dataset of another robot, or in other units than LeRobot's.
     """
     kind, own = dataset.info.get("robot_type") or "unknown", boundary_of(task)
-    if kind == own.robot_type and isinstance(own, JointBoundary):  # of its simulation: the units are known exactly
+    if kind == own.robot_type and isinstance(own, JointBoundary):  # recorded in our simulation: known units
         targets = Columns.of(dataset, ACTION, own.action_names, own.action_names)
         return targets, Columns.of(dataset, STATE, own.state_names, own.state_names), own.units
     robot = ROBOTS.get(task.spec.robot)

@@ -1,4 +1,4 @@
-"""What a recording's cameras saw, and where it cannot be read any more, why: in one line."""
+"""Camera frames of a recording, and the reason why they cannot be read, in one line."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from sim2real.datasets import DatasetError, Episode, EpisodeDataset
 
 
 class NoFootageError(DatasetError):
-    """A recording whose frames would be needed, and cannot be read."""
+    """Camera frames that are needed cannot be read."""
 
 
 def recorded_frames(dataset: EpisodeDataset, k: int) -> tuple[str, np.ndarray] | str:
-    """Name of the first camera whose frames (T, H, W, 3) of the k-th episode shown can be read, and these; or, in
-    words, why there are none."""
+    """Return name and frames (T, H, W, 3) of the first readable camera in the k-th selected episode, or the reason
+    why there is none."""
     if not dataset.cameras:
         return "the recording has no camera"
     why = ""
@@ -24,7 +24,7 @@ def recorded_frames(dataset: EpisodeDataset, k: int) -> tuple[str, np.ndarray] |
 
 
 def why_missing(dataset: EpisodeDataset, episode: Episode, camera: str, error: Exception) -> str:
-    """Why frames of a camera cannot be read, on one line."""
+    """Return why frames of a camera cannot be read, in one line."""
     if isinstance(error, FileNotFoundError):
         folders = dataset.root / "videos", dataset.root / "videos" / camera
         absent = next((folder for folder in folders if not folder.exists()), error.filename or folders[1])

@@ -1,4 +1,4 @@
-"""Recorded frames as a policy sees them, with what it is told beside them and the actions that people gave."""
+"""Recorded frames as a policy sees them, with its state input and the recorded actions."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from sim2real.recordings.smoothing import smooth, smoothing_window
 from sim2real.statistics.agreement import CRITERION
 from sim2real.statistics.units import JUDGING, Blocks, Units
 
-CLOCK = "recorded_at"  # s since 1970, of recordings that have it
+CLOCK = "recorded_at"  # s since 1970, in recordings that have it
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,20 @@ class Frames:
     """n frames of a dataset, episode by episode.
 
     Attributes:
-        images: (n, h, w, 3) uint8 RGB, cropped and reduced to the network's size.
-        actions: (n, A) float32 in the order of the policy's actions, smoothed; NaN where there is no such action.
-        episode: (n,) index of each frame's episode on the disk.
-        row: (n,) place of each frame in its episode.
-        smoothing: s to either side over which the actions are averaged; 0: as they were given.
-        fps: frames per second [Hz].
-        skipped: frames left out, counted by reason.
-        state: (n, S) float32 that the policy would have been told; None if it looks at images alone.
-        judged: indices of the actions by which policies are compared with what was done.
-        criterion: the metric by which they are told apart, see `Agreement`.
-        saturated: (n, A) bool, where what was done lies beyond [-1, 1], before smoothing; None: nobody looked.
-        session: (n,) name of each frame's session; None: each episode is taken for one.
+        images: (n, h, w, 3) uint8 RGB, cropped and resized to the network's size.
+        actions: (n, A) float32 in the order of the policy's actions, smoothed; NaN for missing actions.
+        episode: (n,) index of each frame's episode in the dataset.
+        row: (n,) index of each frame in its episode.
+        smoothing: actions are averaged over ± this many seconds; 0: not averaged.
+        fps: frame rate [Hz].
+        skipped: number of frames left out, by reason.
+        state: (n, S) float32, the policy's state input; None if it uses images only.
+        judged: indices of the actions on which policies are compared with recordings.
+        criterion: the metric for this comparison, see `Agreement`.
+        saturated: (n, A) bool, whether the recorded action is outside [-1, 1] before smoothing; None: unknown.
+        session: (n,) name of each frame's session; None: each episode counts as a session.
         time: (n,) s of each frame on its session's clock, gaps between episodes included; None: from its row.
-        whole: what a session is called, see `Units`.
+        session_kind: what counts as a session, see `Units`.
     """
 
     images: np.ndarray
@@ -52,35 +52,35 @@ class Frames:
     saturated: np.ndarray | None = None
     session: np.ndarray | None = None
     time: np.ndarray | None = None
-    whole: str = "episode"
+    session_kind: str = "episode"
 
     def __len__(self) -> int:
         return len(self.images)
 
     @property
     def independent(self) -> float:
-        """Share of the frames that count as independent: those of a second, or averaged together, are alike."""
+        """Return the share of frames that count as independent: frames within a second or an average are similar."""
         return 1 / max(smoothing_window(self.smoothing, self.fps), round(self.fps))
 
     @property
     def done(self) -> np.ndarray:
-        """(n, J) the actions by which policies are compared with what was done."""
+        """Return (n, J) the judged actions."""
         return self.actions[:, list(self.judged)]
 
     @property
     def episodes(self) -> np.ndarray:
-        """(E,) indices of the episodes, in order of appearance."""
+        """Return (E,) indices of the episodes, in order of appearance."""
         _, first = np.unique(self.episode, return_index=True)
         return self.episode[np.sort(first)]
 
     def units(self, blocks: Blocks = JUDGING) -> Units:
-        """Which frames hang together: what is split and resampled as a whole."""
+        """Return the independent units, for splits and resampling."""
         session = self.episode if self.session is None else self.session
         time = self.row / self.fps if self.time is None else self.time
-        return Units.of(session, time, self.whole, blocks.averaged(self.smoothing))
+        return Units.of(session, time, self.session_kind, blocks.averaged(self.smoothing))
 
     def select(self, where: np.ndarray) -> "Frames":
-        """Those of a mask (n,) bool, or of indices."""
+        """Return the frames of a mask (n,) bool, or of indices."""
         parts = {name: getattr(self, name)[where] for name in ("images", "actions", "episode", "row")}
         for name in ("state", "saturated", "session", "time"):
             values = getattr(self, name)
@@ -88,19 +88,18 @@ class Frames:
         return replace(self, **parts)
 
     def saturation(self, names: Sequence[str]) -> dict[str, int]:
-        """Frames by action whose label lies beyond what the policy can do, of the policy's actions that have any."""
+        """Return the number of frames whose label exceeds the policy's range, for actions with such labels."""
         counts = np.zeros(len(names), int) if self.saturated is None else self.saturated.sum(0)
         return {name: int(count) for name, count in zip(names, counts, strict=True) if count}
 
     def of(self, episodes: np.ndarray) -> "Frames":
-        """Those of some episodes."""
+        """Return the frames of the given episodes."""
         return self.select(np.isin(self.episode, episodes))
 
     def limited(self, count: int, random: np.random.Generator) -> "Frames":
-        """About `count` frames: whole episodes in random order, the last of them cut to consecutive frames.
+        """Return about `count` frames: complete episodes in random order, the last one cut to consecutive frames.
 
-        Long episodes are drawn the more often, as a frame drawn at random would have it. All frames if there are no
-        more than that.
+        The probability of an episode is proportional to its length. Returns all frames if there are at most `count`.
         """
         if count >= len(self):
             return self
@@ -122,17 +121,16 @@ def read_frames(
     smoothing: float | None = None,
     progress: Progress = silent,
 ) -> Frames:
-    """What a policy would see of a dataset, and what was done then.
+    """Read the frames of a dataset as a policy sees them, with the recorded actions.
 
-    A frame whose image is damaged is left out and counted.
+    Frames with damaged images are left out and counted.
 
     Args:
-        smoothing: s to either side over which actions are averaged; None: as the policy's task has it.
+        smoothing: actions are averaged over ± this many seconds; None: the value of the policy's task.
 
     Raises:
-        DatasetError: no such camera (those there are, are listed), another robot or other units than the policy's, no
-            such action as those that it is judged by, an action or state that is not finite, a file that was changed,
-            or not one frame that can be read.
+        DatasetError: a missing camera (the error lists the cameras), another robot or other units than the policy's, a
+            missing judged action, an action or state that is not finite, a changed file, or no readable frame.
     """
     camera = dataset.camera(config.preprocessing.camera)
     reading = recorded(dataset, config)
@@ -141,9 +139,9 @@ def read_frames(
     parts, states, times, saturated = [], [], [], []
     for k in range(len(dataset)):
         episode = dataset.episode(k)
-        given, state = reading.read(episode)
+        raw, state = reading.read(episode)
         images, rows = _readable(episode, camera, config, skipped)
-        parts.append((images, smooth(given, smoothing, dataset.fps)[rows], np.full(len(rows), episode.index), rows))
+        parts.append((images, smooth(raw, smoothing, dataset.fps)[rows], np.full(len(rows), episode.index), rows))
         states.append(None if state is None else state[rows])
         saturated.append(reading.saturated(episode)[rows])
         times.append((_clock(episode), rows))
@@ -158,7 +156,7 @@ def read_frames(
 
 
 def _clock(episode: Episode) -> np.ndarray | None:
-    """(n,) s of all frames of an episode by the recorder's clock; None where there is none that can be used."""
+    """Return (n,) s of an episode's frames by the recorder's clock; None without a usable clock."""
     time = episode.columns.get(CLOCK)
     usable = time is not None and time.dtype == np.float64 and time.ndim == 1 and np.isfinite(time).all()
     return time if usable else None
@@ -167,32 +165,32 @@ def _clock(episode: Episode) -> np.ndarray | None:
 def _sessions(
     dataset: EpisodeDataset, clocks: list[tuple[np.ndarray | None, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray, str]:
-    """Session, time and what a session is called, as in `Frames`, from each episode's clock and rows.
+    """Return session, time and session kind, as in `Frames`, from each episode's clock and rows.
 
-    A dataset that does not name sessions is taken for one where its episodes have a clock in common, by which they may
-    be pieces of one drive; else each of its episodes is taken for one, as those of other recorders are begun by hand.
+    If a dataset names no sessions, it counts as one session if its episodes share a clock, since they may be pieces of
+    one drive; otherwise each episode counts as a session, since other recorders start episodes by hand.
     """
     clocked, named = all(clock is not None for clock, _ in clocks), None not in dataset.sessions
-    whole = "session" if named else "recording" if clocked else "episode"
-    names = {"session": dataset.sessions, "recording": [""] * len(dataset), "episode": dataset.indices}[whole]
+    session_kind = "session" if named else "recording" if clocked else "episode"
+    names = {"session": dataset.sessions, "recording": [""] * len(dataset), "episode": dataset.indices}[session_kind]
     times = [
-        # Without a clock one after another, as nobody knows what was between them.
+        # Without a clock one after another, as the gaps are unknown.
         clock[rows] if clocked and clock is not None else (start + rows) / dataset.fps
         for start, (clock, rows) in zip(dataset.starts, clocks, strict=True)
     ]
     session = np.repeat([str(name) for name in names], [len(rows) for _, rows in clocks])
-    return session, np.concatenate(times), whole
+    return session, np.concatenate(times), session_kind
 
 
 def _readable(
     episode: Episode, camera: str, config: PolicyConfig, skipped: Counter[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Images at the network's size, and their rows; damaged ones are counted in `skipped`."""
+    """Return images at the network's size, and their rows; damaged ones are counted in `skipped`."""
     rows = np.arange(len(episode))
-    episode.verify(camera)  # a file that was changed is refused: to leave out what cannot be decoded is not enough
+    episode.verify(camera)  # a changed file is refused: leaving out undecodable frames is not enough
     try:
         return config.preprocessing(episode.images(camera, rows)), rows
-    except (DatasetError, ValueError):  # a damaged image, or images of several sizes: which, shows one by one
+    except (DatasetError, ValueError):  # a damaged image, or images of several sizes: find out one by one
         return _one_by_one(episode, camera, config, skipped)
 
 

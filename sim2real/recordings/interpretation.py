@@ -1,8 +1,8 @@
-"""What a recording's columns mean to a policy: what it would have been told, and what it would have had to do.
+"""Conversion of a recording's columns to a policy's actions and state input.
 
-Recordings hold what robots are told and measure, in LeRobot's names and units: an arm's `action` are joint targets and
-its `observation.state` joint positions, named `<joint>.pos`. A policy acts in [-1, 1] and is told the state of its
-task. In between lies the task's own control, the same in simulation and on hardware.
+Recordings hold commands and measurements in LeRobot's names and units: an arm's `action` is joint targets and its
+`observation.state` joint positions, named `<joint>.pos`. A policy has actions in [-1, 1] and the task's state as input.
+The task's control converts between them, identically in simulation and on hardware.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ from sim2real.recordings.arm_logs import ACTION, STATE
 from sim2real.recordings.columns import Columns, joints_of
 from sim2real.statistics.agreement import CRITERION
 
-BEYOND = 1.01  # action, from which on a label counts as saturated: rounding in a log is no fast move
-SMOOTHING = 0.25  # s to either side, of policies whose task is not known here
+BEYOND = 1.01  # action above which a label counts as saturated, with a margin for rounding
+SMOOTHING = 0.25  # s to either side, for policies of unregistered tasks
 Told = tuple[np.ndarray, np.ndarray | None]
 Reading = tuple[Callable[[Episode], Told], Callable[[Episode], np.ndarray]]
 
@@ -30,13 +30,13 @@ class Recorded:
     """How a dataset is read for a policy.
 
     Attributes:
-        judged: indices of the actions by which the policy is compared with what was done.
-        smoothing: s to either side over which recorded actions are averaged unless another number is asked for.
-        criterion: the metric by which policies are told apart.
-        read: of an episode of n frames: actions (n, A) float32 in [-1, 1], NaN where there is no such action, and the
-            state (n, S) float32 that the policy would have been told, None if it is told none. Raises DatasetError for
-            values that are not finite.
-        saturated: of such an episode, where (n, A) what was done lies beyond [-1, 1]: no policy can do that.
+        judged: indices of the actions on which the policy is compared with recordings.
+        smoothing: by default, recorded actions are averaged over ± this many seconds.
+        criterion: the metric for this comparison.
+        read: returns for an episode of n frames the actions (n, A) float32 in [-1, 1], NaN for missing actions, and
+            the policy's state input (n, S) float32, None without one. Raises DatasetError for values that are not
+            finite.
+        saturated: returns for an episode (n, A) bool, whether the recorded action is outside [-1, 1].
     """
 
     judged: tuple[int, ...]
@@ -47,19 +47,19 @@ class Recorded:
 
 
 def known_task(name: str) -> Task | None:
-    """A registered task; None for a policy of somebody's own. Raises ValueError for one that cannot be made here."""
-    # Asked by name: an arm that cannot be downloaded now is no reason to read its recordings as another robot's.
+    """Return a registered task; None for an unregistered one. Raises ValueError if the task cannot be made."""
+    # Checked by name: if an arm cannot be downloaded, its recordings must not be read as another robot's.
     return make_task(name) if name.partition(":")[0] in task_names() else None
 
 
 def recorded(dataset: EpisodeDataset, config: PolicyConfig) -> Recorded:
-    """How the columns of a dataset become what a policy is told and does.
+    """Return how to convert the columns of a dataset to the policy's state and actions.
 
-    Where nobody here knows the policy's task, its first action is what it is judged by.
+    For an unregistered task, the policy is judged by its first action.
 
     Raises:
-        DatasetError: a dataset of another robot, in other units, or without an action to judge by or a part of the
-            state that the policy is told.
+        DatasetError: a dataset of another robot, in other units, or without a judged action or a part of the policy's
+            state.
     """
     task, names = known_task(config.task), config.action_names
     judged = names[:1] if task is None else task.spec.judged or names
@@ -74,28 +74,28 @@ def recorded(dataset: EpisodeDataset, config: PolicyConfig) -> Recorded:
 def _direct(
     dataset: EpisodeDataset, config: PolicyConfig, judged: Sequence[str], state_names: Sequence[str]
 ) -> Reading:
-    """Columns that are the actions and the state themselves, by name."""
-    names, told = config.action_names, config.heads.state
+    """Read actions and state directly from columns of the same names."""
+    names, state_size = config.action_names, config.heads.state
     actions = Columns.of(dataset, ACTION, names, judged)
-    if told and len(state_names) != told:
-        what = f"the policy is told a state of {told} numbers, and no task {config.task!r} here says which"
-        raise DatasetError(f"{dataset.root}: {what}")
-    state = Columns.of(dataset, STATE, state_names, state_names) if told else None
+    if state_size and len(state_names) != state_size:
+        problem = f"the policy has a state of {state_size} numbers, but its task {config.task!r} is not registered"
+        raise DatasetError(f"{dataset.root}: {problem}")
+    state = Columns.of(dataset, STATE, state_names, state_names) if state_size else None
     places = [names.index(name) for name in actions.names]
 
     def read(episode: Episode) -> Told:
-        given = np.full((len(episode), len(names)), np.nan, np.float32)
-        given[:, places] = actions(episode)
-        return given, None if state is None else state(episode).astype(np.float32)
+        commands = np.full((len(episode), len(names)), np.nan, np.float32)
+        commands[:, places] = actions(episode)
+        return commands, None if state is None else state(episode).astype(np.float32)
 
-    return read, lambda episode: np.abs(read(episode)[0]) > BEYOND  # NaN, where there is no action, is not
+    return read, lambda episode: np.abs(read(episode)[0]) > BEYOND  # NaN, a missing action, is not saturated
 
 
-def _joints(dataset: EpisodeDataset, task: Task, control: JointControl, told: bool) -> Reading:
-    """Joint targets and positions in the robot's units, seen through the task's control.
+def _joints(dataset: EpisodeDataset, task: Task, control: JointControl, with_state: bool) -> Reading:
+    """Convert joint targets and positions in the robot's units by the task's control.
 
-    An action moves the target from where it was one control step earlier: at the recording's frame rate, where that is
-    the task's own, from the frame before. Before the first frame the target is where the joints were.
+    An action moves the target from its value one control step earlier, which is the previous frame if the recording has
+    the task's rate. Before the first frame the target is the joint position.
     """
     targets, positions, units = joints_of(dataset, task)
     step = dataset.fps * task.spec.control_dt  # frames
@@ -106,7 +106,7 @@ def _joints(dataset: EpisodeDataset, task: Task, control: JointControl, told: bo
 
     def read(episode: Episode) -> Told:
         target, before, position = moves(episode)
-        state = control.state(position, before).astype(np.float32) if told else None
+        state = control.state(position, before).astype(np.float32) if with_state else None
         return control.action(target, before).astype(np.float32), state
 
     def saturated(episode: Episode) -> np.ndarray:
@@ -116,7 +116,7 @@ def _joints(dataset: EpisodeDataset, task: Task, control: JointControl, told: bo
 
 
 def earlier(values: np.ndarray, frames: float) -> np.ndarray:
-    """(n, J) from (n + 1, J) values at frames -1, 0, … n - 1: those `frames` before each of the frames 0 … n - 1."""
+    """Return (n, J), the values `frames` before each frame 0 … n - 1, from (n + 1, J) values at frames -1 … n - 1."""
     n = len(values) - 1
     times, known = np.arange(n) - frames, np.arange(-1, n)
     return np.stack([np.interp(times, known, column) for column in values.T], 1)

@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false
-"""Where a dataset comes from that was recorded in simulation: `meta/simulation.json`."""
+"""Origin of a dataset recorded in simulation: `meta/simulation.json`."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -16,20 +16,20 @@ from sim2real.datasets.files import read_json
 
 FORMAT = 1
 INFO = "meta/simulation.json"
-STATE, ACTION = "sim.state", "sim.action"  # columns, beside those of a robot's recording
+STATE, ACTION = "sim.state", "sim.action"  # columns in addition to those of a robot's recording
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a simulated recording comes from, as `meta/simulation.json` says.
+    """Content of `meta/simulation.json`.
 
     Attributes:
         task, split, randomization, by: as in `SimulatedRecording`.
-        mujoco: version.
+        mujoco: version of MuJoCo.
         model: SHA-256 of the compiled model.
-        seeds: per episode.
-        success: per episode.
-        drawn: per episode, what the randomization drew.
+        seeds: seed per episode.
+        success: success per episode.
+        drawn: values drawn by the randomization, per episode.
     """
 
     task: str
@@ -44,7 +44,7 @@ class Origin:
 
     @classmethod
     def read(cls, root: Path) -> "Origin | None":
-        """Of a dataset; None if it was not recorded in simulation. Raises DatasetError if the file is damaged."""
+        """Read a dataset's origin; None if it was not recorded in simulation. Raises DatasetError if it is damaged."""
         if not (root / INFO).is_file():
             return None
         content = read_json(verified(root, root / INFO))
@@ -59,15 +59,15 @@ class Origin:
                 *(content[name] for name in ("task", "split")),
                 Randomization.from_dict({"vary": varied["vary"]}, varied["name"]),
                 *(content[name] for name in ("by", "mujoco", "model_sha256")),
-                tuple(int(one["seed"]) for one in episodes),
-                tuple(bool(one["success"]) for one in episodes),
-                tuple(one["drawn"] for one in episodes),
+                tuple(int(episode["seed"]) for episode in episodes),
+                tuple(bool(episode["success"]) for episode in episodes),
+                tuple(episode["drawn"] for episode in episodes),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DatasetError(f"{root / INFO} is damaged: {error!r}") from None
 
     def plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the content for JSON."""
         rows = zip(self.seeds, self.success, self.drawn, strict=True)
         return {
             "format_version": FORMAT,
@@ -83,7 +83,7 @@ class Origin:
 
 
 def model_hash(model: mujoco.MjModel) -> str:
-    """SHA-256 of a compiled model."""
+    """Return the SHA-256 of a compiled model."""
     content = np.zeros(mujoco.mj_sizeModel(model), np.uint8)
     mujoco.mj_saveModel(model, None, content)
     return hashlib.sha256(content.tobytes()).hexdigest()

@@ -1,5 +1,5 @@
-"""The rehearsal robot: a stand-in for a real one, simulated but withheld, to be recorded and to be tested on.
+"""The rehearsal robot: a simulated stand-in for a real one, used for recording and testing, never for pretraining.
 
-Its camera gives whole frames through a lens, under a light and with a sensor that pretraining never drew, and its
-dynamics are its own (the `rehearsal` preset of its task).
+Its camera gives full frames with a lens, light and sensor that pretraining never draws, and it has its own dynamics
+(the `rehearsal` preset of its task).
 """

@@ -1,4 +1,4 @@
-"""Who drives the rehearsal car when it is recorded: a stand-in for the person at the remote control."""
+"""The simulated driver of the rehearsal car, a stand-in for a person with a remote control."""
 
 import numpy as np
 
@@ -6,28 +6,28 @@ from envs import LaneFollow
 from envs.random import WorldRandom
 
 CRUISE = 1.3  # m/s
-GLANCE = (1, 4)  # steps between two looks at the road: a person corrects in jerks
-LAPSE = 0.02  # probability that a look is the last for longer
+GLANCE = (1, 4)  # steps between two observations: people correct in jerks
+LAPSE = 0.02  # probability that the next observation comes later
 LAPSE_STEPS = (6, 12)
 SWERVE = 0.012  # probability per step that a swerve begins: one in four seconds
 SWERVE_STEPS = (10, 22)
 SWERVE_ASIDE = (0.08, 0.16)  # m to either side
-WANDER = 0.03  # m, standard deviation of the line that is aimed for
+WANDER = 0.03  # m, standard deviation of the target line
 WANDER_SECONDS = 1.5
 CLUMSINESS = 0.04  # standard deviation of a correction, of full lock
 DEAD_ZONE = 0.04  # of the stick
 
 
 class RehearsalDriver:
-    """Stands in for the person at the remote control: pure pursuit of the true centre line, with a person's faults.
+    """Simulates a driver: pure pursuit of the true centre line, with human imperfections.
 
-    He knows the car's steering. He looks at the road every now and then and holds the stick in between, wanders about
-    the line he aims for, swerves and comes back (so that recordings show the road from aside), and his stick has a dead
-    zone about its middle, as sticks have.
+    The driver knows the car's steering, observes the road only from time to time and holds the stick in between, drifts
+    about the target line, and swerves and returns, so that recordings show the road from the side. The stick has a dead
+    zone.
 
     Args:
-        task: of the environment that he drives in; he reads where the cars are.
-        seeds: (n,) of his faults, one per world.
+        task: task of the environment, with the cars' positions.
+        seeds: (n,) seeds of the imperfections, one per world.
     """
 
     def __init__(self, task: LaneFollow, seeds: np.ndarray) -> None:
@@ -38,7 +38,7 @@ class RehearsalDriver:
         self._action = np.zeros((n, 2))
 
     def act(self) -> np.ndarray:
-        """(n, 2) steering and throttle, for the present state of the task."""
+        """Return (n, 2) steering and throttle for the current state of the task."""
         u, normal = self._random.uniform(self._everyone, 5), self._random.normal(self._everyone, 3)
         self._drift(u, normal)
         looks = self._hold <= 0
@@ -48,7 +48,7 @@ class RehearsalDriver:
         return self._action.copy()
 
     def _drift(self, u: np.ndarray, normal: np.ndarray) -> None:
-        """Move the line that is aimed for."""
+        """Move the target line."""
         keep = np.exp(-self._task.spec.control_dt / WANDER_SECONDS)
         self._wander = keep * self._wander + WANDER * np.sqrt(1 - keep**2) * normal[:, 0]
         begins = (self._swerving <= 0) & (u[:, 0] < SWERVE)
@@ -68,5 +68,5 @@ class RehearsalDriver:
 
 
 def _between(span: tuple[int, int], u: np.ndarray) -> np.ndarray:
-    """Whole numbers (n,) of span, its ends included, from uniform u (n,)."""
+    """Return integers (n,) in span, ends included, from uniform u (n,)."""
     return span[0] + (u * (span[1] - span[0] + 1)).astype(int)

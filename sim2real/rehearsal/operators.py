@@ -1,4 +1,4 @@
-"""Who moves the rehearsal robot when it is recorded: stand-ins for people, with people's faults."""
+"""Simulated operators of the rehearsal robot, with human imperfections."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from envs.random import WorldRandom
 from sim2real.errors import InputError
 from sim2real.rehearsal.driver import RehearsalDriver
 
-GLANCE = (1, 2)  # steps between two looks: people correct in jerks
-LAPSE = 0.02  # probability that a look is the last for longer
+GLANCE = (1, 2)  # steps between two observations: people correct in jerks
+LAPSE = 0.02  # probability that the next observation comes later
 LAPSE_STEPS = (3, 5)
 PAUSE = 0.01  # probability per step that the hand rests
 PAUSE_STEPS = (4, 12)
@@ -20,7 +20,7 @@ SHAKE_SECONDS = 0.15
 
 Teacher = Callable[[np.ndarray], np.ndarray]
 Operator = Callable[[np.ndarray], np.ndarray]
-"""From the actions (n, A) that leave the commands as they are to those that he wants now, in [-1, 1]."""
+"""Maps the actions (n, A) that keep the commands unchanged to the operator's actions, in [-1, 1]."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Habit:
     """How a task is demonstrated.
 
     Attributes:
-        operator: from an environment and the seeds (n,) of its worlds to who moves its robots.
-        keeps_failures: whether episodes that ended in failure stay in a recording: they do where people just go on.
+        operator: makes an operator from an environment and the seeds (n,) of its worlds.
+        keeps_failures: whether failed episodes stay in a recording, as in continuous driving.
     """
 
     operator: Callable[[BatchEnv, np.ndarray], Operator]
@@ -42,7 +42,7 @@ def _driver(env: BatchEnv, seeds: np.ndarray) -> Operator:
 
 
 HABITS: dict[str, Habit] = {"LaneFollow": Habit(_driver, keeps_failures=True)}
-"""Of tasks that somebody can do without a teacher."""
+"""Habits of tasks that have an operator without a teacher."""
 WORDS: Mapping[str, str] = {
     "LaneFollow": "follow the road",
     "Reach": "touch the ball",
@@ -52,38 +52,38 @@ WORDS: Mapping[str, str] = {
 
 
 def words_for(task: str) -> str:
-    """What is done in a task, in words, as datasets keep it."""
+    """Return the task text for datasets."""
     return WORDS.get(_plain(task), task)
 
 
 def habit_of(task: str, teacher: Teacher | None) -> Habit:
-    """A trained teacher with a person's faults where there is one, else who knows the task by himself.
+    """Return the habit of a trained teacher with human imperfections, or without one the task's own.
 
     Raises:
-        InputError: nobody does.
+        InputError: there is neither.
     """
     if teacher is not None:
         return Habit(lambda env, seeds: TeacherOperator(env, seeds, teacher), keeps_failures=False)
     if _plain(task) not in HABITS:
         raise InputError(
-            f"nobody can do {task} on the rehearsal robot by himself: train a teacher with `sim2real train {task}` and"
+            f"recording {task} on the rehearsal robot needs a teacher: train one with `sim2real train {task}` and"
             " name its run with --teacher"
         )
     return HABITS[_plain(task)]
 
 
 def _plain(task: str) -> str:
-    """A task's name without its variants ("Reach:absolute")."""
+    """Return a task's name without variants ("Reach:absolute")."""
     return task.partition(":")[0]
 
 
 class TeacherOperator:
-    """A teacher in the place of a person who demonstrates: his hand shakes, he looks now and then, and rests.
+    """A teacher as operator, with noisy actions, infrequent observations and pauses.
 
     Args:
-        env: whose worlds he sees through, as late as their cameras.
-        seeds: (n,) of his faults, one per world.
-        teacher: privileged states (n, P) to actions (n, A).
+        env: environment whose worlds it observes, with the latency of their cameras.
+        seeds: (n,) seeds of the imperfections, one per world.
+        teacher: maps privileged states (n, P) to actions (n, A).
     """
 
     def __init__(self, env: BatchEnv, seeds: np.ndarray, teacher: Teacher) -> None:
@@ -93,7 +93,7 @@ class TeacherOperator:
         self._shake, self._wanted = np.zeros((n, a)), np.zeros((n, a))
 
     def __call__(self, still: np.ndarray) -> np.ndarray:
-        """(n, A) actions in [-1, 1] for the present state; `still` (n, A) are those that leave the commands alone."""
+        """Return (n, A) actions in [-1, 1] for the current state; `still` (n, A) keeps the commands unchanged."""
         u, normal = self._random.uniform(self._everyone, 4), self._random.normal(self._everyone, still.shape[1])
         keep = np.exp(-self._env.task.spec.control_dt / SHAKE_SECONDS)
         self._shake = keep * self._shake + SHAKE * np.sqrt(1 - keep**2) * normal
@@ -108,5 +108,5 @@ class TeacherOperator:
 
 
 def _between(span: tuple[int, int], u: np.ndarray) -> np.ndarray:
-    """Whole numbers (n,) of span, its ends included, from uniform u (n,)."""
+    """Return integers (n,) in span, ends included, from uniform u (n,)."""
     return span[0] + (u * (span[1] - span[0] + 1)).astype(int)

@@ -1,4 +1,4 @@
-"""The rehearsal robot: a stand-in for a real one behind the interface of hardware, whatever the task is."""
+"""The rehearsal robot: a simulated stand-in with the interface of hardware, for any task."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,18 +12,18 @@ from sim2real.robots.boundary import OWN, Boundary, DirectBoundary, JointBoundar
 from sim2real.robots.robot import Ticker
 
 PRESET = "rehearsal"
-CATCH_UP = 3  # periods that the world goes on for at most while nobody commands it; a debugger may stop us for hours
+CATCH_UP = 3  # maximum number of periods that the world runs without a command; a debugger may stop us for hours
 
 
 @singledispatch
 def boundary_of(task: Task) -> Boundary:
-    """How policy, robot and dataset speak of a task's state and commands; of any other task, directly."""
+    """Return the boundary between policy, robot and dataset for a task."""
     return DirectBoundary("rehearsal-robot", task.spec.state_names, task.spec.action_names)
 
 
 @boundary_of.register
 def _(task: LaneFollow) -> Boundary:
-    # Its state is what was commanded last, and has those names.
+    # Its state is the last command, with the same names.
     return DirectBoundary("rehearsal-car", task.spec.action_names, task.spec.action_names)
 
 
@@ -37,7 +37,7 @@ def _(task: ArmTask) -> Boundary:
 
 @singledispatch
 def home_of(task: Task) -> np.ndarray | None:
-    """(A,) physical, where a task's robot begins its episodes; None: wherever it stands."""
+    """Return (A,) the start pose of a task's robot in physical units; None: the current pose."""
     return None
 
 
@@ -48,7 +48,7 @@ def _(task: ArmTask) -> np.ndarray:
 
 @singledispatch
 def measured(task: Task) -> np.ndarray:
-    """(n, S) what the robots of a task's worlds measure now, as `Robot.observe` gives it."""
+    """Return (n, S) the current measurements of the robots in a task's worlds, as in `Robot.observe`."""
     return task.state()
 
 
@@ -58,18 +58,18 @@ def _(task: ArmTask) -> np.ndarray:
 
 
 class SimulatedRobot:
-    """One world of a task, seen and moved as a robot is.
+    """One world of a task with the interface of a robot.
 
-    A step of the world takes place at the next `observe`. In real time the world goes on while nobody commands it: it
-    holds the last command, and frames are lost.
+    The world steps at the next `observe`. In real time the world continues without commands: it holds the last
+    command, and frames are lost.
 
     Args:
-        task: a new one of split "rehearsal".
-        cameras: names of those it is seen through.
-        randomization: of the world.
-        real_time: keep to the control period of the machine's clock.
-        device: where frames are rendered.
-        clock, sleep: of the machine, or a test's own.
+        task: a new task of split "rehearsal".
+        cameras: names of the cameras to observe.
+        randomization: randomization of the world.
+        real_time: keep the control period in real time.
+        device: device that renders frames.
+        clock, sleep: clock of the machine, or of a test.
 
     Raises:
         ValueError: a camera that the task does not have, or no such preset or device.
@@ -95,7 +95,7 @@ class SimulatedRobot:
         self.reset(0)
 
     def reset(self, seed: int) -> None:
-        """Put robot and world where the episode of a seed begins."""
+        """Reset robot and world to the start of a seed's episode."""
         self._frames, _ = self._env.reset(seed=[seed])
         self._measured = measured(self._env.task)[0]
         self._sent, self._waiting = np.asarray(self._measured, float), False
@@ -104,12 +104,12 @@ class SimulatedRobot:
         self._ticker.restart()
 
     def observe(self) -> dict[str, Any]:
-        """As `Robot.observe`; after the episode's end, what it was before."""
+        """Observe as `Robot.observe`; after the episode's end, return the last observation."""
         now = None
         if self.real_time:
             missed = self._ticker.wait()
             now = self._ticker.clock()
-            # The command that waits came late: until then the one before held.
+            # The pending command came late: until then the previous one was held.
             for _ in range(min(missed, CATCH_UP)):
                 self._step(self._sent)
         if self._waiting:
@@ -119,7 +119,7 @@ class SimulatedRobot:
         return {"state": self._measured.copy(), **{key: frame[0] for key, frame in self._frames.items()}, "time": now}
 
     def command(self, action: np.ndarray) -> np.ndarray:
-        """As `Robot.command`."""
+        """Command as `Robot.command`."""
         self._command, self._waiting = np.asarray(action, float), True
         return self._command.copy()
 
@@ -137,11 +137,11 @@ class SimulatedRobot:
         self._measured = measured(self._env.task)[0]
 
     def outcome(self, time_is_up: bool = False) -> str | None:
-        """ "success" or "failure" once the task says so, None before."""
+        """Return "success" or "failure" once the task has ended, None before."""
         return self._outcome
 
     def stop(self) -> None:
-        """The robot stays where it is told to be; a command that waits is forgotten."""
+        """Hold the last target; a pending command is dropped."""
         self._waiting = False
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What replaying is asked for; imports neither torch nor a simulator, so that `--help` is quick."""
+"""Settings of a replay; imports neither torch nor a simulator, so that `--help` is quick."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from sim2real.recordings.smoothing import check_smoothing
 OWN = {"checkpoint": ("policy", "viewer"), "robot": ("sim", "robot"), "open": ("viewer",),
        "move": ("robot", "rehearsal"), "speed": ("robot", "rehearsal"), "port": ("robot",), "camera": ("robot",),
        "calibration": ("robot",), "real_time": ("rehearsal",)}  # fmt: skip
-"""Settings that make sense in some modes only, with these."""
+"""Settings that are valid in some modes only, with these modes."""
 
 
 @dataclass(frozen=True)
@@ -22,21 +22,21 @@ class ReplayConfig:
 
     Attributes:
         dataset: a LeRobot v3.0 dataset.
-        episode: index, or several: 0,3,8.
-        on: policy: what a policy would have done; sim: the same commands in simulation; robot: on the robot itself;
-            rehearsal: on the stand-in for one; viewer: write Rerun recordings (.rrd).
-        checkpoint: a policy's folder, or the run that made it; the viewer shows its predictions where it is given.
-        robot: in simulation, the robot.json of a `sim2real identify` run, whose servos are simulated in place of the
-            model's own; on a robot, its driver in place of the recording's (loopback, which is none, to try it out).
-        smooth: s to either side over which recorded actions are averaged; None: as the policy's task has it.
-        worst: how many of the worst frames to show.
+        episode: index of an episode, or several: 0,3,8.
+        on: policy: show a policy's actions; sim: replay the commands in simulation; robot: replay them on the robot;
+            rehearsal: on the simulated stand-in for a robot; viewer: write Rerun recordings (.rrd).
+        checkpoint: a policy's folder, or the run that made it; the viewer then also shows its predictions.
+        robot: in simulation, the robot.json of a `sim2real identify` run, whose servos replace the model's; on a robot,
+            the driver to use instead of the recording's (loopback simulates an arm, to try commands out).
+        smooth: recorded actions are averaged over ± this many seconds; None: the task's value.
+        worst: number of worst frames to show.
         open: start the viewer.
-        move: let the robot move; without, say what it would do.
-        speed: rad/s that no joint of a robot may exceed.
+        move: move the robot; without it only the planned motion is printed.
+        speed: maximum joint speed of a robot [rad/s].
         port: serial port of the robot's servos.
-        camera: of the robot: its number, or what OpenCV opens by name.
-        calibration: LeRobot's calibration file of this very robot.
-        real_time: keep the rehearsal robot to its control rate.
+        camera: number of the robot's camera, or a name that OpenCV opens.
+        calibration: LeRobot's calibration file of this robot.
+        real_time: run the rehearsal robot at its control rate.
     """
 
     dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
@@ -61,7 +61,7 @@ class ReplayConfig:
         if self.worst < 1:
             raise InputError(f"worst must be at least 1, not {self.worst}")
         if self.on == "policy" and self.checkpoint is None:
-            raise InputError("to replay on a policy, name it: --checkpoint FOLDER")
+            raise InputError("--on policy needs --checkpoint FOLDER")
         if self.speed is not None and not 0 < self.speed < float("inf"):
             raise InputError(f"speed must be positive, not {self.speed}")
         for name, modes in OWN.items():
@@ -75,5 +75,5 @@ class ReplayConfig:
 
     @property
     def task(self) -> str:
-        """Return the dataset's name, which names the run's folder."""
+        """Return the dataset's name, for the run's folder."""
         return Path(self.dataset.partition("[")[0]).resolve().name

@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""Simulating a recording of simulation once more: the same seeds, the same actions, and every state compared."""
+"""Exact replay of a recording of simulation: the same seeds and actions, with all states compared."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,22 +13,22 @@ from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.progress import Progress, silent
 from sim2real.recordings.origin import ACTION, STATE, Origin, model_hash
 
-TOLERANCE = 1e-6  # of positions [rad, m] between versions of MuJoCo
+TOLERANCE = 1e-6  # tolerance of positions [rad, m] between versions of MuJoCo
 
 
 @dataclass(frozen=True)
 class ExactReplay:
-    """An episode that was recorded in simulation, and what came out this time.
+    """An episode recorded in simulation, and its replay.
 
     Attributes:
-        episode: index on the disk.
-        task: its name.
+        episode: index in the dataset.
+        task: name of the task.
         fps: states per second.
-        changed: what is not as it was when the episode was recorded, in words; empty: nothing.
+        changed: changes since the recording, in words; empty if there are none.
         recorded, replayed: (n, S) integration states, before each action.
         positions: columns of a state that are positions (`qpos`).
-        names: of these columns.
-        success: what the recording says of the episode.
+        names: names of these columns.
+        success: recorded success of the episode.
     """
 
     episode: int
@@ -43,22 +43,22 @@ class ExactReplay:
 
     @property
     def same(self) -> np.ndarray:
-        """Return (n,) bool: all bits of a state are alike."""
+        """Return (n,) bool, whether a state is identical bit for bit."""
         return (self.recorded.view(np.int64) == self.replayed.view(np.int64)).all(1)
 
     @property
     def difference(self) -> np.ndarray:
-        """Return (n,) the largest difference of a position [rad or m]."""
+        """Return (n,) the largest difference of positions [rad or m]."""
         return np.abs(self.replayed - self.recorded)[:, self.positions].max(1, initial=0.0)
 
     @property
     def passed(self) -> bool:
-        """Return whether all states are alike: bit for bit, or within TOLERANCE where something changed in between."""
+        """Return whether all states agree: bit for bit, or within TOLERANCE if anything changed since recording."""
         return bool(self.same.all()) or bool(self.changed and self.difference.max() <= TOLERANCE)
 
     @property
     def figures(self) -> dict[str, object]:
-        """Return what `metrics.json` says of the episode."""
+        """Return the episode's entry for `metrics.json`."""
         return {
             "states": len(self.recorded),
             "identical": int(self.same.sum()),
@@ -68,7 +68,7 @@ class ExactReplay:
 
     @property
     def verdict(self) -> str:
-        """Return what came out, in one line."""
+        """Return the result, in one line."""
         n = len(self.recorded)
         if self.same.all():
             return f"every one of {n} states identical, bit for bit"
@@ -85,21 +85,21 @@ def replay_exactly(
     watch: Callable[[BatchEnv], None] | None = None,
     progress: Progress = silent,
 ) -> ExactReplay:
-    """Simulate the k-th episode shown once more.
+    """Simulate the k-th selected episode again.
 
     Args:
-        watch: is called with the world before every action; with it, frames are rendered.
+        watch: called with the world before every action; frames are rendered if it is given.
 
     Raises:
-        DatasetError: the dataset was not recorded in simulation, is damaged, or does not fit the task as it is now.
-        ValueError: no such task.
+        DatasetError: the dataset was not recorded in simulation, is damaged, or does not fit the current task.
+        ValueError: the task does not exist.
     """
     origin, episode = Origin.read(dataset.root), dataset.episode(k)
     if origin is None or not {STATE, ACTION} <= set(episode.columns):
         raise DatasetError(f"{dataset.root} was not recorded in simulation: it has no {STATE}")
     if episode.index >= len(origin.seeds):
-        what = f"meta/simulation.json knows {len(origin.seeds)} episodes, not episode {episode.index}"
-        raise DatasetError(f"{dataset.root} is damaged: {what}")
+        reason = f"meta/simulation.json has {len(origin.seeds)} episodes, but not episode {episode.index}"
+        raise DatasetError(f"{dataset.root} is damaged: {reason}")
     task = make_task(origin.task, origin.split)
     recorded, actions = episode[STATE], episode[ACTION].reshape(len(episode), -1)
     if not np.isfinite(recorded).all() or not np.isfinite(actions).all():
@@ -109,8 +109,8 @@ def replay_exactly(
     env = BatchEnv(task, 1, randomization=origin.randomization, observations=keys, threads=1)
     try:
         if recorded.shape[1] != env.batch.nstate or actions.shape[1] != len(task.spec.action_names):
-            what = f"{recorded.shape[1]} numbers a state, {origin.task} has {env.batch.nstate} now"
-            raise DatasetError(f"{dataset.root} does not fit this version: it has {what}")
+            reason = f"{recorded.shape[1]} numbers a state, {origin.task} has {env.batch.nstate} now"
+            raise DatasetError(f"{dataset.root} does not fit this version: it has {reason}")
         replayed = np.stack(list(_states(env, origin.seeds[episode.index], actions, watch, progress)))
     finally:
         env.close()
@@ -139,12 +139,12 @@ def _states(
 
 
 def _changed(origin: Origin, task: Task) -> str:
-    """Return what differs between then and now; empty if nothing does."""
+    """Return what changed since the recording, in words; empty if nothing did."""
     changes = []
     if origin.mujoco != version("mujoco"):
         changes.append(f"it was recorded with MuJoCo {origin.mujoco}, this is {version('mujoco')}")
     if origin.model != model_hash(task.model):
-        changes.append(f"the model of {origin.task} is another one now")
+        changes.append(f"the model of {origin.task} has changed")
     return "; ".join(changes)
 
 

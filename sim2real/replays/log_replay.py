@@ -1,4 +1,4 @@
-"""An arm's recorded episode through the arm's model: open loop, and a second ahead from every logged state."""
+"""Replay of an arm's episode in its model: open loop, and a second ahead from every logged state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from sim2real.recordings.arm_logs import ArmRecording, Log, read_recording
 from sim2real.robots import ROBOTS, RobotDescription
 
 AHEAD = 1.0  # s, after which the state-forced replay is compared
-FAR = 0.1  # rad, that a joint is said to have left its log at
+FAR = 0.1  # rad, error at which a joint counts as diverged from the log
 
 NOMINAL = "the model's nominal servos"
 
 
 @dataclass(frozen=True)
 class LogReplay:
-    """One recorded episode beside its simulation.
+    """One recorded episode and its simulation.
 
     Attributes:
-        episode: index on the disk.
-        robot: its name.
-        fps: Hz.
+        episode: index in the dataset.
+        robot: name of the robot.
+        fps: frame rate [Hz].
         joints: J names.
-        servos: whose parameters were simulated, in words.
+        servos: source of the servo parameters, in words.
         log, command: (T, J) rad.
         simulated: (T, J) rad, open loop: started once from the log's first state, then the same commands.
         ahead: (T, J) rad, state-forced: started a second earlier from the logged state; NaN in the first second.
@@ -48,15 +48,15 @@ class LogReplay:
 
     @property
     def divergence(self) -> np.ndarray:
-        """Return (T, J) rad, open loop, simulated less logged."""
+        """Return (T, J) rad, open loop, simulated minus logged."""
         return self.simulated - self.log
 
     @property
     def metrics(self) -> dict[str, dict[str, float | None]]:
-        """Return, per joint, how far the simulation leaves the log.
+        """Return, per joint, the divergence of the simulation from the log.
 
-        These are open-loop RMSE and largest divergence [rad], seconds until it is FAR (None: never), and the RMSE and
-        largest a second ahead (None in an episode that is no longer than that).
+        These are open-loop RMSE and largest divergence [rad], seconds until it exceeds FAR (None: never), and RMSE and
+        largest divergence a second ahead (None in an episode of at most a second).
         """
         errors = {}
         ahead = self.ahead - self.log
@@ -75,7 +75,7 @@ class LogReplay:
 
     @property
     def overall(self) -> dict[str, float | None]:
-        """Return, over all joints alike, open-loop RMSE [rad], and a second ahead."""
+        """Return the RMSE [rad] over all joints, open loop and a second ahead."""
         ahead = (self.ahead - self.log)[np.isfinite(self.ahead).all(1)]
         return {
             "rmse": float(np.sqrt((self.divergence**2).mean())),
@@ -84,15 +84,15 @@ class LogReplay:
 
     @property
     def figures(self) -> dict[str, object]:
-        """Return what `metrics.json` says of the episode."""
+        """Return the episode's entry for `metrics.json`."""
         return {"joints": self.metrics, **self.overall}
 
 
 def robot_of(dataset: EpisodeDataset) -> RobotDescription:
-    """Return the robot that a dataset is of, by its robot type or else by its joints.
+    """Return the robot of a dataset, by its robot type or otherwise by its joints.
 
     Raises:
-        DatasetError: of no arm that is known here.
+        DatasetError: the dataset is not of a supported arm.
     """
     kind = str(dataset.info.get("robot_type") or "unknown")
     for robot in ROBOTS.values():
@@ -105,8 +105,8 @@ def robot_of(dataset: EpisodeDataset) -> RobotDescription:
             return robot
     known = ", ".join(sorted(ROBOTS))
     raise DatasetError(
-        f"{dataset.root} is of a robot {kind!r} with state {', '.join(names[:8]) or 'without names'}: a log is replayed"
-        f" in simulation from joint positions, which only recordings of arms have ({known})"
+        f"{dataset.root} is of a robot {kind!r} with state {', '.join(names[:8]) or 'without names'}: replay in"
+        f" simulation needs joint positions, which only recordings of arms have ({known})"
     )
 
 
@@ -120,9 +120,9 @@ def replay_log(
     """Simulate a log.
 
     Args:
-        replayer: of the robot's arm, at the log's rate.
-        parameters: (J,) per parameter of `identification.simulation.PARAMETERS`; None: nominal.
-        servos: whose they are, in words.
+        replayer: replayer of the robot's arm, at the log's rate.
+        parameters: (J,) values per parameter of `identification.simulation.PARAMETERS`; None: nominal.
+        servos: source of the parameters, in words.
     """
     chosen = replayer.nominal() if parameters is None else parameters
     sets = {name: np.atleast_2d(values) for name, values in chosen.items()}
@@ -137,11 +137,11 @@ def replay_log(
 
 
 def read_logs(dataset: EpisodeDataset, indices: list[int]) -> tuple[RobotDescription, ArmRecording, list[Log]]:
-    """Read the logs of some episodes, by index on the disk, whatever is wrong with others.
+    """Read the logs of episodes by index in the dataset, ignoring errors in other episodes.
 
     Raises:
         DatasetError: as `robot_of` and `read_recording`, or an episode shorter than a second.
-        ValueError: in other units than LeRobot's.
+        ValueError: values in other units than LeRobot's.
     """
     robot, chosen = robot_of(dataset), EpisodeDataset(dataset.root, indices)
     for index, length in zip(indices, chosen.lengths, strict=True):

@@ -1,4 +1,4 @@
-"""Recorded episodes beside what a policy would have done."""
+"""Replay of recorded episodes through a policy."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from sim2real.recordings.footage import NoFootageError, why_missing
 from sim2real.recordings.frames import read_frames
 from sim2real.statistics.agreement import Agreement, Estimate, fitted_gain
 
-APART = 0.5  # s between two of the worst frames: what follows at once shows the same
+APART = 0.5  # s between two of the worst frames, as close frames look the same
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Track:
     """One action over an episode's m frames.
 
     Attributes:
-        action: its name.
-        raw: (m,) as recorded, in [-1, 1].
-        driver: (m,) the same, averaged over the replay's `smoothing` to either side.
-        policy: (m,) what the policy would have done.
+        action: name of the action.
+        raw: (m,) recorded action, in [-1, 1].
+        driver: (m,) recorded action, averaged by the replay's `smoothing`.
+        policy: (m,) the policy's action.
     """
 
     action: str
@@ -37,29 +37,29 @@ class Track:
 
     @property
     def gain(self) -> tuple[float, float]:
-        """Return gain and offset that bring the policy closest to what was done, in hindsight."""
+        """Return the gain and offset from the policy's to the recorded actions that fit best."""
         return fitted_gain(self.policy.astype(np.float64), self.driver.astype(np.float64))
 
     @property
     def seeing(self) -> np.ndarray:
-        """Return (m,) what remains of the difference after gain and offset: what is no matter of a person's scale."""
+        """Return (m,) the remaining difference after gain and offset, without a driver's scale."""
         gain, offset = self.gain
         return gain * self.policy + offset - self.driver
 
 
 @dataclass(frozen=True)
 class PolicyReplay:
-    """One episode through a policy; m frames that could be read.
+    """One episode through a policy, with m readable frames.
 
     Attributes:
-        episode: its index on the disk.
-        tracks: of each action that the policy is judged by.
-        fps: frames per second [Hz].
+        episode: index in the dataset.
+        tracks: tracks of the judged actions.
+        fps: frame rate [Hz].
         images: (m, H, W, 3) uint8 RGB, as recorded.
-        row: (m,) place of each frame in the episode.
+        row: (m,) index of each frame in the episode.
         time: (m,) s from the episode's start.
-        smoothing: s.
-        skipped: frames left out, counted by reason.
+        smoothing: recorded actions are averaged over ± this many seconds.
+        skipped: number of frames left out, by reason.
     """
 
     episode: int
@@ -73,12 +73,12 @@ class PolicyReplay:
 
     @property
     def action(self) -> str:
-        """Return what is judged: the action's name, or how many there are."""
+        """Return the judged action's name, or the number of judged actions."""
         return self.tracks[0].action if len(self.tracks) == 1 else f"all {len(self.tracks)} actions"
 
     @property
     def metrics(self) -> dict[str, Estimate]:
-        """Return the agreement of all actions together, as `Track.metrics`."""
+        """Return the agreement of all actions together, like `Track.metrics`."""
         recorded, predicted = (
             np.stack([getattr(track, name) for track in self.tracks], 1) for name in ("driver", "policy")
         )
@@ -86,14 +86,14 @@ class PolicyReplay:
 
     @property
     def seeing(self) -> np.ndarray:
-        """Return (m,) the difference after each action's own gain and offset; of several, the root mean square."""
+        """Return (m,) the difference after gain and offset; of several actions the root mean square."""
         if len(self.tracks) == 1:
             return self.tracks[0].seeing
         return np.sqrt(np.mean([track.seeing**2 for track in self.tracks], 0))
 
     @property
     def figures(self) -> dict[str, object]:
-        """Return what `metrics.json` says of the episode."""
+        """Return the episode's entry for `metrics.json`."""
         actions = {
             track.action: {"gain": dict(zip(("gain", "offset"), track.gain, strict=True)), **plain(track.metrics)}
             for track in self.tracks
@@ -108,8 +108,8 @@ class PolicyReplay:
 
 
 def place(dataset: EpisodeDataset, index: int) -> int:
-    """Return where an episode, known by its index on the disk, is among those shown; raises DatasetError that lists
-    these."""
+    """Return the position of an episode, given by its index in the dataset, among those selected; raises DatasetError
+    that lists these."""
     places = np.flatnonzero(dataset.indices == index)
     if not len(places):
         few = ", ".join(map(str, dataset.indices[:8])) + (", …" if len(dataset) > 8 else "")
@@ -118,11 +118,11 @@ def place(dataset: EpisodeDataset, index: int) -> int:
 
 
 def replay_episode(dataset: EpisodeDataset, index: int, policy: Policy, smoothing: float | None = None) -> PolicyReplay:
-    """Take an episode through a policy.
+    """Run a policy on a recorded episode.
 
     Args:
-        index: of the episode on the disk.
-        smoothing: s to either side over which recorded actions are averaged; None: as the policy's task has it.
+        index: index of the episode in the dataset.
+        smoothing: recorded actions are averaged over ± this many seconds; None: the value of the policy's task.
 
     Raises:
         DatasetError: as `place` and `read_frames`.
@@ -137,10 +137,10 @@ def replay_episode(dataset: EpisodeDataset, index: int, policy: Policy, smoothin
         images = alone.episode(0).images(camera, frames.row)
     except FileNotFoundError as error:
         raise NoFootageError(
-            f"{why_missing(alone, alone.episode(0), camera, error)}: a policy needs to see them"
+            f"{why_missing(alone, alone.episode(0), camera, error)}: a policy needs camera frames"
         ) from None
     predicted = predict(policy, frames.images, frames.state)
-    compare_with_recording(frames, predicted, names)  # complains if the recording lacks an action
+    compare_with_recording(frames, predicted, names)  # raises DatasetError if the recording lacks an action
     seconds = alone.episode(0)["timestamp"].reshape(-1)[frames.row].astype(np.float64)
     columns = (raw.actions, frames.actions, predicted)
     tracks = tuple(Track(names[k], *(column[:, k] for column in columns)) for k in frames.judged)

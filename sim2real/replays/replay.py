@@ -1,4 +1,4 @@
-"""Recorded episodes once more: through a policy, in simulation, on a robot, or for a viewer."""
+"""Replay of recorded episodes: through a policy, in simulation, on a robot, or in a viewer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,19 +25,19 @@ from sim2real.runs import start_run
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """Replayed episodes; of the last four fields all but one are empty, and in the viewer without a policy all.
+    """Replayed episodes; at most one of the last four fields is not empty.
 
     Attributes:
-        config: what was asked for.
+        config: settings of the replay.
         dataset: the recording.
-        places: of the episodes among those that the dataset shows.
-        folder: of the run; None where a robot was not let move.
+        places: positions of the episodes among those selected in the dataset.
+        folder: folder of the run; None if a robot was not allowed to move.
         metrics: content of its `metrics.json`; empty without a run.
-        assumed: joints of the recording with too few values to show their unit: the model's range is assumed.
-        through_policy: beside what a policy would have done.
-        logs: an arm's logs in simulation.
-        exact: episodes that were recorded in simulation, simulated again.
-        on_robot: an episode's commands on a robot.
+        assumed: joints with too few values to infer their unit, for which the model's range is assumed.
+        through_policy: replays through a policy.
+        logs: replays of an arm's logs in simulation.
+        exact: exact replays of episodes recorded in simulation.
+        on_robot: replay of an episode's commands on a robot.
     """
 
     config: ReplayConfig
@@ -53,12 +53,12 @@ class ReplayResult:
 
     @property
     def episodes(self) -> list[int]:
-        """Return the episodes' indices on the disk."""
+        """Return the episodes' indices in the dataset."""
         return [int(self.dataset.indices[k]) for k in self.places]
 
     @property
     def passed(self) -> bool:
-        """Return whether episodes recorded in simulation came out as they were, and a robot came to the end."""
+        """Return whether exact replays reproduced the recording, and a robot reached the end."""
         played = self.on_robot.played if self.on_robot is not None else None
         return all(replay.passed for replay in self.exact) and not (played is not None and played.reason)
 
@@ -69,14 +69,14 @@ def replay(
     stages: Stages = no_stages,
     supervisor: Supervisor = Supervisor(),  # frozen
 ) -> ReplayResult:
-    """Replay recorded episodes in a run of their own, which gets config.json and metrics.json.
+    """Replay recorded episodes in a new run, with config.json and metrics.json.
 
     Args:
         out: folder of the run; None: a new one under `runs/`.
-        supervisor: whoever stands beside a robot.
+        supervisor: the person beside a robot.
 
     Raises:
-        InputError: no such dataset, episode, policy or robot, or a recording that does not fit; nothing was written.
+        InputError: no such dataset, episode, policy or robot, or a recording that does not fit; nothing is written.
     """
     dataset = EpisodeDataset.open(config.dataset)
     places = tuple(place(dataset, index) for index in config.episodes)
@@ -99,7 +99,7 @@ def replay(
 
 
 def episode_name(index: int) -> str:
-    """Return what the files of an episode are called, without their endings."""
+    """Return the name of an episode's files, without suffix."""
     return f"episode-{index:03d}"
 
 
@@ -108,9 +108,9 @@ Replays = dict[str, Any]
 
 
 def _through_policy(config: ReplayConfig, dataset: EpisodeDataset, stages: Stages) -> tuple[Replays, dict[str, Any]]:
-    """Take episodes through a policy.
+    """Run a policy on the episodes.
 
-    There are none without one; nor for the viewer, which shows the rest, where there are no frames.
+    Returns nothing without a policy, or for the viewer if there are no frames; it then shows everything else.
     """
     if config.checkpoint is None:
         return {}, {}

@@ -1,4 +1,4 @@
-"""A recorded episode's commands on a robot, or on the stand-in for one."""
+"""Replay of a recorded episode's commands on a robot or its simulated stand-in."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +27,14 @@ HOUR = 3600.0  # s
 
 @dataclass(frozen=True)
 class RobotReplay:
-    """What a robot was to do and what it did.
+    """The commands for a robot and their execution.
 
     Attributes:
-        robot: name of whose recording it is.
-        moved: name of what moved, or would.
+        robot: name of the recorded robot.
+        moved: name of the robot that moves.
         log: the recorded episode.
-        program: its commands as the robot is told them.
-        played: what became of them; None: nothing was moved.
+        program: its commands within the robot's limits.
+        played: the executed motion; None if nothing was moved.
     """
 
     robot: str
@@ -52,12 +52,12 @@ class RobotReplay:
 def tracking(log: Log, program: Program, played: Played) -> dict[str, dict[str, float]]:
     """Return, per joint, RMSE and largest tracking error [rad], and the RMSE in the log of the same commands.
 
-    It is empty where not even the first command was reached.
+    It is empty if the first command was not reached.
     """
     if not len(played.error):
         return {}
     rows = played.row[played.row >= 0]
-    # Measured one frame later less commanded; the last frame stands in after itself.
+    # Measured one frame later minus commanded; the last frame is repeated.
     recorded = (np.concatenate([log.state[1:], log.state[-1:]]) - log.command)[rows]
     return {
         name: {
@@ -72,14 +72,14 @@ def tracking(log: Log, program: Program, played: Played) -> dict[str, dict[str, 
 def replay_on_robot(
     config: ReplayConfig, dataset: EpisodeDataset, out: Path | None, stages: Stages, supervisor: Supervisor
 ) -> tuple[Run | None, RobotReplay]:
-    """Play one episode's commands and write what became of them; without `config.move` announce them alone.
+    """Play one episode's commands and write the result; without `config.move` only announce them.
 
     Raises:
-        InputError: several episodes, a recording of no arm, in other units, with gaps or values that are not numbers,
-            or a robot that cannot be reached.
+        InputError: several episodes, a recording not of an arm, in other units, with gaps or values that are not
+            numbers, or a robot that cannot be reached.
     """
     if len(config.episodes) > 1:
-        raise InputError("a robot plays one episode at a time: give --episode one index")
+        raise InputError("a robot plays one episode at a time: give a single index with --episode")
     if config.on == "robot" and config.robot is not None:
         check_driver(config.robot)
     description, recording, (log,) = read_logs(dataset, config.episodes)
@@ -91,7 +91,7 @@ def replay_on_robot(
     if not config.move:
         return None, RobotReplay(description.name, moved, log, program)
     if abs(recording.fps * task.spec.control_dt - 1) > 1e-3:
-        raise InputError(f"the recording has {recording.fps:g} Hz, the robot takes {1 / task.spec.control_dt:g} Hz")
+        raise InputError(f"the recording has {recording.fps:g} Hz, the robot needs {1 / task.spec.control_dt:g} Hz")
     robot, holds = _connect(config, description, task), config.on == "robot"
     try:
         run, config = start_run("replay", config, out, resume=False)
@@ -99,15 +99,15 @@ def replay_on_robot(
         played = play(robot, program, supervisor.wish, stages("move"))
         replay = RobotReplay(description.name, moved, log, program, played)
         run.write_metrics(_metrics(config, replay, played))
-        if holds and not played.reason and not supervisor.present:  # nobody is asked to support it
+        if holds and not played.reason and not supervisor.present:  # nobody needs to support it
             _return_to(start, robot, program, supervisor)
-    finally:  # an error of closing must not hide what was done
+    finally:  # an error in closing must not hide the result
         supervisor.let_go(robot, holds)
     return run, replay
 
 
 def _stand_in(robot: RobotDescription) -> ArmTask:
-    """Return the robot's arm on its table, told joint positions, for as long as it takes; nothing is asked of it."""
+    """Return a task with the robot's arm on its table and joint targets, without a goal or time limit."""
     return ArmTask(Reach(), ArmConfig(arm_of(robot), actions="absolute", seconds=HOUR))
 
 
@@ -115,15 +115,15 @@ def _connect(config: ReplayConfig, description: RobotDescription, task: ArmTask)
     if config.on == "rehearsal":
         return SimulatedRobot(task, (), real_time=config.real_time)
     settings = Hardware(config.robot or description.name, config.port, config.camera or "0", config.calibration, True)
-    camera = next(iter(task.spec.cameras)) if config.camera else None  # it is not needed
+    camera = next(iter(task.spec.cameras)) if config.camera else None  # not needed
     return open_robot(settings, boundary_of(task), task.spec.control_dt, camera)
 
 
 def _return_to(start: np.ndarray, robot: Robot, program: Program, supervisor: Supervisor) -> None:
-    """Move an arm slowly to where it was before (J,) [rad]: it goes limp there."""
-    supervisor.announce("going back to where it was before, slowly")
+    """Move an arm slowly to its original position (J,) [rad], where it goes limp."""
+    supervisor.announce("moving slowly back to the original position")
     back = ease_to(robot, start, program.limits, program.ease_speed)
-    supervisor.announce(f"it did not get there: {back.reason}" if back.reason else "there")
+    supervisor.announce(f"the original position was not reached: {back.reason}" if back.reason else "done")
 
 
 def _metrics(config: ReplayConfig, replay: RobotReplay, played: Played) -> dict[str, object]:

@@ -1,1 +1,1 @@
-"""What people look at: pages, plots, pictures and films. Only `launch` imports this room."""
+"""Pages, plots, pictures and films for people. Only `launch` imports this package."""

@@ -17,7 +17,7 @@ def candidate_table(estimates: Mapping[str, Mapping[str, Estimate]]) -> Table:
 
 
 def candidate_tables(outcome: Outcome, seeds: int) -> Iterator[tuple[str, Table | None]]:
-    """Give a title and a table for each number of frames; no table where nothing is judged.
+    """Yield a title and a table for each number of frames; no table if nothing is tested.
 
     Args:
         seeds: number of fits of each candidate.
@@ -26,12 +26,12 @@ def candidate_tables(outcome: Outcome, seeds: int) -> Iterator[tuple[str, Table 
         main = comparison is outcome.comparisons[-1]
         estimates = outcome.estimates if main else comparison.estimates
         title = f"learned from {comparison.frames} frames ({comparison.episodes:g} episodes)"
-        title += ", the policies that were judged" if main else f", mean of {seeds} seeds"
+        title += ", the tested policies" if main else f", mean of {seeds} seeds"
         yield title, candidate_table(estimates) if estimates else None
 
 
 def spread_table(outcome: Outcome) -> tuple[str, Table] | None:
-    """Return a title and a table of the criterion over the seeds; None where nothing is judged."""
+    """Return a title and a table of the criterion over the seeds; None if nothing is tested."""
     if outcome.agreement is None:
         return None
     rows = [[name, c.weights, *criterion_spread(outcome, name)] for name, c in outcome.candidates.items()]

@@ -1,4 +1,4 @@
-"""Tables and lines on episodes that policies acted in."""
+"""Tables and lines about the episodes of an evaluation."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,13 +12,13 @@ from sim2real.evaluation.simulation import Episodes
 
 
 def place_line(config: EvaluateConfig) -> str:
-    """Say where policies acted."""
+    """Return the place of the evaluation, in words."""
     details = {"sim": f" ({config.randomization})", "robot": f": {config.hardware.robot}"}
     return PLACES[config.on] + details.get(config.on, "")
 
 
 def success_table(checkpoints: Sequence[Path], episodes: Sequence[Episodes]) -> tuple[list[str], list[list[Any]]]:
-    """Return header and a row per checkpoint."""
+    """Return a header and a row per checkpoint."""
     rows: list[list[Any]] = []
     for folder, each in zip(checkpoints, episodes, strict=True):
         rate, succeeded, completed = each.summary()["success"], int(each.success.sum()), int(each.completed.sum())
@@ -29,10 +29,10 @@ def success_table(checkpoints: Sequence[Path], episodes: Sequence[Episodes]) -> 
 
 
 def aborted_line(episodes: Episodes, name: str = "") -> str:
-    """Say how many episodes were aborted and how they count; empty if none was.
+    """Return a line with the number of aborted episodes and how they count; empty if there are none.
 
     Args:
-        name: put before, to tell policies apart.
+        name: prefix that names the policy.
     """
     aborted = int((~episodes.completed).sum())
     if not aborted:
@@ -42,27 +42,27 @@ def aborted_line(episodes: Episodes, name: str = "") -> str:
 
 
 def difference_lines(evaluation: Evaluation) -> list[str]:
-    """Say how two policies differ and how many more episodes would settle it; nothing without a common episode."""
+    """Return lines on the difference of two policies and its sample size; empty without a common episode."""
     difference, plan = evaluation.difference, evaluation.settling
     if difference is None or plan is None:
         return []
     points, low, high = (100 * share for share in (difference.value, difference.low, difference.high))
     return [
-        f"difference, second less first: {points:+.1f} points, 95 % interval {low:+.1f} … {high:+.1f}",
-        f"episodes that only the second succeeded in: {difference.won}, only the first: {difference.lost}",
+        f"difference, second minus first: {points:+.1f} points, 95 % interval {low:+.1f} … {high:+.1f}",
+        f"episodes in which only the second succeeded: {difference.won}, only the first: {difference.lost}",
         f"exact McNemar test: p = {difference.p_value:.2g}",
         f"to settle it: {plan.text}",
     ]
 
 
 def loop_line(episodes: Episodes) -> str:
-    """Say rate and latency of the loop over all episodes, and how many frames were dropped and commands limited."""
+    """Return the loop's rate and latency over all episodes, and the numbers of dropped frames and limited commands."""
     loops = episodes.loops
     rates = [loop["loop_rate_hz"] for loop in loops if loop["loop_rate_hz"]]
     medians = [loop["latency_ms"]["median"] for loop in loops if loop["latency_ms"]]
     largest = [loop["latency_ms"]["largest"] for loop in loops if loop["latency_ms"]]
     if not rates:
-        return "no two steps in any episode"
+        return "no episode has two steps"
     steps, dropped, limited = (
         sum(loop[name] for loop in loops) for name in ("steps", "dropped_frames", "limited_commands")
     )

@@ -1,4 +1,4 @@
-"""Self-contained HTML pages: what was found, for a person who did not see the terminal."""
+"""Self-contained HTML pages that present results without the terminal's output."""
 
 import base64
 import io
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 METRIC_NOTE = (
-    "Correlation: 1 is perfect agreement, whatever the "
-    "scale of who was recorded. MAE and RMSE: mean absolute and root mean square error, on a scale where 1 is the "
-    "largest action. Gain-free: after the gain and offset that fit best in hindsight; people act on scales of their "
-    "own, and such a difference is no error in seeing."
+    "Correlation: 1 is perfect agreement, regardless of the "
+    "driver's scale. MAE and RMSE: mean absolute and root mean square error, on a scale where 1 is the largest "
+    "action. Gain-free: after the best-fitting gain and offset, since drivers differ in scale and such a difference is "
+    "not a perception error."
 )
-LARGEST = 1600  # px, of a picture's longer side in a page
+LARGEST = 1600  # px, longer side of a picture in a page
 
 
 class Report:
-    """A page of blocks, in the order in which they are added; each method returns the report, so that calls chain.
+    """A page of blocks in the order of the calls; each method returns the report, so that calls can be chained.
 
-    All text is escaped; plots and pictures are inside the file, which refers to nothing else.
+    All text is escaped; plots and pictures are embedded in the file.
     """
 
     def __init__(self, title: str, subtitle: str = "") -> None:
@@ -41,22 +41,22 @@ class Report:
         self._blocks: list[dict[str, Any]] = []
 
     def heading(self, text: str) -> "Report":
-        """Begin a section."""
+        """Start a section."""
         return self._add(kind="heading", text=text)
 
     def text(self, text: str, lead: bool = False) -> "Report":
-        """A paragraph; with lead a little larger, for the result in one sentence."""
+        """Add a paragraph; with lead in larger type, for the main result."""
         return self._add(kind="text", text=text, lead=lead)
 
     def table(
         self, header: Sequence[str], rows: Iterable[Sequence[Any]], note: str = "", highlight: Collection[int] = ()
     ) -> "Report":
-        """A table.
+        """Add a table.
 
         Args:
-            rows: of text, numbers, Estimate or Rate (their intervals are shown small), None for nothing.
-            note: below it.
-            highlight: rows to point out, from 0.
+            rows: cells of text, numbers, Estimate or Rate (with small intervals), or None for an empty cell.
+            note: text below the table.
+            highlight: indices of rows to highlight.
 
         Raises:
             InputError: a row is not as long as the header.
@@ -73,26 +73,26 @@ class Report:
         )
 
     def figure(self, figure: "Figure", caption: str = "") -> "Report":
-        """A matplotlib figure, as SVG."""
+        """Add a matplotlib figure, as SVG."""
         buffer = io.BytesIO()
-        # Points of a scatter are rasterized inside the SVG, at this resolution.
+        # Scatter points are rasterized inside the SVG, at this resolution.
         figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=150)
         source = _data("image/svg+xml", buffer.getvalue())
         return self._add(kind="pictures", pictures=[{"source": source, "caption": caption}])
 
     def picture(self, image: np.ndarray, caption: str = "", width: int | None = None) -> "Report":
-        """One RGB picture (H, W, 3) uint8; width [px] it is shown at, where not its own."""
+        """Add an RGB picture (H, W, 3) uint8, shown at `width` px; None: its own width."""
         return self.pictures([(image, caption)], width)
 
     def pictures(self, images: Iterable[tuple[np.ndarray, str]], width: int | None = None) -> "Report":
-        """RGB pictures (H, W, 3) uint8 with their captions side by side; raises InputError for another type or shape.
+        """Add RGB pictures (H, W, 3) uint8 with captions, side by side; raises InputError for another type or shape.
 
-        Small ones are enlarged by whole pixels, so that one sees what the network sees.
+        Small pictures are enlarged by an integer factor, to show the network's input.
         """
         return self._add(kind="pictures", pictures=[_picture(image, caption, width) for image, caption in images])
 
     def facts(self, entries: Mapping[str, Any], code: Collection[str] = ("command",)) -> "Report":
-        """Names with their values; those named in `code` are set as code."""
+        """Add a list of names and values; those named in `code` are set as code."""
         shown = [(name, cell(value)["full"]) for name, value in entries.items()]
         return self._add(kind="facts", entries=shown, code=set(code))
 
@@ -101,19 +101,19 @@ class Report:
         return self._add(kind="links", title=title, targets=dict(targets)) if targets else self
 
     def provenance(self, command: str, seed: int | None = None, **more: Any) -> "Report":
-        """How to get this result again: the exact command, seed, date, code revision, versions.
+        """Add what is needed to reproduce the result: command, seed, date, code revision and versions.
 
         Args:
-            more: further facts, by name (`_` becomes a space).
+            more: further entries, by name (`_` becomes a space).
         """
-        found = {"command": command, **({} if seed is None else {"seed": str(seed)})}
-        found |= {name.replace("_", " "): value for name, value in more.items()}
-        found |= {"made": time.strftime("%Y-%m-%d %H:%M:%S %z"), "code revision": git_revision() or "unknown"}
-        found["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
-        return self.heading("How this was made").facts(found)
+        origin = {"command": command, **({} if seed is None else {"seed": str(seed)})}
+        origin |= {name.replace("_", " "): value for name, value in more.items()}
+        origin |= {"made": time.strftime("%Y-%m-%d %H:%M:%S %z"), "code revision": git_revision() or "unknown"}
+        origin["versions"] = ", ".join(f"{name} {number}" for name, number in versions().items())
+        return self.heading("Provenance").facts(origin)
 
     def render(self) -> str:
-        """The page."""
+        """Return the page as HTML."""
         return _template().render(title=self.title, subtitle=self.subtitle, blocks=self._blocks)
 
     def write(self, path: Path) -> None:
@@ -135,7 +135,7 @@ def _template() -> jinja2.Template:
 
 
 def cell(value: Any) -> dict[str, str]:
-    """Of a table: "text", what is set small behind it ("minor"), and both together ("full")."""
+    """Return a table cell: "text", the small text behind it ("minor"), and both together ("full")."""
     text, minor = str(value), ""
     if value is None:
         text = ""

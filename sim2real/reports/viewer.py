@@ -22,9 +22,9 @@ RECORDED = {"action": ("actions", "recorded", AS_GIVEN), "observation.state": ("
 
 
 def rerun() -> Any:
-    """Rerun's SDK; raises InputError that says how to install it.
+    """Return Rerun's SDK; raises InputError that says how to install it.
 
-    It is an extra, as it weighs more than all else but torch.
+    It is an optional extra because of its size.
     """
     try:
         return importlib.import_module("rerun")
@@ -39,11 +39,11 @@ def write_recording(
     replay: PolicyReplay | None = None,
     progress: Progress = silent,
 ) -> int:
-    """Write the k-th episode shown of a dataset for Rerun's viewer; returns its frames.
+    """Write the k-th selected episode of a dataset for Rerun's viewer; returns the number of frames.
 
-    Timelines are `frame` (place in the episode) and `time` [s]. All cameras, actions and states are in it, as
-    recorded; with a replay also the averaged actions and the policy's, in [-1, 1]. Cameras whose frames cannot be read
-    are left out, see `absent_cameras`. The file appears when it is complete.
+    Timelines are `frame` (index in the episode) and `time` [s]. The file has all recorded cameras, actions and states;
+    with a replay also the averaged actions and the policy's, in [-1, 1]. Cameras whose frames cannot be read are left
+    out, see `absent_cameras`. The file appears only when it is complete.
 
     Raises:
         InputError: Rerun is not installed.
@@ -53,7 +53,7 @@ def write_recording(
     rr = rerun()
     episode, absent = dataset.episode(k), absent_cameras(dataset, k)
     stream = rr.RecordingStream("sim2real", recording_id=f"{dataset.root.resolve().name}-{episode.index}")
-    # Through memory: writing to a full disk, Rerun waits for ever.
+    # Through memory: on a full disk, Rerun would wait forever.
     memory = stream.memory_recording()
     cameras = [camera for camera in dataset.cameras if camera not in absent]
     stream.send_blueprint(_blueprint(rr, dataset, cameras, replay))
@@ -71,7 +71,7 @@ def write_recording(
 
 
 def absent_cameras(dataset: EpisodeDataset, k: int) -> dict[str, str]:
-    """Cameras of the k-th episode shown whose frames cannot be read, and why, in a line."""
+    """Return the cameras of the k-th selected episode whose frames cannot be read, each with the reason."""
     absent, episode = {}, dataset.episode(k)
     for camera in dataset.cameras:
         try:
@@ -83,7 +83,7 @@ def absent_cameras(dataset: EpisodeDataset, k: int) -> dict[str, str]:
 
 
 def open_viewer(paths: Sequence[Path]) -> None:
-    """Start Rerun's viewer on some recordings and leave it running; raises InputError if Rerun is not installed."""
+    """Start Rerun's viewer with recordings and leave it running; raises InputError if Rerun is not installed."""
     rerun()
     command = [sys.executable, "-m", "rerun", *map(str, paths)]
     subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
@@ -102,7 +102,7 @@ def _log_columns(rr: Any, stream: Any, dataset: EpisodeDataset, episode: Episode
 
 
 def _judged(dataset: EpisodeDataset, action: str) -> str:
-    """Where a policy's action is shown: with the recorded one where that is the same thing in the same units."""
+    """Return the path of a policy's action: that of the recorded action if it has the same name and units."""
     return f"{'actions' if action in _names(dataset, 'action') else 'policy actions'}/{action}"
 
 
@@ -111,7 +111,7 @@ def _names(dataset: EpisodeDataset, feature: str) -> tuple[str, ...]:
 
 
 def _columns(dataset: EpisodeDataset, episode: Episode, feature: str) -> list[tuple[str, np.ndarray]]:
-    """Name and values (n,) of each component."""
+    """Return name and values (n,) of each component."""
     if feature not in episode.columns:
         return []
     values = episode[feature].reshape(len(episode), -1)
@@ -128,14 +128,14 @@ def _series(
     seconds: np.ndarray,
     values: np.ndarray,
 ) -> None:
-    path = rr.new_entity_path(entity.split("/"))  # names may hold spaces, which a path wants escaped
+    path = rr.new_entity_path(entity.split("/"))  # names may hold spaces, which must be escaped in a path
     stream.log(path, rr.SeriesLines(colors=[colour], names=[entity.rpartition("/")[2]]), static=True)
     times = [rr.TimeColumn("frame", sequence=rows), rr.TimeColumn("time", duration=seconds)]
     stream.send_columns(path, times, rr.Scalars.columns(scalars=values.astype(np.float64)))
 
 
 def _image(rr: Any, episode: Episode, camera: str, row: int) -> Any:
-    """As it was recorded where that is a file; None where it is damaged."""
+    """Return a frame, as its recorded file if there is one; None if it is damaged."""
     try:
         data = episode.encoded(camera, row)
     except ValueError:  # a video
@@ -147,7 +147,7 @@ def _image(rr: Any, episode: Episode, camera: str, row: int) -> Any:
 
 
 def _blueprint(rr: Any, dataset: EpisodeDataset, cameras: Sequence[str], replay: PolicyReplay | None) -> Any:
-    """Cameras on the left, then a plot per action, with the state of that name, then the policy's actions."""
+    """Return the layout: cameras on the left, then a plot per action with its state, then the policy's actions."""
     views = importlib.import_module("rerun.blueprint")
     seen = [views.Spatial2DView(origin=f"cameras/{c.rpartition('.')[2]}") for c in cameras]
     states, plots = _names(dataset, "observation.state"), []

@@ -1,4 +1,4 @@
-"""Robots as their recordings show them: names and units at the boundary of a dataset, radians inside."""
+"""Robots and their recordings: LeRobot's names and units in datasets, radians inside this program."""
 
 from sim2real.errors import InputError
 from sim2real.robots.description import RobotDescription
@@ -8,7 +8,7 @@ ROBOTS = {robot.name: robot for robot in (SO101,)}
 
 
 def find_robot(name: str) -> RobotDescription:
-    """By name or by LeRobot's `robot_type`; raises InputError that lists the names there are."""
+    """Find a robot by name or LeRobot's `robot_type`; raises InputError that lists the names."""
     for robot in ROBOTS.values():
         if name in (robot.name, *robot.types):
             return robot

@@ -1,7 +1,7 @@
-"""Between a policy, a robot and a dataset: what each of them calls the same state and the same command.
+"""Conversion of states and commands between a policy, a robot and a dataset.
 
-A policy is told a state and answers with actions in [-1, 1]; a robot measures and is told physical values; a dataset
-keeps LeRobot's names and units. Needs NumPy alone, as it runs on the robot's computer.
+A policy has a state input and actions in [-1, 1]; a robot measures and receives physical values; a dataset has
+LeRobot's names and units. Needs NumPy only, as it runs on the robot's computer.
 """
 
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ import numpy as np
 from sim2real.robots.safety import Limits
 from sim2real.robots.units import Units
 
-JOINT_SPEED = 4.0  # rad/s, of what an arm's joints may be told
-OWN = "sim2real_"  # before the name of an arm: robot type of recordings that this program made of its simulation
+JOINT_SPEED = 4.0  # rad/s, maximum speed of an arm's joint targets
+OWN = "sim2real_"  # prefix of an arm's name: robot type of recordings made in our simulation
 
 
 class Control(Protocol):
@@ -30,12 +30,12 @@ class Control(Protocol):
 
 
 class Boundary(Protocol):
-    """Translates; arrays may have leading dimensions (..., S) and (..., A).
+    """Converts states and commands; arrays may have leading dimensions (..., S) and (..., A).
 
     Attributes:
-        robot_type: of datasets.
-        state_names, action_names: of a dataset's `observation.state` and `action`.
-        limits: of commands.
+        robot_type: robot type of datasets.
+        state_names, action_names: names in a dataset's `observation.state` and `action`.
+        limits: limits of commands.
     """
 
     @property
@@ -51,7 +51,7 @@ class Boundary(Protocol):
     def limits(self) -> Limits: ...
 
     def observed(self, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
-        """Return the policy's state from what the robot measures and was sent last (at the start: what it measures)."""
+        """Return the policy's state from the measurement and the last command (at the start: the measurement)."""
         ...
 
     def command(self, action: np.ndarray, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ class Boundary(Protocol):
         ...
 
     def action(self, command: np.ndarray, sent: np.ndarray) -> np.ndarray:
-        """Return the policy's action that comes closest to a command, after the command before."""
+        """Return the policy's action closest to a command, given the previous command."""
         ...
 
     def to_log(self, physical: np.ndarray) -> np.ndarray:
@@ -73,7 +73,7 @@ class Boundary(Protocol):
 
 @dataclass(frozen=True)
 class DirectBoundary:
-    """Of a robot that is told the policy's actions as they are, and whose datasets keep them so (a car's pedals)."""
+    """For a robot whose commands and datasets are the policy's actions (a car)."""
 
     robot_type: str
     state_names: tuple[str, ...]
@@ -102,14 +102,14 @@ class DirectBoundary:
 
 @dataclass(frozen=True)
 class JointBoundary:
-    """Of an arm: it measures joint positions and is told joint targets [rad]; datasets have LeRobot's units.
+    """For an arm with joint positions and joint targets [rad], whose datasets have LeRobot's units.
 
     Attributes:
-        robot_type: of datasets.
+        robot_type: robot type of datasets.
         joints: names, in order.
-        control: between actions and targets.
-        units: between radians and a dataset's values.
-        control_dt: s, by which the speed of targets is limited.
+        control: conversion between actions and targets.
+        units: conversion between radians and a dataset's values.
+        control_dt: control period [s], which limits the speed of targets.
     """
 
     robot_type: str
@@ -146,7 +146,7 @@ class JointBoundary:
 
 
 def own_units(lower: np.ndarray, upper: np.ndarray, gripper: int | None) -> Units:
-    """Of recordings that this program makes: degrees from the model's zero, the gripper's range (J,) [rad] as 0…100."""
+    """Return the units of our own recordings: degrees from the model's zero, the gripper's range as 0…100."""
     scale, zero = np.full(len(lower), np.pi / 180), np.zeros(len(lower))
     if gripper is not None:
         scale[gripper], zero[gripper] = (upper[gripper] - lower[gripper]) / 100, lower[gripper]

@@ -1,4 +1,4 @@
-"""What ticks of an arm's servos mean, from LeRobot's calibration file; needs NumPy alone."""
+"""Conversion of servo ticks by LeRobot's calibration file; needs NumPy only."""
 
 import json
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ import numpy as np
 from sim2real.errors import InputError
 from sim2real.robots.units import TICKS
 
-SLACK = 10  # ticks (0.9°) beyond the calibrated range, where a joint may come to rest on its stop
+SLACK = 10  # ticks (0.9°) beyond the calibrated range, where a joint may rest at its stop
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of an arm, as LeRobot keeps it: ticks at both ends of each joint's range.
+    """LeRobot's calibration of an arm: ticks at both ends of each joint's range.
 
     Attributes:
-        ids: of the servos.
-        low, high: (J,) ticks.
+        ids: ids of the servos.
+        low, high: (J,) ticks at the ends.
         zero, scale: (J,) rad = zero + scale * (ticks - middle of the range).
     """
 
@@ -31,25 +31,25 @@ class Calibration:
 
     @staticmethod
     def load(path: Path, joints: Sequence[str], gripper: str | None, limits: np.ndarray) -> "Calibration":
-        """From LeRobot's JSON file.
+        """Load LeRobot's JSON file.
 
         Args:
-            limits: (J, 2) rad, of the model: a gripper goes from the lower to the upper one over its calibrated range,
-                of any other joint the middle of the range is zero.
+            limits: (J, 2) limits of the model [rad]; the gripper's calibrated range covers its limits, and for other
+                joints the middle of the range is zero.
 
         Raises:
-            InputError: no such file, or one that does not calibrate these joints.
+            InputError: the file is missing or does not calibrate these joints.
         """
         try:
             entries = json.loads(path.read_text())
             rows = [[int(entries[joint][name]) for name in ("id", "range_min", "range_max")] for joint in joints]
             turned = [joint for joint in joints if int(entries[joint].get("drive_mode", 0))]
         except (OSError, KeyError, TypeError, ValueError, AttributeError):
-            wanted = ", ".join(joints)
-            raise InputError(f"{path} is no LeRobot calibration (JSON: id, range_min, range_max) of {wanted}") from None
+            content = f"(JSON: id, range_min, range_max) of {', '.join(joints)}"
+            raise InputError(f"{path} is not a LeRobot calibration {content}") from None
         ids, low, high = np.array(rows).T
         if turned or (low >= high).any() or low.min() < 0 or high.max() >= TICKS:
-            raise InputError(f"{path}: every range must lie within 0…{TICKS - 1} ticks, no joint be turned round")
+            raise InputError(f"{path}: every range must be within 0…{TICKS - 1} ticks, and no joint may be reversed")
         zero, scale = np.zeros(len(rows)), np.full(len(rows), 2 * np.pi / TICKS)
         if gripper is not None:
             j = list(joints).index(gripper)
@@ -58,14 +58,14 @@ class Calibration:
         return Calibration(tuple(ids.tolist()), low.astype(float), high.astype(float), zero, scale)
 
     def to_radians(self, ticks: np.ndarray) -> np.ndarray:
-        """(J,) ticks to rad."""
+        """Convert (J,) ticks to rad."""
         return self.zero + self.scale * (np.asarray(ticks, float) - (self.low + self.high) / 2)
 
     def outside(self, ticks: np.ndarray) -> np.ndarray:
-        """(J,) bool: from here (J,) a joint would jump, as no goal is outside the calibrated range."""
+        """Return (J,) bool, whether joints are too far outside the calibrated range and would jump into it."""
         return (ticks < self.low - SLACK) | (ticks > self.high + SLACK)
 
     def to_ticks(self, radians: np.ndarray) -> np.ndarray:
-        """(J,) rad to whole ticks, kept within the calibrated range."""
+        """Convert (J,) rad to integer ticks, clipped to the calibrated range."""
         ticks = (np.asarray(radians, float) - self.zero) / self.scale + (self.low + self.high) / 2
         return np.clip(np.round(ticks), self.low, self.high).astype(int)

@@ -1,6 +1,6 @@
-"""An arm of Feetech STS3215 servos (the SO-101) on a serial bus: reads ticks, writes goal positions.
+"""Driver of an arm with Feetech STS3215 servos (the SO-101) on a serial bus.
 
-Needs the extra `so101`, which brings Feetech's own protocol library; NumPy and OpenCV beside it.
+Needs the extra `so101`, with Feetech's protocol library, and NumPy and OpenCV.
 """
 
 import importlib
@@ -17,8 +17,8 @@ from sim2real.robots.safety import UnsafeCommandError
 from sim2real.robots.webcam import Webcam
 
 BAUD = 1_000_000
-ATTEMPTS = 3  # a byte is lost now and then
-SIGN = 0x8000  # of a position: the servo sends sign and magnitude
+ATTEMPTS = 3  # bytes are lost occasionally
+SIGN = 0x8000  # sign bit of a position: the servo sends sign and magnitude
 TORQUE_ENABLE, GOAL_POSITION, PRESENT_POSITION = 40, 42, 56  # addresses in the servo's control table
 
 
@@ -26,15 +26,15 @@ class Bus(Protocol):
     """The servos of one arm, in the order of its joints."""
 
     def read(self) -> np.ndarray:
-        """(J,) present positions [ticks]; raises OSError if a servo does not answer."""
+        """Return (J,) present positions [ticks]; raises OSError if a servo does not answer."""
         ...
 
     def write(self, ticks: np.ndarray) -> None:
-        """Goal positions (J,) [ticks]."""
+        """Write goal positions (J,) [ticks]."""
         ...
 
     def torque(self, on: bool) -> None:
-        """Whether the servos hold."""
+        """Switch the torque of all servos on or off."""
         ...
 
     def close(self) -> None:
@@ -43,7 +43,7 @@ class Bus(Protocol):
 
 
 class FeetechBus:
-    """Servos on a serial port, by Feetech's library.
+    """Servos on a serial port, through Feetech's library.
 
     Raises:
         InputError: the library is not installed.
@@ -70,7 +70,7 @@ class FeetechBus:
             raise
 
     def read(self) -> np.ndarray:
-        """As `Bus.read`."""
+        """Read as `Bus.read`."""
         for _ in range(ATTEMPTS):
             if self._positions.txRxPacket() == self._sdk.COMM_SUCCESS:
                 break
@@ -80,7 +80,7 @@ class FeetechBus:
         return np.where(raw & SIGN, -(raw & ~SIGN), raw)
 
     def write(self, ticks: np.ndarray) -> None:
-        """As `Bus.write`; raises OSError if the port does not take it."""
+        """Write as `Bus.write`; raises OSError if the port refuses it."""
         self._goals.clearParam()
         for number, goal in zip(self._ids, ticks, strict=True):
             self._goals.addParam(number, [int(goal) & 0xFF, int(goal) >> 8])
@@ -88,7 +88,7 @@ class FeetechBus:
             raise OSError(f"{self._name} does not take goal positions")
 
     def torque(self, on: bool) -> None:
-        """As `Bus.torque`; tells every servo, and raises OSError afterwards if one did not answer."""
+        """Switch as `Bus.torque`, all servos; raises OSError afterwards if one did not answer."""
         silent = []
         for number in self._ids:
             for _ in range(ATTEMPTS):
@@ -101,19 +101,19 @@ class FeetechBus:
             raise OSError(f"servos {', '.join(silent)} on {self._name} did not confirm torque {'on' if on else 'off'}")
 
     def close(self) -> None:
-        """As `Bus.close`."""
+        """Close as `Bus.close`."""
         self._port.closePort()
 
 
 class FeetechArm:
-    """An arm as a `Robot`: joints [rad], one camera. Its servos hold from the first command on, until `close`.
+    """An arm as a `Robot`: joints [rad], one camera. Its servos hold from the first command until `close`.
 
     Args:
-        bus: of its servos.
-        joints: names.
-        calibration: between ticks and radians.
+        bus: bus of its servos.
+        joints: names of the joints.
+        calibration: conversion between ticks and radians.
         camera: name of the camera in observations.
-        webcam: it; None: observations have no frame.
+        webcam: the camera; None: observations have no frame.
         ticker: keeps the control period.
     """
 
@@ -131,7 +131,7 @@ class FeetechArm:
         self._ticker, self._holds, self._closed = ticker, False, False
 
     def observe(self) -> dict[str, Any]:
-        """As `Robot.observe`."""
+        """Observe as `Robot.observe`."""
         self._ticker.wait()
         position = self._calibration.to_radians(self._bus.read())
         seen: dict[str, Any] = {}
@@ -140,28 +140,28 @@ class FeetechArm:
         return {"state": position, **seen, "time": self._ticker.clock()}
 
     def command(self, action: np.ndarray) -> np.ndarray:
-        """As `Robot.command`: joint targets (J,) rad; returns them in whole ticks, as they were sent.
+        """Command joint targets (J,) rad as `Robot.command`; returns the targets rounded to ticks.
 
         Raises:
-            OSError: a servo does not answer; if it would not switch on, all are switched off.
+            OSError: a servo does not answer; if it fails to switch on, all are switched off.
             UnsafeCommandError: as `check_range`, before the servos hold.
         """
         if not self._holds:
             self.check_range()
         ticks = self._calibration.to_ticks(action)
         self._bus.write(ticks)
-        if not self._holds:  # after the goal: with an old one it would jump there
+        if not self._holds:  # after the goal is set: the arm would jump to an old one
             try:
                 self._bus.torque(True)
             except OSError:
-                with suppress(OSError):  # half an arm that holds is worse than none
+                with suppress(OSError):  # an arm with some servos on is worse than a limp one
                     self._bus.torque(False)
                 raise
             self._holds = True
         return self._calibration.to_radians(ticks)
 
     def check_range(self) -> None:
-        """Raise UnsafeCommandError, in one line, for joints outside their calibrated range: they would jump into it."""
+        """Raise UnsafeCommandError for joints outside their calibrated range, which would jump into it."""
         ticks, calibration = self._bus.read(), self._calibration
         wrong = [
             f"{self.action_names[j]} at {ticks[j]:.0f}, calibrated {calibration.low[j]:.0f}…{calibration.high[j]:.0f}"
@@ -174,12 +174,12 @@ class FeetechArm:
             )
 
     def stop(self) -> None:
-        """Hold the present position; a robot that was never commanded stays limp."""
+        """Hold the present position; an arm that was never commanded stays limp."""
         if self._holds:
             self._bus.write(np.clip(self._bus.read(), self._calibration.low, self._calibration.high).astype(int))
 
     def close(self) -> None:
-        """Torque off, camera and port closed, whatever goes wrong in between."""
+        """Switch torque off and close camera and port, even if one of these fails."""
         if self._closed:
             return
         self._closed = True

@@ -1,4 +1,4 @@
-"""Hardware by name, and episodes on it that a person sets up and labels."""
+"""Robots by name, and episodes on hardware that a person prepares and labels."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -23,11 +23,11 @@ class Hardware:
     """Which robot is connected, and where.
 
     Attributes:
-        robot: so101, or loopback, which is none but lets everything be tried.
+        robot: so101, or loopback, a simulated arm to try commands out without hardware.
         port: serial port of its servos.
-        camera: number of its camera, or what OpenCV opens by name.
-        calibration: LeRobot's calibration file of this very robot.
-        move: let it move; nobody is in its reach.
+        camera: number of its camera, or a name that OpenCV opens.
+        calibration: LeRobot's calibration file of this robot.
+        move: move the robot; make sure that nobody is within its reach.
     """
 
     robot: str | None = None
@@ -37,7 +37,7 @@ class Hardware:
     move: bool = False
 
     def check(self) -> None:
-        """Raise InputError for what is missing before a robot may move; one line."""
+        """Raise InputError for missing settings before a robot may move."""
         if self.robot is None:
             raise InputError(
                 f"no robot is configured: name one with --robot ({', '.join(sorted(HARDWARE))}) and its --port; without"
@@ -45,7 +45,7 @@ class Hardware:
             )
         check_driver(self.robot)
         if not self.move:
-            raise InputError(f"--on robot makes {self.robot} move: add --move when nobody is in its reach")
+            raise InputError(f"--on robot makes {self.robot} move: add --move when nobody is within its reach")
         HARDWARE[self.robot].check(self)
 
 
@@ -54,8 +54,8 @@ class Driver:
     """How a robot is opened.
 
     Attributes:
-        check: raises InputError for settings that it lacks.
-        open: from settings, the boundary of the task, the control period [s] and the camera's name; None: without one.
+        check: raises InputError for missing settings.
+        open: opens the robot from settings, the task's boundary, the control period [s] and the camera's name or None.
     """
 
     check: Callable[[Hardware], None]
@@ -103,7 +103,7 @@ def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camer
     try:
         robot.check_range()
     except (OSError, ValueError):
-        with suppress(OSError):  # what is wrong was said
+        with suppress(OSError):  # the error has been reported
             robot.close()
         raise
     return robot
@@ -113,11 +113,11 @@ HARDWARE: dict[str, Driver] = {
     "loopback": Driver(_no_settings, _open_loopback),
     "so101": Driver(_so101_settings, _open_so101),
 }
-"""By name; a loopback is no robot, but lets every command be tried."""
+"""Drivers by name; the loopback simulates an arm, to try commands out."""
 
 
 def check_driver(name: str) -> None:
-    """Raise InputError, in one line, if there is no driver of this name."""
+    """Raise InputError if there is no driver of this name."""
     names = ", ".join(sorted(HARDWARE))
     if name.endswith(".json"):
         raise InputError(f"--robot {name}: a robot.json is for --on sim; here --robot names a driver: {names}")
@@ -129,8 +129,8 @@ def open_robot(settings: Hardware, boundary: Boundary, control_dt: float, camera
     """Connect to a robot, with a camera of this name or (None) without; it does not move yet.
 
     Raises:
-        InputError: settings that lack something, or a robot that does not fit the policy.
-        OSError: it does not answer.
+        InputError: missing settings, or a robot that does not fit the policy.
+        OSError: the robot does not answer.
     """
     settings.check()
     assert settings.robot is not None
@@ -138,15 +138,15 @@ def open_robot(settings: Hardware, boundary: Boundary, control_dt: float, camera
 
 
 class OperatedVenue:
-    """A robot before a person, who sets up every episode and says how it went.
+    """A robot with a person who prepares every episode and reports its outcome.
 
     Args:
-        robot: that moves.
-        boundary: of the task.
-        steps: of an episode.
-        policies: what they are called in questions to the person.
-        ask: shows a question and returns the answer; raises EOFError where nobody can answer.
-        home: (A,) physical, to which the robot goes slowly before every episode; None: it stays where it is.
+        robot: the robot.
+        boundary: boundary of the task.
+        steps: maximum number of steps of an episode.
+        policies: names of the policies in questions to the person.
+        ask: shows a question and returns the answer; raises EOFError if nobody can answer.
+        home: (A,) pose in physical units to which the robot moves slowly before every episode; None: it stays.
     """
 
     def __init__(
@@ -162,10 +162,10 @@ class OperatedVenue:
         self._policies, self._ask, self._label, self._home = tuple(policies), ask, ABORTED, home
 
     def prepare(self, seed: int, policy: int) -> None:
-        """Go home, and have the scene set up; with several policies the same way for each.
+        """Move home and ask the person to prepare the scene, identically for each policy.
 
         Raises:
-            KeyboardInterrupt: on the way home, too.
+            KeyboardInterrupt: Ctrl-C, also on the way home.
             EOFError: nobody answers.
         """
         lost = ""
@@ -173,24 +173,24 @@ class OperatedVenue:
             way = ease_to(self.robot, self._home, self.boundary.limits)
             if way.interrupted:
                 raise KeyboardInterrupt
-            lost = f"the robot did not get home ({way.reason}); " if way.reason else ""
+            lost = f"the robot did not reach its home pose ({way.reason}); " if way.reason else ""
         again = ", exactly as before" if policy else ""
-        self._ask(f"{lost}episode {seed}, {self._policies[policy]}: set up the scene{again}, then press Enter ")
+        self._ask(f"{lost}episode {seed}, {self._policies[policy]}: prepare the scene{again}, then press Enter ")
 
     def outcome(self, time_is_up: bool) -> str | None:
-        """Ask how the episode went, once the time is up; returns its label, or None before."""
+        """Ask for the outcome once the time is up; returns the episode's label, or None before."""
         if not time_is_up:
             return None
         self.robot.stop()
         self._label, answer = ABORTED, ""
         try:
             while answer[:1] not in LABELS:
-                answer = self._ask("how did it go? success, failure or aborted [s/f/a] ").strip().lower()
+                answer = self._ask("outcome? success, failure or aborted [s/f/a] ").strip().lower()
             self._label = LABELS[answer[:1]]
-        except EOFError:  # nobody knows how it went
+        except EOFError:  # the outcome is unknown
             return ABORTED
         return self._label
 
     def account(self) -> tuple[float, bool]:
-        """Return NaN, as nobody rewards, and whether the person called the episode a failure."""
+        """Return NaN, as there are no rewards, and whether the person called the episode a failure."""
         return math.nan, self._label == FAILURE

@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false
-"""The one loop that moves robots: observe, preprocess, act, keep it safe, command; stamped step by step."""
+"""The control loop of robots: observe, act, limit the command, send it; with time stamps of every step."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -13,8 +13,8 @@ from sim2real.robots.robot import Robot
 from sim2real.robots.safety import UnsafeCommandError
 
 SUCCESS, FAILURE, ABORTED = "success", "failure", "aborted"
-STALLED = 0.5  # s without a new frame, after which the robot is stopped
-LATE = 1.5  # control periods between two observations
+STALLED = 0.5  # s without a new frame after which the robot is stopped
+LATE = 1.5  # maximum number of control periods between two observations
 
 Act = Callable[[dict[str, Any]], np.ndarray]
 Outcome = Callable[[bool], str | None]
@@ -22,21 +22,21 @@ Log = Callable[[Mapping[str, Any], np.ndarray], None]
 
 
 class StoppedError(Exception):
-    """Why an episode cannot go on."""
+    """An episode cannot continue."""
 
 
 @dataclass
 class Trace:
-    """What became of an episode on a robot, however it ended.
+    """Record of an episode on a robot.
 
     Attributes:
         label: "success", "failure" or "aborted".
-        reason: of an aborted one.
-        interrupted: whether somebody pressed Ctrl-C.
-        times: s, of every observation that was answered, on the robot's clock.
-        latency: s, from an observation to its command, on this machine's clock.
+        reason: reason of an abort.
+        interrupted: whether Ctrl-C ended the episode.
+        times: time [s] of every observation with a command, on the robot's clock.
+        latency: time [s] from an observation to its command, on this machine's clock.
         dropped: whether a frame was not new, or came late.
-        limited: whether a command was changed to be safe.
+        limited: whether a command was limited for safety.
     """
 
     label: str = ABORTED
@@ -64,15 +64,15 @@ class Trace:
 
 
 class FrameWatch:
-    """Tells whether observations bring new frames, and when none has come for too long."""
+    """Checks whether observations have new frames, and detects a stalled camera."""
 
     def __init__(self, control_dt: float) -> None:
         self._dt = control_dt
         self._last: dict[str, Any] = {}
-        self._fresh: dict[str, float] = {}  # s, when each was new
+        self._fresh: dict[str, float] = {}  # s, time of each camera's last new frame
 
     def dropped(self, observation: Mapping[str, Any]) -> bool:
-        """Tell whether a frame is that of the observation before, or this observation came late.
+        """Return whether a frame repeats the previous observation's, or this observation came late.
 
         Raises:
             StoppedError: no new frame for STALLED seconds.
@@ -97,17 +97,17 @@ def run_episode(
     outcome: Outcome,
     log: Log = lambda observation, command: None,
 ) -> Trace:
-    """Let a policy move a robot for one episode; the robot is stopped at its end, whatever happens.
+    """Let a policy control a robot for one episode; the robot is always stopped at its end.
 
-    What goes wrong on the way (a stalled camera, an observation that is not finite, a robot that does not answer, a
-    command that cannot be made safe, Ctrl-C) ends the episode as "aborted"; what was stamped until then is returned.
+    Errors (a stalled camera, an observation that is not finite, a robot that does not answer, a command that cannot be
+    made safe, Ctrl-C) end the episode as "aborted"; the trace until then is returned.
 
     Args:
-        act: what the policy is given (`state`, `images.<camera>`) to an action (A,) in [-1, 1]; it preprocesses.
-        steps: after which the time is up.
-        outcome: is asked after every observation, with whether the time is up; returns the episode's label "success",
-            "failure" or "aborted", or None to go on.
-        log: is called with every observation that was answered and the command that was sent.
+        act: maps the policy's observation (`state`, `images.<camera>`) to an action (A,) in [-1, 1]; it preprocesses.
+        steps: maximum number of steps.
+        outcome: called after every observation, with whether the time is up; returns the episode's label "success",
+            "failure" or "aborted", or None to continue.
+        log: called with every observation and its command.
     """
     trace, watch, sent = Trace(), FrameWatch(robot.control_dt), None
     limits = boundary.limits
@@ -120,12 +120,12 @@ def run_episode(
                 trace.label, trace.reason = label, "" if label != ABORTED else "aborted by hand"
                 break
             if len(trace.times) >= steps:
-                raise StoppedError("the time is up and nobody said how it went")
+                raise StoppedError("the time is up and no outcome was given")
             dropped = watch.dropped(observation)
             state = _finite(observation)
             sent = state if sent is None else sent
-            given = {**observation, "state": boundary.observed(state, sent)}
-            wanted = boundary.command(act(given), state, sent)
+            seen = {**observation, "state": boundary.observed(state, sent)}
+            wanted = boundary.command(act(seen), state, sent)
             safe, limited = limits.apply(wanted, sent)
             sent = np.asarray(robot.command(safe), float)
             trace.latency.append(time.monotonic() - started)
@@ -146,7 +146,7 @@ def run_episode(
 
 
 def _finite(observation: Mapping[str, Any]) -> np.ndarray:
-    """Return what the robot measures; raises StoppedError for what is no number."""
+    """Return the robot's measurement; raises StoppedError if it is not finite."""
     state = np.asarray(observation["state"], float)
     if not np.isfinite(state).all():
         raise StoppedError(f"the observation is not finite: state {state.tolist()}")

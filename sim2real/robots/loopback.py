@@ -1,4 +1,4 @@
-"""A robot arm that is none: its joints follow what they are told, its camera shows noise. For trying commands out."""
+"""A simulated arm for trying commands out: its joints follow their targets, its camera shows noise."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -8,19 +8,19 @@ import numpy as np
 
 from sim2real.robots.robot import Ticker
 
-FOLLOW = 0.3  # share of the way to the target that a joint goes per control step
+FOLLOW = 0.3  # share of the distance to the target that a joint moves per control step
 
 
 class Loopback:
-    """Stands in for an arm where none is connected.
+    """Replaces an arm if none is connected.
 
     Args:
-        action_names: of the joints.
-        control_dt: s.
-        cameras: names of those whose frames it makes up.
-        home: (J,) rad, where the joints are at first.
+        action_names: names of the joints.
+        control_dt: control period [s].
+        cameras: names of cameras, whose frames are noise.
+        home: (J,) rad, initial joint positions.
         size: (width, height) px of the frames.
-        clock, sleep: of the machine, or a test's own.
+        clock, sleep: clock of the machine, or of a test.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Loopback:
         self._random = np.random.default_rng(0)
 
     def observe(self) -> dict[str, Any]:
-        """As `Robot.observe`."""
+        """Observe as `Robot.observe`."""
         self._ticker.wait()
         self.position = self.position + FOLLOW * (self.target - self.position)
         now, (width, height) = self._ticker.clock(), self._size
@@ -51,14 +51,14 @@ class Loopback:
         return {"state": self.position.copy(), **frames, "time": now, "taken": now}
 
     def command(self, action: np.ndarray) -> np.ndarray:
-        """As `Robot.command`."""
+        """Command as `Robot.command`."""
         self.target, self.stopped = np.array(action, float), False
         return self.target.copy()
 
     def stop(self) -> None:
-        """The joints stay where they are."""
+        """Keep the joints where they are."""
         self.target, self.stopped = self.position.copy(), True
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, as nothing is open."""
         self.closed = True

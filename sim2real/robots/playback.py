@@ -1,4 +1,4 @@
-"""Playing recorded commands on a robot: eased in, limited, to be paused and stopped. Needs NumPy alone."""
+"""Playback of recorded commands on a robot: with a smooth start, limits, pause and stop. Needs NumPy only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,24 +10,24 @@ from sim2real.robots.robot import Robot
 from sim2real.robots.safety import Limits, UnsafeCommandError
 
 EASE_SPEED = 0.5  # rad/s, on the way to the first pose
-PEAK = 1.875  # of a minimum-jerk path's speed, in its mean speed (Flash & Hogan 1985)
+PEAK = 1.875  # maximum over mean speed of a minimum-jerk path (Flash & Hogan 1985)
 
 GO, PAUSE, STOP = "go", "pause", "stop"
 Wish = Callable[[], str]
-"""What whoever watches wants now: GO, PAUSE or STOP."""
+"""Returns the supervisor's current wish: GO, PAUSE or STOP."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """What a robot is to be told, checked before it moves.
+    """Commands for a robot, checked before it moves.
 
     Attributes:
-        names: of the A components of a command.
-        wanted: (T, A) as recorded, physical.
-        commands: (T, A) the same within the limits.
-        limits: of every command.
-        dt: s from one command to the next.
-        ease_speed: 1/s, that no component exceeds on the way to the first command.
+        names: names of the A components of a command.
+        wanted: (T, A) recorded commands in physical units.
+        commands: (T, A) the same commands within the limits.
+        limits: limits of every command.
+        dt: time between commands [s].
+        ease_speed: maximum speed of each component on the way to the first command [1/s].
     """
 
     names: tuple[str, ...]
@@ -39,26 +39,26 @@ class Program:
 
     @property
     def speed(self) -> np.ndarray:
-        """(A,) largest speed of the recorded commands [1/s]."""
+        """Return (A,) the largest speed of the recorded commands [1/s]."""
         return np.abs(np.diff(self.wanted, axis=0)).max(0, initial=0.0) / self.dt
 
     @property
     def limited_speed(self) -> np.ndarray:
-        """(A,) the same of what is sent."""
+        """Return (A,) the largest speed of the limited commands [1/s]."""
         return np.abs(np.diff(self.commands, axis=0)).max(0, initial=0.0) / self.dt
 
     @property
     def changed(self) -> np.ndarray:
-        """(T,) bool: a command was changed to stay in range or within the speed."""
+        """Return (T,) bool, whether a command was limited in range or speed."""
         return np.asarray((np.abs(self.commands - self.wanted) > 1e-9).any(1))
 
     @property
     def ease_limits(self) -> Limits:
-        """On the way to the first command: slow also where a robot is out of range and has to come in."""
+        """Return the limits on the way to the first command, slow also for a robot that is out of range."""
         return replace(self.limits, step=np.minimum(self.limits.step, self.ease_speed * self.dt))
 
     def ease(self, start: np.ndarray) -> np.ndarray:
-        """(N, A) commands from where the robot is (A,) to just before the first one, along minimum-jerk paths."""
+        """Return (N, A) commands from the current pose (A,) to just before the first one, along minimum-jerk paths."""
         way = self.commands[0] - start
         steps = int(np.ceil(PEAK * np.abs(way).max(initial=0.0) / (self.ease_speed * self.dt)))
         s = (np.arange(1, steps) / max(steps, 1))[:, None]
@@ -76,10 +76,10 @@ def prepare(
     """Bring recorded commands (T, A) within the limits.
 
     Args:
-        speed: that no component may exceed [1/s]; None: the limits' own. The slower of both holds.
+        speed: maximum speed of each component [1/s], in addition to that of the limits; None: only the limits.
 
-    Raises:
-        UnsafeCommandError: a command that is not finite, or of another length than the limits.
+        Raises:
+            UnsafeCommandError: a command that is not finite, or of another length than the limits.
     """
     if speed is not None:
         limits = replace(limits, step=np.minimum(limits.step, speed * dt))
@@ -96,15 +96,15 @@ def prepare(
 
 @dataclass(frozen=True)
 class Played:
-    """What a robot was told and what it did; n commands.
+    """The executed motion, with n commands.
 
     Attributes:
         sent: (n, A) commands.
-        measured: (n, A) where it was when the next one was due.
-        row: (n,) which of the program's commands; -1 on the way to the first pose.
-        reason: why it ended early, in words; empty if it came to the end.
-        interrupted: whether by Ctrl-C.
-        paused: control periods that it stood still for.
+        measured: (n, A) positions when the next command was due.
+        row: (n,) index of the program's command; -1 on the way to the first pose.
+        reason: why it ended early, in words; empty if it reached the end.
+        interrupted: whether Ctrl-C ended it.
+        paused: number of paused control periods.
     """
 
     sent: np.ndarray
@@ -116,7 +116,7 @@ class Played:
 
     @property
     def error(self) -> np.ndarray:
-        """(m, A) tracking error of the program's commands: measured less sent."""
+        """Return (m, A) the tracking error of the program's commands: measured minus sent."""
         return (self.measured - self.sent)[self.row >= 0]
 
 
@@ -126,14 +126,14 @@ def play(
     wish: Wish = lambda: GO,
     progress: Progress = silent,
 ) -> Played:
-    """Move a robot through a program; it is stopped at the end, whatever happens.
+    """Execute a program on a robot, which is always stopped at the end.
 
-    It is eased in from where it is. While paused it is told its last command. A robot that does not answer, an
-    observation that is not finite and Ctrl-C end it; what was done until then is returned.
+    It starts smoothly from the current pose. While paused, the last command is repeated. A robot that does not answer,
+    an observation that is not finite and Ctrl-C end it; the motion until then is returned.
 
     Args:
-        wish: asked before every command.
-        progress: called with (commands done, commands in all).
+        wish: called before every command.
+        progress: called with (commands done, total commands).
     """
     sent: list[np.ndarray] = []
     measured: list[np.ndarray] = []
@@ -179,13 +179,13 @@ def play(
 
 
 def ease_to(robot: Robot, pose: np.ndarray, limits: Limits, ease_speed: float = EASE_SPEED) -> Played:
-    """Move a robot slowly to a pose (A,) within the limits, where it holds; `reason` says why it did not get there."""
+    """Move a robot slowly to a pose (A,) within the limits, where it holds; `reason` is set if it fails."""
     wanted = np.asarray(pose, float)[None]
     return play(robot, prepare(robot.action_names, wanted, limits, robot.control_dt, ease_speed=ease_speed))
 
 
 def _where(robot: Robot, program: Program) -> np.ndarray:
-    """(A,) what it measures now; raises UnsafeCommandError for what is no number or of another robot."""
+    """Return (A,) the current measurement; raises UnsafeCommandError if it is not finite or of another length."""
     state = np.asarray(robot.observe()["state"], float)
     if state.shape != (len(program.names),):
         raise UnsafeCommandError(f"the robot measures {state.shape[0]} values, the recording has {len(program.names)}")

@@ -1,4 +1,4 @@
-"""What a robot is to a program that moves it: the same for hardware and for its stand-ins. Needs NumPy alone."""
+"""The interface of robots, for hardware and simulated stand-ins. Needs NumPy only."""
 
 import time
 from collections.abc import Callable
@@ -8,13 +8,13 @@ import numpy as np
 
 
 class Robot(Protocol):
-    """A robot that moves when it is told to, at a fixed rate.
+    """A robot that is commanded at a fixed rate.
 
-    What it measures and is told are physical: an arm's joints [rad], a car's steering and throttle in [-1, 1]. What a
-    policy makes of them, and what a dataset calls them, is a `Boundary`'s business.
+    Measurements and commands are physical: an arm's joints [rad], a car's steering and throttle in [-1, 1]. A
+    `Boundary` converts them for policies and datasets.
 
     Attributes:
-        control_dt: s between two observations.
+        control_dt: time between two observations [s].
         action_names: one per component of a command.
     """
 
@@ -22,27 +22,27 @@ class Robot(Protocol):
     action_names: tuple[str, ...]
 
     def observe(self) -> dict[str, Any]:
-        """The next observation, as soon as its time has come.
+        """Wait for the next control period and return its observation.
 
         Returns:
-            `state` (S,): what its own sensors measure; `images.<camera>` (H, W, 3) uint8 RGB; `time`: s, on the robot's
-            clock; and where the robot knows it `taken`: s, when the latest frame was taken.
+            `state` (S,): sensor measurements; `images.<camera>` (H, W, 3) uint8 RGB; `time`: s, on the robot's clock;
+            and if known `taken`: s, when the latest frame was taken.
 
         Raises:
-            OSError: it does not answer.
+            OSError: the robot does not answer.
         """
         ...
 
     def command(self, action: np.ndarray) -> np.ndarray:
-        """Tell it where to go (A,), by the next observation if it can; returns what was sent."""
+        """Send a target (A,) for the next observation; returns the command that was sent."""
         ...
 
     def stop(self) -> None:
-        """Stay where it is; to be called as often as one likes."""
+        """Hold the current pose; may be called repeatedly."""
         ...
 
     def close(self) -> None:
-        """Let go of it: no torque, no open port."""
+        """Release the robot: torque off, port closed."""
         ...
 
 
@@ -50,8 +50,8 @@ class Ticker:
     """Keeps a loop to its period.
 
     Args:
-        period: s.
-        clock, sleep: of the machine, or a test's own.
+        period: period [s].
+        clock, sleep: clock of the machine, or of a test.
     """
 
     def __init__(
@@ -64,14 +64,14 @@ class Ticker:
         self._due: float | None = None
 
     def restart(self) -> None:
-        """The next wait returns at once."""
+        """Make the next wait return immediately."""
         self._due = None
 
     def wait(self) -> int:
-        """Sleep until a period after the last return; when that is past, return at once.
+        """Sleep until a period after the last return; return immediately if that has passed.
 
         Returns:
-            Whole periods that were missed.
+            The number of missed periods.
         """
         now = self.clock()
         if self._due is None:

@@ -1,4 +1,4 @@
-"""The last thing before a robot: commands that are numbers, in its range, and not far from the one before."""
+"""The last check before a robot: commands are finite, in range, and close to the previous one."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ class UnsafeCommandError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What may be sent to a robot.
+    """The limits of a robot's commands.
 
     Attributes:
         lower, upper: (A,) range of a command.
         step: (A,) largest change from one command to the next.
 
     Raises:
-        InputError: of unequal length, an empty range, or a step that is not positive.
+        InputError: unequal lengths, an empty range, or a step that is not positive.
     """
 
     lower: np.ndarray
@@ -37,19 +37,19 @@ class Limits:
             raise InputError("limits need a range that is not empty and a positive step for every component")
 
     def apply(self, command: np.ndarray, previous: np.ndarray) -> tuple[np.ndarray, bool]:
-        """A command (A,) kept in range and near the one before it (A,).
+        """Limit a command (A,) in range and in distance from the previous one (A,).
 
         Returns:
-            What may be sent, and whether it differs from what was wanted.
+            The limited command, and whether it differs from the original.
 
         Raises:
-            UnsafeCommandError: it is not finite, or of another length.
+            UnsafeCommandError: the command is not finite, or of another length.
         """
         command = np.asarray(command, float)
         if command.shape != self.lower.shape:
             raise UnsafeCommandError(f"a command of shape {command.shape} for a robot of {len(self.lower)} components")
         if not np.isfinite(command).all():
             raise UnsafeCommandError(f"the command is not finite: {command.tolist()}")
-        # In this order: a robot that was pushed out of its range comes back step by step, not at once.
+        # In this order: a robot that was pushed out of range returns step by step, not at once.
         safe = np.clip(np.clip(command, self.lower, self.upper), previous - self.step, previous + self.step)
         return safe, bool((np.abs(safe - command) > 1e-9).any())

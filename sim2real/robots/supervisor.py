@@ -1,4 +1,4 @@
-"""The person beside a robot, as a program that moves it sees them. Needs NumPy alone."""
+"""The interface of the person who supervises a robot. Needs NumPy only."""
 
 import warnings
 from collections.abc import Callable
@@ -9,20 +9,20 @@ from sim2real.robots.robot import Robot
 
 
 def _say_nothing(text: str, program: Program | None = None) -> None:
-    """Let nobody know."""
+    """Ignore the announcement, as nobody is present."""
 
 
 def _answer_nothing(question: str) -> str:
-    """Raise EOFError: nobody is there to answer."""
-    raise EOFError(f"nobody is there to answer: {question}")
+    """Raise EOFError, as nobody is present to answer."""
+    raise EOFError(f"nobody is present to answer: {question}")
 
 
 def close(robot: Robot, holds: bool, note: Callable[[str], object] = warnings.warn) -> None:
-    """Close a robot; an error of closing becomes a note, so that what was done until then is not lost for it.
+    """Close a robot; an error in closing becomes a note, so that earlier results are not lost.
 
     Args:
-        holds: its servos carry its weight; nobody is asked to support it here.
-        note: is told of the error, in a line.
+        holds: whether the servos carry the arm's weight; nobody is asked to support it here.
+        note: called with the error, in one line.
     """
     try:
         robot.close()
@@ -33,16 +33,16 @@ def close(robot: Robot, holds: bool, note: Callable[[str], object] = warnings.wa
 
 @dataclass(frozen=True)
 class Supervisor:
-    """What whoever stands beside a robot is told, wants and answers; by default nobody is there.
+    """The person beside a robot; by default nobody is present.
 
     Attributes:
-        present: somebody is there; where nobody is, an arm is taken back to where it was before it is let go.
-        announce: is called with a line before anything moves, and with the commands to be played where there are any:
-            `announce("episode 3 of a so101", program)`, `announce("going home, slowly")`.
-        wish: returns what they want now: `sim2real.robots.playback.GO`, PAUSE or STOP; asked before every command.
-        ask: shows a question and returns the answer; raises EOFError where nobody can answer.
-        let_go: closes the robot at the end, whatever happened: `let_go(robot, holds)`; with `holds` its servos carry
-            its weight, and it goes limp. An OSError of closing must not leave it.
+        present: whether somebody is present; otherwise an arm returns to its original position before it is released.
+        announce: called with a line before anything moves, and with the commands to be played, if any:
+            `announce("episode 3 of a so101", program)`, `announce("moving home, slowly")`.
+        wish: called before every command; returns `sim2real.robots.playback.GO`, PAUSE or STOP.
+        ask: shows a question and returns the answer; raises EOFError if nobody can answer.
+        let_go: closes the robot at the end, in any case: `let_go(robot, holds)`; with `holds` its servos carry its
+            weight, and it goes limp. It must not raise an OSError of closing.
     """
 
     present: bool = False

@@ -1,4 +1,4 @@
-"""A camera whose latest frame is always at hand; needs OpenCV alone."""
+"""A camera whose latest frame is always available; needs OpenCV only."""
 
 import threading
 import time
@@ -8,16 +8,16 @@ from typing import Any
 import cv2
 import numpy as np
 
-FIRST = 5.0  # s, that a camera may take until its first frame
-SIZE = (640, 480)  # px, asked for; policies reduce it themselves
+FIRST = 5.0  # s, maximum time until a camera's first frame
+SIZE = (640, 480)  # px, requested size; policies resize frames themselves
 
 
 class Webcam:
-    """Reads frames on a thread of its own, so that a loop is never late for waiting on one.
+    """Reads frames on its own thread, so that the control loop never waits for one.
 
     Args:
-        source: number of the camera, or what OpenCV opens by name.
-        opened: from source to something with `read() -> (bool, BGR frame)` and `release()`; OpenCV's own by default.
+        source: number of the camera, or a name that OpenCV opens.
+        opened: opens the source, with `read() -> (bool, BGR frame)` and `release()`; by default OpenCV's.
 
     Raises:
         OSError: there is no such camera, or it gives no frame.
@@ -36,8 +36,8 @@ class Webcam:
 
     def _read(self) -> None:
         while self._going:
-            there, frame = self._capture.read()
-            if not there:  # it was unplugged; whoever waits for new frames notices
+            delivered, frame = self._capture.read()
+            if not delivered:  # unplugged; the control loop detects missing frames
                 self._first.set()
                 return
             rgb = np.ascontiguousarray(frame[..., ::-1])
@@ -46,13 +46,13 @@ class Webcam:
             self._first.set()
 
     def latest(self) -> tuple[np.ndarray, float]:
-        """(H, W, 3) uint8 RGB, and when it came [s, time.monotonic]; the same ones again if there is no newer one."""
+        """Return the latest frame (H, W, 3) uint8 RGB and its time [s, time.monotonic], even if it is not new."""
         with self._lock:
             assert self._frame is not None
             return self._frame, self._taken
 
     def close(self) -> None:
-        """Let go of the camera."""
+        """Release the camera."""
         self._going = False
         self._thread.join(1.0)
         self._capture.release()

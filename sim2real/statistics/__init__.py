@@ -1,1 +1,1 @@
-"""Figures with their intervals: success `rates`, `agreement` with what people did, how much more would settle it."""
+"""Figures with intervals: success `rates`, `agreement` with recorded actions, sample sizes (`settling`)."""

@@ -1,4 +1,4 @@
-"""How well a policy agrees with what people did, with intervals by bootstrap over independent units."""
+"""Agreement of a policy with recorded actions, with intervals by bootstrap over independent units."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -17,12 +17,12 @@ METRIC_NAMES = {
 }
 CRITERION = "gain_free_mae"
 METRICS = ("correlation", "mae", "rmse", CRITERION)
-BOUNDS = {"correlation": (-1.0, 1.0)}  # of a metric; errors are at least 0
+BOUNDS = {"correlation": (-1.0, 1.0)}  # range of a metric; errors are at least 0
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its 95 % interval; low and high are None where a single unit allows none."""
+    """A figure with its 95 % interval; low and high are None if a single unit allows no interval."""
 
     value: float
     low: float | None
@@ -36,7 +36,7 @@ class Estimate:
 
 
 def fitted_gain(predicted: np.ndarray, actual: np.ndarray) -> tuple[float, float]:
-    """Fit gain and offset that bring predicted (n,) closest to actual (n,), by least squares; (0, mean) if constant."""
+    """Return the least-squares gain and offset from predicted (n,) to actual (n,); (0, mean) if constant."""
     centred = predicted - predicted.mean()
     spread = float(centred @ centred)
     gain = float(centred @ actual) / spread if spread > 1e-12 else 0.0
@@ -44,41 +44,41 @@ def fitted_gain(predicted: np.ndarray, actual: np.ndarray) -> tuple[float, float
 
 
 def gain_free(criterion: str) -> bool:
-    """Tell whether a metric allows everybody a scale of his own."""
+    """Return whether a metric is computed after the best gain and offset."""
     return criterion.startswith("gain_free_")
 
 
 def metric_header(metrics: Iterable[str]) -> list[str]:
-    """Return what metrics are called in a table."""
+    """Return the names of metrics for a table header."""
     return [METRIC_NAMES[name] for name in metrics]
 
 
 class Agreement:
-    """Measures predictions of one or several candidates (policies) against what was done, over independent units.
+    """Compares predictions of one or several candidates (policies) with recorded actions, over independent units.
 
-    Resampling is over whole units (frames of a session are not independent) and, where a candidate was trained with
-    several seeds, over these too; all candidates are resampled alike, so that their differences are paired.
+    Resampling is over units (frames of a session are not independent) and, if a candidate was trained with several
+    seeds, over seeds too; all candidates share the resamples, so that their differences are paired.
 
-    With several actions (those of a robot arm, one per joint, all in [-1, 1]) the errors of all of them count alike,
-    the gain is fitted to each, and the correlation is that within actions: covariances and variances about each
-    action's own mean are added up before they are divided. So neither do the means of different joints pass for
-    agreement, nor does a joint that hardly moved weigh as much as one that did all the work.
+    With several actions (one per joint of an arm, all in [-1, 1]) all errors have equal weight, the gain is fitted per
+    action, and the correlation is within actions: covariances and variances about each action's mean are summed before
+    they are divided. So different means of the joints do not count as agreement, and a joint that hardly moved has
+    little weight.
 
-    Where a robot rests most of the time, most actions are near 0: to predict 0 always has about the least MAE there is,
-    and a policy that moves when people moved, but a little earlier or later, a larger one. There an MAE tells nothing
-    but beside that of "always 0"; correlation and RMSE come from the frames in which something was done, and the
-    criterion should be "rmse", or "gain_free_rmse" where people have scales of their own.
+    If a robot rests most of the time, most actions are near 0: always predicting 0 then has nearly the smallest MAE,
+    and a policy that moves slightly too early or late has a larger one. Such an MAE is only meaningful next to that of
+    "always 0". Correlation and RMSE depend on the frames with motion; the criterion should be "rmse", or
+    "gain_free_rmse" if drivers have individual scales.
 
     Args:
-        actual: (n,) what was done, or (n, J) of J actions; where it is NaN it is left out.
-        episode: (n,) to which each frame belongs.
-        resamples, seed: of the bootstrap.
+        actual: (n,) recorded action, or (n, J) of J actions; NaN is left out.
+        episode: (n,) episode of each frame.
+        resamples, seed: settings of the bootstrap.
         criterion: the metric by which candidates are compared, one of METRIC_NAMES.
-        units: of the frames; None: every episode is one.
+        units: units of the frames; None: every episode is one.
 
     Attributes:
-        metrics: names of those that are measured: correlation, MAE, RMSE and the criterion.
-        units: of the frames whose actions are known.
+        metrics: names of the computed metrics: correlation, MAE, RMSE and the criterion.
+        units: units of the frames with known actions.
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class Agreement:
         self.frames, self.actions = int(self._known.any(1).sum()), columns.shape[1]
         self._frame, self._episode = frame, episode[frame]
         self.episodes = np.unique(self._episode)
-        self.units = (Units.wholes(episode) if units is None else units).select(frame)
+        self.units = (Units.undivided(episode) if units is None else units).select(frame)
         self._bootstrap = Bootstrap(len(self.units), resamples, seed)
-        self._lot = np.random.default_rng([seed, 1]).random(resamples)  # which of a candidate's seeds each resample has
+        self._lot = np.random.default_rng([seed, 1]).random(resamples)  # the seed of a candidate in each resample
 
     def __len__(self) -> int:
         return self.frames
@@ -109,13 +109,12 @@ class Agreement:
         """Return metrics of a candidate.
 
         Args:
-            predicted: like what was done, (n,) or (n, J); or of S seeds, (S, n) or (S, n, J), whose mean metric is
-                given.
+            predicted: (n,) or (n, J), as the recorded actions; or (S, n) or (S, n, J) of S seeds, whose mean metric
+                is returned.
 
         Returns:
-            By name: correlation; mae; rmse; gain_free_mae or gain_free_rmse, what is left of them after the gain and
-            offset that fit best (in hindsight, once per candidate, seed and action: people steer on scales of their
-            own, and that is no error in seeing).
+            By name: correlation; mae; rmse; gain_free_mae or gain_free_rmse, the error after the best-fitting gain and
+                offset (per candidate, seed and action: drivers differ in scale, which is not a perception error).
         """
         sums = self._sums(predicted, self.units.index)
         each = self._metrics(sums.sum(1))
@@ -126,7 +125,7 @@ class Agreement:
         }
 
     def difference(self, predicted: np.ndarray, reference: np.ndarray, metric: str) -> Estimate:
-        """Return a metric's difference between two candidates, paired: below 0, the first has the smaller."""
+        """Return the paired difference of a metric, predicted minus reference."""
         ours, theirs = (self._sums(values, self.units.index) for values in (predicted, reference))
         value = self._metrics(ours.sum(1))[metric].mean() - self._metrics(theirs.sum(1))[metric].mean()
         a, b = self._resampled(ours), self._resampled(theirs)
@@ -143,7 +142,7 @@ class Agreement:
         ]
 
     def fitted(self, predicted: np.ndarray) -> np.ndarray:
-        """Fit (J, 2) gain and offset of each action that bring predictions (n,) or (n, J) closest to what was done."""
+        """Return (J, 2) least-squares gain and offset from predictions (n,) or (n, J) to the recorded actions."""
         return self._fitted(predicted.reshape(self._known.shape)[self._known].astype(np.float64))
 
     def _fitted(self, p: np.ndarray) -> np.ndarray:
@@ -154,7 +153,7 @@ class Agreement:
         return pairs
 
     def _sums(self, predicted: np.ndarray, group: np.ndarray) -> np.ndarray:
-        """Return (S, G, J, 9): per seed, group and action the sums that every metric is made of."""
+        """Return (S, G, J, 9): per seed, group and action the sums from which all metrics are computed."""
         count = int(group.max(initial=-1)) + 1
         result, cells, cell = [], count * self.actions, group * self.actions + self._action
         for values in predicted.reshape(-1, *self._known.shape):
@@ -166,7 +165,7 @@ class Agreement:
         return np.stack(result).reshape(len(result), -1, self.actions, 9)
 
     def _resampled(self, sums: np.ndarray) -> dict[str, np.ndarray]:
-        """Return metrics (resamples,) of every resample, of a seed drawn along with the units."""
+        """Return metrics (resamples,) of all resamples, each with a randomly drawn seed."""
         seed = (self._lot * len(sums)).astype(int)
         flat = sums.reshape(*sums.shape[:2], -1)[seed]
         drawn = np.einsum("re,rek->rk", self._bootstrap.weights, flat, optimize=True)

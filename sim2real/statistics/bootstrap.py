@@ -1,10 +1,10 @@
-"""The bootstrap: 95 % intervals of figures over independent units, few of them included.
+"""The bootstrap: 95 % intervals of figures over independent units, also for few units.
 
-Plain percentiles are too narrow for few units: over 2 they hold the truth in 45 % of all cases, over 4 in 75 to 80 %.
-From six units on they are expanded (Hesterberg 2015, The American Statistician 69:371, section 4.2). Over fewer than
-six, resamples do not reach far enough for any percentile, so that the interval is Student's t times the bootstrap's
-standard error: over 2 units exact for the mean of normal values, with t = 12.7. SciPy's `bootstrap` has neither, and
-no resampling of ready sums; at the expanded level and for six units or more it gives the same (see the tests).
+Plain percentiles are too narrow for few units: with 2 units they cover the true value in 45 % of all cases, with 4 in
+75 to 80 %. From six units on they are expanded (Hesterberg 2015, The American Statistician 69:371, section 4.2). With
+fewer than six, resamples do not reach far enough for any percentile; the interval is then Student's t times the
+bootstrap's standard error, which is exact for the mean of 2 normal values (t = 12.7). SciPy's `bootstrap` has neither
+correction and cannot resample precomputed sums; at the expanded level it gives the same for six units or more.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from sim2real.statistics.units import FEWEST
 
 RESAMPLES = 2000
 SEED = 0
-DEFINED = 0.9  # share of the resamples that must give a number: what is left of fewer would look surer than it is
+DEFINED = 0.9  # share of the resamples that must be defined: an interval from fewer would be too narrow
 LEVEL = 0.95
 
 
@@ -27,9 +27,9 @@ class Bootstrap:
     """Resamples of independent units.
 
     Attributes:
-        units: how many there are.
-        resamples: how often they are drawn.
-        seed: of the drawing.
+        units: number of units.
+        resamples: number of resamples.
+        seed: seed of the random draws.
     """
 
     units: int
@@ -38,7 +38,7 @@ class Bootstrap:
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """Return (resamples, units) how often each unit is in each resample: all that a figure made of sums needs."""
+        """Return (resamples, units), the count of each unit in each resample; enough for figures made of sums."""
         if not self.units:
             return np.zeros((self.resamples, 0), int)
         random = np.random.default_rng(self.seed)
@@ -47,12 +47,12 @@ class Bootstrap:
     def interval(
         self, value: float, drawn: np.ndarray, least: float = -np.inf, most: float = np.inf
     ) -> tuple[float, float] | None:
-        """Return the 95 % interval of a figure; None for a single unit, or where resamples leave it undefined.
+        """Return the 95 % interval of a figure; None for a single unit, or if too many resamples are undefined.
 
         Args:
-            value: of all units together.
-            drawn: (resamples,) of each resample, NaN where undefined.
-            least, most: what the figure can be at all.
+            value: the figure over all units.
+            drawn: (resamples,) the figure of each resample, NaN where undefined.
+            least, most: range of possible values.
         """
         known = drawn[np.isfinite(drawn)]
         if self.units < 2 or len(known) < DEFINED * len(drawn) or not np.isfinite(value):

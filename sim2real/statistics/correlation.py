@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""Whether simulation tells beforehand which policies will do well on a robot: correlation over checkpoints."""
+"""Whether simulation predicts which policies work well on a robot: correlation over checkpoints."""
 
 import math
 import warnings
@@ -21,9 +21,9 @@ class Coefficient:
     """A correlation coefficient.
 
     Attributes:
-        value: NaN where one side is the same for all checkpoints.
-        over_episodes: 95 % interval for these very checkpoints, by bootstrap over episodes; NaN where undefined.
-        over_checkpoints: 95 % interval for checkpoints like these, by Fisher's transformation; (-1, 1) for three.
+        value: the coefficient; NaN if one side is constant.
+        over_episodes: 95 % interval for these checkpoints, by bootstrap over episodes; NaN where undefined.
+        over_checkpoints: 95 % interval for similar checkpoints, by Fisher's transformation; (-1, 1) for three.
     """
 
     value: float
@@ -32,7 +32,7 @@ class Coefficient:
 
     def __str__(self) -> str:
         if math.isnan(self.value):
-            return "undefined: one side is the same for all checkpoints"
+            return "undefined: one side has the same value for all checkpoints"
         return f"{self.value:.2f}"
 
 
@@ -41,10 +41,10 @@ class Correlation:
     """How success rates in simulation correlate with those on a robot.
 
     Attributes:
-        pearson, spearman: of the rates, and of their ranks.
-        rank_violation: mean maximum rank violation (Li et al. 2024, SIMPLER, eq. 2), in shares of success on the robot:
-            what is lost at worst by trusting simulation to tell which of two checkpoints is better. 0 is best.
-        checkpoints: how many.
+        pearson, spearman: correlation of the rates, and of their ranks.
+        rank_violation: mean maximum rank violation (Li et al. 2024, SIMPLER, eq. 2), as a share of success on the
+            robot: the largest loss from choosing between two checkpoints by simulation. 0 is best.
+        checkpoints: number of checkpoints.
     """
 
     pearson: Coefficient
@@ -65,7 +65,7 @@ class Correlation:
             raise InputError("a correlation needs at least one completed episode of every checkpoint on both sides")
         x, y = (np.array([np.mean(s) for s in side]) for side in (sim, robot))
         xs, ys = _resampled(sim, seed), _resampled(robot, seed + 1)
-        # Of several numbers of episodes the least: it makes the widest interval.
+        # The smallest number of episodes gives the widest interval.
         bootstrap = Bootstrap(min(len(successes) for successes in (*sim, *robot)))
         n, r, rho = len(x), _pearson(x, y), _spearman(x, y)
         fisher = (math.nan, math.nan)
@@ -88,14 +88,14 @@ class Correlation:
 
 
 def rank_violation(sim: np.ndarray, robot: np.ndarray) -> float:
-    """Return the mean over checkpoints of the largest difference on the robot that simulation orders the other way."""
+    """Return the mean over checkpoints of the largest difference on the robot with opposite order in simulation."""
     apart = np.abs(robot[:, None] - robot)
     wrong = (sim[:, None] < sim) != (robot[:, None] < robot)
     return float((apart * wrong).max(1).mean())
 
 
 def _resampled(side: Sequence[np.ndarray], seed: int) -> np.ndarray:
-    """Return (resamples, checkpoints) success rates; checkpoints that met the same episodes are resampled together."""
+    """Return (resamples, checkpoints) success rates; checkpoints with the same episodes are resampled together."""
     return np.stack([Bootstrap(len(s), seed=seed).weights @ np.asarray(s, float) / len(s) for s in side], 1)
 
 
@@ -116,7 +116,7 @@ def _pearson(x: np.ndarray, y: np.ndarray) -> float:
 
 def _spearman(x: np.ndarray, y: np.ndarray) -> float:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a constant side, for which it gives NaN
+        warnings.simplefilter("ignore")  # for a constant side, which gives NaN
         return float(spearmanr(x, y).statistic)
 
 
@@ -124,7 +124,7 @@ def _fisher_of_ranks(rho: float, n: int) -> tuple[float, float]:
     """Return the 95 % interval of a rank correlation with the variance of Bonett & Wright (2000)."""
     if math.isnan(rho):
         return math.nan, math.nan
-    if n <= FEWEST or abs(rho) >= 1:  # a perfect order of few says little: of 4, one in 24 has it by chance
+    if n <= FEWEST or abs(rho) >= 1:  # with few checkpoints: of 4, one in 24 is in perfect order by chance
         return -1.0, 1.0
     half = norm.ppf(0.975) * math.sqrt((1 + rho**2 / 2) / (n - 3))
     return math.tanh(math.atanh(rho) - half), math.tanh(math.atanh(rho) + half)

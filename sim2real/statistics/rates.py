@@ -1,4 +1,4 @@
-"""Rates, and differences of rates, with the interval that belongs to them."""
+"""Rates and differences of rates, with their intervals."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -41,17 +41,16 @@ class Rate:
 
 @dataclass(frozen=True)
 class RateDifference:
-    """How much oftener a second policy succeeds than a first one in the same episodes.
+    """Difference of two policies' success rates in the same episodes, second minus first.
 
     Attributes:
-        value: share of successes of the second less that of the first.
-        low, high: 95 % interval of it for paired proportions, by Newcombe (1998, Statistics in Medicine 17:2635-2650,
+        value: success rate of the second minus that of the first.
+        low, high: 95 % interval for paired proportions, by Newcombe (1998, Statistics in Medicine 17:2635-2650,
             method 10): Wilson intervals of both, combined with their correlation.
-        p_value: exact two-sided McNemar test: that so uneven a count of episodes won and lost, or a more uneven one,
-            comes from equally good policies.
-        won: episodes in which the second alone succeeded.
-        lost: in which the first alone did.
-        count: all episodes.
+        p_value: of the exact two-sided McNemar test on the episodes won and lost.
+        won: number of episodes in which only the second succeeded.
+        lost: number of episodes in which only the first succeeded.
+        count: number of episodes.
     """
 
     value: float
@@ -72,7 +71,7 @@ class RateDifference:
         first, second = np.asarray(first, bool), np.asarray(second, bool)
         if first.shape != second.shape or first.ndim != 1 or not len(first):
             shapes = f"{first.shape} and {second.shape}"
-            raise InputError(f"a paired difference needs the same episodes of both, at least one; there are {shapes}")
+            raise InputError(f"a paired difference needs the same episodes of both, at least one, not {shapes}")
         both, won = int((first & second).sum()), int((second & ~first).sum())
         lost, neither = int((first & ~second).sum()), int((~first & ~second).sum())
         rate, other = Rate.of(both + lost, len(first)), Rate.of(both + won, len(first))
@@ -94,7 +93,7 @@ class RateDifference:
 def _correlation(both: int, won: int, lost: int, neither: int) -> float:
     """Return the correlation of two policies' successes; a positive one with Newcombe's correction for continuity."""
     product = (both + lost) * (won + neither) * (both + won) * (lost + neither)
-    if product == 0:  # one of them always succeeds, or never
+    if product == 0:  # one policy always succeeds, or never
         return 0.0
     excess, half = both * neither - won * lost, (both + won + lost + neither) / 2
     return (excess if excess < 0 else max(excess - half, 0.0)) / math.sqrt(product)

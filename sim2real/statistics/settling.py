@@ -1,4 +1,4 @@
-"""How many more episodes would tell which of two policies is better."""
+"""Sample size: how many more episodes a comparison of two policies needs."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -12,19 +12,19 @@ from sim2real.statistics.rates import RateDifference
 
 LEVEL, POWER = 0.05, 0.8
 REPEATED = (
-    "who adds episodes and tests again, round after round, finds a difference where there is none about twice as often"
-    " as who tests once (simulated: 5.9 % after three rounds, 2.8 % after one); new episodes judged alone do not"
+    "adding episodes and testing again about doubles the rate of false positives (simulated: 5.9 % after three rounds,"
+    " 2.8 % after one); a test on new episodes only does not"
 )
-MOST = 1_000_000  # episodes beyond which nobody would try
+MOST = 1_000_000  # largest number of episodes that is considered
 
 
 @dataclass(frozen=True)
 class Settling:
-    """A plan for a comparison that goes on.
+    """The number of episodes that a comparison still needs.
 
     Attributes:
-        more: episodes beyond those there are; 0 if it is settled, None if no number can be named.
-        total: episodes in all, None likewise.
+        more: number of further episodes; 0 if the comparison is settled, None if no number can be given.
+        total: total number of episodes; None if no number can be given.
         text: the same in words.
     """
 
@@ -37,17 +37,17 @@ class Settling:
 
 
 def power(episodes: int, discordant: float, difference: float) -> float:
-    """Return the probability that the exact McNemar test at 5 % finds a true difference; its exact value.
+    """Return the exact power of the exact McNemar test at 5 %.
 
     Args:
-        episodes: paired ones.
-        discordant: share of episodes that only one of the two wins.
-        difference: of their success rates, at most `discordant`.
+        episodes: number of paired episodes.
+        discordant: share of episodes in which exactly one of the two policies succeeds.
+        difference: difference of their success rates, at most `discordant`.
     """
     middle, sd = episodes * discordant, math.sqrt(episodes * discordant * (1 - discordant))
     low, high = max(0, math.floor(middle - 8 * sd - 1)), min(episodes, math.ceil(middle + 8 * sd + 1))
     k = np.arange(low, high + 1)
-    # The test rejects when so few of k discordant episodes (or fewer) were won, or as few lost.
+    # The test rejects if at most `few` of k discordant episodes were won, or at most as many lost.
     few = binom.ppf(LEVEL / 2, k, 0.5)
     few = np.where(2 * binom.cdf(few, k, 0.5) <= LEVEL, few, few - 1)
     won = (1 + min(abs(difference) / discordant, 1.0)) / 2
@@ -72,37 +72,37 @@ def sample_size(discordant: float, difference: float) -> int | None:
 
 
 def settle(difference: RateDifference) -> Settling:
-    """Plan how many more episodes would settle a paired comparison, if the rates seen so far are the true ones.
+    """Compute how many more episodes would settle a paired comparison, if the observed rates are the true ones.
 
-    By the exact power of the exact McNemar test (two-sided, 5 %) at the share of discordant episodes seen. To follow
-    it and test again is optional stopping: over three rounds false positives rise from 2.8 % to 5.9 %, and the text
-    says so (Armitage, McPherson & Rowe 1969).
+    Uses the exact power of the exact McNemar test (two-sided, 5 %) at the observed share of discordant episodes. Adding
+    these episodes and testing again is optional stopping: over three rounds false positives rise from 2.8 % to 5.9 %,
+    which the text states (Armitage, McPherson & Rowe 1969).
     """
     n, apart = difference.count, difference.won + difference.lost
     if difference.p_value < LEVEL:
-        known = "if the number of episodes was decided on beforehand and not after a look at the result"
+        known = "provided that the number of episodes was fixed before the first result was known"
         return Settling(0, n, f"settled at 5 %: p = {difference.p_value:.2g}, {known}")
     if not apart:
         most = 100 * (1 - LEVEL ** (1 / n))
-        text = f"both ended alike in all {n} episodes: they differ in less than {most:.1f} % of all, at 95 % confidence"
-        return Settling(None, None, f"{text}; no number of episodes can be named")
+        text = f"equal outcomes in all {n} episodes: the policies differ in less than {most:.1f} % at 95 % confidence"
+        return Settling(None, None, f"{text}; no number of episodes can be given")
     if difference.won == difference.lost:
         return Settling(None, None, _no_difference(n, apart))
     total = sample_size(apart / n, difference.value)
-    seen = f"if the {100 * abs(difference.value):.1f} points seen were the true difference"
+    seen = f"if the observed {100 * abs(difference.value):.1f} points are the true difference"
     if total is None:
-        return Settling(None, None, f"{seen}, not even a million episodes would settle it")
-    # The estimate itself is at n; a test that just failed there may by chance need no more on average.
+        return Settling(None, None, f"{seen}, a million episodes would not settle it")
+    # At least 1: a test that just failed may, by chance, already have the average number of episodes.
     more = max(total - n, 1)
-    text = f"{seen}, about {more:,} more episodes ({n + more:,} in all) would settle it with 80 % power at 5 %"
+    text = f"{seen}, about {more:,} more episodes ({n + more:,} in total) would settle it with 80 % power at 5 %"
     text = f"{text}; {REPEATED}"
     return Settling(more, n + more, text)
 
 
 def _no_difference(n: int, apart: int) -> str:
-    text = f"no difference was seen ({apart // 2} episodes each way): no number of episodes can be named"
+    text = f"no difference was observed ({apart // 2} episodes each way): no number of episodes can be given"
     share = apart / n
     if power(n, share, share) < POWER:
-        return f"{text}; {n} episodes are too few to find any difference between two that differ in {apart} of them"
+        return f"{text}; {n} episodes with {apart} different outcomes are too few to find any difference"
     least = brentq(lambda d: power(n, share, d) - POWER, 1e-9 * share, share, xtol=1e-4)
-    return f"{text}; one of {100 * least:.1f} points would have been found in these {n} with 80 % power"
+    return f"{text}; these {n} episodes would show a difference of {100 * least:.1f} points with 80 % power"

@@ -1,12 +1,12 @@
 # pyright: reportArgumentType=false, reportCallIssue=false
-"""What counts as independent in recordings: whole sessions, or blocks of time where there are few of them.
+"""Independent units of recordings: sessions, or blocks of time if there are few sessions.
 
 Frames of one drive share light, battery, driver and course, and so do the episodes that a drive was cut into at gaps.
-A split that ran between such episodes would judge by what was learned from, and an interval over them would be too
-narrow. So splits and intervals are over sessions. Fewer than six sessions allow neither: then each is divided into
-blocks of time, and where a split runs between two blocks, a guard on both sides belongs to nobody (block bootstrap:
-Künsch 1989; cross-validation with h left out on either side: Burman, Chow & Nolan 1994). What blocks say holds for
-these sessions alone.
+A split between such episodes would test on training conditions, and an interval over them would be too narrow. So
+splits and intervals are over sessions. Fewer than six sessions are too few: then each session is divided into blocks
+of time, and frames within a guard time of a split belong to neither side (block bootstrap: Künsch 1989;
+cross-validation with h left out on either side: Burman, Chow & Nolan 1994). Results over blocks hold for these
+sessions only.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,99 +16,100 @@ from typing import Any
 
 import numpy as np
 
-FEWEST = 6  # units: that all of them speak for a plan of no worth happens once in 64 times
-FILLED = 0.6  # share of a block that must be recorded: one that holds less joins its neighbour
+FEWEST = 6  # units: all of them favour a plan without effect by chance once in 64 times
+FILLED = 0.6  # share of a block that must be recorded: a block with less joins its neighbour
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """How a session is divided where there are few sessions.
+    """How a session is divided if there are few sessions.
 
     Attributes:
-        seconds: s, length of a block, gaps in the recording included.
-        guard: s on both sides of a split that belong to nobody.
+        seconds: length of a block [s], gaps in the recording included.
+        guard: time on both sides of a split [s] whose frames are on neither side.
     """
 
     seconds: float
     guard: float
 
     def averaged(self, smoothing: float) -> "Blocks":
-        """Return blocks for actions averaged over `smoothing` s to either side: no average may reach over a split."""
+        """Return blocks for actions averaged over ± `smoothing` s: no average may reach across a split."""
         guard = max(self.guard, smoothing)
         return Blocks(max(self.seconds, 5 * guard), guard)
 
 
 JUDGING = Blocks(30.0, 2.0)
-STOPPING = Blocks(5.0, 0.5)  # within what is learned from: it decides when to stop, and nothing is reported of it
+STOPPING = Blocks(5.0, 0.5)  # within the training data: only for early stopping, never reported
 
 
 @dataclass(frozen=True)
 class Units:
-    """The independent unit that each of n frames belongs to.
+    """The independent unit of each of n frames.
 
     Attributes:
-        session: (n,) int, which session each frame is of.
-        begin: (n,) s, beginning of the frame's block; 0 where sessions are not divided.
+        session: (n,) int, session of each frame.
+        begin: (n,) s, start of the frame's block; 0 if sessions are not divided.
         time: (n,) s of each frame, on the same clock.
-        blocks: how sessions were divided; None: they were not.
-        whole: what a session is called: "session" where recordings name theirs, else what is taken for one: "episode",
-            or "recording" (the whole dataset).
+        blocks: how sessions are divided; None: not at all.
+        session_kind: what counts as a session: "session" where the recordings name theirs, otherwise "episode" or
+            "recording" (the whole dataset).
     """
 
     session: np.ndarray
     begin: np.ndarray
     time: np.ndarray
     blocks: Blocks | None = None
-    whole: str = "episode"
+    session_kind: str = "episode"
 
     @staticmethod
-    def of(session: np.ndarray, time: np.ndarray, whole: str = "session", blocks: Blocks = JUDGING) -> "Units":
+    def of(session: np.ndarray, time: np.ndarray, session_kind: str = "session", blocks: Blocks = JUDGING) -> "Units":
         """Make units from the session (n,) and time (n,) [s] of each frame, on one clock per session, gaps included."""
         names, session = np.unique(session, return_inverse=True)
         if len(names) >= FEWEST:
-            return Units.wholes(session, whole)
+            return Units.undivided(session, session_kind)
         begin = np.zeros(len(session))
         for k in range(len(names)):
             begin[session == k] = _block_begins(np.asarray(time, float)[session == k], blocks.seconds)
         divided = any(np.ptp(begin[session == k]) > 0 for k in range(len(names)))
-        if divided or (len(names) == 1 and whole != "episode"):  # what is left of a session may be a block of it
-            return Units(session, begin, np.asarray(time, float), blocks, whole)
-        return Units.wholes(session, whole)
+        # The rest of a session may be a single block of it.
+        if divided or (len(names) == 1 and session_kind != "episode"):
+            return Units(session, begin, np.asarray(time, float), blocks, session_kind)
+        return Units.undivided(session, session_kind)
 
     @staticmethod
-    def wholes(session: np.ndarray, whole: str = "episode") -> "Units":
-        """Make whole sessions the units; `session` (n,) says which each frame is of."""
+    def undivided(session: np.ndarray, session_kind: str = "episode") -> "Units":
+        """Make sessions the units; `session` (n,) is the session of each frame."""
         nothing = np.zeros(len(session))
-        return Units(np.unique(session, return_inverse=True)[1].reshape(-1), nothing, nothing, None, whole)
+        return Units(np.unique(session, return_inverse=True)[1].reshape(-1), nothing, nothing, None, session_kind)
 
     def __len__(self) -> int:
         return len(self._keys)
 
     @property
     def kind(self) -> str:
-        """Name what a unit is, in a word."""
-        return self.whole if self.blocks is None else "block"
+        """Return the name of a unit: "session", "episode", "recording" or "block"."""
+        return self.session_kind if self.blocks is None else "block"
 
     @cached_property
     def index(self) -> np.ndarray:
-        """Return (n,) the unit of each frame, counted from 0."""
+        """Return (n,) the index of each frame's unit."""
         pairs = np.stack([self.session, self.begin], 1)
         return np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
 
     @cached_property
     def _keys(self) -> np.ndarray:
-        """Return (units, 2) session and beginning of each unit, in order."""
+        """Return (units, 2) session and start of each unit, in order."""
         return np.unique(np.stack([self.session, self.begin], 1), axis=0)
 
     def select(self, where: np.ndarray) -> "Units":
-        """Return the units of some frames: a mask (n,) bool, or indices."""
-        return Units(self.session[where], self.begin[where], self.time[where], self.blocks, self.whole)
+        """Return the units of the selected frames: a mask (n,) bool, or indices."""
+        return Units(self.session[where], self.begin[where], self.time[where], self.blocks, self.session_kind)
 
     def sides(self, taken: Iterable[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Return (rest, taken): masks (n,) bool of the frames on either side of a split, those in a guard on neither.
+        """Return masks (rest, taken), (n,) bool, of the frames on the two sides of a split, without those in a guard.
 
         Args:
-            taken: units that are split off.
+            taken: indices of the units that are split off.
         """
         chosen = np.isin(np.arange(len(self)), list(taken))
         out, nobody = chosen[self.index], np.zeros(len(self.session), bool)
@@ -120,27 +121,27 @@ class Units:
         return ~out & ~nobody, out & ~nobody
 
     def describe(self) -> dict[str, Any]:
-        """Describe the units for JSON."""
+        """Return a description of the units for JSON."""
         blocks = None if self.blocks is None else {"seconds": self.blocks.seconds, "guard": self.blocks.guard}
         sessions = len(np.unique(self.session))
         sizes = {"count": len(self), "sessions": sessions, "blocks": blocks}
-        return {"kind": self.kind, "session": self.whole, **sizes, "text": str(self)}
+        return {"kind": self.kind, "session": self.session_kind, **sizes, "text": str(self)}
 
     def called(self, before: str = "") -> str:
-        """Say how many units there are, and of what kind: "5 held-out sessions"."""
-        before, wholes = f"{before} " if before else "", len(np.unique(self.session))
+        """Return the number and kind of units, in words: "5 held-out sessions"."""
+        before, sessions = f"{before} " if before else "", len(np.unique(self.session))
         if self.blocks is None:
-            return f"{len(self)} {before}{_plural(self.whole, len(self))}"
-        of = f"{wholes} {_plural(self.whole, wholes)}"
+            return f"{len(self)} {before}{_plural(self.session_kind, len(self))}"
+        of = f"{sessions} {_plural(self.session_kind, sessions)}"
         return f"{len(self)} {before}{_plural('block', len(self))} of {self.blocks.seconds:g} s of {of}"
 
     def __str__(self) -> str:
-        return self.called() + TAKEN.get(self.whole, "")
+        return self.called() + TAKEN.get(self.session_kind, "")
 
 
 TAKEN = {
-    "episode": " (each episode is taken for a session)",
-    "recording": " (the dataset names no sessions and is taken for one)",
+    "episode": " (each episode counts as a session)",
+    "recording": " (the dataset names no sessions and counts as one)",
 }
 
 
@@ -149,11 +150,11 @@ def _plural(noun: str, count: int) -> str:
 
 
 def between(sessions: Sequence[np.ndarray], times: Sequence[np.ndarray], guard: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return masks (n,), (m,) of the frames that neither side of a split made by hand should have.
+    """Return masks (n,), (m,) of the frames to leave out of the two sides of a manual split.
 
     Args:
-        sessions, times: of the frames of either side, on the same clocks.
-        guard: s on both sides of every place where one side follows the other.
+        sessions, times: sessions and times of the frames on either side, on the same clocks.
+        guard: time to leave out before and after every change from one side to the other [s].
     """
     nobody = np.zeros(len(times[0]), bool), np.zeros(len(times[1]), bool)
     for name in np.intersect1d(*sessions):
@@ -172,7 +173,7 @@ def between(sessions: Sequence[np.ndarray], times: Sequence[np.ndarray], guard: 
 
 
 def _block_begins(time: np.ndarray, seconds: float) -> np.ndarray:
-    """Return (n,) s, the beginning of each frame's block, from the times (n,) of one session's frames."""
+    """Return (n,) s, the start of each frame's block, from the times (n,) of one session's frames."""
     number = ((time - time.min()) // seconds).astype(int)
     grid, inverse, count = np.unique(number, return_inverse=True, return_counts=True)
     steps = np.diff(np.sort(time))

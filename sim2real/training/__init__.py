@@ -1,1 +1,1 @@
-"""Training in simulation: a teacher on privileged state, and a policy that sees and learns from it."""
+"""Training in simulation: a teacher on privileged state, and a vision policy that learns from it."""

@@ -1,4 +1,4 @@
-"""The thread that drives worlds with student and teacher and fills a buffer with what they show."""
+"""The thread that runs worlds with student and teacher and collects frames in a buffer."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from sim2real.training.pretrain_config import DistillationConfig
 
 
 class Worlds(Protocol):
-    """What the collector needs of an environment: a gymnasium VectorEnv with privileged state and labels."""
+    """The environment of a collector: a gymnasium VectorEnv with privileged state and labels."""
 
     num_envs: int
 
@@ -28,12 +28,12 @@ class Worlds(Protocol):
 
 
 class Collector(threading.Thread):
-    """Fills a buffer with what the worlds show, driving them with student and teacher.
+    """Collects frames and labels of worlds driven by student and teacher.
 
     Args:
-        teacher: privileged (n, P) -> actions (n, A).
-        student: drives its share; the learner averages new weights into it while it does, which is harmless: any
-            mixture of two successive averages is as good as either.
+        teacher: maps privileged states (n, P) to actions (n, A).
+        student: drives its share; the learner updates its averaged weights meanwhile, which is harmless, as any mixture
+            of two successive averages is as good as either.
     """
 
     def __init__(
@@ -54,20 +54,20 @@ class Collector(threading.Thread):
         self._changed = threading.Condition()
 
     def allow(self, frames: int) -> None:
-        """Let the collector go on up to this number of frames."""
+        """Allow the collector to continue up to this number of frames."""
         with self._changed:
             self._allowed = frames
             self._changed.notify_all()
 
     def wait_for(self, frames: int) -> None:
-        """Wait until so many frames were collected; raises what stopped the collector, if anything did."""
+        """Wait until this number of frames is collected; raises the collector's error, if any."""
         with self._changed:
             self._changed.wait_for(lambda: self.frames >= frames or self.error is not None)
         if self.error is not None:
             raise self.error
 
     def stop(self) -> None:
-        """End after the present step."""
+        """Stop after the current step."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -78,7 +78,7 @@ class Collector(threading.Thread):
         torch.set_num_threads(1)
         try:
             self._collect()
-        except Exception as error:  # handed to the learner, which is the one to tell
+        except Exception as error:  # passed to the learner, which raises it
             self.error = error
         with self._changed:
             self._changed.notify_all()
@@ -89,7 +89,7 @@ class Collector(threading.Thread):
     def _collect(self) -> None:
         n, camera = self._env.num_envs, self._student.config.preprocessing.camera
         random = np.random.default_rng([self._config.seed, self.frames])
-        # Every world has a fixed rank: those below the share are the student's, so that it drives whole episodes.
+        # Every world has a fixed rank: the student drives those below its share, and so drives complete episodes.
         rank = (np.arange(n) + 0.5) / n
         observation, _ = self._env.reset(seed=draw_learning_seed(random, n))
         drift = np.zeros((n, len(self._student.config.action_names)))
@@ -104,7 +104,7 @@ class Collector(threading.Thread):
                 labels |= self._env.maps(camera)
             labels = {f"label.{name}": value.astype(np.float32) for name, value in labels.items()}
             self._buffer.add({"image": observation[f"images.{camera}"], "state": observation["state"], **labels})
-            # Disturbances that last, as a gust or a slope would: a first-order drift of about half a second.
+            # Correlated disturbances, like wind or slopes: a first-order drift with a time constant of half a second.
             drift = 0.9 * drift + np.sqrt(1 - 0.9**2) * self._config.jolt * random.standard_normal(drift.shape)
             action = wanted + drift
             driven = rank < self._share()

@@ -1,8 +1,8 @@
-"""Distillation of a privileged teacher into a vision policy, frames streaming from the renderer into training.
+"""Distillation of a privileged teacher into a vision policy, with frames streamed from the renderer.
 
-DAgger (Ross, Gordon & Bagnell 2011): the student drives a growing share of the worlds, the teacher says everywhere
-what it would have done. A collector thread renders while the learner trains; both release the interpreter while they
-compute, so that two cores are busy.
+DAgger (Ross, Gordon & Bagnell 2011): the student drives a growing share of the worlds, and the teacher labels all
+frames with its actions. A collector thread renders while the learner trains; both release the interpreter lock while
+they compute, so that two cores are used.
 """
 
 import copy
@@ -25,11 +25,11 @@ class Distiller:
 
     Args:
         policy: the student; trained in place.
-        env: worlds that observe `images.<camera>`, `state` and `privileged`.
+        env: worlds with the observations `images.<camera>`, `state` and `privileged`.
 
-    Attributes:
-        average: the policy with averaged weights, the one to keep.
-        update: gradient steps done.
+        Attributes:
+            average: the policy with averaged weights, which is the result.
+            update: number of gradient steps done.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Distiller:
         self.update = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a later start needs to go on; the frames are not kept, they are rendered anew."""
+        """Return the state for resuming; frames are not saved but rendered again."""
         return {
             "policy": self.policy.state_dict(),
             "average": self.average.state_dict(),
@@ -57,14 +57,14 @@ class Distiller:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what state_dict gave."""
+        """Resume from the output of state_dict."""
         self.policy.load_state_dict(state["policy"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.update = int(state["update"])
 
     def run(self, on_update: Callable[[int, Mapping[str, float]], bool]) -> None:
-        """Train to the end of the configured frames.
+        """Train on the configured number of frames.
 
         Args:
             on_update: called with the update's number and its losses; returns False to stop early.

@@ -1,4 +1,4 @@
-"""The most recent frames and labels in memory, written by one thread and sampled by another."""
+"""A buffer of the latest frames and labels, written by one thread and sampled by another."""
 
 import threading
 
@@ -11,7 +11,7 @@ class FrameBuffer:
     """A ring of samples; every sample is a row in each of the named arrays.
 
     Args:
-        capacity: samples kept.
+        capacity: number of samples kept.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -25,10 +25,10 @@ class FrameBuffer:
         return min(self._count, self._capacity)
 
     def add(self, rows: dict[str, np.ndarray]) -> None:
-        """Append a batch: arrays (m, ...); the oldest samples give way.
+        """Append a batch of arrays (m, ...); the oldest samples are dropped.
 
         Raises:
-            InputError: other names than the first time, or arrays of different lengths.
+            InputError: other names than in the first batch, or arrays of different lengths.
         """
         m = len(next(iter(rows.values())))
         if rows.keys() != (self._arrays or rows).keys() or any(len(values) != m for values in rows.values()):
@@ -43,7 +43,7 @@ class FrameBuffer:
             self._count += m
 
     def sample(self, size: int, random: np.random.Generator) -> dict[str, np.ndarray]:
-        """size rows drawn uniformly, with replacement; copies. Raises ValueError while the buffer is empty."""
+        """Return copies of `size` rows drawn uniformly with replacement; raises ValueError if the buffer is empty."""
         with self._lock:
             if not len(self):
                 raise InputError("the buffer is empty")

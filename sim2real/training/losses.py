@@ -1,4 +1,4 @@
-"""One loss over many labels, any of which may be missing for any sample."""
+"""A loss over several labels, each of which may be missing for some samples."""
 
 from collections.abc import Collection, Mapping
 
@@ -18,25 +18,25 @@ def multi_task_loss(
     masks: Collection[str] = (),
     beta: float = 0.1,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Weighted sum of one loss per label, each the mean over the elements that have a label.
+    """Return the weighted sum of one loss per label, each the mean over the elements that have a label.
 
-    A missing label is NaN in its elements (255 in a uint8 mask), or a name absent for the whole batch; it gives that
-    head exactly zero gradient. Regressions use the smooth L1 loss (Girshick 2015; Huber's divided by beta): people's
-    labels have outliers. Masks use binary cross-entropy on logits.
+    A missing label is NaN in its elements (255 in a uint8 mask), or absent from the batch; its head then gets exactly
+    zero gradient. Regressions use the smooth L1 loss (Girshick 2015; Huber's divided by beta), since human labels have
+    outliers. Masks use binary cross-entropy on logits.
 
     Args:
-        outputs: name -> float tensor, as Policy.forward gives them.
+        outputs: name -> float tensor, as from Policy.forward.
         labels: name -> tensor of the output's shape; names without a weight are ignored.
-        weights: name -> factor of that loss in the total.
-        masks: names of the outputs that are logits of yes-or-no maps; their labels are in [0, 1], float or uint8.
-        beta: where smooth L1 turns from quadratic to linear, in the units of the labels.
+        weights: name -> weight of that loss.
+        masks: names of the outputs that are logits of binary maps; their labels are in [0, 1], float or uint8.
+        beta: error at which smooth L1 changes from quadratic to linear, in the units of the labels.
 
     Returns:
-        The total, a scalar that always has a gradient, and name -> detached unweighted loss for the names present
-        (NaN where every element of the batch is missing).
+        The total, a scalar that always has a gradient, and name -> detached unweighted loss for the present names
+        (NaN if all elements in the batch are missing).
 
     Raises:
-        InputError: a weight without an output, a label of another shape, or nothing to train on at all.
+        InputError: a weight without an output, a label of another shape, or no label to train on.
     """
     unknown = sorted(set(weights) - set(outputs))
     if unknown:
@@ -50,7 +50,7 @@ def multi_task_loss(
         if output.shape != label.shape:
             raise InputError(f"label {name!r} has shape {tuple(label.shape)}, its output {tuple(output.shape)}")
         present = _present(label)
-        # The value put in place of a missing label is never seen: its element is masked out below.
+        # The value that replaces a missing label has no effect: its element is masked out below.
         target = torch.where(present, label, 0).to(output.dtype)
         if name in masks:
             each = F.binary_cross_entropy_with_logits(output, target, reduction="none")

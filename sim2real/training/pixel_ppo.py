@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
-"""PPO from pixels, with the policy's own encoder as Stable-Baselines3 feature extractor."""
+"""PPO from pixels, with the policy's encoder as feature extractor of Stable-Baselines3."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ class PolicyFeatures(BaseFeaturesExtractor):
     """A Policy's encoder and trunk as SB3 features.
 
     Args:
-        policy: its encoder and trunk are trained in place; SB3 hands over images as float (n, 3, H, W) in [0, 1].
+        policy: its encoder and trunk are trained in place; SB3 passes images as float (n, 3, H, W) in [0, 1].
     """
 
     def __init__(self, observation_space: gymnasium.Space, policy: Policy) -> None:
@@ -36,7 +36,7 @@ class PolicyFeatures(BaseFeaturesExtractor):
 
 
 class PixelActorCritic(ActorCriticPolicy):
-    """SB3's actor-critic whose mean action is a Policy's own action head, so that what is trained is that Policy."""
+    """SB3's actor-critic with a Policy's action head as mean action, so that this Policy is trained."""
 
     def _build(self, lr_schedule: Callable[[float], float]) -> None:
         super()._build(lr_schedule)
@@ -54,10 +54,10 @@ class _HeadOn(nn.Module):
 
 
 def train_from_pixels(run: Run, env: BatchEnv, policy: Policy, config: TeacherConfig, report: Progress) -> Policy:
-    """Train policy by PPO on what its camera shows, or go on with it.
+    """Train a policy by PPO on its camera frames, or resume training.
 
     Args:
-        env: observes the policy's camera alone.
+        env: worlds that observe only the policy's camera.
 
     Raises:
         KeyboardInterrupt: after saving, when interrupted.

@@ -1,4 +1,4 @@
-"""Pretrain a vision policy in a run of its own."""
+"""Pretraining of a vision policy in a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class PretrainResult:
     """A pretrained policy.
 
     Attributes:
-        folder: of the run, with `policy/` and `metrics.json`.
-        config: the settings that it was pretrained with.
+        folder: folder of the run, with `policy/` and `metrics.json`.
+        config: settings of the pretraining.
         metrics: content of `metrics.json`: frames or steps, and success on the test split with its interval.
     """
 
@@ -33,12 +33,12 @@ def pretrain(
 
     Args:
         out: folder of the run; None: a new one under `runs/`, or with resume the newest of this task.
-        resume: go on with the run in that folder, with the settings it was started with.
-        stages: progress: "train teacher" where there is none, "pretrain", "evaluate".
+        resume: resume the run in that folder, with the settings it was started with.
+        stages: progress: "train teacher" if none is given, "pretrain", "evaluate".
 
-    Raises:
-        InputError: an unknown task, preset, device or teacher, a folder in use, or nothing to resume; nothing was
-            written.
+        Raises:
+            InputError: an unknown task, preset, device or teacher, a folder in use, or nothing to resume; nothing is
+                written.
         KeyboardInterrupt: after saving, when interrupted.
     """
     if not resume:

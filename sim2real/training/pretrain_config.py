@@ -1,4 +1,4 @@
-"""What pretraining is asked for; imports neither torch nor a simulator, so that `--help` is quick."""
+"""Settings of pretraining; imports neither torch nor a simulator, so that `--help` is quick."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,16 +18,16 @@ class DistillationConfig:
     """How a student learns.
 
     Attributes:
-        frames: rendered in all; 0: as many as the task needs.
-        reuse: times that a frame is trained on, on average.
-        buffer: frames kept in memory to draw batches from.
-        share: of the worlds that the student drives, from half of the run on; before, it grows from 0.
-        jolt: std of the drift on the teacher's own actions, so that it shows how to recover. `share` and `jolt` were
-            chosen by the agreement with one recording (`track_2`), on which they therefore prove nothing: at 0.15 and
-            share 0.9 the policy agreed less with it.
-        ema: decay of the averaged weights per update; these drive and are saved.
-        auxiliary: weight of every auxiliary label against the action's 1.
-        bf16: compute in bfloat16 where the processor does that in hardware.
+        frames: total number of rendered frames; 0: the task's value.
+        reuse: how often a frame is trained on, on average.
+        buffer: number of frames kept in memory to draw batches from.
+        share: share of the worlds that the student drives in the second half of the run; it grows from 0 before.
+        jolt: standard deviation of the disturbance on the teacher's actions, so that frames show recoveries. `share` and
+            `jolt` were chosen by the agreement with one recording (`track_2`), so that they prove nothing on it; with
+            0.15 and share 0.9 the policy agreed less with its drivers.
+        ema: decay per update of the averaged weights, which drive and are saved.
+        auxiliary: loss weight of each auxiliary label; the action has 1.
+        bf16: compute in bfloat16 if the processor supports it in hardware.
     """
 
     frames: int = 0
@@ -54,12 +54,12 @@ class DistillationConfig:
             raise InputError(f"share must be in 0…1 and ema below 1, not {self.share} and {self.ema}")
 
     def filled(self, training: Mapping[str, Any]) -> "DistillationConfig":
-        """With the number of frames as the task has it (`TaskSpec.training`), or as usual, where it was left open."""
+        """Return the settings with an open number of frames filled in from `TaskSpec.training`, or the default."""
         return self if self.frames else replace(self, frames=training.get("frames", USUAL_FRAMES))
 
     @property
     def updates(self) -> int:
-        """Gradient steps in all."""
+        """Return the total number of gradient steps."""
         return max(round(self.frames * self.reuse / self.batch_size), 1)
 
 
@@ -69,20 +69,20 @@ class PretrainConfig:
 
     Attributes:
         task: name of a registered task.
-        method: dagger (a teacher's labels on streamed frames) or ppo (reward alone, from pixels).
-        teacher: folder of a `train` run, or of a `pretrain` run that trained a teacher of its own; None: train one
-            first, inside this run.
-        worlds: rendered side by side.
+        method: dagger (a teacher's labels on streamed frames) or ppo (reward only, from pixels).
+        teacher: folder of a `train` run, or of a `pretrain` run that trained its own teacher; None: train one first,
+            inside this run.
+        worlds: number of worlds rendered in parallel.
         randomization: a preset of the task, or a TOML file.
         encoder: conv or resnet18.
-        width, depth: of the encoder; None: its own.
-        image_size: (width, height) px that the network sees; None: the task's.
-        camera: JSON file with the calibration of your camera (width, height, fx, fy, cx, cy, distortion, model), to be
-            seen through in place of the task's.
-        device: that renders and learns, cpu or cuda; physics stays on the CPU.
-        threads: of physics and renderer; the learner has one of its own.
-        checkpoint_every: updates between checkpoints.
-        evaluate: episodes on the test split at the end.
+        width, depth: size of the encoder; None: its default.
+        image_size: (width, height) of the network's image [px]; None: the task's.
+        camera: JSON file with the calibration of your camera (width, height, fx, fy, cx, cy, distortion, model), which
+            replaces the task's camera.
+        device: device for rendering and learning, cpu or cuda; physics runs on the CPU.
+        threads: number of threads for physics and rendering; the learner has one more.
+        checkpoint_every: number of updates between checkpoints.
+        evaluate: number of test episodes at the end.
     """
 
     task: Annotated[str, tyro.conf.arg(metavar="TASK")]
@@ -111,4 +111,4 @@ class PretrainConfig:
         if self.evaluate < 0:
             raise InputError(f"evaluate must be at least 0 episodes, not {self.evaluate}")
         if self.method == "ppo" and (self.teacher is not None or self.teacher_config.algorithm != "ppo"):
-            raise InputError("method ppo learns from reward alone: it takes neither a teacher nor another algorithm")
+            raise InputError("method ppo learns from reward only: it takes neither a teacher nor another algorithm")

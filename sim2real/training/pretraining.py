@@ -30,7 +30,7 @@ from sim2real.worlds import load_randomization, own_cameras
 
 
 def complete_pretraining(config: PretrainConfig) -> PretrainConfig:
-    """Fill in the task's own settings where they were left open; raises InputError for what would stop the run."""
+    """Fill in open settings from the task; raises InputError for invalid settings."""
     available_device(config.device)
     spec = make_task(config.task).spec
     own_cameras(spec, config.camera)
@@ -45,7 +45,7 @@ def complete_pretraining(config: PretrainConfig) -> PretrainConfig:
 
 
 def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
-    """Describe the policy for a task: it looks through the task's first camera as the task's view says."""
+    """Return the config of a policy for a task, with the task's first camera and its view."""
     camera, view = next(iter(spec.cameras.items()))
     width, height = config.image_size or view.size
     if height % 4 or width % 4 or min(height, width) < 16:
@@ -57,7 +57,7 @@ def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
             scalars=dict.fromkeys(spec.label_names, 1),
             masks={"mask": cells} if config.method == "dagger" else {},
             maps={"depth": cells} if config.method == "dagger" else {},
-            # Reward alone is learned from images alone, as the head that it shares with SB3 has no state.
+            # PPO from pixels uses images only, as the head that it shares with SB3 has no state.
             state=len(spec.state_names) if spec.policy_state and config.method == "dagger" else 0,
         ),
         preprocessing=Preprocessing(camera, (view.camera.width, view.camera.height), view.crop, (width, height)),
@@ -67,7 +67,7 @@ def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:
 
 
 def make_worlds(config: PretrainConfig, observations: tuple[str, ...], maps: tuple[int, int] | None = None) -> BatchEnv:
-    """Make the worlds that a policy is pretrained in."""
+    """Make the worlds for pretraining."""
     task = make_task(config.task, "train")
     return BatchEnv(
         task,
@@ -83,10 +83,10 @@ def make_worlds(config: PretrainConfig, observations: tuple[str, ...], maps: tup
 
 
 def pretrain_policy(run: Run, config: PretrainConfig, report: Stages) -> dict[str, Any]:
-    """Pretrain, or go on pretraining, a policy in a run's folder; ends with `policy/` and `metrics.json`.
+    """Pretrain a policy in a run's folder, or resume it; writes `policy/` and `metrics.json`.
 
     Args:
-        report: progress: "train teacher" where there is none, "pretrain", "evaluate".
+        report: progress: "train teacher" if none is given, "pretrain", "evaluate".
 
     Returns:
         The metrics.
@@ -132,7 +132,7 @@ def _initial_policy(spec: TaskSpec, config: PretrainConfig) -> Policy:
 
 
 def _trained_teacher(run: Run, config: PretrainConfig, report: Stages) -> Path:
-    """Return the teacher's run: the one given, or one inside this run, trained now as far as it is not."""
+    """Return the teacher's run: the given one, or one inside this run, which is trained first if necessary."""
     if config.teacher is not None:
         return Path(config.teacher)
     settings = TrainConfig(config.task, config.teacher_config, randomization=config.randomization, evaluate=0)
@@ -192,7 +192,7 @@ def _card(config: PretrainConfig, policy: Policy, metrics: dict[str, Any]) -> st
         "",
         f"A vision policy ({policy.config.encoder.kind} encoder, {parameters:,} parameters) for "
         f"{', '.join(policy.config.action_names)}; method `{config.method}`, randomization `{config.randomization}`.",
-        "Trained on simulated frames alone: what it does on a real camera is not known from these figures.",
+        "Trained on simulated frames only: these figures do not show how it works with a real camera.",
     ]
     if "success" in metrics:
         rate = metrics["success"]

@@ -1,4 +1,4 @@
-"""A gymnasium VectorEnv as Stable-Baselines3 sees it, one observation key at a time or all of them."""
+"""Adapter of a gymnasium VectorEnv to Stable-Baselines3, with one observation key or all of them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,11 +12,11 @@ class SB3Env(VecEnv):
     """Adapter from a SAME_STEP VectorEnv to an SB3 VecEnv; arrays pass through without a loop over worlds.
 
     Args:
-        env: with a Dict observation space.
-        key: the one observation to pass on as a plain array; None: the whole dict, keys with dots replaced by
+        env: environment with a Dict observation space.
+        key: the observation to pass as a plain array; None: the complete dict, with dots in keys replaced by
             underscores, since torch modules cannot have dots in their names.
-        every_reset: seed from which every reset starts the same episodes, for evaluations that are to be compared;
-            None: episodes go on from each other, as SB3 trains.
+        every_reset: seed with which every reset starts the same episodes, for comparable evaluations; None: episodes
+            continue the random streams, for training.
     """
 
     def __init__(self, env: gymnasium.vector.VectorEnv, key: str | None = None, every_reset: int | None = None) -> None:

@@ -14,7 +14,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnv
 
 from sim2real.training.teacher_config import TeacherConfig
 
-ROLLOUT = 32  # steps of every world between PPO's updates
+ROLLOUT = 32  # steps per world between PPO's updates
 
 
 def make_teacher(
@@ -24,7 +24,7 @@ def make_teacher(
     policy: str | type = "MlpPolicy",
     policy_kwargs: dict[str, Any] | None = None,
 ) -> PPO | SAC:
-    """An untrained SB3 algorithm over env; policy and policy_kwargs as SB3 has them."""
+    """Make an untrained SB3 algorithm for env; policy and policy_kwargs as in SB3."""
     config = config.filled({})
     common = {"gamma": config.gamma, "seed": config.seed, "tensorboard_log": str(tensorboard) if tensorboard else None}
     hidden = list(config.hidden)
@@ -44,7 +44,7 @@ def make_teacher(
     return PPO(
         policy,
         env,
-        # SB3's own class: a function of ours in the zip could not be loaded without this package.
+        # SB3's own class: a function of this package in the zip could not be loaded without the package.
         learning_rate=LinearSchedule(config.learning_rate, 0.02 * config.learning_rate, 0.98),
         n_steps=ROLLOUT,
         batch_size=_batch_size(env.num_envs),
@@ -61,7 +61,7 @@ def make_teacher(
 
 
 def _batch_size(worlds: int) -> int:
-    """A quarter of a rollout or less, so as to be at most 2048; an equal part, as SB3 complains of a remainder."""
+    """Return a batch size of at most 2048 and a quarter of a rollout, which it divides, as SB3 requires."""
     sizes = [ROLLOUT * worlds // parts for parts in (4, 8, 16, 32)]
     return next((size for size in sizes if size <= 2048), sizes[-1])
 
@@ -78,14 +78,14 @@ class Teacher:
         self._policy.set_training_mode(False)
 
     def __call__(self, privileged: np.ndarray) -> np.ndarray:
-        """Actions (n, A) float32 for privileged states (n, P)."""
+        """Return actions (n, A) float32 for privileged states (n, P)."""
         with torch.inference_mode():
             action = self._policy._predict(torch.as_tensor(privileged), deterministic=True)
         return np.clip(action.numpy(), -1, 1)
 
 
 class RolloutCallback(BaseCallback):
-    """Calls back at every rollout's end with (steps so far, metrics); stops the training when told to.
+    """Calls `report` after every rollout with (steps done, metrics); stops the training on request.
 
     Args:
         report: returns False to stop.

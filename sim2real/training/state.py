@@ -1,4 +1,4 @@
-"""The state of a training run on disk, so that it can go on after any kill: no pickle, checked by hash."""
+"""The state of a training run on disk, for resuming after a kill: without pickle, checked by hash."""
 
 import math
 import re
@@ -19,12 +19,12 @@ _PLAIN = (str, int, float, bool, type(None))
 
 
 def save_state(folder: Path | str, state: dict[str, Any]) -> None:
-    """Write nested dicts, lists and tuples of tensors, arrays, numbers and strings: `state_dict()` of anything.
+    """Write nested dicts, lists and tuples of tensors, arrays, numbers and strings, such as a `state_dict()`.
 
     Raises:
-        CheckpointError: the folder exists and is something else.
+        CheckpointError: the folder exists and is of another kind.
         InputError: a value of another type, named by its path.
-        OSError: the disk does not take it.
+        OSError: writing failed.
     """
     tensors: dict[str, torch.Tensor] = {}
     tree = _encode(state, "state", tensors)
@@ -34,20 +34,20 @@ def save_state(folder: Path | str, state: dict[str, Any]) -> None:
 
 
 def load_state(folder: Path | str) -> dict[str, Any]:
-    """Read what `save_state` wrote, tensors on the CPU; raises CheckpointError as `load_policy` does."""
-    found = existing_folder(Path(folder), STATE)
-    content = read_versioned_json(found / STATE, FORMAT_VERSION, CheckpointError)
-    tensors = read_tensors(found, content.get("tensors"))
+    """Read the output of `save_state`, with tensors on the CPU; raises CheckpointError as `load_policy`."""
+    present = existing_folder(Path(folder), STATE)
+    content = read_versioned_json(present / STATE, FORMAT_VERSION, CheckpointError)
+    tensors = read_tensors(present, content.get("tensors"))
     try:
         return _decode(content["state"], tensors)
     except KeyError as error:
-        raise CheckpointError(f"{found / STATE} is damaged: it lacks {error}") from None
+        raise CheckpointError(f"{present / STATE} is damaged: it lacks {error}") from None
 
 
 def save_step(folder: Path | str, step: int, state: dict[str, Any], keep: int = 3) -> Path:
-    """Write the state after a step to, say, `folder`/step_00001000; keep the newest `keep`; raises as save_state.
+    """Write the state to `folder`/step_00001000 (for example); keep the newest `keep`; raises as save_state.
 
-    A later step than this one belongs to a run that was rewound, and goes too.
+    Later steps belong to a run that was rewound, and are removed.
     """
     path = Path(folder) / f"step_{step:08d}"
     save_state(path, state)
@@ -59,21 +59,21 @@ def save_step(folder: Path | str, step: int, state: dict[str, Any], keep: int = 
 
 
 def latest(folder: Path | str) -> Path | None:
-    """The newest step that is whole, or None if there is no step; warns of each damaged one, naming the file.
+    """Return the newest intact step, or None if there is none; warns of damaged ones with the file's name.
 
     Raises:
-        CheckpointError: there are steps, and every one is damaged.
+        CheckpointError: there are steps, but all are damaged.
     """
     steps = _steps(Path(folder))
     for number in sorted(steps, reverse=True):
         try:
             load_state(steps[number])
         except CheckpointError as error:
-            warnings.warn(f"{error}; trying the checkpoint before it", stacklevel=2)
+            warnings.warn(f"{error}; trying the previous checkpoint", stacklevel=2)
         else:
             return steps[number]
     if steps:
-        raise CheckpointError(f"every checkpoint in {folder} is damaged: remove the folder to begin anew")
+        raise CheckpointError(f"every checkpoint in {folder} is damaged: remove the folder to start again")
     return None
 
 
@@ -83,7 +83,7 @@ def _steps(folder: Path) -> dict[int, Path]:
 
 
 def _encode(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
-    """Value as JSON holds it. Its tensors go into `tensors`; what JSON lacks becomes an object with one "$" key."""
+    """Convert a value to JSON. Its tensors go into `tensors`; types that JSON lacks become objects with a "$" key."""
     if isinstance(value, (torch.Tensor, np.ndarray)):
         is_array = isinstance(value, np.ndarray)
         name = f"{len(tensors)}:{path}"
@@ -99,7 +99,7 @@ def _encode(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(value, list):
         return [_encode(v, f"{path}.{i}", tensors) for i, v in enumerate(value)]
     if isinstance(value, dict):
-        # JSON would turn an optimizer's integer keys into strings.
+        # JSON would convert an optimizer's integer keys to strings.
         if all(isinstance(k, str) and not k.startswith("$") for k in value):
             return {k: _encode(v, f"{path}.{k}", tensors) for k, v in value.items()}
         return {"$items": [[_encode(k, path, tensors), _encode(v, f"{path}.{k}", tensors)] for k, v in value.items()]}

@@ -23,12 +23,12 @@ from sim2real.training.teacher_checkpoints import restore_teacher, save_teacher,
 from sim2real.training.teacher_config import TrainConfig
 from sim2real.worlds import load_randomization
 
-INSIDE = "teacher"  # folder, in a `pretrain` run, of the run of its own teacher
+INSIDE = "teacher"  # folder of the teacher's run inside a `pretrain` run
 ADR_STEP, ADR_GROW, ADR_SHRINK = 0.05, 0.9, 0.6
 
 
 def complete_training(config: TrainConfig) -> TrainConfig:
-    """With the task's own settings where they were left open; raises InputError for what would stop the run."""
+    """Fill in open settings from the task; raises InputError for invalid settings."""
     check_learning_seed(config.teacher.seed, config.worlds)
     env = privileged_env(config, "train", 1)
     env.close()
@@ -36,17 +36,17 @@ def complete_training(config: TrainConfig) -> TrainConfig:
 
 
 def privileged_env(config: TrainConfig, split: str, worlds: int, every_reset: int | None = None) -> SB3Env:
-    """Worlds of a split as SB3 sees them, observing privileged state alone; `every_reset` as in SB3Env."""
+    """Make worlds of a split for SB3 that observe only privileged state; `every_reset` as in SB3Env."""
     randomization = load_randomization(config.task, config.randomization)
     env = BatchEnv(make_task(config.task, split), worlds, randomization=randomization, observations=("privileged",))
     return SB3Env(env, "privileged", every_reset)
 
 
 def train_teacher(run: Run, config: TrainConfig, report: Progress) -> dict[str, Any]:
-    """Train, or go on training, a teacher in a run's folder; ends with `teacher.zip` and `metrics.json`.
+    """Train a teacher in a run's folder, or resume it; writes `teacher.zip` and `metrics.json`.
 
     Args:
-        report: called after every rollout with (steps, steps in all, metrics).
+        report: called after every rollout with (steps done, total steps, metrics).
 
     Returns:
         The metrics.
@@ -106,9 +106,9 @@ def train_teacher(run: Run, config: TrainConfig, report: Progress) -> dict[str, 
 
 
 def _watch(run: Run, config: TrainConfig, env: SB3Env, step: int) -> EvalCallback:
-    """SB3's evaluations beside the training, which select the best model, all on the same validation episodes.
+    """Make SB3's evaluation callback, which selects the best model on fixed validation episodes.
 
-    A resumed run keeps the evaluations up to its step, and the best model with them.
+    A resumed run keeps the evaluations up to its step, with the best model.
     """
     watch = EvalCallback(
         env,
@@ -125,7 +125,7 @@ def _watch(run: Run, config: TrainConfig, env: SB3Env, step: int) -> EvalCallbac
             with np.load(path) as archive:
                 kept = {name: archive[name][archive["timesteps"] <= step] for name in archive.files}
         except (zipfile.BadZipFile, ValueError, KeyError, EOFError, OSError):
-            warnings.warn(f"{path} is damaged: evaluations begin anew", stacklevel=2)
+            warnings.warn(f"{path} is damaged: evaluations start again", stacklevel=2)
             return watch
         watch.evaluations_timesteps = kept["timesteps"].tolist()
         watch.evaluations_results, watch.evaluations_length = kept["results"].tolist(), kept["ep_lengths"].tolist()
@@ -150,7 +150,7 @@ def _judge(model: BaseAlgorithm, config: TrainConfig) -> dict[str, Any]:
 
 
 def train_teacher_inside(folder: Path, config: TrainConfig, report: Stages) -> Path:
-    """Train a teacher in a folder of its own inside another run's, as far as that is not done; returns its folder."""
+    """Train a teacher in a folder inside another run, unless it is finished; returns its folder."""
     inside = folder / INSIDE
     run, config = start_run("train", config, inside, resume=(inside / "config.json").is_file())
     if not run.finished:
@@ -159,15 +159,15 @@ def train_teacher_inside(folder: Path, config: TrainConfig, report: Stages) -> P
 
 
 def teacher_folder(path: Path) -> Path:
-    """Of the run that trained a teacher: the run itself, or the one inside a run that trained a teacher of its own."""
+    """Return the folder of a teacher's run: the run itself, or the one inside a `pretrain` run."""
     return path / INSIDE if (path / INSIDE).is_dir() else path
 
 
 def load_teacher(path: Path, task: str) -> Teacher:
-    """The teacher of a run, from that run's folder or the one that it lies in (`teacher_folder`).
+    """Load the teacher of a run (see `teacher_folder`).
 
     Raises:
-        InputError: the folder is not a run with a teacher for this task, or the training did not come to its end.
+        InputError: the folder is not a run with a teacher for this task, or the training is not finished.
     """
     path = teacher_folder(path)
     config = load_config(path, "train", TrainConfig)
@@ -175,7 +175,7 @@ def load_teacher(path: Path, task: str) -> Teacher:
         raise InputError(f"{path} has a teacher for {config.task}, not for {task}")
     if not Run(path, True).finished:
         raise InputError(
-            f"{path} has no trained teacher yet, its training is not finished: go on with"
+            f"{path} has no trained teacher, its training is not finished: resume it with"
             f" `sim2real train {task} --out {path} --resume`"
         )
     env = privileged_env(config, "train", 1)

@@ -1,4 +1,4 @@
-"""What the training of a teacher is asked for; imports neither torch nor a simulator, so that `--help` is quick."""
+"""Settings of a teacher's training; imports neither torch nor a simulator, so that `--help` is quick."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,15 +14,15 @@ USUAL = {"steps": 1_000_000, "gamma": 0.97, "hidden": (64, 64)}
 
 @dataclass(frozen=True)
 class TeacherConfig:
-    """How a teacher is trained.
+    """Settings of a teacher.
 
     Attributes:
         algorithm: ppo or sac.
-        steps: environment steps over all worlds; 0: as many as the task needs.
-        learning_rate: of PPO at the start, from where it falls to nearly 0; of SAC throughout.
-        gamma: discount per step; 0: the task's own.
-        hidden: units per layer of policy and value network; (): the task's own.
-        seed: of the networks, of exploration and of the worlds.
+        steps: number of environment steps over all worlds; 0: the task's value.
+        learning_rate: PPO: initial rate, which decays to nearly 0; SAC: constant rate.
+        gamma: discount per step; 0: the task's value.
+        hidden: units per layer of the policy and value networks; (): the task's value.
+        seed: seed of networks, exploration and worlds.
     """
 
     algorithm: str = "ppo"
@@ -48,7 +48,7 @@ class TeacherConfig:
             raise InputError(f"seed must be between 0 and {2**32 - 1}, not {self.seed}")
 
     def filled(self, training: Mapping[str, Any]) -> "TeacherConfig":
-        """With what was left open as the task has it (`TaskSpec.training`), or as usual."""
+        """Return the settings with open values filled in from `TaskSpec.training`, or with defaults."""
         left_open = {name: training.get(name, usual) for name, usual in USUAL.items() if not getattr(self, name)}
         return replace(self, **left_open)
 
@@ -59,12 +59,12 @@ class TrainConfig:
 
     Attributes:
         task: name of a registered task.
-        worlds: simulated side by side.
+        worlds: number of worlds simulated in parallel.
         randomization: a preset of the task, or a TOML file.
         adr: automatic domain randomization (OpenAI et al. 2019): start with a tenth of every range, widen while the
             policy succeeds, narrow while it fails.
-        checkpoint_every: steps between checkpoints.
-        evaluate: episodes on the test split at the end.
+        checkpoint_every: number of steps between checkpoints.
+        evaluate: number of test episodes at the end.
     """
 
     task: Annotated[str, tyro.conf.arg(metavar="TASK")]

@@ -1,4 +1,4 @@
-"""Train a teacher in a run of its own."""
+"""Training of a teacher in a run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class TrainResult:
     """A trained teacher.
 
     Attributes:
-        folder: of the run, with `teacher.zip`, which Stable-Baselines3 loads, and `metrics.json`.
-        config: the settings that it was trained with.
+        folder: folder of the run, with `teacher.zip`, which Stable-Baselines3 loads, and `metrics.json`.
+        config: settings of the training.
         metrics: content of `metrics.json`: steps, and success on the test split with its interval.
     """
 
@@ -29,15 +29,15 @@ class TrainResult:
 def train(
     config: TrainConfig, out: Path | str | None = None, resume: bool = False, stages: Stages = no_stages
 ) -> TrainResult:
-    """Train a teacher on privileged state with Stable-Baselines3, many worlds at once.
+    """Train a teacher on privileged state with Stable-Baselines3, in many parallel worlds.
 
     Args:
         out: folder of the run; None: a new one under `runs/`, or with resume the newest of this task.
-        resume: go on with the run in that folder, with the settings it was started with.
+        resume: resume the run in that folder, with the settings it was started with.
         stages: progress: "train".
 
     Raises:
-        InputError: an unknown task, algorithm or preset, a folder in use, or nothing to resume; nothing was written.
+        InputError: an unknown task, algorithm or preset, a folder in use, or nothing to resume; nothing is written.
         KeyboardInterrupt: after saving, when interrupted.
     """
     if not resume:

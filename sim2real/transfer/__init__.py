@@ -1,1 +1,1 @@
-"""Taking a policy that was pretrained in simulation to a real camera."""
+"""Transfer of a policy from simulation to a real camera."""

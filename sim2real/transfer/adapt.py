@@ -1,4 +1,4 @@
-"""Taking a pretrained policy to a real camera: the public function behind `sim2real adapt`."""
+"""Adaptation of a pretrained policy to a real camera: the public function behind `sim2real adapt`."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -23,16 +23,16 @@ from sim2real.transfer.shift import DomainShift, measure_shift
 
 @dataclass(frozen=True)
 class Adaptation:
-    """An adaptation that was carried out.
+    """A finished adaptation.
 
     Attributes:
-        folder: of the run: `policy/`, `judged/` where the output was fitted once more, `metrics.json`.
-        config: that was carried out, with absolute paths.
-        inputs: the policy, recordings and simulated frames that it began with.
-        shift: how the recordings differ from simulation; None where the policy's task is unknown here.
-        choice: of the plan; None where the plan was named.
-        outcome: the candidates side by side, and the policy to use.
-        metrics: as in `metrics.json`.
+        folder: folder of the run: `policy/`, `judged/` if the output was fitted again, `metrics.json`.
+        config: settings, with absolute paths.
+        inputs: the policy, recordings and simulated frames.
+        shift: shift between recordings and simulation; None if the policy's task is not registered.
+        choice: the automatic choice of the plan; None if the plan was given.
+        outcome: the compared candidates, and the policy to use.
+        metrics: content of `metrics.json`.
     """
 
     folder: Path
@@ -47,16 +47,16 @@ class Adaptation:
 def adapt(config: AdaptConfig, out: Path | None = None, resume: bool = False, stages: Stages = no_stages) -> Adaptation:
     """Adapt a policy to recordings, compare it with the controls, and promote it only if it is better.
 
-    The policy to use is saved in `policy/` of the run's folder, and the figures in `metrics.json`. What cannot be
-    adapted leaves nothing behind.
+    The policy to use is saved in `policy/` of the run's folder, and the figures in `metrics.json`. Invalid inputs leave
+    no files behind.
 
     Args:
         out: folder of the run; None: a new one under runs/.
-        resume: go on with an interrupted run, with the settings that it was started with.
+        resume: resume an interrupted run, with the settings that it was started with.
 
     Raises:
         InputError: settings, policy, recordings or folder cannot be used.
-        AlreadyFinished: the run that is to be resumed is finished.
+        AlreadyFinished: the run to resume is finished.
     """
     run: Run | None = None
     if resume:
@@ -82,7 +82,7 @@ def adapt(config: AdaptConfig, out: Path | None = None, resume: bool = False, st
 def _look(
     config: AdaptConfig, inputs: Inputs, folder: Path, stages: Stages
 ) -> tuple[DomainShift | None, Choice | None]:
-    """Measure how the frames that are learned from differ from simulation, and for `auto` choose the plan by that."""
+    """Measure the shift between the training frames and simulation, and for `auto` choose the plan by it."""
     material = inputs.material
     if material.simulated is None:
         return None, None
@@ -96,7 +96,7 @@ def _look(
 
 
 def _save(folder: Path, config: AdaptConfig, inputs: Inputs, outcome: Outcome) -> None:
-    """Save the policy to use and, where that was fitted once more after it was judged, the one that was judged."""
+    """Save the policy to use and, if it was fitted again after it was judged, the judged one."""
     recipe, card = recipe_of(config, inputs.folder, outcome), model_card(config, outcome)
     note = f"\n{outcome.refit_note}\n" if outcome.refitted else ""
     save_policy(folder / "policy", outcome.policy, recipe, card + note)

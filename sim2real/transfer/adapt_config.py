@@ -1,4 +1,4 @@
-"""What an adaptation is asked for; imports neither torch nor a simulator, so that `--help` is quick."""
+"""Settings of an adaptation; imports neither torch nor a simulator, so that `--help` is quick."""
 
 import dataclasses
 from dataclasses import dataclass, field
@@ -14,19 +14,19 @@ from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 
 @dataclass(frozen=True)
 class Overrides:
-    """Settings that replace the plan's own.
+    """Settings that replace those of the plan.
 
     Attributes:
-        learning_rate: of parts with rate 1.
-        rates: factors on it by part, in place of the plan's: stem=1,stage1=0.5,head=0.1 (0 freezes).
-        updates: gradient steps at least; of the control trained from scratch, too.
-        l2sp: pull towards the pretrained weights.
+        learning_rate: learning rate of parts with factor 1.
+        rates: learning-rate factor by part, in place of the plan's: stem=1,stage1=0.5,head=0.1 (0 freezes).
+        updates: minimum number of gradient steps, also for training from scratch.
+        l2sp: strength of the L2 penalty on the distance to the pretrained weights.
         ema: decay of the averaged weights.
         augment: strength of the photometric augmentation, 0 … 1.
-        rescale: begin with the gain and offset that fit the recordings; by default only where people act on scales of
-            their own.
-        align: fit first where the recorded camera looks.
-        mirror: train on mirrored frames too.
+        rescale: start with the gain and offset that fit the recordings; by default only where drivers have individual
+            action scales.
+        align: first estimate the pose of the recorded camera.
+        mirror: also train on mirrored frames.
         cotrain: share of simulated frames in a batch.
     """
 
@@ -43,10 +43,10 @@ class Overrides:
 
     def on(self, plan: TransferPlan) -> TransferPlan:
         """Return the plan with these settings; raises InputError for a number out of range."""
-        given = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+        changes = {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
         if self.rates is not None:
-            given["rates"] = {**plan.rates, **_rates(self.rates)}
-        return dataclasses.replace(plan, **given)
+            changes["rates"] = {**plan.rates, **_rates(self.rates)}
+        return dataclasses.replace(plan, **changes)
 
 
 def _rates(text: str) -> dict[str, float]:
@@ -63,18 +63,18 @@ class AdaptConfig:
 
     Attributes:
         checkpoint: a policy's folder, or the run that pretrained it.
-        dataset: recordings to learn from, LeRobot v3.0; episodes in brackets: path[0:17].
-        plan: gain, feature-extraction, sensor-shift, top-layers, generic-features, full, scratch; auto; or one of your
-            own: plans.toml:name.
-        test: recordings to judge by, which nothing is learned from; without, a part of the dataset's episodes.
-        frames: learn from so many: whole episodes, then consecutive frames; None: all.
+        dataset: recordings to learn from, LeRobot v3.0; select episodes in brackets: path[0:17].
+        plan: gain, feature-extraction, sensor-shift, top-layers, generic-features, full, scratch; auto; or your own:
+            plans.toml:name.
+        test: recordings for testing, which nothing is learned from; None: some of the dataset's episodes are held out.
+        frames: number of frames to learn from: complete episodes, then consecutive frames; None: all.
         curve: numbers of frames at which all candidates are compared, comma-separated: 50,100,300.
-        candidates: further plans to compare beside the plan, comma-separated.
-        seeds: times that every fit is repeated, each with its own choice of frames; the weights are averaged where
-            that is no worse.
-        smooth: s to either side over which people's actions are averaged; None: as the task has it.
-        hold_out: share of the dataset's frames to judge by when there is no --test; once that has decided, the output
-            is fitted to all of them.
+        candidates: further plans to compare with the plan, comma-separated.
+        seeds: number of repetitions of every fit, each with its own choice of frames; weights are averaged if that is
+            no worse.
+        smooth: recorded actions are averaged over ± this many seconds; None: the task's value.
+        hold_out: share of the dataset's frames held out for testing when there is no --test; after the decision the
+            output is fitted to all frames.
     """
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
@@ -103,12 +103,12 @@ class AdaptConfig:
 
     @property
     def task(self) -> str:
-        """Return what the run's folder is named after."""
+        """Return the name for the run's folder."""
         return self.checkpoint.resolve().name
 
     def located(self) -> "AdaptConfig":
-        """Return the same with absolute paths, so that the run can be resumed from anywhere."""
-        # The episodes behind a dataset's path are part of its last name, which no file system looks at.
+        """Return the settings with absolute paths, so that the run can be resumed from any folder."""
+        # The episode selection is part of the path's last name; resolving the path does not access it.
         dataset, test = (path and str(Path.cwd() / path) for path in (self.dataset, self.test))
         file, colon, name = self.plan.rpartition(":") if ".toml:" in self.plan else (self.plan, "", "")
         plan = f"{Path(file).resolve()}{colon}{name}" if ".toml" in self.plan else self.plan
@@ -116,7 +116,7 @@ class AdaptConfig:
         return dataclasses.replace(self, checkpoint=checkpoint, dataset=str(dataset), test=test, plan=plan)
 
     def sizes(self, available: int) -> tuple[int, ...]:
-        """Return the numbers of frames at which candidates are compared; the last is the one that the result is for.
+        """Return the numbers of frames at which candidates are compared; the result is for the last one.
 
         Args:
             available: frames that may be learned from.
@@ -140,7 +140,7 @@ class AdaptConfig:
         plans = [find_plan(name.strip()) for name in names]
         twice = [plan.name for k, plan in enumerate(plans) if plan.name in [other.name for other in plans[:k]]]
         if twice and self.plan != "auto":
-            raise InputError(f"{twice[0]!r} is named twice among the plans")
+            raise InputError(f"{twice[0]!r} is listed twice among the plans")
         if self.overrides.rates is not None and plans[0].name in ("gain", "scratch"):
-            raise InputError(f"{plans[0].name} is a control, which trains what it always trains: --rates is for plans")
+            raise InputError(f"{plans[0].name} is a control with fixed rates: --rates is for plans")
         return list({plan.name: plan for plan in plans}.values())

@@ -1,4 +1,4 @@
-"""Comparing candidates: the plan, further plans and the controls, each fitted to the same frames and judged alike."""
+"""Comparison of candidates: the plan, further plans and the controls, with the same training and test frames."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -30,10 +30,10 @@ class Fits:
     """All fits of a comparison.
 
     Attributes:
-        plans: candidate -> the plan that it is fitted by.
+        plans: candidate -> its plan.
         seeds: number of fits of each candidate at each number of frames.
-        materials: (number of frames, seed) -> what was learned from.
-        fitted: by `fit_name`.
+        materials: (number of frames, seed) -> the training data.
+        fitted: fits by `fit_name`.
     """
 
     plans: dict[str, TransferPlan]
@@ -43,7 +43,7 @@ class Fits:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Numbers of frames; the last is the main one."""
+        """Return the numbers of frames; the last is the main one."""
         return tuple(dict.fromkeys(size for size, _ in self.materials))
 
     def names(self, candidate: str, size: int) -> list[str]:
@@ -56,12 +56,12 @@ class Fits:
 
 
 def fit_name(candidate: str, size: int, seed: int) -> str:
-    """Return the name of a fit, which is that of its folder too."""
+    """Return the name of a fit, which is also that of its folder."""
     return f"{candidate}-{size}-{seed}"
 
 
 def candidate_plans(config: AdaptConfig, plans: list[TransferPlan]) -> dict[str, TransferPlan]:
-    """Return what is fitted, by name: the plan and further ones with the run's settings, then the controls."""
+    """Return the candidates' plans by name: the plan and further ones with the run's settings, then the controls."""
     controls = [Overrides(updates=config.overrides.updates).on(find_plan(name)) for name in CONTROLS]
     return {plan.name: config.overrides.on(plan) for plan in plans} | {plan.name: plan for plan in controls}
 
@@ -76,14 +76,14 @@ def compare_candidates(
 ) -> Outcome:
     """Fit every candidate with every number of frames and seed, compare them on the test frames, let the gate decide.
 
-    The gate judges one policy per candidate, made of its seeds (see `combine`). Where the test frames are a part of
-    the dataset, the one it chooses is then fitted to them, too, and handed out so.
+    The gate judges one policy per candidate, combined from its seeds (see `combine`). If the test frames are a part of
+    the dataset, the chosen policy is then fitted to them, too.
 
     Args:
-        material: of which `frames` are all that may be learned from; without simulated frames none are mixed in.
-        test: to judge by; None: nothing is judged.
+        material: all training frames; without simulated frames none are mixed in.
+        test: test frames; None: nothing is judged.
         plans: the plan first, then further candidates.
-        folder: where fits are kept.
+        folder: folder of the fits.
     """
     plan = plans[0].name
     fits = _fit(config, material, candidate_plans(config, plans), folder, stages("fit"))
@@ -109,7 +109,7 @@ def compare_candidates(
         refitted=refitted,
         agreement=agreement,
         smoothing=material.frames.smoothing,
-        look=candidates[plan].policy.align.found(*material.policy.config.preprocessing.size),
+        look=candidates[plan].policy.align.in_pixels(*material.policy.config.preprocessing.size),
         judged=tuple(names[k] for k in material.frames.judged),
         each={} if test is None else _by_action(test, predictions, names),
         rest=None if test is None else float(np.nanmean(np.abs(test.done))),
@@ -135,7 +135,7 @@ def _fit(
 
 
 def _combined(fits: Fits, material: Material) -> dict[str, Combined]:
-    """Return, by candidate, the one policy that stands for its seeds."""
+    """Return the combined policy of each candidate's seeds."""
     main = fits.sizes[-1]
     same = main == len(material.frames)
     validation = validation_split(material.frames)[1] if same else None
@@ -145,7 +145,7 @@ def _combined(fits: Fits, material: Material) -> dict[str, Combined]:
 def _refit(
     fits: Fits, judged: Combined, output: str, material: Material, test: Frames, folder: Path, stages: Stages
 ) -> Refitted | None:
-    """Fit the output to the test frames too; None where it was never fitted, or fewer frames were asked for."""
+    """Fit the output to the test frames, too; None if it was never fitted, or fewer frames were requested."""
     main = fits.sizes[-1]
     if output not in fits.plans or main != len(material.frames):
         return None
@@ -154,7 +154,7 @@ def _refit(
 
 
 def _predictions(candidates: dict[str, Combined], comparison: Comparison, test: Frames) -> dict[str, np.ndarray]:
-    """Return, by candidate, (1, n, J) judged actions of its policy on the test frames."""
+    """Return the judged actions (1, n, J) of each candidate's policy on the test frames."""
     seeds = {name: candidate.seeds or (0,) for name, candidate in candidates.items()}
     known = {name: comparison.predictions[name][k[0]] for name, k in seeds.items() if len(k) == 1}
     return {
@@ -182,7 +182,7 @@ def _comparison(
 
 
 def _fit_outputs(fits: Fits, test: Frames, progress: Progress) -> dict[str, np.ndarray]:
-    """Return (n, J) judged actions on the test frames by the name of a fit, and those of "zero-shot"."""
+    """Return (n, J) judged actions on the test frames by the name of a fit, including "zero-shot"."""
     policy = next(iter(fits.materials.values())).policy
     unclipped = predict_judged(policy, test, clip=False)
     outputs = {"zero-shot": unclipped.clip(-1, 1)}
@@ -197,10 +197,10 @@ def _fit_outputs(fits: Fits, test: Frames, progress: Progress) -> dict[str, np.n
 
 
 def _rescaled(predicted: np.ndarray, policy: Policy, scaled: Policy, judged: tuple[int, ...]) -> np.ndarray:
-    """Return what a policy with another gain folded in does, without looking at an image again.
+    """Return the predictions of a policy with another folded gain, without processing images again.
 
     Args:
-        predicted: (n, J) what the policy gave, unclipped.
+        predicted: (n, J) unclipped predictions of the policy.
     """
     before, after, chosen = policy.heads.action, scaled.heads.action, list(judged)
     gain, old, new = (v.cpu().numpy()[chosen] for v in (after.gain / before.gain, before.offset, after.offset))
@@ -210,7 +210,7 @@ def _rescaled(predicted: np.ndarray, policy: Policy, scaled: Policy, judged: tup
 def _by_action(
     test: Frames, predictions: dict[str, np.ndarray], names: tuple[str, ...]
 ) -> dict[str, dict[str, dict[str, Estimate]]]:
-    """Measure, by action and candidate, where several actions are judged together."""
+    """Return metrics by action and candidate, if several actions are judged together."""
     if len(test.judged) == 1:
         return {}
     figures = {}

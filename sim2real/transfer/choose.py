@@ -1,4 +1,4 @@
-"""`auto`: which plan, by cross-validation among those that the amount of data makes plausible."""
+"""`auto`: choice of the plan by cross-validation among the plausible ones for the amount of data."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from sim2real.transfer.shift import DomainShift, plausible
 
 @dataclass(frozen=True)
 class Choice:
-    """The plan chosen, why, and the gain-free error of each plan that was tried, on frames that it had not seen."""
+    """The chosen plan, the reason, and the validation error of each plan that was tried."""
 
     plan: str
     reason: str
@@ -34,14 +34,14 @@ def choose(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Choice:
-    """Try each plausible plan on all units but some, in turn, and take the one that errs least on those left out.
+    """Cross-validate each plausible plan over units, and choose the one with the smallest error.
 
-    With a single unit nothing can be left out: the probe's recommendation stands. Frames near a split, which no side
-    may have, are judged by in no fold.
+    With a single unit there is no cross-validation, and the probe's recommendation is used. Frames within the guard of
+    a split are not used in that fold.
 
     Args:
-        plans: by name, those that may be tried.
-        folder: where fits are kept.
+        plans: plans that may be tried, by name.
+        folder: folder of the fits.
     """
     frames = material.frames
     units, splits = frames.units(), folds(frames, FOLDS, seed)
@@ -54,7 +54,7 @@ def choose(
     jobs = [Job(f"auto-{name}-{k}", part, plans[name], seed) for name in names for k, part in enumerate(rest)]
     fitted = run_jobs(jobs, folder, progress)
     judged = np.any([out for _, out in splits], axis=0)
-    # In known units by what they see: who merely moves less would seem better (see the gate).
+    # With known units by the gain-free error, as smaller motions alone reduce the plain one (see the gate).
     criterion = frames.criterion if gain_free(frames.criterion) else f"gain_free_{frames.criterion}"
     agreement = agreement_on(dataclasses.replace(frames.select(judged), criterion=criterion))
     errors = {}
@@ -66,4 +66,6 @@ def choose(
     best = min(errors, key=lambda name: errors[name])
     tried = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
     kind = METRIC_NAMES[criterion]
-    return Choice(best, f"least error on {units} left out in turn ({len(splits)}-fold, {kind}: {tried})", errors)
+    return Choice(
+        best, f"smallest error in cross-validation over {units} ({len(splits)}-fold, {kind}: {tried})", errors
+    )

@@ -1,4 +1,4 @@
-"""The gate: an adaptation is promoted only if held-out recordings show that it is better."""
+"""The gate: an adaptation is promoted only if it is significantly better on held-out recordings."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ import numpy as np
 from sim2real.statistics.agreement import METRIC_NAMES, Agreement, Estimate, gain_free
 from sim2real.statistics.units import FEWEST
 
-ROUNDING = 1e-6  # differences that are none: of one policy's predictions, scaled
+ROUNDING = 1e-6  # differences below this are rounding errors, as between scaled predictions of one policy
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate decided.
+    """The decision of the gate.
 
     Attributes:
-        promoted: whether the plan's policy is the one to use.
-        candidate: the one to use: the plan, or the better of the others.
+        promoted: whether the plan's policy is used.
+        candidate: the candidate to use: the plan, or the better of the others.
         reason: one sentence.
-        against: candidate -> difference of the criterion, plan minus candidate, paired over units; below 0: plan
+        against: candidate -> paired difference of the criterion over units, plan minus candidate; below 0: the plan is
             better.
-        seeing: candidate -> the same of the gain-free error.
+        seeing: candidate -> the same for the gain-free error.
     """
 
     promoted: bool
@@ -31,48 +31,47 @@ class Decision:
 
 
 def unjudged(criterion: str) -> str:
-    """Return the candidate to use where nothing can be judged: the policy as it came, but for a scale of people's own.
+    """Return the candidate to use without test frames: zero-shot, or the gain if drivers have individual scales.
 
     Args:
-        criterion: the metric by which candidates are told apart.
+        criterion: the metric by which candidates are compared.
     """
     return "gain" if gain_free(criterion) else "zero-shot"
 
 
 def decide(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -> Decision:
-    """Promote the plan only if it is better than the controls beyond doubt.
+    """Promote the plan only if it is significantly better than the controls.
 
-    Where people have scales of their own (the agreement's criterion is a gain-free error), it must have a smaller
-    gain-free error than zero-shot + gain, no larger error than that as it is (both learned their scale from the same
-    frames), and no larger gain-free error than training from scratch. What is left when every candidate has its best
-    gain is seeing, not the scale of who was recorded. Where commands are in known units, it must have a smaller error
-    than zero-shot both as it is and gain-free, and no larger gain-free error than scratch: a policy that moves less has
-    a smaller error (regression to the mean), but sees no better, and does not do the task. A gain alone is never
-    promoted there.
+    If drivers have individual scales (the agreement's criterion is a gain-free error), the plan must have a smaller
+    gain-free error than zero-shot + gain, no larger plain error (both learned their scale from the same frames), and no
+    larger gain-free error than training from scratch. The error after the best gain of each candidate measures
+    perception, independent of the driver's scale. With known units, the plan must have a smaller plain and gain-free
+    error than zero-shot, and no larger gain-free error than scratch: a policy with smaller motions has a smaller plain
+    error (regression to the mean) without better perception, and fails at the task. A gain alone is never promoted
+    there.
 
     Args:
-        predictions: of the candidates "zero-shot", "gain", "scratch" and of the plan, as `Agreement.measure` takes
-            them.
+        predictions: predictions of "zero-shot", "gain", "scratch" and the plan, for `Agreement.measure`.
     """
     evidence = _weigh(agreement, predictions, plan)
     units = agreement.units
     if len(units) < FEWEST:
-        return evidence.keep(evidence.scaled, f"{units.called('held-out')} prove nothing, {FEWEST} are needed")
+        return evidence.keep(evidence.scaled, f"{units.called('held-out')} are not enough, {FEWEST} are needed")
     return _decide_on_gain(evidence) if plan == "gain" else _decide_on_plan(evidence)
 
 
 @dataclass(frozen=True)
 class _Evidence:
-    """Paired differences of errors, below 0 where the first has the smaller one, and what they are called.
+    """Paired differences of errors, negative if the first is better, and their names.
 
     Attributes:
-        plain, criterion, clear: metrics: the error as it is, the one that decides, the gain-free one.
-        own_scale: whether people have scales of their own.
-        reference: the candidate that the plan has to beat.
-        against, seeing: the plan minus each other candidate, by criterion and by the gain-free error.
-        gain: the gain minus zero-shot, plain.
-        scale: the plan minus the gain, plain.
-        scratch: scratch minus the reference, gain-free.
+        plain, criterion, clear: names of the plain, the deciding and the gain-free error.
+        own_scale: whether drivers have individual scales.
+        reference: the candidate that the plan must beat.
+        against, seeing: plan minus each other candidate, by the criterion and by the gain-free error.
+        gain: gain minus zero-shot, plain error.
+        scale: plan minus gain, plain error.
+        scratch: scratch minus the reference, gain-free error.
     """
 
     plan: str
@@ -89,7 +88,7 @@ class _Evidence:
 
     @property
     def scaled(self) -> str:
-        """The better of zero-shot and gain."""
+        """Return the better of zero-shot and gain."""
         return "gain" if self.own_scale and _below(self.gain) else "zero-shot"
 
     def keep(self, candidate: str, reason: str) -> Decision:
@@ -121,7 +120,7 @@ def _weigh(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) 
 def _decide_on_gain(evidence: _Evidence) -> Decision:
     if not evidence.own_scale:
         sight = evidence.seeing["zero-shot"]
-        reason = f"in known units a gain sees no better ({METRIC_NAMES[evidence.clear]}, difference {sight})"
+        reason = f"with known units a gain changes only the scale ({METRIC_NAMES[evidence.clear]}, difference {sight})"
         return evidence.keep(evidence.scaled, reason)
     measured = f"({METRIC_NAMES[evidence.plain]}, difference {evidence.gain})"
     if _below(evidence.gain):
@@ -139,12 +138,12 @@ def _decide_on_plan(evidence: _Evidence) -> Decision:
         worse = "worse than" if _above(difference) else "not shown to be better than"
         return evidence.keep(fallback, f"{worse} {called} ({measured})")
     if not _below(sight):
-        sees = "sees worse" if _above(sight) else "is not shown to see better"
-        reason = f"it errs less than {called} ({measured}) but {sees} ({clear}, difference {sight})"
-        return evidence.keep(fallback, f"{reason}: whoever moves less errs less")
+        sees = "is worse after the best gain" if _above(sight) else "is not shown to be better after the best gain"
+        reason = f"a smaller error than {called} ({measured}) but {sees} ({clear}, difference {sight})"
+        return evidence.keep(fallback, f"{reason}: smaller motions alone reduce the error")
     if evidence.own_scale and _above(evidence.scale):
         scale = f"{METRIC_NAMES[evidence.plain]}, difference {evidence.scale}"
-        return evidence.keep(fallback, f"it sees better than {called}, but its scale is worse ({scale})")
+        return evidence.keep(fallback, f"better than {called} after the best gain, but with a worse scale ({scale})")
     if evidence.plan != "scratch" and _above(more := evidence.seeing["scratch"]):
         return evidence.keep("scratch", f"worse than training from scratch ({clear}, difference {more})")
     measured += "" if evidence.own_scale else f"; {clear}, difference {sight}"

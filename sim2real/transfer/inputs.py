@@ -1,4 +1,4 @@
-"""What an adaptation begins with: a pretrained policy, recordings to learn from and to judge by, simulated frames."""
+"""Inputs of an adaptation: a pretrained policy, training and test recordings, simulated frames."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,13 @@ from sim2real.transfer.frames.simulated import SIMULATED, mirror_signs, simulate
 
 @dataclass(frozen=True)
 class Inputs:
-    """What there is to adapt.
+    """Inputs of an adaptation.
 
     Attributes:
-        folder: of the pretrained policy.
-        material: what may be learned from.
-        test: what is judged by; None: nothing can be.
-        readings: of the datasets, as they were read.
+        folder: folder of the pretrained policy.
+        material: training data.
+        test: test frames; None if there are none.
+        readings: statistics of reading the datasets.
     """
 
     folder: Path
@@ -32,24 +32,24 @@ class Inputs:
 
     @property
     def saturated(self) -> dict[str, dict[str, int]]:
-        """Frames by action whose label is beyond what the policy can do, of those learned from and those judged by."""
+        """Return the number of training and test frames by action whose label exceeds the policy's range."""
         names = self.material.policy.config.action_names
         parts = {"frames": self.material.frames, "test_frames": self.test}
         return {name: frames.saturation(names) for name, frames in parts.items() if frames is not None}
 
 
 def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
-    """Read everything; raises InputError, DatasetError or CheckpointError for what cannot be adapted."""
+    """Read all inputs; raises InputError, DatasetError or CheckpointError if they cannot be used."""
     folder = policy_folder(config.checkpoint)
     policy = load_policy(folder)
     spec = task_spec(policy.config.task)
     if spec is None and (config.plan == "auto" or config.overrides.cotrain):
-        what = "auto" if config.plan == "auto" else "cotrain"
-        raise InputError(f"{what} needs simulated frames, and {policy.config.task!r} is no task here")
+        plan = "auto" if config.plan == "auto" else "cotrain"
+        raise InputError(f"{plan} needs simulated frames, but {policy.config.task!r} is not a registered task")
     reading: tuple[Reading, ...]
     if config.test is None:
-        frames, whole = read_recordings(config.dataset, policy.config, config.smooth, stages("read recordings"))
-        reading = (whole,)
+        frames, recordings = read_recordings(config.dataset, policy.config, config.smooth, stages("read recordings"))
+        reading = (recordings,)
         learned, test = split(frames, config.hold_out)
     else:
         progress = stages("read recordings"), stages("read test recordings")
@@ -62,5 +62,5 @@ def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
 
 
 def split(frames: Frames, share: float) -> tuple[Frames, Frames | None]:
-    """Split frames into those to learn from and a share to judge by; the latter is None where there is one unit."""
+    """Split frames into training frames and a share of test frames; the latter is None if there is only one unit."""
     return held_out(frames, share) if len(frames.units()) > 1 else (frames, None)

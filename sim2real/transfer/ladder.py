@@ -1,4 +1,4 @@
-"""What adaptation mends when the simulated camera was wrong: the public function behind `sim2real ladder`."""
+"""What adaptation recovers when the simulated camera was wrong: the public function behind `sim2real ladder`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +12,14 @@ from sim2real.transfer.rungs import Rung, check_ladder, climb, summary
 
 @dataclass(frozen=True)
 class Ladder:
-    """A ladder that was climbed.
+    """A finished ladder.
 
     Attributes:
-        folder: of the run: `metrics.json`, and a folder for each rung.
-        config: that was carried out.
-        rungs: in the order of ever worse cameras, the matched one first.
-        smoothing: s to either side over which recorded actions were averaged.
-        metrics: as in `metrics.json`.
+        folder: folder of the run: `metrics.json`, and a folder for each rung.
+        config: its settings.
+        rungs: rungs with increasingly wrong cameras, the matched one first.
+        smoothing: recorded actions were averaged over ± this many seconds.
+        metrics: content of `metrics.json`.
     """
 
     folder: Path
@@ -30,17 +30,17 @@ class Ladder:
 
 
 def ladder(config: LadderConfig, out: Path | None = None, resume: bool = False, stages: Stages = no_stages) -> Ladder:
-    """Pretrain with a matched and with ever worse cameras, adapt each by every plan, and measure them all.
+    """Pretrain with a matched and with increasingly wrong cameras, adapt each by every plan, and compare the results.
 
-    The plan that `auto` takes is compared with the best one, which is chosen on one half of the test recordings; the
-    two are compared on the other half.
+    The plan that `auto` chooses is compared with the best plan. One half of the test recordings selects the best plan;
+    the other half compares the two.
 
     Args:
         out: folder of the run; None: a new one under runs/.
-        resume: go on with an interrupted run, with the settings that it was started with.
+        resume: resume an interrupted run, with the settings that it was started with.
 
     Raises:
-        InputError: settings, recordings or folder cannot be used; then nothing is left behind.
+        InputError: settings, recordings or folder cannot be used; no files are left behind.
     """
     check_ladder(config)
     run, config = start_run("ladder", config, out, resume)

@@ -1,4 +1,4 @@
-"""What a sensor ladder is asked for; imports neither torch nor a simulator, so that `--help` is quick."""
+"""Settings of a sensor ladder; imports neither torch nor a simulator, so that `--help` is quick."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +19,13 @@ class LadderConfig:
 
     Attributes:
         dataset: recordings to learn from.
-        test: recordings to judge by.
-        task: pretrained on, once per rung.
+        test: recordings for testing.
+        task: task to pretrain on, once per rung.
         frames: numbers of frames to adapt on, comma-separated.
-        seeds: times that every fit is repeated.
-        smooth: s to either side over which people's actions are averaged; None: as the task has it.
-        pretrain: frames that each rung's policy is pretrained on.
-        teacher: folder of a `train` run; None: one is trained.
+        seeds: number of repetitions of every fit.
+        smooth: recorded actions are averaged over ± this many seconds; None: the task's value.
+        pretrain: number of frames to pretrain each rung's policy on.
+        teacher: folder of a `train` run; None: train one.
     """
 
     dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]

@@ -1,4 +1,4 @@
-"""What is written beside an adapted policy: how it was made, for programs (the recipe) and for people (the card)."""
+"""The recipe (for programs) and the model card (for people) of an adapted policy."""
 
 import dataclasses
 from pathlib import Path
@@ -10,11 +10,11 @@ from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.outcome import Outcome
 
 INHERITED = ("cameras", "randomization")
-"""Of the recipe of the pretrained policy: what the worlds were that it was pretrained in."""
+"""Entries of the pretrained policy's recipe that describe its worlds."""
 
 
 def recipe_of(config: AdaptConfig, pretrained: Path, outcome: Outcome) -> dict[str, Any]:
-    """Return how the output was made, as `save_policy` takes it.
+    """Return the recipe of the output, for `save_policy`.
 
     Args:
         pretrained: folder of the policy that was adapted.
@@ -29,12 +29,12 @@ def recipe_of(config: AdaptConfig, pretrained: Path, outcome: Outcome) -> dict[s
 
 
 def model_card(config: AdaptConfig, outcome: Outcome) -> str:
-    """Return the card of the policy that was judged, Markdown."""
+    """Return the card of the judged policy, Markdown."""
     main, agreement = outcome.comparisons[-1], outcome.agreement
     judged = "not judged"
     if agreement is not None:
         episodes = len(agreement.episodes)
-        judged = f"judged on {len(agreement)} frames of {episodes} episodes kept apart, {agreement.units}"
+        judged = f"judged on {len(agreement)} frames of {episodes} held-out episodes, {agreement.units}"
     lines = [
         f"# {outcome.policy.config.task}: candidate `{outcome.output}` of an adaptation by plan `{outcome.plan}`",
         "",

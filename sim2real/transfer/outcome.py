@@ -1,4 +1,4 @@
-"""What came of comparing candidates: their figures side by side, and which of them is to be used."""
+"""Outcome of a comparison of candidates: their figures, and the policy to use."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,10 +22,10 @@ class Comparison:
     """Candidates at one number of frames.
 
     Attributes:
-        frames, episodes: learned from, on average over the seeds.
+        frames, episodes: numbers that were learned from, averaged over the seeds.
         estimates: candidate -> metric -> figure with interval, the mean over the seeds.
-        predictions: candidate -> (S, n, J) of the judged actions on the test frames, by seed.
-        updates: candidate -> update kept, per seed.
+        predictions: candidate -> (S, n, J) judged actions on the test frames, by seed.
+        updates: candidate -> update that was kept, per seed.
     """
 
     frames: int
@@ -37,23 +37,23 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a comparison of candidates.
+    """Outcome of a comparison of candidates.
 
     Attributes:
-        policy: the one to use, which is the plan's only if the gate promoted it.
+        policy: the policy to use, which is the plan's only if the gate promoted it.
         plan: name of the plan.
-        output: the candidate that the policy is.
-        decision: of the gate; None where nothing could be held out.
-        comparisons: of the seeds, by number of frames; the last is the main one.
-        candidates: candidate -> the policy that stands for its seeds, which the gate judged.
-        predictions: candidate -> (1, n, J) of that policy on the test frames.
-        refitted: the output once more, fitted to the test frames too; None where it is as it was judged.
-        agreement: of the test frames.
-        smoothing: s to either side over which recorded actions were averaged.
-        look: how the recorded camera looks elsewhere than the simulated one, as the plan found it (`Alignment.found`).
-        judged: names of the actions by which the candidates are compared.
-        each: action -> candidate -> metric, where several are judged together.
-        rest: MAE of doing nothing always, which is what any MAE is to be read beside; None where nothing is judged.
+        output: the candidate of this policy.
+        decision: decision of the gate; None without test frames.
+        comparisons: comparisons over seeds, by number of frames; the last is the main one.
+        candidates: candidate -> its combined policy, which the gate judged.
+        predictions: candidate -> (1, n, J) judged actions of that policy on the test frames.
+        refitted: the output after a further fit to the test frames, too; None without this fit.
+        agreement: Agreement for the test frames.
+        smoothing: recorded actions were averaged over ± this many seconds.
+        look: alignment of the recorded camera found by the plan (`Alignment.in_pixels`).
+        judged: names of the judged actions.
+        each: action -> candidate -> metric, if several actions are judged together.
+        rest: MAE of always predicting 0, for comparison with any MAE; None without test frames.
     """
 
     policy: Policy
@@ -73,42 +73,42 @@ class Outcome:
 
     @property
     def promoted(self) -> bool:
-        """Whether the plan's policy is the output because the gate promoted it."""
+        """Return whether the gate promoted the plan's policy to the output."""
         return bool(self.decision and self.decision.promoted)
 
     @property
     def reason(self) -> str:
-        """Of the decision, with what it rests on."""
+        """Return the reason of the decision, with the units it is based on."""
         if self.decision is None or self.agreement is None:
             return UNVALIDATED
         return f"{self.decision.reason}; judged over {self.agreement.units}"
 
     @property
     def weights(self) -> str:
-        """Which weights of its seeds the output has, in words."""
+        """Return the seeds of the output's weights, in words."""
         return self.candidates[self.output].weights
 
     @property
     def refit_note(self) -> str:
-        """What is to be known of an output that learned from the episodes that it was judged by; empty for others."""
+        """Return a note for an output that was also fitted to the test episodes; empty for others."""
         if self.refitted is None:
             return ""
         return (
             f"After the decision the output was fitted again to all {self.refitted.episodes} episodes "
-            f"({self.refitted.frames} frames), those that it was judged by included. Figures are those of the weights "
-            f"before, which learned from {self.comparisons[-1].episodes:g} episodes and are kept in judged/."
+            f"({self.refitted.frames} frames), including the test episodes. The figures are for the judged weights "
+            f"before this, which learned from {self.comparisons[-1].episodes:g} episodes and are kept in judged/."
         )
 
     @cached_property
     def estimates(self) -> dict[str, dict[str, Estimate]]:
-        """Candidate -> metric -> figure of the policy that stands for it."""
+        """Return candidate -> metric -> figure of its combined policy."""
         if self.agreement is None:
             return {}
         return {candidate: self.agreement.measure(p) for candidate, p in self.predictions.items()}
 
     @cached_property
     def by_seed(self) -> dict[str, dict[str, list[float]]]:
-        """Candidate -> metric -> value of each seed's policy."""
+        """Return candidate -> metric -> values of the seeds."""
         if self.agreement is None:
             return {}
         each = {
@@ -162,5 +162,5 @@ def _plain(estimates: dict[str, dict[str, Estimate]]) -> dict[str, Any]:
 
 
 def _finite(values: dict[str, list[float]]) -> dict[str, list[float | None]]:
-    """Put None for NaN, which JSON does not have."""
+    """Replace NaN, which JSON does not have, by None."""
     return {name: [v if np.isfinite(v) else None for v in each] for name, each in values.items()}

@@ -1,4 +1,4 @@
-"""What recordings look like to a pretrained policy: the public function behind `sim2real probe`."""
+"""Shift between recordings and simulation for a pretrained policy: the function behind `sim2real probe`."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from sim2real.transfer.shift import DomainShift, measure_shift
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """What a probe came to.
+    """Result of a probe.
 
     Attributes:
-        folder: of the run: `metrics.json`.
-        config: that was carried out.
-        frames: recorded.
-        reading: of the dataset, as it was read.
-        simulated: frames that they were compared with.
-        shift: how the two differ, and the plan that this speaks for.
-        metrics: as in `metrics.json`.
+        folder: folder of the run: `metrics.json`.
+        config: its settings.
+        frames: recorded frames.
+        reading: statistics of reading the dataset.
+        simulated: simulated frames for comparison.
+        shift: how the two differ, and the recommended plan.
+        metrics: content of `metrics.json`.
     """
 
     folder: Path
@@ -41,13 +41,13 @@ class ProbeResult:
 
 
 def probe(config: ProbeConfig, out: Path | None = None, stages: Stages = no_stages) -> ProbeResult:
-    """Compare recordings with simulated frames through a policy's eyes, without training; recommend a plan.
+    """Compare recordings with simulated frames in a policy's features, without training; recommend a plan.
 
     Args:
         out: folder of the run; None: a new one under runs/.
 
     Raises:
-        InputError: settings, policy, recordings or folder cannot be used; then nothing is left behind.
+        InputError: settings, policy, recordings or folder cannot be used; no files are left behind.
     """
     folder = policy_folder(config.checkpoint)
     policy = load_policy(folder)

@@ -1,4 +1,4 @@
-"""What a probe is asked for; imports neither torch nor a simulator, so that `--help` is quick."""
+"""Settings of a probe; imports neither torch nor a simulator, so that `--help` is quick."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,9 @@ class ProbeConfig:
 
     Attributes:
         checkpoint: a policy's folder, or the run that pretrained it.
-        dataset: recordings, LeRobot v3.0; episodes in brackets: path[0:17].
-        smooth: s to either side over which people's actions are averaged; None: as the task has it.
-        simulated: frames to compare with.
+        dataset: recordings, LeRobot v3.0; select episodes in brackets: path[0:17].
+        smooth: recorded actions are averaged over ± this many seconds; None: the task's value.
+        simulated: number of simulated frames to compare with.
     """
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
@@ -35,5 +35,5 @@ class ProbeConfig:
 
     @property
     def task(self) -> str:
-        """Return what the run's folder is named after."""
+        """Return the name for the run's folder."""
         return self.checkpoint.resolve().name

@@ -36,7 +36,7 @@ from sim2real.transfer.outcome import Outcome
 from sim2real.transfer.shift import measure_shift
 from sim2real.worlds import load_randomization
 
-# What the camera is in simulation -> (whether its lens is right, what is varied).
+# Name of the simulated camera -> (whether its lens is right, what is varied).
 RUNGS = {
     "matched lens": (True, "default"),
     "wrong lens": (False, "fixed-camera"),
@@ -47,13 +47,13 @@ RUNGS = {
 
 @dataclass(frozen=True)
 class Behind:
-    """How far a plan is from the best one. The best of several, tested where it was chosen, looks better than it is.
+    """Difference of a plan from the best one, on other recordings than those that select the best (selection bias).
 
     Attributes:
         best: the plan with the smallest criterion on one half of the test recordings.
-        difference: the criterion of the other plan minus that of the best, paired, on the other half; None where the
-            test recordings cannot be divided.
-        chosen_on, compared_on: the units of either half.
+        difference: paired difference of the criterion on the other half, the plan minus the best; None if the test
+            recordings cannot be divided.
+        chosen_on, compared_on: units of the two halves.
     """
 
     best: str
@@ -62,7 +62,7 @@ class Behind:
     compared_on: Units | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
+        """Return JSON values."""
         figures = (self.difference or Estimate(float("nan"), None, None)).to_dict()
         compared_on = None if self.compared_on is None else self.compared_on.describe()
         parts = {"best": self.best, "chosen_on": self.chosen_on.describe(), "compared_on": compared_on}
@@ -75,7 +75,7 @@ class Rung:
 
     Attributes:
         chosen: frames -> plan.
-        behind: frames -> how far that plan is from the best.
+        behind: frames -> difference of that plan from the best.
     """
 
     name: str
@@ -85,7 +85,7 @@ class Rung:
 
 
 def check_ladder(config: LadderConfig) -> None:
-    """Raise InputError or DatasetError for what would stop the ladder at its start, or hours later."""
+    """Raise InputError or DatasetError for invalid inputs, before hours of work."""
     check_apart(config.dataset, config.test)
     distillation = DistillationConfig(frames=config.pretrain)
     complete_pretraining(PretrainConfig(config.task, teacher=config.teacher, distillation=distillation))
@@ -100,7 +100,7 @@ def check_ladder(config: LadderConfig) -> None:
 
 
 def climb(config: LadderConfig, folder: Path, stages: Stages) -> list[Rung]:
-    """Pretrain a policy per rung and adapt each; what an earlier start finished is read.
+    """Pretrain a policy per rung and adapt each; finished parts of an earlier start are read.
 
     Raises:
         InputError: as pretraining and adapting.
@@ -130,7 +130,7 @@ def _teacher(config: LadderConfig, folder: Path, stages: Stages) -> Path:
 
 
 def _wrong_lens(task: str, folder: Path) -> Path:
-    """Write a pinhole of the same field of view in the middle: what one takes from a data sheet."""
+    """Write a pinhole camera with the same central field of view, as from a data sheet."""
     camera = next(iter(make_task(task).spec.cameras.values())).camera
     centre = (camera.width - 1) / 2, (camera.height - 1) / 2
     focal = camera.width / 2 / np.tan(camera.width / 2 / camera.fx)
@@ -167,7 +167,7 @@ def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: P
 
 
 def _auto(material: Material, size: int, place: Path, progress: Progress) -> str:
-    """Return the plan that `auto` takes on so many frames."""
+    """Return the plan that `auto` chooses for a number of frames."""
     limited = dataclasses.replace(material, frames=material.frames.limited(size, np.random.default_rng(0)))
     assert material.simulated is not None
     shift = measure_shift(material.policy, limited.frames, material.simulated)
@@ -178,10 +178,10 @@ def _auto(material: Material, size: int, place: Path, progress: Progress) -> str
 
 
 def best_and_behind(test: Frames, predictions: Mapping[str, np.ndarray], plan: str, seed: int = 0) -> Behind:
-    """Tell how far a plan is from the best: this is chosen on one half of the test frames' units, tested on the other.
+    """Compare a plan with the best one, which is selected on one half of the test units and compared on the other.
 
     Args:
-        predictions: of the plans, as `Agreement.measure` takes them.
+        predictions: predictions of the plans, for `Agreement.measure`.
     """
     plans = [name for name in ("gain", *PLANS) if name in predictions]
 

@@ -1,4 +1,4 @@
-"""What recordings look like to a pretrained policy, without training: the grounds on which a plan is chosen."""
+"""Shift between recordings and simulation for a pretrained policy, without training, and the plans it suggests."""
 
 from dataclasses import dataclass
 
@@ -18,23 +18,23 @@ from sim2real.transfer.fitting.plans import PARTS
 
 MOST = 1000  # frames looked at
 LITTLE, MUCH = 1000, 5000  # frames
-NEAR = 0.3  # shift of the low stages, in standard deviations: a familiar sensor
-BLIND = 0.3  # zero-shot correlation below which what was learned does not apply
+NEAR = 0.3  # standard deviations: with a smaller shift of the low stages the sensor is familiar
+BLIND = 0.3  # zero-shot correlation below which high-level features do not transfer
 
 
 @dataclass(frozen=True)
 class DomainShift:
-    """How recordings differ from simulation through a policy's eyes, and which plan that speaks for.
+    """Shift between recordings and simulation in a policy's features, and the recommended plan.
 
     Attributes:
-        frames, episodes: how much there is to learn from.
-        shift: stage -> mean distance of a channel's mean between simulated and recorded frames, in its standard
-            deviations (Cohen's d); needs no labels.
-        usual: the same between two sets of simulated frames: what is noise.
-        gradients: part -> norm of the loss's gradient relative to that of the weights, after the gain.
+        frames, episodes: numbers of training frames and episodes.
+        shift: stage -> difference of channel means between simulated and recorded frames, in standard deviations
+            (Cohen's d), averaged over channels; needs no labels.
+        usual: the same between two sets of simulated frames, the noise level.
+        gradients: part -> norm of the loss gradient relative to that of the weights, after the gain.
         zero_shot: metrics of the judged actions.
         recommended: name of a plan.
-        reason: for it.
+        reason: reason for the recommendation.
     """
 
     frames: int
@@ -48,21 +48,21 @@ class DomainShift:
 
 
 def measure_shift(policy: Policy, frames: Frames, simulated: Simulated, seed: int = 0) -> DomainShift:
-    """Compare recorded with simulated frames through the policy's eyes.
+    """Compare recorded with simulated frames in the policy's features.
 
     Args:
-        simulated: of the worlds that it was pretrained in.
+        simulated: frames of the worlds that it was pretrained in.
     """
     random = np.random.default_rng(seed)
-    some = frames.select(np.sort(random.permutation(len(frames))[:MOST]))
-    # By world: frames of one world look alike.
+    sample = frames.select(np.sort(random.permutation(len(frames))[:MOST]))
+    # By world, as frames of one world are similar.
     half = simulated.world % 2 == 0
-    parts = (some.images, simulated.images[half], simulated.images[~half])
+    parts = (sample.images, simulated.images[half], simulated.images[~half])
     recorded, ours, others = (_channels(policy, images, k == 0) for k, images in enumerate(parts))
     shift = {name: _distance(recorded[name], np.concatenate([ours[name], others[name]])) for name in STAGE_NAMES}
     usual = {name: _distance(ours[name], others[name]) for name in STAGE_NAMES}
     zero_shot = agreement_on(frames).measure(predict_judged(policy, frames))
-    gradients = _gradients(with_gain(policy, frames), some)
+    gradients = _gradients(with_gain(policy, frames), sample)
     count, episodes = len(frames), len(frames.episodes)
     recommended, reason = recommend(count, shift, zero_shot["correlation"].value)
     return DomainShift(count, episodes, shift, usual, gradients, zero_shot, recommended, reason)
@@ -73,18 +73,18 @@ def recommend(frames: int, shift: dict[str, float], correlation: float) -> tuple
     low = (shift["stem"] + shift["stage1"]) / 2
     seen = f"low stages shifted by {low:.2f} standard deviations"
     if not correlation >= BLIND and frames >= LITTLE:
-        return "generic-features", f"zero-shot correlation {correlation:.2f}: what was learned high up does not apply"
+        return "generic-features", f"zero-shot correlation {correlation:.2f}: high-level features do not transfer"
     if frames >= MUCH:
         return "full", f"{frames} frames are enough to fine-tune everything"
     if low >= NEAR:
         return "sensor-shift", f"{seen}, {frames} frames: the sensor differs, the task does not"
     if frames < LITTLE:
-        return "gain", f"{seen}, {frames} frames: the sensor is familiar, and there is little to learn more from"
+        return "gain", f"{seen}, {frames} frames: the sensor is familiar, and there is too little data for more"
     return "feature-extraction", f"{seen}, {frames} frames: the sensor is familiar"
 
 
 def plausible(frames: int, shift: dict[str, float], correlation: float) -> tuple[str, ...]:
-    """Return the plans worth trying, of which held-out episodes decide; low stages of a familiar sensor stay frozen."""
+    """Return the plans for cross-validation; with a familiar sensor, low stages stay frozen."""
     names = ["gain", "feature-extraction"]
     if (shift["stem"] + shift["stage1"]) / 2 >= NEAR or frames >= LITTLE:
         names.append("sensor-shift")
@@ -95,7 +95,7 @@ def plausible(frames: int, shift: dict[str, float], correlation: float) -> tuple
 
 
 def _channels(policy: Policy, images: np.ndarray, recorded: bool) -> dict[str, np.ndarray]:
-    """Return, by stage, (n, C) means of its channels over the picture; only recorded pictures are aligned."""
+    """Return, by stage, (n, C) channel means over the image; only recorded images are aligned."""
     result: dict[str, list[np.ndarray]] = {name: [] for name in STAGE_NAMES}
     with torch.inference_mode():
         for part in torch.from_numpy(images).split(256):
@@ -109,7 +109,7 @@ def _channels(policy: Policy, images: np.ndarray, recorded: bool) -> dict[str, n
 
 def _distance(a: np.ndarray, b: np.ndarray) -> float:
     spread = np.sqrt((a.var(0) + b.var(0)) / 2)
-    live = spread > 1e-6  # channels that are off everywhere say nothing
+    live = spread > 1e-6  # channels that are zero everywhere are not informative
     return float((np.abs(a.mean(0) - b.mean(0))[live] / spread[live]).mean()) if live.any() else 0.0
 
 

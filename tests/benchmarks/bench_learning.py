@@ -160,12 +160,12 @@ def act() -> list[Result]:
 
     rates = alternate({name: lambda name=name: timed(name) for name in contenders}, 10, 0.4)
     percentiles = {name: np.percentile(1e3 * np.array(values[20:]), (50, 99)) for name, values in spent.items()}
-    told = {name: f"p50 {low:.2f} ms, p99 {high:.2f} ms" for name, (low, high) in percentiles.items()}
+    latencies = {name: f"p50 {low:.2f} ms, p99 {high:.2f} ms" for name, (low, high) in percentiles.items()}
     rivals = {"forward": "limit: the network alone", "sb3": "instead: SB3 CnnPolicy.predict, 84x84"}
     return [
         compare(
             *("act", "Policy.act, one 160x120 image", rates["act"], "images/s", rivals[name], rates[name]),
-            remark=f"{told['act']}; the other {told[name]}",
+            remark=f"{latencies['act']}; the other {latencies[name]}",
         )
         for name in rivals
     ]

@@ -181,10 +181,10 @@ def arm_rendering() -> list[Result]:
         ours = _ours(scene, ARM_THREADS, shadows=shadows)
         bare = _together([_bare(scene, 0, half, shadows), _bare(scene, half, WORLDS, shadows)])
         rates = alternate({"ours": ours, "bare": bare}, 8, 0.4)
-        what = f"SO-101, {triangles:,} triangles, {'shadows' if shadows else 'no shadows'}, {ARM_THREADS} threads"
+        label = f"SO-101, {triangles:,} triangles, {'shadows' if shadows else 'no shadows'}, {ARM_THREADS} threads"
         limit = f"limit: refit_bvh + render alone, {ARM_THREADS} threads"
-        results.append(compare("rendering", what, rates["ours"], "frames/s", limit, rates["bare"], 0.9))
-        results += _against_classic(scene, ours, what, (kind,), factor)
+        results.append(compare("rendering", label, rates["ours"], "frames/s", limit, rates["bare"], 0.9))
+        results += _against_classic(scene, ours, label, (kind,), factor)
     return results
 
 

@@ -119,9 +119,9 @@ def stepping() -> list[Result]:
 
 def scaling() -> list[Result]:
     """Physics on two threads over one; the limit is what the bare physics gains at the same time."""
-    one, two = batch_env("none", 1), batch_env("none", 2)
+    single, two = batch_env("none", 1), batch_env("none", 2)
     contenders = {
-        "one": _stepping(one),
+        "one": _stepping(single),
         "two": _stepping(two),
         "bare one": _bare(batch_env("none", 1), 1),
         "bare two": _bare(batch_env("none", 2), 2),

@@ -72,8 +72,8 @@ def play(env: BatchEnv, steps: int, seed: int = 0) -> list[dict[str, np.ndarray]
     return result
 
 
-def assert_same(one: list[dict[str, np.ndarray]], other: list[dict[str, np.ndarray]]) -> None:
-    for step, (a, b) in enumerate(zip(one, other, strict=True)):
+def assert_same(first: list[dict[str, np.ndarray]], other: list[dict[str, np.ndarray]]) -> None:
+    for step, (a, b) in enumerate(zip(first, other, strict=True)):
         assert a.keys() == b.keys(), step
         for path in a:
             assert a[path].dtype == b[path].dtype
@@ -279,14 +279,14 @@ def test_environment_checkers_have_nothing_to_say(name, checker):
 
 @TASKS
 def test_make_gives_one_world_and_make_vec_many(name):
-    one = gymnasium.make(f"sim2real/{name}-v0", render_mode="rgb_array")
-    observation, _ = one.reset(seed=1)
-    assert one.observation_space.contains(observation)
+    env_of_one = gymnasium.make(f"sim2real/{name}-v0", render_mode="rgb_array")
+    observation, _ = env_of_one.reset(seed=1)
+    assert env_of_one.observation_space.contains(observation)
     many = gymnasium.make_vec(f"sim2real/{name}-v0", num_envs=3, randomization="default")
     observations, _ = many.reset(seed=1)
     assert many.num_envs == 3 and many.observation_space.contains(observations)
     assert many.step(many.action_space.sample())[1].shape == (3,)
-    for env in (one, many):
+    for env in (env_of_one, many):
         env.close()
         env.close()
 

@@ -55,8 +55,8 @@ def test_speed_and_curvature_are_those_of_the_car_and_its_line(lane, cars):
     np.testing.assert_allclose(value["speed"], 1.5, atol=1e-5)
     track = lane.tracks[1]
     for ahead in (0.0, 0.5, 2.0):
-        there = (np.arange(0, 600, 10) + round(ahead * 600 / track.length)) % 600
-        np.testing.assert_allclose(value[f"curvature_{ahead:g}m"], track.curvature[there], atol=1e-4)
+        rows = (np.arange(0, 600, 10) + round(ahead * 600 / track.length)) % 600
+        np.testing.assert_allclose(value[f"curvature_{ahead:g}m"], track.curvature[rows], atol=1e-4)
 
 
 def test_positive_steering_turns_right(lane, cars):

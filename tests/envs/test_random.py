@@ -36,13 +36,13 @@ def test_drawing_in_parts_is_drawing_at_once(seed, parts):
 
 @given(seed=SEEDS, parts=st.lists(st.tuples(st.integers(1, 5), st.booleans()), min_size=1, max_size=6))
 def test_numbers_drawn_ahead_are_those_that_would_have_come(seed, parts):
-    one, random = np.array([0]), WorldRandom(np.array([seed]))
-    ahead = WorldRandom(np.array([seed])).ahead(one, sum(k * (1 + normal) for k, normal in parts))
+    world, random = np.array([0]), WorldRandom(np.array([seed]))
+    ahead = WorldRandom(np.array([seed])).ahead(world, sum(k * (1 + normal) for k, normal in parts))
     for k, normal in parts:
         kind = "normal" if normal else "uniform"
-        np.testing.assert_array_equal(getattr(ahead, kind)(one, k), getattr(random, kind)(one, k))
-    with pytest.raises(ValueError, match="drawn ahead"):
-        ahead.uniform(one, 1)
+        np.testing.assert_array_equal(getattr(ahead, kind)(world, k), getattr(random, kind)(world, k))
+    with pytest.raises(ValueError, match="drawn in advance"):
+        ahead.uniform(world, 1)
 
 
 @given(seed=SEEDS)

@@ -85,9 +85,9 @@ def test_a_wider_range_contains_the_narrower(vary, widths, seed):
 
 
 def test_draws_reach_both_ends_of_the_range():
-    random, one = WorldRandom(np.array([0])), np.array([0])
+    random, world = WorldRandom(np.array([0])), np.array([0])
     for distribution, (low, high) in (("uniform", (2.0, 6.0)), ("log-uniform", (0.1, 10.0))):
-        drawn = np.sort(Vary("f", distribution, (low, high)).draw(random, one, 10_000, 1.0)[0])
+        drawn = np.sort(Vary("f", distribution, (low, high)).draw(random, world, 10_000, 1.0)[0])
         assert drawn[0] < low * 1.01 and drawn[-1] > high * 0.99
         middle = np.sqrt(low * high) if distribution == "log-uniform" else (low + high) / 2
         assert drawn[5000] == pytest.approx(middle, rel=0.1)

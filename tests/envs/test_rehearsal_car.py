@@ -23,9 +23,9 @@ def test_no_two_splits_share_a_layout():
 
 
 def test_its_camera_gives_whole_frames():
-    whole = make_task("LaneFollow", "recording").spec.cameras["front"]
+    recorded = make_task("LaneFollow", "recording").spec.cameras["front"]
     seen = LaneFollow(LaneFollowConfig(layouts=1)).spec.cameras["front"]
-    assert whole.size == (160, 120) and whole.lens == whole.camera == seen.camera
+    assert recorded.size == (160, 120) and recorded.lens == recorded.camera == seen.camera
     assert (REHEARSAL.camera, REHEARSAL.off_road, REHEARSAL.episode_seconds) == (RECORDING.camera, 0.5, 30.0)
 
 

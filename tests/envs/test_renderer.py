@@ -80,9 +80,9 @@ def test_rays_along_an_axis_hit_like_their_neighbours(device):
         <geom type="box" size="0.5 0.5 0.1" pos="0.1 -0.1 -2"/><geom size="0.2" pos="-0.6 0 -1"/>
       </worldbody></mujoco>""")
     seen = segmented(render(model, Camera(81, 61, 60, 60, 40, 30), device))
-    for before, there, after in ((seen[29], seen[30], seen[31]), (seen[:, 39], seen[:, 40], seen[:, 41])):
+    for before, centre, after in ((seen[29], seen[30], seen[31]), (seen[:, 39], seen[:, 40], seen[:, 41])):
         same = before == after
-        assert same.sum() > 50 and (there[same] == before[same]).all()
+        assert same.sum() > 50 and (centre[same] == before[same]).all()
 
 
 def test_depth_is_metres_along_the_axis(device):
@@ -122,11 +122,11 @@ def test_light_from_straight_above_casts_a_shadow(device):
 
 
 def test_samples_soften_edges_alone(scene, device):
-    one, many = render(scene, SMALL, device), render(scene, SMALL, device, samples=4)
-    seen = segmented(one)
+    single, many = render(scene, SMALL, device), render(scene, SMALL, device, samples=4)
+    seen = segmented(single)
     neighbours = [seen[1 + dv : 29 + dv, 1 + du : 39 + du] for dv in (-1, 0, 1) for du in (-1, 0, 1)]
     inside = np.all([n == seen[1:-1, 1:-1] for n in neighbours], 0)
-    change = np.abs(one.rgb[0].astype(int) - many.rgb[0]).max(-1)[1:-1, 1:-1]
+    change = np.abs(single.rgb[0].astype(int) - many.rgb[0]).max(-1)[1:-1, 1:-1]
     assert np.quantile(change[inside], 0.9) <= 3 and change[~inside].mean() > 5
 
 

@@ -130,24 +130,24 @@ def test_a_subset_is_those_rows_of_the_whole(scene, device, ids, lenses):
     worlds.set_field("geom_rgba", np.arange(WORLDS), colours)
     if lenses == "own":
         worlds.set_lens(np.array([1, 2]), np.stack([OTHER_LENS.rays()] * 2))
-    whole = worlds.render(at)
+    all_worlds = worlds.render(at)
     moved = {name: values + 0.05 for name, values in at.items()}  # a new frame, or the test would read an old one
     part = worlds.render(moved, np.array(ids))
     assert part.rgb.shape == (len(ids), 30, 40, 3)
-    assert not np.array_equal(part.rgb, whole.rgb[ids])
+    assert not np.array_equal(part.rgb, all_worlds.rgb[ids])
     assert_same(part, worlds.render(moved), ids)
-    assert_same(worlds.render(at), whole)
+    assert_same(worlds.render(at), all_worlds)
 
 
 @pytest.mark.parametrize("threads", [2, 3, 8])
 def test_threads_change_no_byte(scene, threads):
     at = various(scene, WORLDS)
-    one, many = renderer(scene, shadows=True), renderer(scene, shadows=True, threads=threads)
-    assert_same(many.render(at), one.render(at))
-    assert_same(many.render(at, np.array([1, 3])), one.render(at), [1, 3])
-    for worlds in (one, many):
+    single, many = renderer(scene, shadows=True), renderer(scene, shadows=True, threads=threads)
+    assert_same(many.render(at), single.render(at))
+    assert_same(many.render(at, np.array([1, 3])), single.render(at), [1, 3])
+    for worlds in (single, many):
         worlds.set_lens(np.array([2]), OTHER_LENS.rays()[None])
-    assert_same(many.render(at), one.render(at))
+    assert_same(many.render(at), single.render(at))
     many.close()
     many.close()
 

@@ -104,10 +104,10 @@ def test_a_world_alone_looks_as_in_the_batch(world: int):
 
 def test_a_subset_of_the_worlds_looks_as_in_the_batch():
     frames, ids = scenes(6), np.array([5, 1])
-    whole, part = randomized(range(6)), randomized(range(6))
+    full, part = randomized(range(6)), randomized(range(6))
     for t in range(5):
         moved = np.roll(frames, 5 * t, axis=2)
-        np.testing.assert_array_equal(whole.apply(moved)[ids], part.apply(moved[ids], ids))
+        np.testing.assert_array_equal(full.apply(moved)[ids], part.apply(moved[ids], ids))
 
 
 def test_outputs_share_no_memory_with_inputs_or_each_other():

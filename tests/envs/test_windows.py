@@ -47,14 +47,14 @@ def window_of(look: Preprocessing, frame: np.ndarray) -> dict[str, tuple[int, in
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_looked_at_is_what_whole_frames_show(name):
     look = CASES[name][0]
-    whole = frames(CASES[name], None)
-    part = frames(CASES[name], window_of(look, whole[0]))
-    assert len(part) == len(whole)
-    for a, b in zip(whole, part, strict=True):
+    full = frames(CASES[name], None)
+    part = frames(CASES[name], window_of(look, full[0]))
+    assert len(part) == len(full)
+    for a, b in zip(full, part, strict=True):
         assert a.shape == b.shape and (a != b).any(), "nothing was left out"
         difference = np.abs(look(a).astype(int) - look(b).astype(int))
         assert difference.max() <= 2
-    assert any((look(a) != look(b)).any() for a, b in itertools.pairwise(whole))  # they move
+    assert any((look(a) != look(b)).any() for a, b in itertools.pairwise(full))  # they move
 
 
 def test_without_a_sensor_the_window_is_exact_and_the_rest_black():
@@ -69,10 +69,10 @@ def test_without_a_sensor_the_window_is_exact_and_the_rest_black():
         )
         for windows in (None, {"front": (40, 48, 64, 32)})
     )
-    whole, part = (env.reset(seed=3)[0]["images.front"] for env in (env_whole, env_part))
-    np.testing.assert_array_equal(whole[:, 48:80, 40:104], part[:, 48:80, 40:104])
+    full, part = (env.reset(seed=3)[0]["images.front"] for env in (env_whole, env_part))
+    np.testing.assert_array_equal(full[:, 48:80, 40:104], part[:, 48:80, 40:104])
     part[:, 48:80, 40:104] = 0
-    assert not part.any() and whole[:, :48].any()
+    assert not part.any() and full[:, :48].any()
     for env in (env_whole, env_part):
         env.close()
 

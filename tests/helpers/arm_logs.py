@@ -43,8 +43,8 @@ def commands(seconds: float, rng: np.random.Generator, fps: float = 30.0) -> np.
 def logs(true: dict[str, np.ndarray], episodes: int, seconds: float = 5.0, seed: int = 0) -> list[Log]:
     """Of servos with these parameters (J,), read in whole ticks."""
     rng, sim = np.random.default_rng(seed), replayer()
-    told = [commands(seconds, rng) for _ in range(episodes)]
-    asked = [Log(k, np.tile(HOME, (len(command), 1)), command) for k, command in enumerate(told)]
+    commanded = [commands(seconds, rng) for _ in range(episodes)]
+    asked = [Log(k, np.tile(HOME, (len(command), 1)), command) for k, command in enumerate(commanded)]
     angles = sim.rollout({name: values[None] for name, values in true.items()}, asked)
     return [Log(log.index, np.round(a[0] / TICK) * TICK, log.command) for log, a in zip(asked, angles, strict=True)]
 

@@ -21,13 +21,13 @@ SIZE = (64, 64)
 Size = tuple[int, int]
 
 
-def arm_config(task: str = "Reach", told: bool = True) -> PolicyConfig:
+def arm_config(task: str = "Reach", with_state: bool = True) -> PolicyConfig:
     """Of a small policy for an arm's task, that is told the state or looks at images alone."""
     spec = make_task(task).spec
     view = spec.cameras["front"]
     return PolicyConfig(
         encoder=EncoderConfig(size=SIZE, width=4),
-        heads=HeadsConfig(state=len(spec.state_names) if told else 0, reduced=8, hidden=16),
+        heads=HeadsConfig(state=len(spec.state_names) if with_state else 0, reduced=8, hidden=16),
         preprocessing=Preprocessing("front", (view.camera.width, view.camera.height), view.crop, SIZE),
         action_names=spec.action_names,
         task=spec.name,

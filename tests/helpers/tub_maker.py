@@ -56,7 +56,7 @@ def make_tub(
     inputs = [["cam/image_array", "user/angle", "user/throttle", "user/mode"], ["image_array", "float", "float", "str"]]
     manifest = [*inputs, {}, {"created_at": START / 1000}, last]
     (folder / "manifest.json").write_text("\n".join(json.dumps(item) for item in manifest))
-    found = {item["_index"] for item in lines if isinstance(item, dict) and isinstance(item.get("_index"), int)}
-    for index in found if images is None else images:
+    indices = {item["_index"] for item in lines if isinstance(item, dict) and isinstance(item.get("_index"), int)}
+    for index in indices if images is None else images:
         (folder / "images" / f"{index}_cam_image_array_.jpg").write_bytes(jpeg(index))
     return folder

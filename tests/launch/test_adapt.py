@@ -48,24 +48,24 @@ def left(folder: Path) -> dict:
 def test_the_candidates_are_compared_and_all_is_written(command: Callable[..., Any], workplace: Path):
     done = command("adapt", "policy", "learn", "--test", "judge", "--curve", "20,50", "--out", "run", *QUICK)
     assert done.code == 0 and done.err == "", done
-    found = left(workplace / "run")
-    assert set(found["candidates"]) == {"zero-shot", "gain", "scratch", "sensor-shift"}
-    for candidate in found["candidates"].values():
+    metrics = left(workplace / "run")
+    assert set(metrics["candidates"]) == {"zero-shot", "gain", "scratch", "sensor-shift"}
+    for candidate in metrics["candidates"].values():
         assert set(candidate["test"]) == set(METRICS)
         assert all(set(figure) == {"value", "low", "high"} for figure in candidate["test"].values())
-    assert found["plan"] == "sensor-shift" and found["frames"] == 50 and found["episodes"] == 3
-    assert found["test_frames"] == 58 and found["test_episodes"] == 4 and found["smoothing"] == 0.25
-    assert set(found["curve"]) == {"20", "50"} and set(found["curve"]["50"]) == set(found["candidates"])
-    for name, each in found[
+    assert metrics["plan"] == "sensor-shift" and metrics["frames"] == 50 and metrics["episodes"] == 3
+    assert metrics["test_frames"] == 58 and metrics["test_episodes"] == 4 and metrics["smoothing"] == 0.25
+    assert set(metrics["curve"]) == {"20", "50"} and set(metrics["curve"]["50"]) == set(metrics["candidates"])
+    for name, each in metrics[
         "candidates"
     ].items():  # the curve has the mean over the seeds, which are named one by one here
         for metric, values in each["seeds"].items():
-            curve = found["curve"]["50"][name]["test"][metric]["value"]
+            curve = metrics["curve"]["50"][name]["test"][metric]["value"]
             assert len(values) == (1 if name == "zero-shot" else 2) and sum(values) / len(values) == pytest.approx(
                 curve
             )
-    assert found["promoted"] == (found["output"] == "sensor-shift")
-    assert ("PROMOTED" if found["promoted"] else "not promoted") in done.out and "± 0.25 s" in done.out
+    assert metrics["promoted"] == (metrics["output"] == "sensor-shift")
+    assert ("PROMOTED" if metrics["promoted"] else "not promoted") in done.out and "± 0.25 s" in done.out
     page = (workplace / "run" / "report.html").read_text()
     assert "scratch" in page and "sim2real adapt policy learn" in page and "<script" not in page
     assert load_policy(workplace / "run" / "policy").config == SMALL
@@ -83,8 +83,8 @@ def test_every_plan_runs(command: Callable[..., Any], workplace: Path, plan: str
 def test_of_one_episode_it_is_said_what_cannot_be_validated(command: Callable[..., Any], workplace: Path):
     done = command("adapt", "policy", "learn[1]", "--out", "run", *LEAST)
     assert done.code == 0 and "one episode and no --test: nothing could be held out" in done.out
-    found = left(workplace / "run")
-    assert not found["promoted"] and found["candidates"] == {} and found["episodes"] == 1
+    metrics = left(workplace / "run")
+    assert not metrics["promoted"] and metrics["candidates"] == {} and metrics["episodes"] == 1
 
 
 @pytest.mark.slow
@@ -95,17 +95,17 @@ def test_the_output_is_fitted_to_all_episodes_and_what_was_judged_is_kept(comman
     save_policy(workplace / "wild", wild, {}, "# A policy")
     done = command("adapt", "wild", "many", "--plan", "gain", "--out", "run", *QUICK)
     assert done.code == 0 and done.err == "", done
-    found = left(workplace / "run")
-    assert found["output"] == "gain" and found["refitted"] == {"frames": 360, "episodes": 30}
+    metrics = left(workplace / "run")
+    assert metrics["output"] == "gain" and metrics["refitted"] == {"frames": 360, "episodes": 30}
     assert "fitted again to all 30 episodes" in " ".join(done.out.split())
     page = (workplace / "run" / "report.html").read_text()
     assert "fitted again to all 30 episodes" in page
     assert "fitted again to all 30 episodes" in (workplace / "run" / "policy" / "README.md").read_text()
-    apart = f"many[{','.join(map(str, found['judged_on']))}]"
+    apart = f"many[{','.join(map(str, metrics['judged_on']))}]"
     again = command("evaluate", "run/judged", "--dataset", apart, "--out", "check")
     assert again.code == 0, again
     figures = left(workplace / "check")["candidates"]["policy"]["many"]
-    assert figures["mae"]["value"] == pytest.approx(found["candidates"]["gain"]["test"]["mae"]["value"], abs=1e-5)
+    assert figures["mae"]["value"] == pytest.approx(metrics["candidates"]["gain"]["test"]["mae"]["value"], abs=1e-5)
 
 
 @pytest.mark.slow
@@ -123,7 +123,7 @@ def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], wo
         (("policy", "nowhere"), "nowhere"),
         (("policy", "learn", "--test", "nowhere"), "nowhere"),
         (("policy", "learn", "--test", "learn[1:]"), "episodes 1, 2 of"),
-        (("policy", "learn", "--candidates", "sensor-shift"), "'sensor-shift' is named twice"),
+        (("policy", "learn", "--candidates", "sensor-shift"), "'sensor-shift' is listed twice"),
         (("policy", "learn", "--plan", "gain", "--rates", "head=1"), "gain is a control"),
         (("policy", "learn", "--cotrain", 0.5), "cotrain needs simulated frames"),
         (("policy", "learn[7:9]"), "selects none of the 3 episodes"),
@@ -186,8 +186,8 @@ def test_a_killed_adaptation_goes_on_where_it_was(command: Callable[..., Any], w
     assert done.code == 0 and done.err == "", done
     assert all(path.stat().st_mtime_ns == then for path, then in done_before.items())
     resumed = left(workplace / "run")
-    whole = command(*["whole" if word == "run" else word for word in words])
-    assert whole.code == 0
+    uninterrupted = command(*["whole" if word == "run" else word for word in words])
+    assert uninterrupted.code == 0
     for name, each in left(workplace / "whole")["candidates"].items():
         assert each["test"]["mae"]["value"] == pytest.approx(
             resumed["candidates"][name]["test"]["mae"]["value"], abs=1e-5
@@ -201,10 +201,10 @@ def test_a_policy_of_a_known_task_is_probed_and_its_plan_chosen(command: Callabl
     save_policy(workplace / "lane", policy, {}, "# A policy")
     probed = command("probe", "lane", "learn", "--out", "probed", "--simulated", 100)
     assert probed.code == 0 and probed.err == "" and "recommended: " in probed.out
-    found = left(workplace / "probed")
-    assert set(found["shift"]) == {"stem", "stage1", "stage2", "stage3", "stage4"}
-    assert all(found["shift"][stage] > found["usual"][stage] for stage in ("stem", "stage1"))
-    assert set(found["gradients"]) == {*found["shift"], "head"}
+    metrics = left(workplace / "probed")
+    assert set(metrics["shift"]) == {"stem", "stage1", "stage2", "stage3", "stage4"}
+    assert all(metrics["shift"][stage] > metrics["usual"][stage] for stage in ("stem", "stage1"))
+    assert set(metrics["gradients"]) == {*metrics["shift"], "head"}
     done = command("adapt", "lane", "learn", "--test", "judge", "--plan", "auto", "--out", "run", *QUICK)
     assert done.code == 0 and done.err == "" and "auto: " in done.out
     chosen = left(workplace / "run")["auto"]
@@ -236,7 +236,7 @@ def test_typical_frames_are_not_the_worst_and_every_output_says_what_is_independ
         for part in page.split("Worst frames")[1].split("Typical frames")
     )
     assert 1 <= len(typical) <= 8 and max(typical) < max(worst) and np.median(typical) < 0.8 * np.median(worst)
-    said = "4 episodes (each episode is taken for a session)"
+    said = "4 episodes (each episode counts as a session)"
     assert said in page and said in done.out and f"judged over {said}" in left(workplace / "run")["reason"]
     assert left(workplace / "run")["unit"]["count"] == 4
     assert said in (workplace / "run" / "policy" / "README.md").read_text()
@@ -247,10 +247,10 @@ def test_pieces_of_one_drive_are_judged_by_blocks_of_time(command: Callable[...,
     record_drives(workplace / "drive", [180] * 12, session="22-11-11_0")
     words = ("--plan", "gain", "--updates", 3, "--seeds", 1)
     done = command("adapt", "policy", "drive", "--out", "run", *words)
-    found = left(workplace / "run")
-    assert done.code == 0 and found["unit"]["kind"] == "block" and found["unit"]["blocks"]["seconds"] == 30
-    assert found["unit"]["count"] < 6 and "held-out block" in found["reason"] and not found["promoted"]
-    lost = 12 * 180 - found["frames"] - found["test_frames"]
+    metrics = left(workplace / "run")
+    assert done.code == 0 and metrics["unit"]["kind"] == "block" and metrics["unit"]["blocks"]["seconds"] == 30
+    assert metrics["unit"]["count"] < 6 and "held-out block" in metrics["reason"] and not metrics["promoted"]
+    lost = 12 * 180 - metrics["frames"] - metrics["test_frames"]
     assert 40 <= lost <= 4 * 80  # two seconds on both sides of a split
     half = command("adapt", "policy", "drive[0:6]", "--test", "drive[6:]", "--out", "half", *words)
     by_hand = left(workplace / "half")

@@ -39,15 +39,15 @@ def test_an_arms_policy_is_adapted_and_judged_by_all_joints(
     words = ("--test", recordings / "judge", "--plan", "full", "--cotrain", 0.2, "--updates", 5, "--seeds", 1)
     done = command("adapt", recordings / "policy", recordings / "learn", *words, "--out", "run")
     assert done.code == 0 and done.err == "", done
-    found = left(workplace / "run")
-    assert found["judged"] == list(JOINTS) == list(found["actions"]) and found["smoothing"] == 0.1
-    assert set(found["candidates"]) == set(found["actions"]["gripper"]) == {"zero-shot", "gain", "scratch", "full"}
+    metrics = left(workplace / "run")
+    assert metrics["judged"] == list(JOINTS) == list(metrics["actions"]) and metrics["smoothing"] == 0.1
+    assert set(metrics["candidates"]) == set(metrics["actions"]["gripper"]) == {"zero-shot", "gain", "scratch", "full"}
     measured = {"correlation", "mae", "rmse"}
-    assert all(set(candidate["test"]) == measured for candidate in found["candidates"].values())
-    assert found["test_frames"] == 58 and "± 0.1 s" in done.out and "6 actions together" in done.out
-    assert set(found["align"]) == {"right_px", "down_px", "zoom", "roll_deg"} and found["align"]["zoom"] != 1
+    assert all(set(candidate["test"]) == measured for candidate in metrics["candidates"].values())
+    assert metrics["test_frames"] == 58 and "± 0.1 s" in done.out and "6 actions together" in done.out
+    assert set(metrics["align"]) == {"right_px", "down_px", "zoom", "roll_deg"} and metrics["align"]["zoom"] != 1
     page = (workplace / "run/report.html").read_text()
-    assert "the recorded camera has things" in page and "the recorded camera has things" in done.out
+    assert "objects appear" in page and "objects appear" in done.out
     assert "Action by action" in page and "elbow_flex" in page and "± 0.1 s" in page
     assert load_policy(workplace / "run/policy").config == arm_config()
 
@@ -56,10 +56,10 @@ def test_an_arms_policy_is_adapted_and_judged_by_all_joints(
 def test_an_arms_policy_is_compared_with_recordings(command: Callable[..., Any], workplace: Path, recordings: Path):
     done = command("evaluate", recordings / "policy", "--dataset", recordings / "judge", "--out", "run", "--smooth", 0)
     assert done.code == 0 and done.err == "", done
-    found = left(workplace / "run")
-    assert found["action"] == "all 6 actions" and list(found["further_actions"]) == list(JOINTS)
-    assert "gain" not in found and set(found["further_actions"]["gripper"]["gain"]) == {"gain", "offset"}
-    assert found["smoothing"] == 0 and "all 6 actions" in done.out
+    metrics = left(workplace / "run")
+    assert metrics["action"] == "all 6 actions" and list(metrics["further_actions"]) == list(JOINTS)
+    assert "gain" not in metrics and set(metrics["further_actions"]["gripper"]["gain"]) == {"gain", "offset"}
+    assert metrics["smoothing"] == 0 and "all 6 actions" in done.out
     names = pq.read_table(workplace / "run/predictions.parquet").column_names
     assert names[2:4] == ["actual_shoulder_pan", "predicted_shoulder_pan"] and len(names) == 14
     assert "elbow_flex" in (workplace / "run/report.html").read_text()
@@ -70,15 +70,15 @@ def test_an_arms_policy_is_compared_with_recordings(command: Callable[..., Any],
 def test_labels_that_no_policy_can_follow_are_reported(command: Callable[..., Any], workplace: Path, recordings: Path):
     record_arm(workplace / "fast", [14, 20, 16])
     spoil(workplace / "fast", 0, 6, "action", [0.0, 0.0, 90.0, 0.0, 0.0, 0.0])
-    policy, line = recordings / "policy", "more was done than the policy's actions can do: shoulder_pan"
+    policy, line = recordings / "policy", "action exceeds the policy's range: shoulder_pan"
     done = command("evaluate", policy, "--dataset", workplace / "fast", "--out", "compared")
     assert done.code == 0 and line in done.out, done
     assert left(workplace / "compared")["saturated"]["elbow_flex"] == 2
     words = ("--test", recordings / "judge", "--plan", "gain", "--updates", 5, "--seeds", 1)
     done = command("adapt", policy, workplace / "fast", *words, "--out", "run")
     assert done.code == 0 and line in done.out, done
-    found = left(workplace / "run")["saturated"]
-    assert found["frames"]["elbow_flex"] == 2 and found["test_frames"] == {}
+    saturated = left(workplace / "run")["saturated"]
+    assert saturated["frames"]["elbow_flex"] == 2 and saturated["test_frames"] == {}
 
 
 @pytest.mark.slow

@@ -141,7 +141,7 @@ def test_a_gpu_that_is_not_there(complains: Complains, short_lane: str):
 def test_a_folder_in_use(complains: Complains, workplace: Path, short_lane: str, verb: str):
     (workplace / "thesis").mkdir()
     (workplace / "thesis" / "thesis.tex").write_text("years of work")
-    message = "thesis exists: add --resume to go on with it, or choose another --out"
+    message = "thesis exists: add --resume to resume it, or choose another --out"
     complains((verb, short_lane, "--out", "thesis"), message)
     message = "nothing to resume: thesis has no config.json"
     complains((verb, short_lane, "--out", "thesis", "--resume"), message)
@@ -154,7 +154,7 @@ def test_a_run_of_another_command_or_task_or_version(complains: Complains, workp
     complains(("train", "Lift", *words[1:]), "run is a run of LaneFollow, not of Lift")
     complains(
         ("pretrain", short_lane, "--teacher", "run"),
-        "run has no trained teacher yet, its training is not finished: go on",
+        "run has no trained teacher, its training is not finished: resume it",
     )
     config = workplace / "run" / "config.json"
     config.write_text(config.read_text().replace('"format_version": 1', '"format_version": 2'))

@@ -76,7 +76,7 @@ def test_a_checkpoint_that_cannot_be_read(complains: Complains, policy: Path, da
         (("policy", "--dataset", "set"), "--dataset takes one checkpoint"),
         (("policy", "--video", "film.mp4"), "--video films one checkpoint with --on sim"),
         (("--on", "rehearsal", "--video", "film.mp4"), "--video films one checkpoint with --on sim"),
-        (("--on", "rehearsal", "--randomization", "wide"), "the rehearsal robot has a look of its own"),
+        (("--on", "rehearsal", "--randomization", "wide"), "the rehearsal robot has a fixed appearance"),
         (("--on", "rehearsal", "--dataset", "set"), "--dataset moves nothing: leave out --on rehearsal"),
         (("nowhere",), "nowhere"),
     ],
@@ -152,8 +152,8 @@ def test_two_checkpoints_meet_the_same_episodes(
     assert done.code == 0 and done.err == "" and started == [[True, True]]
     assert len(seeds) == 2 and all(episodes.seeds.tolist() == [5, 6, 7, 8] for episodes in seeds)
     assert "the same 4 episodes" in done.out and "1 of 4" in done.out and "2 of 4" in done.out
-    assert "difference, second less first: +25.0 points, 95 % interval -" in done.out
-    assert "episodes that only the second succeeded in: 2, only the first: 1" in done.out
+    assert "difference, second minus first: +25.0 points, 95 % interval -" in done.out
+    assert "episodes in which only the second succeeded: 2, only the first: 1" in done.out
     assert "exact McNemar test: p = 1" in done.out
     metrics = json.loads((workplace / "run" / "metrics.json").read_text())
     assert metrics["success"]["value"] == 0.25 and metrics["against"]["success"]["value"] == 0.5

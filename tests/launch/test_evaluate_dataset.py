@@ -45,25 +45,25 @@ def left(folder: Path) -> dict:
 
 def test_the_metrics_are_those_of_what_the_policy_would_have_done(workplace: Path, evaluate):
     evaluate()
-    found, policy = left(workplace / "run"), new_policy()
+    metrics, policy = left(workplace / "run"), new_policy()
     lengths = (12, 30, 20)
     episode = np.repeat([0, 1, 2], lengths)
     actual = np.concatenate([smooth(actions_of(k, n)[:, :1], 0.25, 20.0)[:, 0] for k, n in enumerate(lengths)])
     images = np.stack([image_of(k, row) for k, n in enumerate(lengths) for row in range(n)])
     predicted = policy.act({"images.front": images})[:, 0]
     expected = Agreement(actual, episode).measure(predicted)
-    measured = found["candidates"]["policy"]["set"]
+    measured = metrics["candidates"]["policy"]["set"]
     for name in METRICS:
         for part in ("value", "low", "high"):
             assert measured[name][part] == pytest.approx(getattr(expected[name], part), abs=1e-5)
-    assert found["frames"] == 62 and found["episodes"] == 3 and found["smoothing"] == 0.25 and found["finished"]
+    assert metrics["frames"] == 62 and metrics["episodes"] == 3 and metrics["smoothing"] == 0.25 and metrics["finished"]
     slope, offset = np.polyfit(predicted, actual, 1)
-    assert found["gain"] == {"gain": pytest.approx(slope, abs=1e-4), "offset": pytest.approx(offset, abs=1e-4)}
-    assert [row["episode"] for row in found["per_episode"]] == [1, 2, 0]
-    assert found["candidates"]["zero"]["set"]["mae"]["value"] == pytest.approx(np.abs(actual).mean(), abs=1e-6)
-    assert found["candidates"]["mean"]["set"]["correlation"] == {"value": None, "low": None, "high": None}
-    assert set(found["further_actions"]) == {"throttle"} and "arms" not in found
-    assert found["further_actions"]["throttle"]["candidates"]["zero"]["set"]["mae"]["value"] > 0
+    assert metrics["gain"] == {"gain": pytest.approx(slope, abs=1e-4), "offset": pytest.approx(offset, abs=1e-4)}
+    assert [row["episode"] for row in metrics["per_episode"]] == [1, 2, 0]
+    assert metrics["candidates"]["zero"]["set"]["mae"]["value"] == pytest.approx(np.abs(actual).mean(), abs=1e-6)
+    assert metrics["candidates"]["mean"]["set"]["correlation"] == {"value": None, "low": None, "high": None}
+    assert set(metrics["further_actions"]) == {"throttle"} and "arms" not in metrics
+    assert metrics["further_actions"]["throttle"]["candidates"]["zero"]["set"]["mae"]["value"] > 0
     table = pq.read_table(workplace / "run/predictions.parquet").to_pydict()
     assert table["episode"] == episode.tolist() and np.allclose(table["predicted"], predicted, atol=1e-6)
     assert np.allclose(table["actual"], actual, atol=1e-6) and set(table) == {
@@ -73,36 +73,36 @@ def test_the_metrics_are_those_of_what_the_policy_would_have_done(workplace: Pat
 
 def test_what_is_printed(workplace: Path, evaluate):
     spoil(workplace / "set", 1, 5, "observation.images.front", {"bytes": b"no image", "path": "x.png"})
-    said, found = evaluate(), left(workplace / "run")
-    assert "61 frames of 3 episodes; left out: 1 (damaged image)" in said and found["skipped"] == {"damaged image": 1}
-    assert "averaged over ±0.25 s (11 frames)" in said and "take them as a hint" in said
-    assert "by bootstrap over 3 episodes (each episode is taken for a session)" in said
+    said, metrics = evaluate(), left(workplace / "run")
+    assert "61 frames of 3 episodes; left out: 1 (damaged image)" in said and metrics["skipped"] == {"damaged image": 1}
+    assert "averaged over ±0.25 s (11 frames)" in said and "only rough estimates" in said
+    assert "by bootstrap over 3 episodes (each episode counts as a session)" in said
     unit = {"kind": "episode", "session": "episode", "count": 3, "sessions": 3, "blocks": None}
-    assert unit.items() <= found["unit"].items()
-    mae = found["candidates"]["policy"]["set"]["mae"]
+    assert unit.items() <= metrics["unit"].items()
+    mae = metrics["candidates"]["policy"]["set"]["mae"]
     assert re.search(rf"MAE +│ {mae['value']:.3f} +│ {mae['low']:.3f} … {mae['high']:.3f}", said)
-    assert f"recorded = {found['gain']['gain']:.3f} × predicted" in said and "throttle" in said and "always 0" in said
+    assert f"recorded = {metrics['gain']['gain']:.3f} × predicted" in said and "throttle" in said and "always 0" in said
     page = (workplace / "run/report.html").read_text()
-    assert "policy on set" in page and f"{mae['value']:.3f}" in page and "Where it is most wrong" in page
+    assert "policy on set" in page and f"{mae['value']:.3f}" in page and "Largest errors" in page
     assert not re.search(r"https?:", page)
 
 
 @pytest.mark.slow
 def test_only_the_chosen_episodes_count_and_the_longest_are_listed(workplace: Path, evaluate):
     record_drives(workplace / "many", [3 + k % 5 for k in range(20)])
-    said, found = evaluate("many[2:]", "--smooth", "0"), left(workplace / "run")
-    assert "longest 15 of 18 episodes" in said and "as a hint" not in said and "taken as they were given" in said
-    assert found["episodes"] == 18 and len(found["per_episode"]) == 18
-    assert list(found["candidates"]["policy"]) == ["many"]
-    assert min(row["episode"] for row in found["per_episode"]) == 2 and found["dataset"] == "many[2:]"
+    said, metrics = evaluate("many[2:]", "--smooth", "0"), left(workplace / "run")
+    assert "longest 15 of 18 episodes" in said and "rough estimates" not in said and "are not averaged" in said
+    assert metrics["episodes"] == 18 and len(metrics["per_episode"]) == 18
+    assert list(metrics["candidates"]["policy"]) == ["many"]
+    assert min(row["episode"] for row in metrics["per_episode"]) == 2 and metrics["dataset"] == "many[2:]"
 
 
 def test_one_episode_has_no_interval_and_that_is_said(workplace: Path, evaluate):
-    said, found = evaluate("set[1]"), left(workplace / "run")
-    assert "There is one episode only: no interval can be given" in said
-    metrics = found["candidates"]["policy"]["set"].values()
+    said, figures = evaluate("set[1]"), left(workplace / "run")
+    assert "There is only one episode: no interval can be given" in said
+    metrics = figures["candidates"]["policy"]["set"].values()
     assert all(metric["low"] is None and metric["value"] is not None for metric in metrics)
-    assert "one episode only" in (workplace / "run/report.html").read_text()
+    assert "only one episode" in (workplace / "run/report.html").read_text()
 
 
 def test_a_recording_of_steering_alone_is_enough(workplace: Path, evaluate):

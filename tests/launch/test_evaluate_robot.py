@@ -37,7 +37,7 @@ def policies(workplace: Path, short_lane: str) -> list[str]:
 def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """What a person types, and the questions that were asked; an exception is raised instead of an answer."""
 
-    def given(*answers: str | type[BaseException]) -> list[str]:
+    def answer_with(*answers: str | type[BaseException]) -> list[str]:
         asked: list[str] = []
         left = iter(answers)
 
@@ -51,7 +51,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         monkeypatch.setattr(builtins, "input", ask)
         return asked
 
-    return given
+    return answer_with
 
 
 @pytest.fixture
@@ -83,10 +83,10 @@ def metrics(folder: Path) -> dict[str, Any]:
         (("--on", "robot", "--robot", "roomba", "--move"), "no driver for robot 'roomba'; there are: loopback, so101"),
         (("--on", "rehearsal", "--move"), "--robot, --port, --camera, --calibration and --move are for --on robot"),
         (("--real-time",), "--real-time is for --on rehearsal"),
-        (("second", "--on", "both"), "--on both needs three checkpoints at least"),
+        (("second", "--on", "both"), "--on both needs at least three checkpoints"),
         (("second", "third"), "two checkpoints can be compared; with --on both three or more are correlated"),
         (("--on", "robot", "--dataset", "set"), "--dataset moves nothing: leave out --on robot"),
-        ((*LOOPBACK, "--randomization", "wide"), "the robot has a look of its own"),
+        ((*LOOPBACK, "--randomization", "wide"), "the robot has a fixed appearance"),
     ],
 )
 def test_what_cannot_be(complains: Callable[[tuple, str], None], words: tuple, message: str):
@@ -102,14 +102,14 @@ def test_a_person_judges_two_policies_at_the_same_set_ups(
     assert [question.split(":")[0] for question in asked[::2]] == [
         "episode 4, first", "episode 4, second", "episode 5, first", "episode 5, second",
     ]  # fmt: skip
-    found = metrics(workplace / "run")
-    assert found["success"]["value"] == 1 and found["against"]["success"]["value"] == 0.5 and found["finished"]
-    assert [row["label"] for row in found["against"]["episodes"]] == ["failure", "success"]
-    row = found["episodes"][0]
+    result = metrics(workplace / "run")
+    assert result["success"]["value"] == 1 and result["against"]["success"]["value"] == 0.5 and result["finished"]
+    assert [row["label"] for row in result["against"]["episodes"]] == ["failure", "success"]
+    row = result["episodes"][0]
     assert row["steps"] == 40 and row["loop_rate_hz"] == pytest.approx(20) and row["dropped_frames"] == 0
     assert row["latency_ms"]["median"] > 0 and row["return"] is None and row["seed"] == 4
-    assert found["difference"]["count"] == 2 and found["settling"]["more"] > 0
-    assert "to settle it: if the 50.0 points seen were the true difference, about " in done.out
+    assert result["difference"]["count"] == 2 and result["settling"]["more"] > 0
+    assert "to settle it: if the observed 50.0 points are the true difference, about " in done.out
     assert "loop of first: 20.0 Hz, latency " in done.out and "0 of 80 frames dropped or late" in done.out
     assert len(quick) == 1 and quick[0].closed and quick[0].stopped
 
@@ -136,10 +136,10 @@ def test_ctrl_c_loses_nothing(
         monkeypatch.setattr(Loopback, "observe", interrupted)
     done = command("evaluate", "first", *LOOPBACK, "--episodes", 9, "--out", "run")
     assert done.code == 130 and "interrupted" in done.out
-    found = metrics(workplace / "run")
+    result = metrics(workplace / "run")
     expected = [("success", 40), ("aborted", 6)][: 2 if where == "move" else 1]
-    assert [(row["label"], row["steps"]) for row in found["episodes"]] == expected
-    assert not found["finished"] and found["success"]["count"] == 1
+    assert [(row["label"], row["steps"]) for row in result["episodes"]] == expected
+    assert not result["finished"] and result["success"]["count"] == 1
     assert ("1 of 2 episodes aborted" in done.out) == (where == "move")
     assert quick[0].closed and quick[0].stopped
 
@@ -164,9 +164,9 @@ def test_what_was_judged_is_kept_whatever_goes_wrong_at_the_end(
         assert done.code == 0 and "not closed properly (servo 2 is silent)" in done.out
     else:
         assert done.code == 70 and "RuntimeError: a bug" in done.err
-    found = metrics(workplace / "run")
-    assert [row["label"] for row in found["episodes"]] == ["success", "failure"]
-    assert found["finished"] == isinstance(error, OSError)
+    result = metrics(workplace / "run")
+    assert [row["label"] for row in result["episodes"]] == ["success", "failure"]
+    assert result["finished"] == isinstance(error, OSError)
 
 
 def test_where_nobody_answers_nothing_is_claimed(
@@ -201,12 +201,12 @@ def test_simulation_and_rehearsal_are_correlated_over_checkpoints(command: Calla
     done = command("evaluate", "first", "second", "third", "--on", "both", "--episodes", 3, "--out", "run")
     assert done.code == 0 and done.err == "", done
     assert "mean maximum rank violation: " in done.out and "Pearson" in done.out and "Spearman" in done.out
-    found = metrics(workplace / "run")
-    assert [entry["checkpoint"] for entry in found["checkpoints"]] == ["first", "second", "third"]
-    for entry in found["checkpoints"]:
+    result = metrics(workplace / "run")
+    assert [entry["checkpoint"] for entry in result["checkpoints"]] == ["first", "second", "third"]
+    for entry in result["checkpoints"]:
         for side in ("sim", "rehearsal"):
             assert [row["seed"] for row in entry[side]["episodes"]] == [10_000_000, 10_000_001, 10_000_002]
-    assert found["correlation"]["checkpoints"] == 3 and found["finished"]
+    assert result["correlation"]["checkpoints"] == 3 and result["finished"]
     page = (workplace / "run" / "report.html").read_text()
     assert "simulated stand-in" in page and "rank violation" in page and "third" in page
     assert (workplace / "run" / "correlation.png").stat().st_size > 5000

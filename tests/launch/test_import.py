@@ -52,7 +52,7 @@ def test_bad_input_gives_one_line_exit_code_2_and_no_dataset(command: Command, w
         ("import", "tub", "exists"): "exists: choose another destination",
         ("import", "tub", "set", "--max-gap", "0"): "must be positive",
         ("import", "gone", "set"): "5 owner deleted; --include-deleted keeps what the owner deleted",
-        ("import", "tub", "set", "--fps", "40"): "come at 20 Hz, the dataset would say 40 Hz: repeat with --fps 20",
+        ("import", "tub", "set", "--fps", "40"): "come at 20 Hz, not at the dataset's 40 Hz: repeat with --fps 20",
         ("inspect", "nowhere"): "no such folder: nowhere",
         ("inspect", "tub"): "is not a LeRobot dataset",
     }

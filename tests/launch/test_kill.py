@@ -113,7 +113,7 @@ def test_killed_it_goes_on_from_the_last_whole_checkpoint(
         file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     done = command(*command_lines[verb], "--out", "run", "--resume")
     assert done.code == 0 and done.err == ""
-    named = re.search(rf"note: .*{newest.name}.* is damaged.*; trying the checkpoint before it", done.out)
+    named = re.search(rf"note: .*{newest.name}.* is damaged.*; trying the previous checkpoint", done.out)
     assert bool(named) == damaged
     assert_went_on_to_the_end(run, verb, steps_of(before if damaged else newest))
 
@@ -128,7 +128,7 @@ def test_interrupted_it_saves_and_says_how_to_go_on(
     assert stopped.code == 130 and stopped.err == ""
     (run,) = (workplace / "runs").iterdir()
     lines = stopped.out.splitlines()
-    assert "interrupted; what was done is saved. Go on with:" in lines and "Traceback" not in stopped.out
+    assert "interrupted; progress is saved. Resume with:" in lines and "Traceback" not in stopped.out
     go_on = shlex.split(lines[-1])
     assert go_on[:3] == ["sim2real", verb, "LaneFollow"] and go_on[-1] == "--resume"
     stopped_at = steps_of(checkpoints(run)[-1])

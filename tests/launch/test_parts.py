@@ -15,7 +15,7 @@ def run(durations, expected):
 
 def test_every_part_says_its_number_and_the_time_left_by_this_machine_s_own_speed():
     lines, parts = run({"a": 200, "b": 600}, {"a": 100, "b": 300, "c": 600})
-    assert lines == ["part 1 of 3: a (about 17 min left in all)", "part 2 of 3: b (about 30 min left in all)"]
+    assert lines == ["part 1 of 3: a (about 17 min left in total)", "part 2 of 3: b (about 30 min left in total)"]
     assert parts.left() == "about 20 min"
 
 

@@ -74,7 +74,7 @@ def test_a_full_disk_gives_one_line_and_no_dataset(
 
 
 def test_a_task_that_nobody_knows_needs_a_teacher(complains: Callable[[tuple, str], None]):
-    complains(("record", "set", "--task", "Reach"), "nobody can do Reach on the rehearsal robot by himself: train a")
+    complains(("record", "set", "--task", "Reach"), "recording Reach on the rehearsal robot needs a teacher: train")
     complains(("record", "set", "--task", "Reach", "--teacher", "nowhere"), "nowhere is not a run")
     complains(("record", "set", "--task", "Juggle"), "no task 'Juggle'")
 
@@ -97,5 +97,5 @@ def test_a_trained_teacher_demonstrates(command: Callable[..., Any], workplace: 
     done = command("record", "set", *recorded)
     assert done.code == 0 and done.err == "", done
     assert "2 episodes, 180 frames: 90 to 90 frames an episode" in done.out
-    assert "who demonstrated succeeded in " in done.out
+    assert "the operator succeeded in " in done.out
     assert json.loads((workplace / "set/meta/info.json").read_text())["robot_type"] == "sim2real_so101"

@@ -53,7 +53,11 @@ def test_episodes_are_filmed_and_told_of(command: Callable[..., Any], workplace:
     replayed = metrics["replayed"]["1"]
     assert replayed["frames"] == 30 and replayed["mae"]["low"] is None and replayed["mae"]["value"] > 0
     page = (workplace / "run/report.html").read_text()
-    assert "Replay of set through a policy" in page and "sim2real replay set --episode 1,0" in page and "episode-001.mp4" in page
+    assert (
+        "Replay of set through a policy" in page
+        and "sim2real replay set --episode 1,0" in page
+        and "episode-001.mp4" in page
+    )
     assert page.count('src="data:image') == 2 + 2 + 1  # a plot each, two worst frames, and one of the short episode
 
 
@@ -61,14 +65,14 @@ def test_a_damaged_frame_is_told_of(command: Callable[..., Any], workplace: Path
     spoil(workplace / "set", 2, 5, "observation.images.front", {"bytes": b"no image", "path": "x.png"})
     done = command("replay", "set", "--episode", "2", "--checkpoint", "policy", "--smooth", "0", "--out", "run")
     assert done.code == 0 and "episode 2: 11 frames; left out: 1 (damaged image)" in done.out
-    assert "the recorded actions are taken as they were given" in done.out
+    assert "the recorded actions are not averaged" in done.out
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("nowhere", "--checkpoint", "policy"), "no such folder: nowhere"),
-        (("set",), "to replay on a policy, name it: --checkpoint"),
+        (("set",), "--on policy needs --checkpoint"),
         (("set", "--checkpoint", "nowhere"), "no checkpoint folder .*nowhere"),
         (("set", "--checkpoint", "set"), "set is not a checkpoint"),
         (("set", "--checkpoint", "policy", "--episode", "3"), "no episode 3 among the 3 chosen: 0, 1, 2"),
@@ -146,5 +150,7 @@ def test_missing_videos_do_not_stop_the_viewer(command: Callable[..., Any], work
     record_drives(workplace / "film", [8], video=True)
     shutil.rmtree(workplace / "film/videos")
     done = command("replay", "film", "--on", "viewer", "--out", "run", *words)
-    assert done.code == 0 and done.out.count("note: the videos are missing: no film/videos; the rest is shown") == 1
+    assert (
+        done.code == 0 and done.out.count("note: the videos are missing: no film/videos; everything else is shown") == 1
+    )
     assert (workplace / "run/episode-000.rrd").stat().st_size > 5_000

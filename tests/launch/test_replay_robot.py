@@ -28,8 +28,8 @@ def arm(workplace: Path) -> Path:
 def test_without_move_it_only_says_what_it_would_do(command: Callable[..., Any], workplace: Path, on: str):
     before = {path.name for path in workplace.iterdir()}
     done = command("replay", "arm", "--episode", "1", "--on", on)
-    assert done.code == 0 and "nothing was moved: add --move to let it" in done.out
-    assert "episode 1 of a so101: 36 commands, 1.2 s at 30 Hz, after easing in at 0.5 rad/s at most" in done.out
+    assert done.code == 0 and "nothing was moved: add --move to move the robot" in done.out
+    assert "episode 1 of a so101: 36 commands, 1.2 s at 30 Hz, after a smooth start at 0.5 rad/s at most" in done.out
     assert "largest recorded speed: " in done.out and "shoulder_lift" in done.out
     assert {path.name for path in workplace.iterdir()} == before
 
@@ -38,7 +38,7 @@ def test_without_move_it_only_says_what_it_would_do(command: Callable[..., Any],
 @pytest.mark.parametrize("where", [("rehearsal",), ("robot", "--robot", "loopback")])
 def test_a_playback_is_tracked(command: Callable[..., Any], workplace: Path, where: tuple):
     done = command("replay", "arm", "--on", *where, "--move", "--out", "run")
-    assert done.code == 0 and "tracking error: measured less commanded" in done.out, done
+    assert done.code == 0 and "tracking error: measured minus commanded" in done.out, done
     assert {path.name for path in (workplace / "run").iterdir()} == {
         *("config.json", "metrics.json", "report.html", "episode-000.png"),
     }
@@ -46,13 +46,13 @@ def test_a_playback_is_tracked(command: Callable[..., Any], workplace: Path, whe
     assert metrics["finished"] and metrics["commands"] == metrics["of"] == 36 and metrics["reason"] == ""
     assert all(0 < joint["rmse"] < 0.5 for joint in metrics["tracking"].values())
     name = "the rehearsal robot" if where[0] == "rehearsal" else "loopback"
-    assert ("going back to where it was before, slowly\nthere\n" in done.out) == (where[0] == "robot")
+    assert ("moving slowly back to the original position\ndone\n" in done.out) == (where[0] == "robot")
     assert f"arm on {name}" in (workplace / "run/report.html").read_text()
 
 
 def test_a_lower_speed_limits_commands(command: Callable[..., Any], workplace: Path):
     done = command("replay", "arm", "--on", "rehearsal", "--speed", "0.2")
-    assert "easing in at 0.2 rad/s at most" in done.out and " 0 of 36 commands are changed" not in done.out
+    assert "smooth start at 0.2 rad/s at most" in done.out and " 0 of 36 commands are limited" not in done.out
 
 
 def test_q_stops_it(command: Callable[..., Any], workplace: Path, monkeypatch: pytest.MonkeyPatch):

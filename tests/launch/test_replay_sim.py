@@ -44,7 +44,7 @@ def test_a_log_in_simulation(command: Callable[..., Any], arm: Path, workplace: 
     names = {path.name for path in (workplace / "run").iterdir()}
     assert names == {"config.json", "episode-002.mp4", "episode-002.png", "metrics.json", "report.html"}
     assert "divergence of so101 [rad], the model's nominal servos" in done.out and "shoulder_lift" in done.out
-    assert "the recording has no camera; the film shows the simulation alone" in done.out
+    assert "the recording has no camera; the film shows the simulation and a drawing" in done.out
     metrics = json.loads((workplace / "run/metrics.json").read_text())
     joints = metrics["replayed"]["2"]["joints"]
     assert len(joints) == 6 and joints["elbow_flex"]["rmse"] > 0 and metrics["ahead_seconds"] == 1.0
@@ -123,7 +123,7 @@ def test_recordings_that_do_not_fit(complains, arm: Path, workplace: Path):
     arm_logs.write(workplace / "koch", arm_logs.logs(arm_logs.parameters(), 1, 1.2), robot_type="koch")
     record_drives(workplace / "car", [40])
     complains(("replay", "koch", "--on", "sim"), "of a robot 'koch'")
-    complains(("replay", "car", "--on", "sim"), "from joint positions, which only recordings of arms have")
+    complains(("replay", "car", "--on", "sim"), "joint positions, which only recordings of arms have")
     complains(("replay", "arm", "--on", "sim", "--episode", "3"), "no episode 3 among the 3 chosen: 0, 1, 2")
     complains(("replay", "arm", "--on", "sim", "--robot", "none.json"), "no such file: none.json")
     complains(("replay", "arm", "--on", "sim", "--checkpoint", "x"), "--checkpoint is for --on policy or viewer")
@@ -135,7 +135,7 @@ def test_recordings_that_do_not_fit(complains, arm: Path, workplace: Path):
 def test_a_simulated_episode_is_recorded_and_reproduced(command: Callable[..., Any], workplace: Path):
     done = command("record", "set", "--on", "sim", "--task", "Reach", "--episodes", "2", "--seed", "5")
     assert done.code == 0 and "2 episodes, 180 frames" in done.out and "success of random actions" in done.out
-    assert [one["seed"] for one in json.loads((workplace / "set" / INFO).read_text())["episodes"]] == [5, 6]
+    assert [episode["seed"] for episode in json.loads((workplace / "set" / INFO).read_text())["episodes"]] == [5, 6]
     done = command("replay", "set", "--episode", "1", "--on", "sim", "--out", "run")
     assert done.code == 0 and "episode 1: every one of 90 states identical, bit for bit" in done.out
     metrics = json.loads((workplace / "run/metrics.json").read_text())
@@ -160,7 +160,7 @@ def test_a_state_that_differs_is_told_and_ends_with_1(command: Callable[..., Any
 
 def test_what_cannot_be_recorded_in_simulation(complains, workplace: Path):
     sim = ("record", "set", "--on", "sim", "--task", "Reach")
-    complains((*sim, "--teacher", "a", "--checkpoint", "b"), "either a teacher acts or a policy")
+    complains((*sim, "--teacher", "a", "--checkpoint", "b"), "give either --teacher or --checkpoint")
     complains((*sim, "--episodes", "0"), "episodes must be at least 1")
     complains((*sim[:-1], "Fly"), "no task 'Fly'")
     complains((*sim, "--randomization", "wild"), "no randomization 'wild'")

@@ -47,7 +47,7 @@ def test_images_are_moved_as_opencv_moves_them(right, down, zoom, roll):
 def test_it_says_where_a_camera_has_things():
     """A dot that the encoder knows in the middle is seen further right and up, by as much as is said."""
     align = alignment(0.25, -0.25, 0.0, 0.0)
-    said = align.found(W, H)
+    said = align.in_pixels(W, H)
     assert said == {"right_px": 6.0, "down_px": -4.0, "zoom": 1.0, "roll_deg": 0.0}
     seen = torch.zeros(1, H, W, 3)
     seen[0, H // 2 - 4, W // 2 + 6] = 255.0
@@ -57,7 +57,9 @@ def test_it_says_where_a_camera_has_things():
 def test_zoom_and_roll_are_what_is_said():
     """What the encoder knows a little right of the middle is seen further out by the zoom, and lower by the roll."""
     align = alignment(0.0, 0.0, float(np.log(1.5)), float(np.pi / 2))
-    assert align.found(W, H)["zoom"] == pytest.approx(1.5) and align.found(W, H)["roll_deg"] == pytest.approx(90.0)
+    assert align.in_pixels(W, H)["zoom"] == pytest.approx(1.5) and align.in_pixels(W, H)["roll_deg"] == pytest.approx(
+        90.0
+    )
     seen = torch.zeros(1, H + 1, W + 1, 3)  # an odd size has a pixel in the middle
     seen[0, H // 2 + 9, W // 2] = 255.0  # a quarter turn clockwise from right is down
     assert align(seen)[0, H // 2, W // 2 + 6, 0] > 200

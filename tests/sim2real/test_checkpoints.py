@@ -48,7 +48,7 @@ def test_a_run_stands_for_its_policy(tmp_path: Path) -> None:
     loaded, inside = load_policy(tmp_path / "run"), load_policy(tmp_path / "run" / "policy")
     np.testing.assert_array_equal(loaded.act({"images.front": frames}), inside.act({"images.front": frames}))
     (tmp_path / "begun" / "tensorboard").mkdir(parents=True)
-    with pytest.raises(InputError, match="begun has no policy: either `sim2real pretrain` did not finish"):
+    with pytest.raises(InputError, match="begun has no policy: `sim2real pretrain` did not finish"):
         load_policy(tmp_path / "begun")
 
 
@@ -118,13 +118,13 @@ def test_killed_at_any_moment_a_whole_checkpoint_is_there(tmp_path: Path) -> Non
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     moments = [tuple(map(int, line.split())) for line in done.stdout.splitlines()]
-    assert len(moments) >= 3 and all(there <= moment for moment, there in moments)
+    assert len(moments) >= 3 and all(saved <= moment for moment, saved in moments)
     assert read_config(tmp_path / "policy")["recipe"]["i"] == len(moments) + 1  # nobody killed the last one
 
 
 def test_something_else_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(CheckpointError, match=r"is no checkpoint \(no config.json in it\): choose another folder"):
+    with pytest.raises(CheckpointError, match=r"is not a checkpoint \(it has no config.json\): choose another folder"):
         save_policy(tmp_path, make(), RECIPE, "card")
     with pytest.raises(CheckpointError, match="choose another folder"):
         save_policy(tmp_path / "thesis.tex", make(), RECIPE, "card")
@@ -145,9 +145,9 @@ def truncate(path: Path) -> None:
         (lambda f: f.rename(f.parent / "gone"), "no checkpoint folder .*policy"),
         (lambda f: (f / "config.json").unlink(), "is not a checkpoint: it has no config.json"),
         (lambda f: (f / "model.safetensors").unlink(), "not a complete checkpoint: it has no model.safetensors"),
-        (lambda f: truncate(f / "model.safetensors"), r"model.safetensors is damaged: \d+ bytes whose sha256"),
+        (lambda f: truncate(f / "model.safetensors"), r"model.safetensors is damaged: \d+ bytes, with another sha256"),
         (lambda f: truncate(f / "config.json"), "config.json is damaged: not complete JSON"),
-        (lambda f: (f / "config.json").write_text("{}"), "config.json is not of a checkpoint"),
+        (lambda f: (f / "config.json").write_text("{}"), "config.json does not belong to a checkpoint"),
         (lambda f: edit(f / "config.json", format_version=7), "has format version 7; this program reads version 1"),
         (lambda f: edit(f / "config.json", weights=None), "does not name a tensor file"),
         (

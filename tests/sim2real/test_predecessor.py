@@ -66,7 +66,7 @@ def test_a_field_of_a_later_version_is_refused(tmp_path: Path, place: str | None
 
 
 @pytest.mark.parametrize(
-    ("command", "asked", "some"),
+    ("command", "asked", "expected"),
     [
         ("train", TrainConfig("LaneFollow"), {"worlds": 64, "evaluate": 0}),
         ("pretrain", PretrainConfig("LaneFollow"), {"width": 4, "image_size": (48, 32), "teacher": "runs/teacher"}),
@@ -75,11 +75,11 @@ def test_a_field_of_a_later_version_is_refused(tmp_path: Path, place: str | None
     ],
 )
 def test_a_run_of_the_version_before_goes_on_with_its_settings(
-    tmp_path: Path, command: str, asked: Any, some: dict[str, Any]
+    tmp_path: Path, command: str, asked: Any, expected: dict[str, Any]
 ):
     shutil.copy(FOLDER / "runs" / f"{command}.json", tmp_path / "config.json")
     run, config = start_run(command, asked, tmp_path, resume=True)
-    assert run.resumed and {name: getattr(config, name) for name in some} == some
+    assert run.resumed and {name: getattr(config, name) for name in expected} == expected
 
 
 def test_what_was_called_an_arm_then_is_a_candidate_now(tmp_path: Path):

@@ -53,8 +53,8 @@ def test_a_run_says_what_was_asked_for_and_of_which_code(folder: Path):
 )
 def test_a_resumed_run_has_the_settings_it_was_started_with(folder: Path, settings: Any):
     start_run("verb", settings, folder / "run", resume=False)
-    run, found = start_run("verb", type(settings)("LaneFollow"), folder / "run", resume=True)
-    assert found == settings and run.resumed
+    run, saved = start_run("verb", type(settings)("LaneFollow"), folder / "run", resume=True)
+    assert saved == settings and run.resumed
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class LookingCloser:
 
 def test_a_setting_that_came_later_has_in_older_runs_the_value_that_reproduces_them(folder: Path):
     start_run("look", Looking("LaneFollow", Path("a.png")), folder / "run", resume=False)
-    _, found = start_run("look", LookingCloser("LaneFollow", Path("b.png")), folder / "run", resume=True)
-    assert found == LookingCloser("LaneFollow", Path("a.png"), distance=2.0, colours=True)
+    _, saved = start_run("look", LookingCloser("LaneFollow", Path("b.png")), folder / "run", resume=True)
+    assert saved == LookingCloser("LaneFollow", Path("a.png"), distance=2.0, colours=True)
 
 
 def test_paths_are_kept_as_text(folder: Path):
@@ -104,7 +104,7 @@ def test_a_folder_in_use_is_left_alone(folder: Path):
     (folder / "thesis").mkdir()
     (folder / "thesis" / "thesis.tex").write_text("years of work")
     for name in ("run", "thesis", "thesis/thesis.tex"):
-        with pytest.raises(ValueError, match=f"{name} exists: add --resume to go on with it, or choose another --out"):
+        with pytest.raises(ValueError, match=f"{name} exists: add --resume to resume it, or choose another --out"):
             start_run("train", SETTINGS, folder / name, resume=False)
     assert [p.name for p in (folder / "thesis").iterdir()] == ["thesis.tex"]
     (folder / "empty").mkdir()

@@ -1,1 +1,1 @@
-"""Donkeycar tubs (v2), imported with an account of every record."""
+"""Import of Donkeycar tubs (v2), with an account of every record."""

@@ -1,4 +1,4 @@
-"""Which records of a tub are consistent, decided from indices, times and sessions alone."""
+"""Consistency of a tub's records, from their indices, times and sessions only."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ from sim2real.errors import InputError
 
 @dataclass(frozen=True)
 class Rules:
-    """How a tub is judged and cut.
+    """Rules for selecting a tub's records and cutting them into episodes.
 
     Attributes:
-        include_deleted: keep what the owner deleted.
+        include_deleted: keep records that the owner deleted.
         max_gap: longest time [s] between two frames of an episode.
-        min_frames: shortest episode.
-        fps: nominal rate [Hz].
+        min_frames: minimum number of frames of an episode.
+        fps: nominal frame rate [Hz].
     """
 
     include_deleted: bool = False
@@ -33,7 +33,7 @@ class Rules:
 
 
 def judge(tub: Tub, rules: Rules) -> None:
-    """Give each record that cannot be used its verdict; images are not looked at here."""
+    """Set the verdict of each unusable record; images are checked later."""
     owners = _owners(_kept(tub.records), rules.max_gap)
     for record in _overwritten(owners):
         record.verdict = Verdict.STALE
@@ -53,10 +53,10 @@ def judge(tub: Tub, rules: Rules) -> None:
 
 
 def cut(records: Iterable[Record], rules: Rules) -> list[list[Record]]:
-    """Episodes of the records that are still kept; those of too short ones get their verdict.
+    """Cut the kept records into episodes; records of too short episodes get their verdict.
 
-    An episode ends where the session changes, the clock goes back, or more than `max_gap` passes; by the index, too,
-    which counts records whatever the clock says.
+    An episode ends where the session changes, the clock goes back, or a gap exceeds `max_gap`, measured by the clock or
+    by the index, which counts records independently of the clock.
     """
     pieces: list[list[Record]] = []
     for record in sorted(_kept(records), key=lambda record: record.index):
@@ -81,12 +81,12 @@ def _kept(records: Iterable[Record]) -> list[Record]:
 
 
 def _owners(records: list[Record], max_gap: float) -> list[Record]:
-    """One record per index, the last by its time: the image is its own. The others get their verdict."""
+    """Return one record per index, the latest by time, which wrote the image; the others get their verdict."""
     same = defaultdict(list)
     for record in records:
         same[record.index].append(record)
     for group in same.values():
-        # Of two at the same time the last written: `max` takes the first of equals.
+        # Of records at the same time the last written: `max` takes the first of equals.
         owner = max(reversed(group), key=lambda record: record.time)
         for record in group:
             if record is not owner:
@@ -96,10 +96,10 @@ def _owners(records: list[Record], max_gap: float) -> list[Record]:
 
 
 def _overwritten(records: list[Record]) -> list[Record]:
-    """Records whose image a later recording overwrote although its own line for that index is lost.
+    """Return records whose image was overwritten by a later recording whose own line for that index is lost.
 
-    A recording is a run of lines with growing index and time. If its last line before index i is later than another
-    line for i, and it went on beyond i, then it wrote image i after that other line.
+    A recording is a series of lines with increasing index and time. If its last line before index i is later than
+    another line for i, and it continues beyond i, then it wrote image i after that other line.
     """
     index = np.array([record.index for record in records])
     time = np.array([record.time for record in records])
@@ -120,7 +120,7 @@ def _overwritten(records: list[Record]) -> list[Record]:
 
 
 def _contradicted(by_index: list[Record], max_gap: float) -> list[Record]:
-    """Single records whose time lies outside that of their neighbours, which agree with each other."""
+    """Return single records whose time is inconsistent with their neighbours, which agree with each other."""
     wrong = []
     for before, record, after in zip(by_index, by_index[1:], by_index[2:], strict=False):
         near = after.index - before.index == 2 and 0 <= after.time - before.time <= 2 * max_gap

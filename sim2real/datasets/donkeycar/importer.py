@@ -1,4 +1,4 @@
-"""Import of a Donkeycar tub v2: what is consistent becomes a dataset, and every record is accounted for."""
+"""Import of a Donkeycar tub v2: consistent records become a dataset, and every record is accounted for."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ from sim2real.progress import Progress, silent
 CAMERA = "observation.images.front"
 COMMAND = ("steering", "throttle")
 REPORT = "import_report.json"
-BATCH = 64  # episodes per file
+BATCH = 64  # number of episodes per file
 
 
 @dataclass(frozen=True)
 class TubImport:
-    """What is asked of an import.
+    """Settings of a tub's import.
 
     Attributes:
-        rules: which records count, and where episodes end.
-        video: keep frames in mp4 (lossy) instead of the original image files (exact).
-        task: what the driver did, in words.
+        rules: rules for selecting records and cutting episodes.
+        video: store frames as mp4 (lossy) instead of the original image files (exact).
+        task: description of the driver's task.
     """
 
     rules: Rules = Rules()
@@ -43,16 +43,16 @@ class TubImport:
 
 
 def import_tub(source: Path, destination: Path, options: TubImport = TubImport(), progress: Progress = silent) -> dict:
-    """Make a LeRobot v3.0 dataset of a tub; returns the report, which is in its folder, too.
+    """Convert a tub to a LeRobot v3.0 dataset; returns the report, which is also in the dataset's folder.
 
-    Frame k has the image, `action` (steering, throttle) as commanded then, `observation.state`: what was commanded at
-    frame k-1 of the episode (zeros at its start), and `recorded_at` [s since 1970]. Steering is positive to the right.
-    The tub's sessions are kept: episodes of one session are pieces of one drive.
-    The result depends on the tub's content alone: a second import is byte-identical.
+    Frame k has the image; `action`, the commanded steering and throttle; `observation.state`, the command at frame k-1
+    of the episode (zeros at its start); and `recorded_at` [s since 1970]. Steering is positive to the right. The tub's
+    sessions are kept: episodes of one session are pieces of one drive.
+    The result depends only on the tub's content: a second import is byte-identical.
 
     Raises:
-        DatasetError: not a tub, an empty one, nothing in it can be used, its time stamps contradict the rate, or the
-            destination exists.
+        DatasetError: the source is not a tub, is empty or has no usable record, its time stamps contradict the rate,
+            or the destination exists.
         OSError: the disk is full; nothing is left behind.
     """
     tub, rules = read_tub(source), options.rules
@@ -62,7 +62,7 @@ def import_tub(source: Path, destination: Path, options: TubImport = TubImport()
     size = _load_images(tub, progress)
     pieces = cut(tub.records, rules)
     if not pieces:
-        raise DatasetError(f"nothing in the tub {source} can be used: {_why_nothing(tub.records)}")
+        raise DatasetError(f"the tub {source} has no usable record: {_why_nothing(tub.records)}")
     steps = np.concatenate([np.diff([record.time for record in piece]) for piece in pieces])
     check_rate(steps, rules.fps, f"the records of {source}", "repeat with --fps {rate}")
     with new_folder(destination) as folder:
@@ -90,7 +90,7 @@ def import_tub(source: Path, destination: Path, options: TubImport = TubImport()
 
 
 def _why_nothing(records: list[Record]) -> str:
-    """Records per verdict, and how to have them where that is a matter of choice."""
+    """Return the number of records per verdict, and the options that would keep them."""
     why = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts(records).items() if count)
     verdicts = {record.verdict for record in records}
     kept_by = {Verdict.DELETED: "--include-deleted keeps what the owner deleted",
@@ -99,7 +99,7 @@ def _why_nothing(records: list[Record]) -> str:
 
 
 def _load_images(tub: Tub, progress: Progress | None) -> tuple[int, int]:
-    """Judge the image of every record that is still kept; returns the most frequent size (height, width)."""
+    """Check the images of all kept records; returns the most frequent size (height, width)."""
     sizes: Counter[tuple[int, int]] = Counter()
     kept = [record for record in tub.records if record.verdict is Verdict.KEPT]
     for done, record in enumerate(kept, 1):
@@ -111,12 +111,12 @@ def _load_images(tub: Tub, progress: Progress | None) -> tuple[int, int]:
         except (ValueError, OSError):
             record.verdict = Verdict.UNREADABLE
         if progress and done % 200 == 0:
-            progress(done, 2 * len(kept))  # reading is one half of the work, writing the other
+            progress(done, 2 * len(kept))  # reading is half of the work, writing the other half
     return max(sizes, key=lambda size: (sizes[size], size), default=(0, 0))
 
 
 def _frame(tub: Tub, record: Record, size: tuple[int, int]) -> EncodedImage:
-    """The original file; one of another size or without colours is made to fit, and named differently."""
+    """Return the original image file; a gray image or one of another size is converted and renamed."""
     content = (tub.images / record.image).read_bytes()
     pixels = images.check(content)
     if pixels.shape == (*size, 3):

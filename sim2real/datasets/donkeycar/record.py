@@ -1,4 +1,4 @@
-"""One record of a tub, and what may become of it."""
+"""One record of a tub, and the possible verdicts on it."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What became of a record; each has exactly one."""
+    """The verdict on a record; each has exactly one."""
 
     KEPT = "kept"
     MALFORMED = "malformed"
@@ -44,13 +44,13 @@ class Record:
 
     Attributes:
         catalog: name of its file.
-        line: counted from 0, in the file.
-        index: of the record and its image; -1 where the line does not say.
+        line: line number in the file, from 0.
+        index: index of the record and its image; -1 if missing.
         session: name of the recording session.
-        time: [s] since 1970.
-        image: name of the file.
+        time: time [s] since 1970.
+        image: name of the image file.
         action: steering (positive is right) and throttle, as the user commanded; NaN where absent.
-        mode: who drove: "user", "local_angle", "local".
+        mode: driving mode: "user", "local_angle", "local".
     """
 
     catalog: str

@@ -1,4 +1,4 @@
-"""The account of an import."""
+"""The report of an import."""
 
 from collections import Counter, defaultdict
 from itertools import groupby
@@ -13,20 +13,20 @@ from sim2real.datasets.donkeycar.tub import Tub
 
 
 def counts(records: list[Record]) -> dict[str, int]:
-    """Records per verdict, all verdicts named; they add up to the records."""
-    found = Counter(record.verdict for record in records)
-    return {str(verdict): found[verdict] for verdict in Verdict}
+    """Return the number of records per verdict, for all verdicts; the sum is the number of records."""
+    per_verdict = Counter(record.verdict for record in records)
+    return {str(verdict): per_verdict[verdict] for verdict in Verdict}
 
 
 def tub_report(tub: Tub, pieces: list[list[Record]], rules: Rules, size: tuple[int, int]) -> dict[str, Any]:
-    """What became of a tub: "records" = sum of "account", by verdict, "where" naming the lines of each.
+    """Return the report of a tub: "records" = sum of "account" (counts by verdict), "where" = the lines of each.
 
     Args:
         pieces: records of each episode.
-        size: of the images, (height, width).
+        size: size of the images, (height, width).
     """
     used = {record.image for record in tub.records if record.verdict is not Verdict.MALFORMED}
-    there = {path.name for path in tub.images.iterdir()}
+    images = {path.name for path in tub.images.iterdir()}
     steps = np.concatenate([np.diff([record.time for record in piece]) for piece in pieces])
     return {
         "format_version": 1,
@@ -45,16 +45,16 @@ def tub_report(tub: Tub, pieces: list[list[Record]], rules: Rules, size: tuple[i
         ],
         "measured_fps": round(rate, 2) if (rate := measured_rate(steps)) is not None else None,
         "image_size": [size[1], size[0]],
-        "images_without_record": len(there - used),
+        "images_without_record": len(images - used),
         "missing_catalogs": list(tub.missing),
         "where": _where(tub.records),
     }
 
 
 def _where(records: list[Record]) -> dict[str, list[str]]:
-    """Per verdict the lines that it was given to, as `catalog:first-last`, counted from 1: nothing is unaccounted."""
-    found: dict[str, list[str]] = defaultdict(list)
+    """Return the lines of each verdict as `catalog:first-last`, counted from 1."""
+    places: dict[str, list[str]] = defaultdict(list)
     for (catalog, verdict), group in groupby(records, key=lambda record: (record.catalog, record.verdict)):
         lines = [record.line + 1 for record in group]
-        found[str(verdict)].append(f"{catalog}:{lines[0]}-{lines[-1]}")
-    return dict(sorted(found.items()))
+        places[str(verdict)].append(f"{catalog}:{lines[0]}-{lines[-1]}")
+    return dict(sorted(places.items()))

@@ -14,13 +14,13 @@ from sim2real.errors import DatasetError
 
 @dataclass(frozen=True)
 class Tub:
-    """What a tub's files say.
+    """The content of a tub's files.
 
     Attributes:
-        folder: of the tub.
-        records: of all catalogs: the manifest's in its order, then those that it does not name.
-        deleted: indices that the owner marked.
-        missing: catalogs that the manifest names and that are not there.
+        folder: folder of the tub.
+        records: records of all catalogs: the manifest's in its order, then those that it does not name.
+        deleted: indices that the owner marked as deleted.
+        missing: catalogs that the manifest names but that do not exist.
     """
 
     folder: Path
@@ -30,15 +30,15 @@ class Tub:
 
     @property
     def images(self) -> Path:
-        """The folder of images."""
+        """Return the folder of images."""
         return self.folder / "images"
 
 
-LARGEST = 2**53  # beyond, a float is no exact integer
+LARGEST = 2**53  # larger floats are not exact integers
 
 
 def is_tub(folder: Path) -> bool:
-    """Whether a folder looks like a tub v2."""
+    """Return whether a folder looks like a tub v2."""
     return (folder / "manifest.json").is_file()
 
 
@@ -54,18 +54,18 @@ def read_tub(folder: Path) -> Tub:
         raise DatasetError(f"{folder} is not a Donkeycar tub v2: it has no manifest.json")
     manifest = _manifest(folder / "manifest.json")
     listed = list(dict.fromkeys(Path(str(name)).name for name in manifest["paths"]))
-    there = sorted((path.name for path in folder.glob("*.catalog")), key=_by_number)
+    present = sorted((path.name for path in folder.glob("*.catalog")), key=_by_number)
     records: list[Record] = []
-    for name in [*(name for name in listed if name in there), *(name for name in there if name not in listed)]:
+    for name in [*(name for name in listed if name in present), *(name for name in present if name not in listed)]:
         records += _catalog(folder / name, name in listed)
     if not records:
         raise DatasetError(f"the tub {folder} is empty: its catalogs have no records")
     deleted = frozenset(k for k in manifest.get("deleted_indexes") or () if isinstance(k, int))
-    return Tub(folder, records, deleted, tuple(name for name in listed if name not in there))
+    return Tub(folder, records, deleted, tuple(name for name in listed if name not in present))
 
 
 def _manifest(path: Path) -> dict[str, Any]:
-    # Five lines of JSON: inputs, types, metadata, sessions, catalogs. Only the last matters here.
+    # Five lines of JSON: inputs, types, metadata, sessions, catalogs. Only the last is needed here.
     for line in reversed(path.read_text(errors="replace").splitlines()):
         try:
             content = json.loads(line)
@@ -91,7 +91,7 @@ def _catalog(path: Path, listed: bool) -> Iterator[Record]:
 
 
 def _record(line: bytes, catalog: str, number: int) -> Record:
-    """Parse a line; an unusable one gives a record that says so."""
+    """Parse a line; an unusable line gives a record with that verdict."""
     broken = Record(catalog, number, verdict=Verdict.MALFORMED)
     try:
         content = json.loads(line)
@@ -99,8 +99,8 @@ def _record(line: bytes, catalog: str, number: int) -> Record:
         image = Path(content["cam/image_array"]).name
     except (ValueError, KeyError, TypeError, RecursionError):
         return broken
-    whole = isinstance(index, int) and not isinstance(index, bool) and 0 <= index < LARGEST
-    if not whole or not image or math.isnan(_number(time)):
+    valid_index = isinstance(index, int) and not isinstance(index, bool) and 0 <= index < LARGEST
+    if not valid_index or not image or math.isnan(_number(time)):
         return broken
     action = _number(content.get("user/angle")), _number(content.get("user/throttle"))
     mode, session = str(content.get("user/mode") or "user"), str(content.get("_session_id") or "")
@@ -108,6 +108,6 @@ def _record(line: bytes, catalog: str, number: int) -> Record:
 
 
 def _number(value: Any) -> float:
-    """A finite number, or NaN for whatever else JSON can hold; integers have no limit there."""
+    """Return a finite number, or NaN for any other JSON value; JSON integers have no limit."""
     good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
     return float(value) if good else math.nan

@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false
-"""What is known of a dataset that is being written, and how it gets to the disk."""
+"""Metadata of a dataset that is being written, and how they are saved."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,15 +34,15 @@ from sim2real.files.folders import LOCK
 
 @dataclass
 class Catalog:
-    """What is known of a dataset that is being written; `commit` puts it on the disk.
+    """Metadata of a dataset that is being written; `commit` saves them.
 
     Attributes:
-        root: of the dataset.
+        root: folder of the dataset.
         info: content of `info.json`.
-        episodes: an entry each; the last ones may not be on the disk yet.
-        stats: of each episode's features.
-        tasks: index of each text.
-        checksums: of all files.
+        episodes: entries of all episodes; the last ones may not be saved yet.
+        stats: statistics of each episode's features.
+        tasks: index of each task's text.
+        checksums: checksums of all files.
         file: number of the next file.
     """
 
@@ -57,19 +57,19 @@ class Catalog:
 
     @classmethod
     def open(cls, root: Path, features: Mapping[str, Feature], fps: float, robot_type: str) -> "Catalog":
-        """Of a new dataset, or of one to go on with; raises DatasetError if something else is in the way."""
+        """Open a new dataset, or one to append to; raises DatasetError if the folder holds something else."""
         if not (root / INFO).exists():
             foreign = sorted(path.name for path in root.iterdir() if path.name not in (LOCK, "data", "meta", "videos"))
             if foreign:
-                raise DatasetError(f"{root} exists and is not a dataset (there is {foreign[0]}): choose another folder")
+                raise DatasetError(f"{root} exists and is not a dataset (it has {foreign[0]}): choose another folder")
             catalog = cls(root, _info(features, fps, robot_type))
             catalog.commit()
             return catalog
         info = read_info(root)
         if read_features(info) != dict(features) or info["fps"] != fps:
             theirs = {name: f"{f.dtype}{list(f.shape)}" for name, f in read_features(info).items()}
-            raise DatasetError(f"{root} is a dataset at {info['fps']} Hz of {theirs}: it cannot be gone on with")
-        verified(root, root / STATS)  # which nothing here reads, and which is about to be replaced
+            raise DatasetError(f"{root} is a dataset at {info['fps']} Hz of {theirs}: it cannot be appended to")
+        verified(root, root / STATS)  # no longer referenced, and about to be replaced
         catalog = cls(root, info, checksums=Checksums.read(root) or Checksums.of_files(root))
         for entry in read_episodes(root, info["total_episodes"]):
             stats: dict[str, dict[str, Any]] = {}
@@ -84,7 +84,7 @@ class Catalog:
         return catalog
 
     def next_entry(self, length: int, tasks: Sequence[str], session: str | None = None) -> dict[str, Any]:
-        """Of an episode that comes next; its tasks get indices."""
+        """Return the entry of the next episode; its tasks get indices."""
         for task in tasks:
             self.tasks.setdefault(task, len(self.tasks))
         start = self.episodes[-1]["dataset_to_index"] if self.episodes else 0
@@ -92,18 +92,18 @@ class Catalog:
         entry = {"episode_index": len(self.episodes), "tasks": list(tasks), "length": length}
         entry |= {"data/chunk_index": chunk, "data/file_index": file}
         entry |= {"dataset_from_index": start, "dataset_to_index": start + length}
-        # All files have the same columns, or LeRobot does not read them: an older dataset is gone on with as it is.
+        # LeRobot needs the same columns in all files: an older dataset keeps its columns.
         if not self.episodes or SESSION in self.episodes[0]:
             entry[SESSION] = session
         return {**entry, "meta/episodes/chunk_index": chunk, "meta/episodes/file_index": file}
 
     def add(self, entry: dict[str, Any], stats: dict[str, statistics.Stats]) -> None:
-        """Count an episode."""
+        """Add an episode."""
         self.episodes.append(entry)
         self.stats.append(stats)
 
     def commit(self, tables: list[pa.Table] | None = None) -> None:
-        """Write what changed, rows first and `info.json` last: what it counts is there. Raises OSError."""
+        """Write all changes, rows first and `info.json` last, so that it only counts existing rows. Raises OSError."""
         new = slice(self.committed, None)
         contents = {numbered("data", self.file): table_bytes(tables)} if tables else {}
         if self.episodes[new]:
@@ -119,7 +119,7 @@ class Catalog:
         self.file, self.committed = self.file + bool(self.episodes[new]), len(self.episodes)
 
     def wrote(self, name: str) -> None:
-        """List a file that is on the disk already, with the next commit."""
+        """List a file that is already saved, with the next commit."""
         self.checksums.files[name] = (sha256(self.root / name),)
 
 

@@ -19,24 +19,24 @@ from sim2real.errors import DatasetError, InputError
 
 
 class EpisodeDataset:
-    """Episodes of a LeRobot v3.0 dataset, or some of them.
+    """All or selected episodes of a LeRobot v3.0 dataset.
 
     Args:
         root: folder of the dataset.
-        episodes: which to show, in this order; None: all. Episodes keep the index that they have on the disk.
+        episodes: episodes to select, in this order; None: all. They keep their index in the dataset.
 
     Attributes:
-        fps: frames per second [Hz].
-        features: what a frame has, by name.
+        fps: frame rate [Hz].
+        features: features of a frame, by name.
         cameras: names of the features that are images.
-        indices: (n,) of the episodes on the disk.
-        lengths: (n,) frames of each episode.
-        tasks: (n,) text of each episode.
-        sessions: (n,) name of each episode's recording session; None where the dataset does not say.
-        starts: (n,) frames before each episode in the whole dataset.
+        indices: (n,) indices of the episodes in the dataset.
+        lengths: (n,) number of frames of each episode.
+        tasks: (n,) task text of each episode.
+        sessions: (n,) name of each episode's recording session; None if unknown.
+        starts: (n,) number of frames before each episode in the dataset.
 
     Raises:
-        DatasetError: no such folder, not a dataset, of another version, damaged, or no such episode.
+        DatasetError: the folder does not exist or is not a dataset, another version, damaged files, or no such episode.
     """
 
     def __init__(self, root: Path | str, episodes: Sequence[int] | None = None) -> None:
@@ -60,23 +60,23 @@ class EpisodeDataset:
 
     @classmethod
     def open(cls, text: str | Path) -> "EpisodeDataset":
-        """From a path, with a Python slice or indices of episodes behind it: `path`, `path[0:17]`, `path[3]`,
-        `path[1,4,7]`; raises DatasetError."""
-        found = re.fullmatch(r"(.+?)\[([-\d:, ]+)\]", str(text))
-        if found is None or Path(text).exists():
+        """Open a path, with an optional slice or indices of episodes: `path`, `path[0:17]`, `path[3]`, `path[1,4,7]`;
+        raises DatasetError."""
+        selection = re.fullmatch(r"(.+?)\[([-\d:, ]+)\]", str(text))
+        if selection is None or Path(text).exists():
             return cls(text)
-        whole = cls(found[1])
-        every, where = np.arange(len(whole)), found[2].replace(" ", "")
+        dataset = cls(selection[1])
+        every, where = np.arange(len(dataset)), selection[2].replace(" ", "")
         try:
             if ":" in where:
                 chosen = every[slice(*(int(part) if part else None for part in where.split(":")))]
             else:
                 chosen = every[[int(part) for part in where.split(",")]]
         except (ValueError, IndexError, TypeError):
-            raise DatasetError(f"no such episodes: [{found[2]}] of the {len(whole)} in {found[1]}") from None
+            raise DatasetError(f"no such episodes: [{selection[2]}] of the {len(dataset)} in {selection[1]}") from None
         if not len(chosen):
-            raise DatasetError(f"[{found[2]}] selects none of the {len(whole)} episodes in {found[1]}")
-        return cls(found[1], chosen)
+            raise DatasetError(f"[{selection[2]}] selects none of the {len(dataset)} episodes in {selection[1]}")
+        return cls(selection[1], chosen)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -86,42 +86,42 @@ class EpisodeDataset:
 
     @property
     def frames(self) -> int:
-        """Of all episodes shown."""
+        """Return the number of frames of all selected episodes."""
         return int(self.lengths.sum())
 
     @cached_property
     def all_tasks(self) -> dict[str, int]:
-        """Index of each task's text."""
+        """Return the index of each task's text."""
         return read_tasks(self.root) if len(self) else {}
 
     @cached_property
     def stats(self) -> dict[str, statistics.Stats]:
-        """Of every feature over the whole dataset: min, max, mean, std, count, quantiles; images in [0, 1]."""
+        """Return statistics per feature over the dataset: min, max, mean, std, count, quantiles; images in [0, 1]."""
         return statistics.arrays(read_json(verified(self.root, self.root / STATS)))
 
     def camera(self, name: str | None = None) -> str:
-        """The camera's full name; None: the only one. Raises DatasetError that lists the cameras there are."""
+        """Return the camera's full name; None: the only camera. Raises DatasetError that lists the cameras."""
         matches = [c for c in self.cameras if name in (None, c, c.removeprefix("observation."), c.rpartition(".")[2])]
         if len(matches) != 1:
-            what = f"no camera {name!r}" if name else "several cameras, or none: name one"
-            raise DatasetError(f"{self.root} has {what}; its cameras: {', '.join(self.cameras) or 'none'}")
+            problem = f"no camera {name!r}" if name else "several cameras, or none: name one"
+            raise DatasetError(f"{self.root} has {problem}; its cameras: {', '.join(self.cameras) or 'none'}")
         return matches[0]
 
     def episode(self, k: int) -> Episode:
-        """The k-th of the episodes shown; raises DatasetError if its rows are damaged or incomplete."""
+        """Return the k-th selected episode; raises DatasetError if its rows are damaged or incomplete."""
         if self._last is None or self._last[0] != k:
             self._last = k, Episode.read(self.root, self.info, self.features, self._entries[k])
         return self._last[1]
 
     def window(self, frame: int, deltas: Mapping[str, Sequence[float]]) -> dict[str, np.ndarray]:
-        """What LeRobot's `delta_timestamps` give.
+        """Return a window of frames like LeRobot's `delta_timestamps`.
 
         Args:
-            frame: counted over all episodes shown.
+            frame: index over all selected episodes.
             deltas: per feature, times [s] relative to the frame's.
 
         Returns:
-            Per feature (T, ...), and `<feature>_is_pad` (T,): where the episode's first or last frame stands in.
+            Per feature (T, ...), and `<feature>_is_pad` (T,), where the episode's first or last frame is repeated.
 
         Raises:
             InputError: a time between two frames, or no such frame or feature.

@@ -20,13 +20,13 @@ from sim2real.errors import DatasetError, InputError
 
 @dataclass(frozen=True)
 class Episode:
-    """Rows k of all columns belong together: what was seen, the state, the action given then, the time.
+    """An episode; row k of all columns is one frame: images, state, action and time.
 
     Attributes:
-        index: on the disk.
-        task: what was done, in words.
-        fps: frames per second [Hz].
-        columns: (n, ...) arrays by name, frames of cameras not among them.
+        index: index in the dataset.
+        task: task text.
+        fps: frame rate [Hz].
+        columns: (n, ...) arrays by name, without camera frames.
     """
 
     index: int
@@ -42,7 +42,7 @@ class Episode:
     def read(
         cls, root: Path, info: Mapping[str, Any], features: Mapping[str, Feature], entry: Mapping[str, Any]
     ) -> "Episode":
-        """From its entry in `meta/episodes`; raises DatasetError if its rows are missing, damaged, or too few."""
+        """Read an episode from its entry in `meta/episodes`; raises DatasetError if rows are missing or damaged."""
         index, length = entry["episode_index"], entry["length"]
         where = {"chunk_index": entry["data/chunk_index"], "file_index": entry["data/file_index"]}
         path = path_in(root, info, "data_path", where)
@@ -72,13 +72,13 @@ class Episode:
         return len(self.columns["frame_index"])
 
     def __getitem__(self, name: str) -> np.ndarray:
-        """A column (n, ...), a camera's decoded; raises InputError that lists the names there are."""
+        """Return a column (n, ...), decoded for a camera; raises InputError that lists the valid names."""
         if name in self.columns:
             return self.columns[name]
         return self.images(name)
 
     def images(self, camera: str, rows: np.ndarray | None = None) -> np.ndarray:
-        """Frames (m, H, W, 3) uint8 RGB of a camera, of the given rows or of all.
+        """Return frames (m, H, W, 3) uint8 RGB of a camera, of the given rows or of all.
 
         Raises:
             InputError: no such camera.
@@ -99,14 +99,14 @@ class Episode:
             raise DatasetError(f"episode {self.index}, {camera}: {error}") from None
 
     def verify(self, camera: str) -> None:
-        """Raise DatasetError if a camera's video is not as it was written: then no frame of it can be trusted."""
+        """Raise DatasetError if a camera's video was changed: then all its frames may be wrong."""
         if camera in self._videos:
             verified(self._root, self._videos[camera][0])
 
     def encoded(self, camera: str, row: int) -> bytes:
-        """The image file of a frame, as it was recorded; raises InputError if the camera has none."""
+        """Return the recorded image file of a frame; raises InputError if the camera has none."""
         if camera not in self._cells:
-            known = ", ".join(self._features)
-            what = "has its frames in a video" if camera in self._videos else f"is not a camera here: there are {known}"
-            raise InputError(f"{camera} {what}")
+            if camera in self._videos:
+                raise InputError(f"{camera} has its frames in a video")
+            raise InputError(f"{camera} is not a camera of this dataset: its cameras are {', '.join(self._features)}")
         return (self._cells[camera][row].as_py() or {}).get("bytes") or b""

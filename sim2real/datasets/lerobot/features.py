@@ -1,4 +1,4 @@
-"""What a dataset's columns are, as `meta/info.json` of LeRobot v3.0 describes them, and their Arrow types."""
+"""Columns of a dataset as described by `meta/info.json` of LeRobot v3.0, and their Arrow types."""
 
 import json
 from collections.abc import Mapping
@@ -27,10 +27,10 @@ class Feature:
     """One column.
 
     Attributes:
-        dtype: a NumPy name, "string", or "image" (a file per row) or "video" (a file per camera and flush).
-        shape: of one row; cameras (H, W, 3).
-        names: of the elements.
-        info: of a video, as LeRobot has it.
+        dtype: a NumPy name, "string", "image" (a file per row) or "video" (a file per camera and flush).
+        shape: shape of one row; (H, W, 3) for cameras.
+        names: names of the elements.
+        info: LeRobot's description of a video.
     """
 
     dtype: str
@@ -40,12 +40,12 @@ class Feature:
 
     @property
     def camera(self) -> bool:
-        """Whether rows are frames of a camera."""
+        """Return whether rows are frames of a camera."""
         return self.dtype in ("image", "video")
 
     @property
     def arrow(self) -> pa.DataType:
-        """Type of the column; raises DatasetError for a dtype that is not known."""
+        """Return the column's type; raises DatasetError for an unknown dtype."""
         if self.dtype == "image":
             return IMAGE
         if self.dtype not in TYPES:
@@ -60,14 +60,14 @@ class Feature:
         return kind
 
     def plain(self) -> dict[str, Any]:
-        """For `info.json`."""
+        """Return the description for `info.json`."""
         names = None if self.names is None else list(self.names)
         content = {"dtype": self.dtype, "shape": list(self.shape), "names": names}
         return content if self.info is None else {**content, "info": dict(self.info)}
 
     @property
     def hugging_face(self) -> dict[str, Any]:
-        """For the schema's metadata, by which the `datasets` library knows the column."""
+        """Return the description for the schema's metadata, which the `datasets` library reads."""
         if self.dtype == "image":
             return {"_type": "Image"}
         content: dict[str, Any] = {"dtype": self.dtype, "_type": "Value"}
@@ -83,12 +83,12 @@ INDICES = {
 
 
 def camera_feature(height: int, width: int) -> Feature:
-    """Of frames that are kept as image files."""
+    """Return the feature of a camera whose frames are stored as image files."""
     return Feature("image", (height, width, 3), ("height", "width", "channels"))
 
 
 def as_video(feature: Feature, fps: float, codec: str = "h264") -> Feature:
-    """The same camera with its frames in video files."""
+    """Return the same camera with its frames in video files."""
     height, width = feature.shape[:2]
     pixels = "yuv420p" if height % 2 == width % 2 == 0 else "yuv444p"
     info = {"video.height": height, "video.width": width, "video.codec": codec, "video.pix_fmt": pixels}
@@ -97,7 +97,7 @@ def as_video(feature: Feature, fps: float, codec: str = "h264") -> Feature:
 
 
 def read_features(info: Mapping[str, Any]) -> dict[str, Feature]:
-    """Of a dataset's `info.json`; raises DatasetError if it does not describe them, or names one that cannot be."""
+    """Read the features of `info.json`; raises DatasetError if they are not described or have invalid names."""
     try:
         return {
             check_name(name): Feature(
@@ -120,7 +120,7 @@ def _names(names: Any) -> tuple[str, ...] | None:
 
 
 def schema(features: Mapping[str, Feature]) -> pa.Schema:
-    """Of the data files; videos have no column there."""
+    """Return the schema of the data files, in which videos have no column."""
     columns = {name: feature for name, feature in features.items() if feature.dtype != "video"}
     known = {"info": {"features": {name: feature.hugging_face for name, feature in columns.items()}}}
     fields = [(name, feature.arrow) for name, feature in columns.items()]

@@ -16,31 +16,31 @@ CHUNK = 1000  # files per folder
 INFO = "meta/info.json"
 STATS = "meta/stats.json"
 PATTERN = "/chunk-{chunk_index:03d}/file-{file_index:03d}"
-ENTRY = ("episode_index", "length", "tasks", "data/chunk_index", "data/file_index")  # what is needed of an episode
-SESSION = "session"  # column of meta/episodes, ours: other programs pass it over
+ENTRY = ("episode_index", "length", "tasks", "data/chunk_index", "data/file_index")  # required columns of an episode
+SESSION = "session"  # our own column of meta/episodes, which other programs ignore
 TASK_INDEX = "__index_level_0__"  # pandas' name for an index without one; LeRobot looks tasks up by it
 
 
 def place(number: int) -> tuple[int, int]:
-    """Chunk and file of the n-th file."""
+    """Return chunk and file number of the n-th file."""
     return divmod(number, CHUNK)
 
 
 def numbered(folder: str, number: int, suffix: str = ".parquet") -> str:
-    """Path of the n-th file of its kind."""
+    """Return the path of the n-th file of its kind."""
     chunk, file = place(number)
     return folder + PATTERN.format(chunk_index=chunk, file_index=file) + suffix
 
 
 def video_span(camera: str, number: int, seconds: float) -> dict[str, Any]:
-    """What an episode's entry says of a video file that is all its own."""
+    """Return the columns of an episode's entry for a video file with this episode only."""
     chunk, file = place(number)
     span = {"chunk_index": chunk, "file_index": file, "from_timestamp": 0.0, "to_timestamp": seconds}
     return {f"videos/{camera}/{key}": value for key, value in span.items()}
 
 
 def read_info(root: Path) -> dict[str, Any]:
-    """`meta/info.json`; raises DatasetError if there is none, or it is of another version."""
+    """Read `meta/info.json`; raises DatasetError if it is missing or of another version."""
     if not root.is_dir():
         raise DatasetError(f"no such folder: {root}")
     info = read_json(root / INFO)
@@ -54,7 +54,7 @@ def read_info(root: Path) -> dict[str, Any]:
 
 
 def check_info(root: Path, info: Mapping[str, Any]) -> None:
-    """Raise DatasetError unless `meta/info.json` has a frame rate and, if it says so, a whole number of episodes."""
+    """Raise DatasetError unless `meta/info.json` has a valid frame rate and number of episodes (if any)."""
     fps, count = info.get("fps"), info.get("total_episodes", 0)
     if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps < 1e6:
         raise DatasetError(f"{root}/{INFO} is damaged: fps must be a positive number of frames per second, not {fps!r}")
@@ -63,7 +63,7 @@ def check_info(root: Path, info: Mapping[str, Any]) -> None:
 
 
 def read_episodes(root: Path, count: int) -> list[dict[str, Any]]:
-    """One entry per episode, in order, statistics included; raises DatasetError unless there are `count`."""
+    """Read one entry per episode, in order, with statistics; raises DatasetError unless there are `count`."""
     entries: list[dict[str, Any]] = []
     for path in sorted((root / "meta/episodes").glob("*/*.parquet")):
         entries += read_table(verified(root, path)).to_pylist()
@@ -71,14 +71,14 @@ def read_episodes(root: Path, count: int) -> list[dict[str, Any]]:
     if missing:
         raise DatasetError(f"{root} is damaged: meta/episodes does not say {', '.join(missing)} of every episode")
     entries.sort(key=lambda entry: entry["episode_index"])
-    # More than `info.json` counts: a writer was killed between the two files.
+    # More entries than `info.json` counts: a writer was killed between the two files.
     if [entry["episode_index"] for entry in entries[:count]] != list(range(count)):
         raise DatasetError(f"{root} is damaged: info.json counts {count} episodes, meta/episodes has {len(entries)}")
     return entries[:count]
 
 
 def read_tasks(root: Path) -> dict[str, int]:
-    """Index of each task's text."""
+    """Read the index of each task's text."""
     table = read_table(verified(root, root / "meta/tasks.parquet"))
     text = next((name for name in table.column_names if name != "task_index"), None)
     if text is None or "task_index" not in table.column_names:
@@ -87,7 +87,7 @@ def read_tasks(root: Path) -> dict[str, int]:
 
 
 def tasks_table(tasks: Mapping[str, int]) -> pa.Table:
-    """With the metadata that makes pandas take the text for its index, written by hand: pandas is not needed."""
+    """Return the table of tasks with the metadata of a pandas index, written without pandas."""
     numpy = {"task_index": "int64", TASK_INDEX: "object"}
     described = {
         "index_columns": [TASK_INDEX],

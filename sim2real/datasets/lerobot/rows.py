@@ -1,4 +1,4 @@
-"""What a frame may hold, and how columns become Arrow tables."""
+"""Validation of frames, and conversion of columns to Arrow tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from sim2real.errors import DatasetError, InputError
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A JPEG or PNG file that was found complete.
+    """A complete JPEG or PNG file.
 
     Attributes:
-        content: of the file, kept byte for byte.
+        content: content of the file, stored unchanged.
         shape: (H, W, 3) of its pixels.
-        name: where it came from; empty: named after its frame.
+        name: original file name; empty: named after its frame.
     """
 
     content: bytes
@@ -28,19 +28,19 @@ class EncodedImage:
 
     @classmethod
     def checked(cls, content: bytes, name: str = "") -> "EncodedImage":
-        """Raises ValueError if the file is truncated or damaged, or gray: colours are expected of every camera."""
+        """Check a file; raises ValueError if it is truncated, damaged or gray."""
         pixels = images.check(content)
         if pixels.ndim == 2:
             raise InputError("a gray image: convert it to RGB")
         return cls(content, pixels.shape, name)
 
     def pixels(self) -> np.ndarray:
-        """RGB (H, W, 3) uint8."""
+        """Return RGB pixels (H, W, 3) uint8."""
         return images.decode(self.content)
 
 
 def checked_row(frame: Mapping[str, Any], features: Mapping[str, Feature]) -> dict[str, Any]:
-    """One frame's values, each as its feature says; raises InputError naming what is missing, unknown or wrong."""
+    """Convert one frame's values to their features; raises InputError for missing, unknown or invalid ones."""
     wanted = [name for name in features if name not in INDICES]
     if set(frame) != set(wanted):
         missing, unknown = sorted(set(wanted) - set(frame)), sorted(set(frame) - set(wanted))
@@ -53,7 +53,7 @@ def _value(name: str, value: Any, feature: Feature) -> Any:
         if isinstance(value, bytes):
             value = EncodedImage.checked(value)
         elif not isinstance(value, EncodedImage):
-            # Encoded at once: a running episode must fit into the memory of a small computer.
+            # Encoded immediately: an unfinished episode must fit into the memory of a small computer.
             value = EncodedImage(images.encode(np.asarray(value)), np.shape(value))
         if value.shape != feature.shape:
             raise InputError(f"{name}: this frame is {value.shape}, the dataset's are {feature.shape} (H, W, C)")
@@ -69,7 +69,7 @@ def _value(name: str, value: Any, feature: Feature) -> Any:
 
 
 def index_columns(entry: Mapping[str, Any], tasks: Sequence[int], fps: float) -> dict[str, np.ndarray]:
-    """The columns that every dataset has, for the rows of one episode, given its entry and the frames' tasks."""
+    """Return the standard columns of one episode's rows from its entry and the frames' tasks."""
     rows = np.arange(entry["length"])
     return {
         "timestamp": rows / fps,
@@ -81,7 +81,7 @@ def index_columns(entry: Mapping[str, Any], tasks: Sequence[int], fps: float) ->
 
 
 def columns_table(columns: Mapping[str, Sequence[Any]], features: Mapping[str, Feature], schema: pa.Schema) -> pa.Table:
-    """One episode's rows; columns are sequences over frames."""
+    """Return one episode's rows as a table; columns are sequences over frames."""
     return pa.table([_column(columns[name], features[name]) for name in schema.names], schema=schema)
 
 
@@ -104,7 +104,7 @@ def _column(values: Sequence[Any], feature: Feature) -> pa.Array:
 
 
 def column_array(column: pa.ChunkedArray, feature: Feature, length: int) -> np.ndarray:
-    """Back from Arrow: (length, *shape), and (length,) for shape (1,); raises DatasetError if it does not fit."""
+    """Convert an Arrow column to (length, *shape), or (length,) for shape (1,); raises DatasetError on a mismatch."""
     if feature.dtype == "string":
         return np.array(column.to_pylist(), dtype=object)
     values = column.combine_chunks()

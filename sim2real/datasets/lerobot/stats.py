@@ -1,4 +1,4 @@
-"""Statistics of columns, per episode and over a dataset, in the layout of LeRobot v3.0."""
+"""Statistics of columns, per episode and per dataset, in the layout of LeRobot v3.0."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ Stats = dict[str, np.ndarray]
 
 
 def column_statistics(values: np.ndarray) -> Stats:
-    """Of one episode's column (n, ...): min, max, mean, std, count and quantiles over rows."""
+    """Return min, max, mean, std, count and quantiles over the rows of one episode's column (n, ...)."""
     values = np.asarray(values.reshape(len(values), -1) if values.ndim == 1 else values, np.float64)
     quantiles = np.quantile(values, list(QUANTILES.values()), axis=0)
     return {
@@ -26,15 +26,15 @@ def column_statistics(values: np.ndarray) -> Stats:
 
 
 def sampled_rows(length: int) -> np.ndarray:
-    """Frames that image statistics are taken over: length^0.75, at least 100 where there are as many (as LeRobot)."""
+    """Return the frames for image statistics: length^0.75 of them, but at least 100 if available (as in LeRobot)."""
     count = min(length, max(100, int(length**0.75)))
     return np.unique(np.linspace(0, length - 1, count).round().astype(int))
 
 
 def image_statistics(images: Sequence[np.ndarray]) -> Stats:
-    """Of frames (H, W, 3) uint8: per channel over all pixels, of shape (3, 1, 1) and scaled to [0, 1].
+    """Return statistics of frames (H, W, 3) uint8 per channel, of shape (3, 1, 1) and scaled to [0, 1].
 
-    Counts are of frames. Computed from histograms, so exact for 8-bit pixels.
+    Counts are numbers of frames. Histograms make the results exact for 8-bit pixels.
     """
     counts = np.zeros((3, 256))
     for image in images:
@@ -52,7 +52,7 @@ def image_statistics(images: Sequence[np.ndarray]) -> Stats:
 
 
 def episode_statistics(columns: Mapping[str, Sequence[Any]], features: Mapping[str, Feature]) -> dict[str, Stats]:
-    """Of all columns but texts; of cameras a sample of frames."""
+    """Return statistics of all columns except texts; of cameras from a sample of frames."""
     stats = {}
     for name, feature in features.items():
         if name not in columns or feature.dtype == "string":
@@ -66,10 +66,9 @@ def episode_statistics(columns: Mapping[str, Sequence[Any]], features: Mapping[s
 
 
 def aggregate(parts: Sequence[Stats]) -> Stats:
-    """Over episodes, from their own statistics.
+    """Combine the statistics of episodes.
 
-    Mean and standard deviation are exact (sums of squares add up); quantiles are the episodes' means weighted by
-    count, which is what LeRobot writes, too.
+    Mean and standard deviation are exact; quantiles are averages over episodes weighted by count, as in LeRobot.
     """
     count = np.array([part["count"][0] for part in parts], np.float64)
     share = (count / count.sum()).reshape(-1, *[1] * parts[0]["mean"].ndim)
@@ -90,16 +89,16 @@ def aggregate(parts: Sequence[Stats]) -> Stats:
 
 
 def aggregate_all(episodes: Sequence[Mapping[str, Stats]]) -> dict[str, Stats]:
-    """`aggregate` for every feature that all episodes have statistics of."""
+    """Apply `aggregate` to every feature for which all episodes have statistics."""
     names = [name for name in (episodes[0] if episodes else ()) if all(name in episode for episode in episodes)]
     return {name: aggregate([episode[name] for episode in episodes]) for name in names}
 
 
 def plain(stats: Mapping[str, Stats]) -> dict[str, Any]:
-    """For JSON: nested lists."""
+    """Return statistics for JSON, as nested lists."""
     return {name: {key: value.tolist() for key, value in entry.items()} for name, entry in stats.items()}
 
 
 def arrays(stats: Mapping[str, Mapping[str, Any]]) -> dict[str, Stats]:
-    """Back from JSON."""
+    """Return statistics from JSON, as arrays."""
     return {name: {key: np.asarray(value) for key, value in entry.items()} for name, entry in stats.items()}

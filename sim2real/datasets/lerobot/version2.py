@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false
-"""Import of LeRobot v2.1 datasets: a file per episode becomes v3.0; frames and videos are kept as they are."""
+"""Conversion of LeRobot v2.1 datasets (a file per episode) to v3.0; frames and videos are kept unchanged."""
 
 import json
 from collections.abc import Mapping
@@ -28,20 +28,20 @@ REPORT = "import_report.json"
 
 
 def is_version2(folder: Path) -> bool:
-    """Whether a folder is a LeRobot dataset of version 2.1."""
+    """Return whether a folder is a LeRobot dataset of version 2.1."""
     return (folder / "meta/info.json").is_file() and read_json(folder / "meta/info.json").get(
         "codebase_version"
     ) == VERSION
 
 
 def convert(source: Path, destination: Path, progress: Progress = silent) -> dict[str, Any]:
-    """Make a v3.0 dataset of a v2.1 one; returns the report.
+    """Convert a v2.1 dataset to v3.0; returns the report.
 
-    Every image and every frame of a video is decoded once, so that what the report counts as kept can be read.
+    Every image and every frame of a video is decoded once, so that all frames in the report are readable.
 
     Raises:
-        DatasetError: the source is incomplete or damaged, has names or paths that lead out of its folder, a rate that
-            its time stamps contradict, or the destination exists.
+        DatasetError: the source is incomplete or damaged, has paths outside its folder or a frame rate that contradicts
+            its time stamps, or the destination exists.
         OSError: the disk is full; nothing is left behind.
     """
     info = read_json(source / "meta/info.json")
@@ -105,7 +105,7 @@ def _episode(
         raise DatasetError(f"{path} is damaged: no task {next(iter(unknown))} in meta/tasks.jsonl")
     if "timestamp" in table.column_names:
         times = column_array(table["timestamp"], INDICES["timestamp"], length).astype(float)
-        check_rate(np.diff(times), info["fps"], f"the time stamps of {path}", f"mend fps in {source}/meta/info.json")
+        check_rate(np.diff(times), info["fps"], f"the time stamps of {path}", f"correct fps in {source}/meta/info.json")
     seen = {name: _look(film, length, info["fps"], features[name]) for name, film in videos.items()}
     writer.save_columns(columns, [tasks[k] for k in indices], videos, seen)
 
@@ -118,7 +118,7 @@ def _chunks_size(source: Path, info: Mapping[str, Any]) -> int:
 
 
 def _look(film: Path, length: int, fps: float, feature: Feature) -> Stats:
-    """Statistics of a video, of which every frame is decoded; version 2 knew no quantiles, which v3.0 has."""
+    """Compute a video's statistics by decoding all frames; version 2 lacks the quantiles that v3.0 needs."""
     frames = read_frames(film, sampled_rows(length) / fps, fps, present=np.arange(length) / fps)
     _check_size(str(film), frames.shape[1:3], feature)
     return image_statistics(list(frames))
@@ -136,14 +136,14 @@ def _image(path: Path, name: str, row: int, cell: Any, feature: Feature) -> Enco
     return EncodedImage(content, feature.shape, origin)
 
 
-def _check_size(what: str, size: tuple[int, ...], feature: Feature) -> None:
-    # Some name the channels first.
+def _check_size(name: str, size: tuple[int, ...], feature: Feature) -> None:
+    # Some datasets put the channels first.
     if size not in (feature.shape[:2], feature.shape[1:]):
-        raise DatasetError(f"{what} is of size {size} (H, W), meta/info.json says {feature.shape}")
+        raise DatasetError(f"{name} is of size {size} (H, W), meta/info.json says {feature.shape}")
 
 
 def _lines(path: Path, kinds: Mapping[str, type]) -> list[dict[str, Any]]:
-    """Objects of a file of JSON lines, each with values of these types."""
+    """Read the objects of a JSON-lines file, each with values of these types."""
     try:
         entries = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
     except FileNotFoundError:

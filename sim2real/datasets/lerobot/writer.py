@@ -1,4 +1,4 @@
-"""Recording: episodes of a LeRobot v3.0 dataset, frame by frame, so that a power cut costs at most the running one."""
+"""Writing LeRobot v3.0 datasets frame by frame; a power cut loses at most the unsaved episodes."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -20,21 +20,21 @@ FLUSH_BYTES = 256 << 20
 
 
 class EpisodeWriter:
-    """Writes episodes; an existing dataset of the same features and rate is gone on with.
+    """Writes episodes; appends to an existing dataset with the same features and frame rate.
 
-    An episode is kept in memory until `save_episode`. After each `flush` all files are complete, footers included, and
-    `meta/info.json`, replaced last, says how many episodes count: a killed writer leaves a dataset that loads.
+    An episode is kept in memory until `save_episode`. After each `flush` all files are complete, and `meta/info.json`,
+    replaced last, has the number of episodes: a killed writer leaves a dataset that loads.
 
     Args:
         root: folder of the dataset.
-        features: what a frame has; cameras are features of dtype "image".
-        fps: frames per second [Hz].
-        robot_type: kept in `info.json`.
-        video: keep frames in mp4 files (lossy) instead of image files (exact).
-        flush_every: episodes per file; 1 loses least, more makes fewer files.
+        features: features of a frame; cameras have dtype "image".
+        fps: frame rate [Hz].
+        robot_type: robot type in `info.json`.
+        video: store frames as mp4 files (lossy) instead of image files (exact).
+        flush_every: number of episodes per file; 1 loses least, more makes fewer files.
 
     Raises:
-        DatasetError: another writer is at work there, the folder is another dataset, or a feature's name cannot be one.
+        DatasetError: another writer is active, the folder is another dataset, or a feature has an invalid name.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class EpisodeWriter:
 
     @property
     def episodes(self) -> int:
-        """Saved so far, those of earlier writers included."""
+        """Return the number of saved episodes, including those of earlier writers."""
         return len(self._catalog.episodes)
 
     def add_frame(self, frame: Mapping[str, Any]) -> None:
-        """Append to the running episode: a value per feature.
+        """Append a frame to the current episode: a value per feature.
 
-        A camera's is RGB pixels (H, W, 3) uint8, or a JPEG or PNG file that is kept byte for byte: its content, or an
-        `EncodedImage`.
+        A camera's value is RGB pixels (H, W, 3) uint8, or a JPEG or PNG file that is stored unchanged: its content, or
+        an `EncodedImage`.
 
         Raises:
             InputError: a feature is missing or unknown, of another shape, or not finite.
@@ -80,18 +80,18 @@ class EpisodeWriter:
         self._frames.append(checked_row(frame, self.features))
 
     def discard_episode(self) -> None:
-        """Forget the frames of the running episode."""
+        """Discard the frames of the current episode."""
         self._frames = []
 
     def save_episode(self, task: str, session: str | None = None) -> int:
-        """End the running episode, in which `task` was done; returns its index.
+        """End the current episode with a task text; returns its index.
 
         Args:
             session: as in `save_columns`.
 
         Raises:
-            InputError: it has no frames.
-            OSError: the disk is full; episodes flushed before are intact, `flush` tries this one again.
+            InputError: the episode has no frames.
+            OSError: the disk is full; flushed episodes are intact, and `flush` tries again.
         """
         if not self._frames:
             raise InputError("the episode has no frames: call add_frame before save_episode")
@@ -106,14 +106,14 @@ class EpisodeWriter:
         stats: Mapping[str, Stats] | None = None,
         session: str | None = None,
     ) -> int:
-        """Save an episode given as a sequence over frames per feature, not checked any more; returns its index.
+        """Save an episode given as columns, without checks; returns its index.
 
         Args:
-            task: of the episode, or of each frame.
-            videos: in place of a camera's frames, a file of just these, copied as it is.
-            stats: of what is in such files.
-            session: name of the recording session, which episodes that are not independent share: pieces of one drive
-                have the same. None: not known.
+            task: task text of the episode, or of each frame.
+            videos: files with a camera's frames of this episode, copied unchanged.
+            stats: statistics of these files.
+            session: name of the recording session; dependent episodes, such as pieces of one drive, share it. None:
+                unknown.
         """
         length = len(next(iter(columns.values())))
         tasks = [task] * length if isinstance(task, str) else list(task)
@@ -138,12 +138,12 @@ class EpisodeWriter:
         return number
 
     def flush(self) -> None:
-        """Put all saved episodes on the disk; raises OSError."""
+        """Write all saved episodes to disk; raises OSError."""
         self._catalog.commit(self._tables)
         self._tables, self._bytes = [], 0
 
     def close(self) -> None:
-        """Flush, and let other writers in; frames of an episode that was not saved are dropped."""
+        """Flush and release the lock; frames of an unsaved episode are dropped."""
         with self._closing:
             self.flush()
 
@@ -151,7 +151,7 @@ class EpisodeWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if isinstance(error, OSError):  # the disk is full: do not try once more
+        if isinstance(error, OSError):  # the disk is full: do not try again
             self._closing.close()
         else:
             self.close()

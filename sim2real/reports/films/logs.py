@@ -1,5 +1,5 @@
 # pyright: reportAttributeAccessIssue=false
-"""Films of recordings replayed in simulation: what was seen then beside what the model does now."""
+"""Films of recordings replayed in simulation: recorded frames beside simulated ones."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,8 +21,8 @@ from sim2real.replays.log_replay import LogReplay
 from sim2real.reports.films.video import write_video
 from sim2real.reports.pictures.overlay import FONT, INK
 
-SIZE = (320, 240)  # of one picture, px
-AT_ONCE = 16  # postures rendered together
+SIZE = (320, 240)  # px, size of one picture
+AT_ONCE = 16  # number of postures rendered together
 OUTSIDE = "spectator"
 
 
@@ -38,11 +38,11 @@ def postures(arm: Arm, angles: np.ndarray, progress: Progress = silent) -> Itera
     columns = [model.joint(name).qposadr[0] for name in arm.joints]
     try:
         for first in range(0, len(angles), count):
-            some = angles[first : first + count]
-            batch.bind("qpos")[: len(some), columns] = some
+            part = angles[first : first + count]
+            batch.bind("qpos")[: len(part), columns] = part
             batch.forward(stage=int(mujoco.mjtStage.mjSTAGE_POS))
-            yield from renderer.render(poses).rgb[: len(some)]
-            progress(first + len(some), len(angles))
+            yield from renderer.render(poses).rgb[: len(part)]
+            progress(first + len(part), len(angles))
     finally:
         renderer.close()
 
@@ -50,7 +50,7 @@ def postures(arm: Arm, angles: np.ndarray, progress: Progress = silent) -> Itera
 def film_side_by_side(
     path: Path, columns: Sequence[tuple[str, Iterator[np.ndarray]]], captions: Sequence[str], fps: float
 ) -> int:
-    """Film pictures of several sources beside each other, each with its name, a caption below; returns the frames.
+    """Film pictures of several sources side by side, with names and a caption; returns the number of frames.
 
     Raises:
         ValueError, OSError: as `write_video`.
@@ -66,7 +66,7 @@ def film_side_by_side(
 
 
 def fitted(picture: np.ndarray) -> np.ndarray:
-    """Return a picture (h, w, 3) in the middle of one of SIZE, its shape kept."""
+    """Return a picture (h, w, 3) scaled to SIZE, its aspect ratio kept, with borders."""
     width, height = SIZE
     scale = min(width / picture.shape[1], height / picture.shape[0])
     size = max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale))
@@ -90,10 +90,11 @@ def film_log(
     frames: tuple[str, np.ndarray] | str,
     progress: Progress = silent,
 ) -> int:
-    """Film what was recorded beside the simulation, open loop.
+    """Film the recording beside the open-loop simulation.
 
     Args:
-        frames: of the recording's camera, with its name; without them (a text says why) the logged posture is drawn.
+        frames: name and frames of the recording's camera; or the reason why there are none, and the logged posture
+            is drawn instead.
     """
     if isinstance(frames, str):
         left = "log: the recorded joints, drawn by the model", postures(arm, replay.log)
@@ -102,7 +103,7 @@ def film_log(
     right = f"simulated open loop, {replay.servos}", postures(arm, replay.simulated, progress)
     away = np.abs(replay.divergence)
     captions = [
-        f"episode {replay.episode}   frame {k}   {replay.time[k]:.2f} s   farthest from the log: "
+        f"episode {replay.episode}   frame {k}   {replay.time[k]:.2f} s   largest error: "
         f"{replay.joints[int(row.argmax())]} {row.max():.3f} rad"
         for k, row in enumerate(away)
     ]
@@ -110,8 +111,8 @@ def film_log(
 
 
 def film_exact(path: Path, dataset: EpisodeDataset, k: int, progress: Progress = silent) -> bool:
-    """Film an episode that was recorded in simulation, and is simulated again, beside its frames where there are any;
-    whether the task has a camera to film with."""
+    """Film an episode recorded in simulation and simulated again, beside its frames if there are any; returns whether
+    the task has a camera to film with."""
     pictures: list[np.ndarray] = []
 
     def watch(env: BatchEnv) -> None:

@@ -1,4 +1,4 @@
-"""Films and pictures of recorded episodes beside what a policy would have done."""
+"""Films and pictures of recorded episodes with the actions of a policy."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +12,9 @@ from sim2real.reports.pictures.overlay import draw_actions, draw_steering
 
 
 def replay_picture(replay: PolicyReplay, k: int, width: int = 640) -> np.ndarray:
-    """Return frame k with what was done and what the policy would have done drawn; RGB, `width` px wide."""
+    """Return frame k with the recorded and the policy's actions drawn; RGB, `width` px wide."""
     caption = f"episode {replay.episode}   frame {replay.row[k]}   {replay.time[k]:.2f} s"
-    if len(replay.tracks) == 1:  # a single action is steering: it can be drawn where it leads
+    if len(replay.tracks) == 1:  # a single action is steering and is drawn as a path
         track = replay.tracks[0]
         values = {"driver": float(track.driver[k]), "policy": float(track.policy[k])}
         return draw_steering(replay.images[k], values, caption, width, raw=float(track.raw[k]))
@@ -23,7 +23,7 @@ def replay_picture(replay: PolicyReplay, k: int, width: int = 640) -> np.ndarray
 
 
 def film_replay(replay: PolicyReplay, path: Path, progress: Progress = silent) -> int:
-    """Write the episode as a film at the speed of the recording; returns its frames. Raises as `write_video`."""
+    """Write the episode as a film in real time; returns the number of frames. Raises as `write_video`."""
 
     def pictures() -> Iterator[np.ndarray]:
         for k in range(len(replay.row)):

@@ -17,7 +17,7 @@ from sim2real.progress import Progress, silent
 from sim2real.reports.films.video import enlarge, grid, label, write_image, write_video
 from sim2real.worlds import load_randomization, recipe_cameras
 
-FILM_SIZE = (256, 192)  # of one world, px
+FILM_SIZE = (256, 192)  # px, size of one world's picture
 
 
 def film_evaluation(evaluation: Evaluation, path: Path, seconds: float, progress: Progress = silent) -> int:
@@ -51,7 +51,7 @@ def film(
     cameras: Mapping[str, Camera] | None = None,
     progress: Progress = silent,
 ) -> int:
-    """Film a policy in the first worlds of its test episodes, from outside and through its own eye.
+    """Film a policy in the first worlds of its test episodes, from outside and through its own camera.
 
     Args:
         cameras: as in BatchEnv.
@@ -89,21 +89,21 @@ def _frames(
         action = policy.act(observation)
         eyes = observation[policy.config.preprocessing.key]
         scenes = env.vision.render_from(outside, lens) if outside and env.vision else [None] * len(eyes)
-        pictures = [_picture(*one, policy.config.action_names) for one in zip(scenes, eyes, action, strict=True)]
+        pictures = [_picture(*parts, policy.config.action_names) for parts in zip(scenes, eyes, action, strict=True)]
         yield grid(pictures, columns=2 if len(pictures) > 1 else 1)
         progress(step + 1, steps)
         observation, *_ = env.step(action)
 
 
 def _picture(scene: np.ndarray | None, eye: np.ndarray, action: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-    """One world: the scene with the policy's view in a corner and its actions as bars."""
+    """Return the picture of one world: the scene with the policy's view in a corner and its actions as bars."""
     width, height = FILM_SIZE
     if scene is None:
         return cv2.resize(eye, FILM_SIZE, interpolation=cv2.INTER_NEAREST)
     scene = scene.copy()
     inset = enlarge(eye, max(width // 3 // eye.shape[1], 1))
     scene[4 : 4 + inset.shape[0], width - 4 - inset.shape[1] : width - 4] = inset
-    many = len(names) > 3  # the joints of an arm: small, in a corner, so that they leave it in sight
+    many = len(names) > 3  # the joints of an arm: small, in a corner, so that they do not cover it
     pitch, half, size = (11, 24, 0.3) if many else (18, 60, 0.4)
     for i, (name, value) in enumerate(zip(names, action, strict=True)):
         y, middle = height - 12 - pitch * i, 106 if many else width // 2
@@ -121,7 +121,7 @@ def contact_sheet(
     """Draw what a task's camera sees: nominal worlds, randomized ones, and real frames from a folder.
 
     Args:
-        beside: a folder of JPEG or PNG frames of the real camera; they are cropped and reduced as the policy does.
+        beside: folder with JPEG or PNG frames of the real camera; they are preprocessed as for the policy.
 
     Raises:
         InputError: an unknown task or preset, no picture in the folder, or another kind of file to draw to.

@@ -12,15 +12,15 @@ from sim2real.errors import InputError
 
 
 def check_video(path: Path) -> None:
-    """Raise InputError for a name that `write_video` would not film to."""
+    """Raise InputError for a file name that `write_video` does not accept."""
     if path.suffix not in (".mp4", ".mkv", ".mov"):
         raise InputError(f"cannot film to {path}: the name must end in .mp4, .mkv or .mov")
 
 
 def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
-    """Encode RGB frames (H, W, 3) uint8 as H.264; returns how many there were.
+    """Encode RGB frames (H, W, 3) uint8 as H.264; returns the number of frames.
 
-    The file appears when it is complete: an interrupted film leaves no broken one behind.
+    The file appears only when it is complete: an interruption leaves no broken file.
 
     Raises:
         InputError: the name does not end in .mp4, .mkv or .mov, or there is no frame.
@@ -41,7 +41,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
                 count += 1
             if not count:
-                raise InputError(f"cannot film to {path}: not a single frame")
+                raise InputError(f"cannot film to {path}: there are no frames")
             container.mux(stream.encode(None))
         temporary.replace(path)
     finally:
@@ -50,7 +50,7 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
 
 
 def label(image: np.ndarray, text: str) -> np.ndarray:
-    """A copy of an RGB image with text in its upper left corner."""
+    """Return a copy of an RGB image with text in its upper left corner."""
     image = image.copy()
     for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
         cv2.putText(image, text, (6, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thickness, cv2.LINE_AA)
@@ -58,7 +58,7 @@ def label(image: np.ndarray, text: str) -> np.ndarray:
 
 
 def grid(images: Sequence[np.ndarray], columns: int, gap: int = 2) -> np.ndarray:
-    """Images of one size (H, W, 3) as a table, row by row; what is missing in the last row stays white."""
+    """Arrange images of one size (H, W, 3) in rows; the rest of the last row stays white."""
     height, width = images[0].shape[:2]
     rows = -(-len(images) // columns)
     sheet = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
@@ -69,7 +69,7 @@ def grid(images: Sequence[np.ndarray], columns: int, gap: int = 2) -> np.ndarray
 
 
 def enlarge(image: np.ndarray, factor: int) -> np.ndarray:
-    """Every pixel as a square, so that one sees what the network sees."""
+    """Enlarge every pixel to a square, to show the network's input."""
     return image.repeat(factor, 0).repeat(factor, 1)
 
 

@@ -1,1 +1,1 @@
-"""A page for each command that has something to show."""
+"""A report page for each command that has one."""

@@ -1,4 +1,4 @@
-"""The page that an adaptation leaves."""
+"""The report page of an adaptation."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,15 +18,15 @@ from sim2real.transfer.adapt import Adaptation
 from sim2real.transfer.gate import Decision, unjudged
 from sim2real.transfer.outcome import Outcome
 
-SHOWN = 8  # pictures in a row
-APART = 20  # frames between pictures of one episode
+SHOWN = 8  # number of pictures in a row
+APART = 20  # minimum distance in frames between pictures of one episode
 
 
 def write_report(path: Path, adaptation: Adaptation, command: str) -> None:
     """Write the page of an adaptation.
 
     Args:
-        command: the line that made it.
+        command: the command line that made it.
     """
     config, outcome, test = adaptation.config, adaptation.outcome, adaptation.inputs.test
     frames = outcome.comparisons[-1].frames
@@ -50,7 +50,7 @@ def write_report(path: Path, adaptation: Adaptation, command: str) -> None:
     if simulated is not None and test is not None:
         camera_section(report, simulated, test, outcome.policy)
         if line := look_line(outcome.look):
-            report.text(f"By what was done, {line}, in px of the network's image.")
+            report.text(f"Camera alignment, fitted to the recorded actions: {line}, in px of the network's image.")
     judged = "nothing" if test is None else config.test or "held-out episodes of the same"
     settings = {"seeds of every fit": config.seeds, "actions averaged over": f"± {outcome.smoothing:g} s"}
     settings |= {"learned from": config.dataset, "judged on": judged}
@@ -60,8 +60,8 @@ def write_report(path: Path, adaptation: Adaptation, command: str) -> None:
 def _figures(report: Report, outcome: Outcome, agreement: Agreement) -> None:
     report.heading("The candidates")
     report.text(
-        "Zero-shot is the policy as it came from simulation; gain is the same with one scale and offset fitted; "
-        "scratch has the same network, trained on the recordings alone. An adaptation counts only beside these."
+        "Zero-shot is the policy from simulation; gain is the same policy with a fitted scale and offset; scratch is "
+        "the same network, trained on the recordings only. They are the controls that a plan is compared with."
     )
     names, metric = list(outcome.estimates), agreement.criterion
     note = f"{interval_note(agreement.units)} {METRIC_NOTE}"
@@ -69,7 +69,7 @@ def _figures(report: Report, outcome: Outcome, agreement: Agreement) -> None:
     rows = [[name, outcome.candidates[name].weights, *criterion_spread(outcome, name)] for name in names]
     header = ["candidate", "weights that were judged", *SPREAD_HEADER]
     report.table(header, rows, f"{METRIC_NAMES[metric]} of each seed alone.")
-    report.text(f"To do nothing always would have an MAE of {outcome.rest:.3f}.")
+    report.text(f"Always predicting 0 would have an MAE of {outcome.rest:.3f}.")
     best = {name: figures[metric] for name, figures in outcome.estimates.items()}
     report.figure(intervals_plot(best, metric, unjudged(metric)), f"{METRIC_NAMES[metric]}; smaller is better.")
 
@@ -79,7 +79,7 @@ def _differences(report: Report, outcome: Outcome, decision: Decision, agreement
     note = f"Paired over {agreement.units}; below 0: the plan is better."
     report.table([first, METRIC_NAMES[metric]], [[name, d] for name, d in decision.against.items()], note)
     if not gain_free(metric):
-        note = "What is left when each has its best gain: smaller motions alone do not make it smaller."
+        note = "The error after the best gain of each candidate: smaller motions alone do not reduce it."
         rows = [[name, d] for name, d in decision.seeing.items()]
         report.table([first, METRIC_NAMES[f"gain_free_{metric}"]], rows, note)
 
@@ -94,7 +94,7 @@ def _curve(report: Report, outcome: Outcome, metric: str) -> None:
 
 
 def _by_action(report: Report, outcome: Outcome, criterion: str) -> None:
-    """Add the candidates action by action, where several are judged together."""
+    """Add the candidates' metrics per action, if several actions are tested together."""
     if not outcome.each:
         return
     report.heading("Action by action")
@@ -107,12 +107,12 @@ def _by_action(report: Report, outcome: Outcome, criterion: str) -> None:
 def _pictures(report: Report, outcome: Outcome, test: Frames) -> None:
     predicted, actual, names = outcome.predictions[outcome.output][0], test.done, outcome.judged
     report.heading(f"The output, candidate {outcome.output}")
-    report.figure(actions_scatter(actual, predicted, names), "What people did against what the policy would have done.")
+    report.figure(actions_scatter(actual, predicted, names), "Recorded actions against the policy's predictions.")
     error = np.abs(predicted - actual).mean(1)
     worst, typical = (pick(error, test.episode, test.row, SHOWN, APART) for pick in (worst_rows, typical_rows))
     for rows, caption in ((worst, "Worst frames"), (typical, "Typical frames")):
-        which = "" if len(names) == 1 else " The action named is the one that differs most."
-        report.text(f"{caption}: what people did, and what the policy would have done.{which}")
+        which = "" if len(names) == 1 else " The caption names the action with the largest error."
+        report.text(f"{caption}: recorded and predicted actions.{which}")
         report.pictures((test.images[k], _caption(actual[k], predicted[k], names)) for k in rows)
 
 

@@ -1,4 +1,4 @@
-"""The page that a comparison with recordings leaves."""
+"""The report page of a comparison with recordings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,22 +30,22 @@ WORST = 12  # frames
 
 
 def recording_lines(frames: Frames) -> list[str]:
-    """Say what was read of a recording, and how its actions were averaged."""
+    """Return lines on the frames of a recording, and how its actions were averaged."""
     episodes = len(frames.episodes)
     return [
         f"{len(frames)} frames of {episodes} episode{'s' * (episodes > 1)}; left out: {skipped_line(frames.skipped)}",
-        f"{smoothing_line(frames.smoothing, frames.fps)}; --smooth sets the seconds to either side",
+        f"{smoothing_line(frames.smoothing, frames.fps)}; --smooth changes this",
     ]
 
 
 def longest_line(frames: Frames) -> str:
-    """Say which episodes `episode_table` shows."""
+    """Return which episodes `episode_table` shows, in words."""
     episodes = len(frames.episodes)
     return f"longest {SHOWN} of {episodes} episodes" if episodes > SHOWN else "episodes"
 
 
 def candidate_table(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
-    """Return header and a row per metric, so that it fits a narrow terminal."""
+    """Return a header and a row per metric, to fit a narrow terminal."""
     rows = []
     for name in comparison.metrics["policy"]:
         policy, zero, mean = (comparison.metrics[candidate][name] for candidate in ("policy", "zero", "mean"))
@@ -58,7 +58,7 @@ def write_agreement_report(evaluation: DatasetEvaluation, command: str) -> Path:
     """Write `report.html` to the run's folder; returns its path.
 
     Args:
-        command: that was typed.
+        command: the command line.
 
     Raises:
         OSError: the disk does not take it.
@@ -71,7 +71,7 @@ def write_agreement_report(evaluation: DatasetEvaluation, command: str) -> Path:
 
 
 def agreement_page(evaluation: DatasetEvaluation) -> Report:
-    """Return the page of a comparison with recordings, without how it was made."""
+    """Return the page of a comparison with recordings, without its provenance."""
     frames, predicted, names = evaluation.frames, evaluation.predicted, evaluation.action_names
     main, *further = evaluation.comparisons
     title = f"A policy on {Path(str(evaluation.config.dataset)).name}"
@@ -84,9 +84,9 @@ def agreement_page(evaluation: DatasetEvaluation) -> Report:
         f"{len(frames):,} frames of {len(frames.episodes)} episodes; {smoothing_line(frames.smoothing, frames.fps)}",
     )
     page.text(
-        f"Judged by {main.action}, the policy correlates {policy['correlation']} with what was done. "
-        f"Its mean absolute error is {policy['mae'].value:.3f}; to predict 0 always would give "
-        f"{zero['mae'].value:.3f}. Once the scale of who was recorded is allowed for, the {kind} is {left}.".replace(
+        f"In {main.action} the policy's correlation with the recorded actions is {policy['correlation']}. "
+        f"Its mean absolute error is {policy['mae'].value:.3f}; always predicting 0 gives "
+        f"{zero['mae'].value:.3f}. After the best-fitting gain and offset the {kind} is {left}.".replace(
             "nan", "undefined"
         ),
         lead=True,
@@ -95,7 +95,7 @@ def agreement_page(evaluation: DatasetEvaluation) -> Report:
     page.table(*metric_table(main.metrics), note=f"{interval_line(main.units)} {METRIC_NOTE}")
     chosen = [names[k] for k in main.columns]
     guess = predicted[:, list(main.columns)]
-    fit = f"; {gain_line(main.gain, main.offset)}" if len(chosen) == 1 else "; orange: the best fit in hindsight"
+    fit = f"; {gain_line(main.gain, main.offset)}" if len(chosen) == 1 else "; orange: the best fit"
     page.figure(actions_scatter(frames.done, guess, chosen, main.gains), f"Each point is a frame{fit}.")
     longest = frames.episode == main.per_episode[0]["episode"]
     lines = {"recorded": frames.done[longest], "policy": guess[longest]}
@@ -103,8 +103,8 @@ def agreement_page(evaluation: DatasetEvaluation) -> Report:
         actions_series(frames.row[longest] / frames.fps, lines, chosen),
         f"The longest episode, {main.per_episode[0]['episode']}, over time.",
     )
-    page.heading("Where it is most wrong")
-    page.text("Largest differences after the fitted gain, at least half a second apart; as the network sees them.")
+    page.heading("Largest errors")
+    page.text("The largest errors after the fitted gain, at least half a second apart, as the network's input.")
     error = main.rescaled(predicted) - frames.done
     size = np.linalg.norm(np.nan_to_num(error), axis=1)
     worst = worst_rows(size, frames.episode, frames.row, WORST, max(1, round(APART * frames.fps)))
@@ -121,7 +121,7 @@ def agreement_page(evaluation: DatasetEvaluation) -> Report:
 def _worst(
     frames: Frames, predicted: np.ndarray, error: np.ndarray, names: Sequence[str], row: int
 ) -> tuple[np.ndarray, str]:
-    """A frame and its caption: a single action is drawn, of several the one that differs most is named."""
+    """Return a frame and its caption: a single action is drawn; of several, the one with the largest error is named."""
     where = f"episode {frames.episode[row]}   frame {frames.row[row]}"
     k = frames.judged[int(np.nanargmax(np.abs(error[row])))]
     values = {"recorded": float(frames.actions[row, k]), "policy": float(predicted[row, k])}

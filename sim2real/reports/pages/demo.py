@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
-"""The page that a demo leaves."""
+"""The report page of a demo."""
 
 import json
 from pathlib import Path
@@ -13,29 +13,27 @@ from sim2real.statistics.rates import Rate
 
 
 def write_page(path: Path, out: Path, recordings: Path, command: str) -> None:
-    """What the demo's steps came to, from the metrics and pictures that they left in `out`."""
+    """Write the results of the demo's steps, from the metrics and pictures in `out`."""
     vision, adapted = _metrics(out / "policy"), _metrics(out / "adapted")
-    report = Report("From simulation to a camera", f"a small run of the whole mission, on {recordings.name}")
+    report = Report("From simulation to a camera", f"a small run of the complete pipeline, on {recordings.name}")
     verdict = "promoted" if adapted["promoted"] else "not promoted"
     report.text(f"The adaptation by {adapted['plan']} was {verdict}: {adapted['reason']}.", lead=True)
     report.heading("Pretrained in simulation")
     if "success" in vision:
         rates = [[name, Rate(**_metrics(out / folder)["success"])] for name, folder in STEPS.items()]
         report.table(["driving in unseen simulated worlds", "success"], rows=rates)
-    _picture(report, out / "frames.png", "What the policy saw while it was pretrained.")
+    _picture(report, out / "frames.png", "The policy's camera images during pretraining.")
     report.heading("Adapted to the recordings")
     figures = {name: each["test"] for name, each in adapted["candidates"].items()}
     rows = [
         [name, *(Estimate(**f[m]) if f[m]["value"] is not None else None for m in METRICS)]
         for name, f in figures.items()
     ]
-    smoothing = f"People's actions averaged over ± {adapted['smoothing']:g} s."
-    judged = (
-        f"Judged on {adapted['test_frames']} frames of {adapted['test_episodes']} episodes that nothing was learned"
-    )
-    unit = adapted["unit"]  # None where nothing could be judged
+    smoothing = f"Recorded actions are averaged over ± {adapted['smoothing']:g} s."
+    judged = f"Judged on {adapted['test_frames']} frames of {adapted['test_episodes']} episodes held out from learning"
+    unit = adapted["unit"]  # None if nothing could be tested
     over = f"In brackets: 95 % interval, by bootstrap over {unit['text']}." if unit else ""
-    note = " ".join((smoothing, f"{judged} from.", over, METRIC_NOTE))
+    note = " ".join((smoothing, f"{judged}.", over, METRIC_NOTE))
     handed_out = [k for k, name in enumerate(figures) if name == adapted["output"]]
     report.table(["candidate", *metric_header(METRICS)], rows, note, highlight=handed_out)
     if (out / "driven" / "metrics.json").is_file():
@@ -47,11 +45,11 @@ def write_page(path: Path, out: Path, recordings: Path, command: str) -> None:
     report.provenance(command).write(path)
 
 
-STEPS = {"teacher, which knows the state": "teacher", "vision policy, which sees the camera's frames": "policy"}
+STEPS = {"teacher, on privileged state": "teacher", "vision policy, on camera frames": "policy"}
 
 
 def _beside(out: Path) -> dict[str, str]:
-    """What else there is to look at, as name: path relative to the page."""
+    """Return the other pages, films and pictures by name, as paths relative to the page."""
     beside = {
         "adaptation": "adapted/report.html",
         "replay": "replay/report.html",
@@ -70,7 +68,7 @@ def _driven(report: Report, driven: dict[str, Any]) -> None:
         f"The same episodes: {100 * difference['value']:+.0f} points [{low:+.0f}, {high:+.0f}], "
         f"{difference['won']} won, {difference['lost']} lost; exact McNemar p = {difference['p_value']:.2g}."
     )
-    report.table(["the adapted output against the policy as it was pretrained", "success"], rows, note)
+    report.table(["the adapted output against the pretrained policy", "success"], rows, note)
 
 
 def _picture(report: Report, path: Path, caption: str) -> None:

@@ -1,4 +1,4 @@
-"""The page of an identification."""
+"""The report page of an identification."""
 
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,19 @@ from sim2real.reports.page import Report
 from sim2real.reports.plots.identification import divergence_plot, parameters_plot, rmse_plot
 from sim2real.statistics.agreement import Estimate
 
-ERRORS = ["held-out episodes, RMSE [rad]", "published", "identified", "fall"]
-PARAMETERS = ["joint", "parameter", "value", "95 % interval", "unit", "where from"]
+ERRORS = ["held-out episodes, RMSE [rad]", "published", "identified", "reduction"]
+PARAMETERS = ["joint", "parameter", "value", "95 % interval", "unit", "source"]
 
 
 CONDITIONAL = (
-    "Intervals of parameters, from a sandwich covariance over episodes (stretches of them, if few), hold within this"
-    " model and given the values shown for what the log does not tell: were these uncertain too, they would be wider."
+    "Intervals of parameters are from a sandwich covariance over episodes (or parts of them, if there are few). They"
+    " hold for this model and for the fixed values of the parameters that the log does not identify."
 )
-TOO_SHORT = (
-    f"The fitted episodes make fewer than {FEW} stretches of a second: too few for an interval of any parameter."
-)
+TOO_SHORT = f"The fitted episodes have fewer than {FEW} parts of a second: too few for intervals of the parameters."
 
 
 def percent(share: Estimate) -> str:
-    """Return a share with its interval."""
+    """Return a share with its interval, as text."""
     text = f"{100 * share.value:.0f} %"
     if share.low is None or share.high is None:
         return text
@@ -37,7 +35,7 @@ def percent(share: Estimate) -> str:
 
 
 def error_rows(servos: IdentifiedServos, judgement: Judgement) -> list[list[Any]]:
-    """Return rows of `ERRORS`: open loop and a second ahead, with and without gripper and object, and per joint."""
+    """Return rows for `ERRORS`: open loop and one second ahead, with and without gripper and object, and per joint."""
     body, pairs = without_gripper(servos), (judgement.before, judgement.after)
     ahead = (judgement.second_before, judgement.second_after)
 
@@ -59,12 +57,12 @@ def error_rows(servos: IdentifiedServos, judgement: Judgement) -> list[list[Any]
 
 
 def number(value: float) -> str:
-    """Return a parameter's value, to three digits or four places."""
+    """Return a parameter's value as text, with three digits or four decimal places."""
     return f"{value:.3g}" if abs(value) >= 1e-3 else f"{value:.4f}"
 
 
 def parameter_rows(servos: IdentifiedServos) -> list[list[Any]]:
-    """Return rows of `PARAMETERS`."""
+    """Return rows for `PARAMETERS`."""
     rows: list[list[Any]] = []
     for joint, servo in servos.parameters.items():
         for name, p in servo.items():
@@ -74,33 +72,33 @@ def parameter_rows(servos: IdentifiedServos) -> list[list[Any]]:
 
 
 def identified_rows(servos: IdentifiedServos) -> list[list[Any]]:
-    """Return rows of PARAMETERS, but for the last column, of what the log tells."""
+    """Return rows for PARAMETERS without the last column, of the parameters that the log identifies."""
     return [row[:-1] for row in parameter_rows(servos) if row[3]]
 
 
 def interval_line(servos: IdentifiedServos) -> str:
-    """Return what must be known of the parameters' intervals."""
+    """Return a note on the parameters' intervals."""
     return CONDITIONAL if identified_rows(servos) else TOO_SHORT
 
 
 def errors_line(split: Split) -> str:
-    """Return what the brackets behind the errors on held-out episodes are."""
+    """Return a note on the brackets behind the errors on held-out episodes."""
     return interval_note(split.units)
 
 
 def object_line(servos: IdentifiedServos) -> str:
-    """Return whether something in the hand was modelled."""
+    """Return whether an object in the gripper was modelled, in words."""
     if servos.object_rmse is None or servos.gripper is None:
-        return "No hand closing on something was found in the fitted episodes; none is modelled."
+        return "The gripper closes on no object in the fitted episodes; none is modelled."
     with_object, without = servos.object_rmse
     modelled = servos.parameters[servos.gripper].get(OBJECT)
     said = f"the jaw's RMSE {with_object:.3f} rad with an object in the hand, {without:.3f} rad without"
     if modelled is None:
-        return f"The hand closes on something, but to model it did not help episodes set aside ({said})."
+        return f"The gripper closes on an object, but modelling it did not help on validation episodes ({said})."
     return (
-        f"The hand closes on something: the jaw stops at {modelled.value:.3f} rad. This is part of the world and not of"
-        f" the servo, and is modelled as such: closing is blocked there once the open jaw closes near the table. On"
-        f" episodes set aside among those fitted that gave {said}."
+        f"The gripper closes on an object: the jaw stops at {modelled.value:.3f} rad. The object is not part of the"
+        f" servo and is modelled separately: it blocks the jaw at this angle when the jaw closes near the table. On"
+        f" validation episodes among those fitted this gave {said}."
     )
 
 
@@ -113,7 +111,7 @@ def write_identification_report(result: Identification, command: str) -> None:
     title = f"{result.robot.name} identified from {Path(result.config.dataset).name}"
     page = Report(title, f"{count}, {recording.fps:g} Hz, LeRobot's units: {units.mode}")
     page.text(
-        f"On episodes held out, replaying the commands open loop misses the logged joints by"
+        f"On held-out episodes, the open-loop replay of the commands differs from the logged joints by"
         f" {judgement.after.rmse():.3f} rad with the identified servos and by {judgement.before.rmse():.3f} rad with"
         f" the published ones: {percent(fall)} less. Without the gripper: {judgement.after.rmse(body):.3f} and"
         f" {judgement.before.rmse(body):.3f} rad.",
@@ -123,17 +121,17 @@ def write_identification_report(result: Identification, command: str) -> None:
     page.table(ERRORS, error_rows(servos, judgement), errors_line(split))
     page.figure(rmse_plot(servos, judgement), f"Lines: 95 % interval over {split.units}.")
     page.heading(f"Episode {result.typical.index}, held out")
-    page.text("The held-out episode of median error. Replays know its first state and its commands, nothing more.")
+    page.text("The held-out episode with median error. Replays get its first state and its commands only.")
     page.figure(divergence_plot(result.typical, result.replays, servos.joints, recording.fps))
     page.heading("Parameters")
     page.text(
-        f"{interval_line(servos)} Hollow points are not from this log: it does not tell them, or not apart from others."
-        " Braking is part of damping: below the torque limit a log does not tell them apart. " + _offset_line(servos)
+        f"{interval_line(servos)} Hollow points are not from this log, which does not identify them."
+        " Braking is included in damping: below the torque limit a log does not separate them. " + _offset_line(servos)
     )
     page.figure(parameters_plot(servos))
     page.table(PARAMETERS, parameter_rows(servos))
     if units.assumed:
-        page.text(f"Too few values to show their unit: {', '.join(units.assumed)}; the model's range is assumed.")
+        page.text(f"Too few values to infer the unit: {', '.join(units.assumed)}; the model's range is assumed.")
     page.provenance(command, result.config.seed).write(result.folder / "report.html")
 
 

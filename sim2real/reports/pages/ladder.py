@@ -1,4 +1,4 @@
-"""The page that a sensor ladder leaves, and the table that its command prints too."""
+"""The report page of a sensor ladder, and the table that its command prints, too."""
 
 from pathlib import Path
 from typing import Any
@@ -19,29 +19,29 @@ def ladder_rows(ladder: Ladder) -> list[list[Any]]:
 
 
 def ladder_note(ladder: Ladder) -> str:
-    """Say what the intervals are, and which test frames were used for what."""
+    """Return a note on the intervals, and on the use of the test frames."""
     first = ladder.rungs[0]
     agreement, behind = first.outcome.agreement, next(iter(first.behind.values()))
     assert agreement is not None
-    text = f"{interval_note(agreement.units)} The plan of `auto` was chosen on frames that are learned from."
+    text = f"{interval_note(agreement.units)} `auto` chose its plan on the training frames."
     if behind.difference is None:
-        return f"{text} Nothing says how far it is from the best: the test recordings cannot be divided."
-    best = f"The plan that it is compared with was the best on {behind.chosen_on}"
-    return f"{text} {best}; the two were compared on {behind.compared_on} that had no part in this."
+        return f"{text} It cannot be compared with the best plan, as the test recordings cannot be divided."
+    best = f"It is compared with the best plan on {behind.chosen_on}"
+    return f"{text} {best}; the comparison uses the other {behind.compared_on}."
 
 
 def write_ladder_report(path: Path, ladder: Ladder, command: str) -> None:
     """Write the page of a ladder.
 
     Args:
-        command: the line that made it.
+        command: the command line that made it.
     """
     config = ladder.config
     subtitle = f"learned from {Path(config.dataset).name}, judged on {Path(config.test).name}"
     report = Report("The sensor ladder", subtitle)
     report.text(
-        "A policy was pretrained in simulation with a camera like the real one, and with ever worse ones; each was "
-        "then adapted by several plans on a few recorded frames. Zero-shot, gain and scratch are the controls."
+        "Policies were pretrained in simulation with a camera like the real one and with increasingly wrong ones; each "
+        "was then adapted by several plans on a few recorded frames. Zero-shot, gain and scratch are the controls."
     )
     report.table(HEADER, ladder_rows(ladder), f"{ladder_note(ladder)} {METRIC_NOTE}")
     for rung in ladder.rungs:
@@ -66,7 +66,7 @@ def _rows(rung: Rung) -> list[list[Any]]:
 
 
 def _beside(behind: Behind) -> str:
-    """Say how the plan that `auto` took compares with the best one."""
+    """Return how the plan that `auto` chose compares with the best one, in words."""
     difference = behind.difference
     if difference is None or difference.low is None or difference.high is None:
         return "too few units to compare"

@@ -1,4 +1,4 @@
-"""What a robot made of a recording's commands: table, figure and page."""
+"""Table, figure and report page of a recording's commands on a robot."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_grid
 from sim2real.robots.playback import Played, Program
 
 NOTE = (
-    "Measured one period after the command was sent, less the command: a servo is late, so the error grows with speed. "
-    "The log's own error is that of the robot that was recorded, at the same commands."
+    "Measured position one period after the command minus the command: servos lag, so the error grows with speed. "
+    "The error in the log is that of the recorded robot, with the same commands."
 )
 
 
 def program_table(program: Program) -> tuple[list[str], list[list[Any]]]:
-    """Return header and a row per joint: its targets, and its largest speed as recorded and as sent."""
+    """Return a header and a row per joint: its targets, and its largest speed as recorded and as sent."""
     limits, low, high = program.limits, program.wanted.min(0), program.wanted.max(0)
     rows = [
         [name, program.wanted[0, j], f"{low[j]:.2f} … {high[j]:.2f}", f"{limits.lower[j]:.2f} … {limits.upper[j]:.2f}",
@@ -28,13 +28,13 @@ def program_table(program: Program) -> tuple[list[str], list[list[Any]]]:
 
 
 def tracking_table(replay: RobotReplay) -> tuple[list[str], list[list[Any]]]:
-    """Return header and a row per joint."""
+    """Return a header and a row per joint."""
     rows = [[name, *errors.values()] for name, errors in replay.tracking.items()]
     return ["joint", "RMSE [rad]", "largest [rad]", "RMSE in the log"], rows
 
 
 def playback_plot(replay: RobotReplay, played: Played) -> Figure:
-    """Return a plot per joint: what was sent, what was measured, and what had been measured when it was recorded."""
+    """Return a plot per joint: commands sent, positions measured, and positions in the recording."""
     log, program = replay.log, replay.program
     figure, axes = new_grid(len(program.names), 1, width=9.5, height=0.6 + 1.5 * len(program.names))
     time = (np.arange(len(played.sent)) - int((played.row < 0).sum())) * program.dt
@@ -46,7 +46,7 @@ def playback_plot(replay: RobotReplay, played: Played) -> Figure:
         plot.set_ylabel(f"{name} [rad]", fontsize=9, color=INK)
         plot.set_xlim(float(time[0]), float(max(time[-1], time[0] + 1e-3)))
         plot.tick_params(labelbottom=j == len(axes) - 1)
-    axes[-1][0].set_xlabel("time [s]; before 0: easing in", fontsize=9.5, color=INK)
+    axes[-1][0].set_xlabel("time [s]; before 0: smooth start", fontsize=9.5, color=INK)
     axes[0][0].legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, frameon=False, fontsize=9, labelcolor=INK)
     return figure
 
@@ -55,9 +55,9 @@ def playback_page(title: str, replay: RobotReplay, played: Played) -> Report:
     """Return the page of a playback."""
     program = replay.program
     page = Report(title, f"episode {replay.log.index}, {1 / program.dt:g} Hz")
-    sent = f"{len(played.error)} of {len(program.commands)} commands were sent, {program.changed.sum()} of them changed"
+    sent = f"{len(played.error)} of {len(program.commands)} commands were sent, {program.changed.sum()} of them limited"
     early = f" It ended early: {played.reason}." if played.reason else ""
-    page.text(f"{sent} to keep speed and range.{early}", lead=True)
+    page.text(f"{sent} in speed or range.{early}", lead=True)
     page.figure(playback_plot(replay, played))
     page.table(*tracking_table(replay), note=NOTE)
     return page

@@ -1,4 +1,4 @@
-"""Pages, plots and tables of recorded episodes beside what a policy would have done."""
+"""Report page, plots and tables of recorded episodes with the actions of a policy."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ Table = tuple[list[str], list[list[Any]]]
 
 
 def worst_table(replay: PolicyReplay, count: int) -> Table:
-    """Return header and a row per frame, the worst first."""
+    """Return a header and a row per frame, the worst first."""
     chosen, track = replay.worst(count), replay.tracks[0]
     if len(replay.tracks) > 1:
         header = ["frame", "time [s]", "RMS after gain", "most of it", "recorded", "policy"]
@@ -33,14 +33,14 @@ def worst_table(replay: PolicyReplay, count: int) -> Table:
 
 
 def gains_line(replay: PolicyReplay) -> str:
-    """Return what was fitted in hindsight, in words."""
+    """Return the fitted gain and offset, in words."""
     if len(replay.tracks) == 1:
         return f"after gain: {gain_line(*replay.tracks[0].gain)}"
-    return "after gain: after each action's own gain and offset, fitted to this episode; they are in metrics.json"
+    return "after gain: after a gain and offset per action, fitted to this episode; they are in metrics.json"
 
 
 def agreement_table(replays: Sequence[PolicyReplay]) -> Table:
-    """Return header and a row per episode; with several actions, a row for each of them below it."""
+    """Return a header and a row per episode; with several actions, a row for each of them below it."""
     rows = {}
     for replay in replays:
         rows[f"episode {replay.episode}"] = replay.metrics
@@ -51,13 +51,13 @@ def agreement_table(replays: Sequence[PolicyReplay]) -> Table:
 
 
 def replay_page(title: str, replays: Sequence[PolicyReplay], films: Sequence[str], count: int) -> Report:
-    """Return the page of replayed episodes; films are the files' names, which lie beside the page."""
+    """Return the page of replayed episodes; films are the names of files beside the page."""
     first = replays[0]
     page = Report(title, smoothing_line(first.smoothing, first.fps))
     note = f"Without intervals: frames of an episode are not independent of each other. {METRIC_NOTE}"
     page.heading(f"Agreement: {first.action}").table(*agreement_table(replays), note=note)
-    mark = "; the dark mark on the upper bar is the command before averaging" if len(first.tracks) == 1 else ""
-    colours = f"Blue: what was done; orange: the policy{mark}."
+    mark = "; dark mark on the upper bar: the command before averaging" if len(first.tracks) == 1 else ""
+    colours = f"Blue: recorded; orange: the policy{mark}."
     for replay, film in zip(replays, films, strict=True):
         page.heading(f"Episode {replay.episode}")
         left_out = f"; left out: {skipped_line(replay.skipped)}" if replay.skipped else ""

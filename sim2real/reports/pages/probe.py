@@ -1,4 +1,4 @@
-"""The page that a probe leaves, and the sections on cameras that it shares with that of an adaptation."""
+"""The report page of a probe, and the sections on cameras that the page of an adaptation shares."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from sim2real.transfer.fitting.plans import PARTS
 from sim2real.transfer.probe import ProbeResult
 from sim2real.transfer.shift import DomainShift
 
-SHOWN = 8  # pictures in a row
-STRAIGHT = Alignment().found(1, 1)
+SHOWN = 8  # number of pictures in a row
+STRAIGHT = Alignment().in_pixels(1, 1)
 SHIFT_HEADER = ["part", "shift", "between simulated frames", "relative gradient"]
 
 
@@ -27,13 +27,13 @@ def write_probe_report(path: Path, probed: ProbeResult, command: str) -> None:
     """Write the page of a probe.
 
     Args:
-        command: the line that made it.
+        command: the command line that made it.
     """
     shift, frames, dataset = probed.shift, probed.frames, probed.config.dataset
     report = Report(
         f"How {Path(dataset).name} looks to the policy", f"{shift.frames} frames, {shift.episodes} episodes"
     )
-    report.text(f"Recommended: {shift.recommended}, as {shift.reason}.", lead=True)
+    report.text(f"Recommended plan: {shift.recommended} ({shift.reason}).", lead=True)
     note = f"{interval_note(frames.units())} {METRIC_NOTE}"
     report.table(["zero-shot", "value"], zero_shot_rows(shift), note)
     shift_section(report, shift)
@@ -43,28 +43,28 @@ def write_probe_report(path: Path, probed: ProbeResult, command: str) -> None:
 
 
 def zero_shot_rows(shift: DomainShift) -> list[list[object]]:
-    """Return a row per metric of the policy as it came."""
+    """Return a row per metric of the zero-shot policy."""
     return [[METRIC_NAMES[metric], value] for metric, value in shift.zero_shot.items()]
 
 
 def shift_rows(shift: DomainShift) -> list[list[object]]:
-    """Return a row per part of the policy, for `SHIFT_HEADER`; the head has no shift."""
+    """Return a row per part of the policy, for `SHIFT_HEADER`; the head has no shift value."""
     return [[part, shift.shift.get(part), shift.usual.get(part), shift.gradients[part]] for part in PARTS]
 
 
 def shift_section(report: Report, shift: DomainShift) -> None:
-    """Add how far recorded frames are from simulated ones, stage by stage, and what that speaks for."""
+    """Add the shift between recorded and simulated frames per stage, and the recommended plan."""
     report.heading("How far the recordings are from simulation")
     report.figure(bars_plot(shift.shift, "shift [standard deviations of a channel]"), "Per stage, without labels.")
     report.table(SHIFT_HEADER, shift_rows(shift), "")
-    report.text(f"On these grounds: {shift.recommended}, as {shift.reason}.")
+    report.text(f"Recommended plan: {shift.recommended} ({shift.reason}).")
 
 
 def camera_section(report: Report, simulated: Simulated, frames: Frames, policy: Policy | None = None) -> None:
     """Add simulated and recorded frames, one below the other.
 
     Args:
-        policy: whose alignment of recorded frames is shown, too; None: none is.
+        policy: the policy whose alignment of recorded frames is shown, too; None: no alignment.
     """
     report.heading("What the camera sees")
     report.picture(_row(simulated.images), "Simulated frames, as the network sees them.")
@@ -76,17 +76,17 @@ def camera_section(report: Report, simulated: Simulated, frames: Frames, policy:
 
 
 def look_line(look: dict[str, float]) -> str:
-    """Say how a recorded camera looks elsewhere than the simulated one; empty where it does not.
+    """Return how the recorded camera's view differs from the simulated one, in words; empty if it does not.
 
     Args:
-        look: as `Alignment.found` gives it.
+        look: the output of `Alignment.in_pixels`.
     """
     if look == STRAIGHT:
         return ""
     aside = f"{abs(look['right_px']):.1f} px further {'right' if look['right_px'] >= 0 else 'left'}"
     height = f"{abs(look['down_px']):.1f} px {'lower' if look['down_px'] >= 0 else 'higher'}"
     turned = f"turned by {look['roll_deg']:+.1f}° clockwise"
-    return f"the recorded camera has things {aside}, {height}, {look['zoom']:.3f} times as large, {turned}"
+    return f"objects appear {aside}, {height}, {look['zoom']:.3f} times as large and {turned}"
 
 
 def _spread_out(images: np.ndarray) -> np.ndarray:

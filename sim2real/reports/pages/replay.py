@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false
-"""All that is drawn of a replay: films, plots, pictures and the page, or recordings for the viewer."""
+"""Output of a replay: films, plots, pictures and the report page, or recordings for the viewer."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ from sim2real.reports.viewer import absent_cameras, write_recording
 from sim2real.robots import find_robot
 
 Notes = dict[int, str]
-"""What must be known of an episode's pictures, by the episode's index."""
+"""Notes on an episode's pictures, by the episode's index."""
 
 
 def write_replay_report(result: ReplayResult, command: str, stages: Stages = no_stages) -> Notes:
     """Write films, plots, pictures and report.html into the run's folder, or recordings for the viewer.
 
     Args:
-        result: of a replay that has a folder; without one nothing is written.
+        result: the replay; without a folder nothing is written.
         command: the command line, for the page.
 
     Raises:
@@ -74,9 +74,7 @@ def _logs(result: ReplayResult, folder: Path, stages: Stages) -> tuple[Report, N
         name = episode_name(replay.episode)
         frames = recorded_frames(result.dataset, k)
         if isinstance(frames, str):
-            notes[replay.episode] = (
-                f"{frames}; the film shows the simulation alone, beside it the logged posture, drawn"
-            )
+            notes[replay.episode] = f"{frames}; the film shows the simulation and a drawing of the logged posture"
         films.append(f"{name}.mp4")
         arm = arm_of(find_robot(replay.robot))
         film_log(folder / films[-1], arm, replay, frames, stages(f"film of episode {replay.episode}"))
@@ -97,7 +95,7 @@ def _exact(result: ReplayResult, folder: Path, stages: Stages) -> tuple[Report, 
 
 
 def _playback(result: ReplayResult, folder: Path) -> Report | None:
-    """Return the page; None where the robot did not even come to the first command."""
+    """Return the page; None if the robot did not reach the first command."""
     replay = result.on_robot
     if replay is None or replay.played is None or not replay.tracking:
         return None
@@ -113,5 +111,5 @@ def _write_recordings(result: ReplayResult, folder: Path, stages: Stages) -> Not
         write_recording(path, result.dataset, k, replay, stages(f"episode {episode}"))
         absent = "; ".join(dict.fromkeys(absent_cameras(result.dataset, k).values()))
         if absent:
-            notes[episode] = f"{absent}; the rest is shown"
+            notes[episode] = f"{absent}; everything else is shown"
     return notes

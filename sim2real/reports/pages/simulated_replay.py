@@ -1,4 +1,4 @@
-"""Pages, figures and tables of recordings replayed in simulation."""
+"""Report pages, figures and tables of recordings replayed in simulation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from sim2real.reports.page import Report
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_grid
 
 WHAT = (
-    "Open loop: the simulation starts once, from the log's first state, and gets the same commands at the same times. "
-    f"A second ahead (state-forced): it starts anew at every logged frame, from the state logged there, and is "
+    "Open loop: the simulation starts from the log's first state and gets the same commands at the same times. "
+    f"A second ahead (state-forced): the simulation restarts from the logged state at every frame and is "
     f"compared after {AHEAD:g} s."
 )
 
 
 def joint_table(replay: LogReplay) -> tuple[list[str], list[list[Any]]]:
-    """Return header and a row per joint."""
+    """Return a header and a row per joint."""
     header = ["joint", "RMSE", "largest", f"{FAR:g} rad at", "1 s ahead: RMSE", "largest"]
     rows: list[list[Any]] = []
     for joint, errors in replay.metrics.items():
@@ -37,7 +37,7 @@ def _or_dash(value: float | None) -> float:
 
 
 def joints_plot(replay: LogReplay) -> Figure:
-    """Return a figure, a row per joint: log, command and simulation, and how far the simulation is from the log."""
+    """Return a figure with a row per joint: log, command and simulation, and the error of the simulation."""
     figure, axes = new_grid(len(replay.joints), 2, width=11.0, height=0.5 + 1.55 * len(replay.joints))
     time = replay.time
     away, ahead = np.abs(replay.divergence), np.abs(replay.ahead - replay.log)
@@ -64,7 +64,7 @@ def joints_plot(replay: LogReplay) -> Figure:
 
 
 def log_page(title: str, replays: Sequence[LogReplay], films: Sequence[str], notes: Mapping[int, str]) -> Report:
-    """Return the page of logs that were replayed in simulation; films lie beside it; notes by episode."""
+    """Return the page of logs replayed in simulation; films are files beside it; notes by episode."""
     first = replays[0]
     page = Report(title, f"{first.robot}, {first.servos}; {first.fps:g} Hz")
     page.text(WHAT, lead=True)
@@ -111,5 +111,5 @@ def exact_page(title: str, replays: Sequence[ExactReplay], films: Sequence[str])
         page.heading(f"Episode {replay.episode}")
         beside = f" Film: {film}, beside this page." if film else ""
         page.text(f"{replay.verdict[0].upper()}{replay.verdict[1:]}.{beside}")
-        page.figure(state_plot(replay), "Broad: as recorded; thin: this time.")
+        page.figure(state_plot(replay), "Broad lines: recorded; thin lines: simulated again.")
     return page

@@ -1,4 +1,4 @@
-"""Pictures of a dataset: a contact sheet of its frames, histograms of its actions."""
+"""Pictures of a dataset: contact sheets of its frames, histograms of its actions."""
 
 import cv2
 import numpy as np
@@ -11,7 +11,7 @@ INK, BAR, PAPER = (40, 40, 40), (60, 110, 170), 255
 
 
 def draw_dataset(result: InspectResult) -> None:
-    """Draw, beside a dataset's figures, frames of every readable camera and histograms of the actions."""
+    """Draw frames of every readable camera and histograms of the actions, beside the file with the statistics."""
     dataset = result.dataset
     for camera in dataset.cameras:
         if not result.figures["truth"][f"{camera} readable and of its size"]:
@@ -41,7 +41,7 @@ def contact_sheet(dataset: EpisodeDataset, camera: str, count: int = 48, columns
 def histograms(values: np.ndarray, names: list[str], bins: int = 41, size: tuple[int, int] = (480, 240)) -> np.ndarray:
     """Draw an RGB picture with a histogram per column of (n, d): share of frames per bin.
 
-    The share of exact zeros is written beside the name, because a stick at rest hides everything else.
+    The share of exact zeros is in the title and not in the bars, where it would hide all other values.
     """
     panels = []
     width, height = size

@@ -1,4 +1,4 @@
-"""Actions drawn with a frame: what was done, and what a policy would have done."""
+"""Recorded and predicted actions drawn with a frame."""
 
 from collections.abc import Mapping
 
@@ -8,7 +8,7 @@ import numpy as np
 INK, PAPER, TRACK, RULE = (43, 47, 54), (255, 255, 255), (228, 231, 235), (154, 161, 171)
 # RGB, as in the plots: drivers blue, policies orange.
 COLOURS = ((11, 106, 168), (213, 94, 0), (0, 135, 95))
-WIDE = 480  # px, from where there is room for what the mark means
+WIDE = 480  # px, minimum width for the legend of the mark
 MARK = "| as commanded"
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -16,14 +16,14 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 def draw_steering(
     image: np.ndarray, values: Mapping[str, float], caption: str = "", width: int = 640, raw: float | None = None
 ) -> np.ndarray:
-    """The enlarged frame with a curved path per value, and below it a legend with bars and numbers.
+    """Draw the enlarged frame with a curved path per value, and below it a legend with bars and numbers.
 
     Args:
         image: (h, w, 3) uint8 RGB.
         values: steering in [-1, 1] by name, at most three; positive is right; NaN draws nothing.
         caption: below the frame.
         width: of the picture [px].
-        raw: of the first value before smoothing; a mark on its bar.
+        raw: the first value before smoothing; drawn as a mark on its bar.
 
     Returns:
         (H, width, 3) uint8 RGB; H depends on the image's shape and the number of values only.
@@ -44,7 +44,7 @@ def _resized(image: np.ndarray, width: int) -> np.ndarray:
 
 
 def _path(picture: np.ndarray, value: float, colour: tuple[int, int, int], scale: float) -> None:
-    """An arc from the middle of the lower edge, the more curved the more is steered; with a light rim."""
+    """Draw an arc from the middle of the lower edge, curved by the steering, with a light rim."""
     height, width = picture.shape[:2]
     length, steps = 0.5 * height, 24
     heading = 1.3 * np.clip(value, -1, 1) * np.linspace(0, 1, steps)
@@ -92,7 +92,7 @@ def draw_actions(
     caption: str = "",
     width: int = 640,
 ) -> np.ndarray:
-    """The enlarged frame, and below it a pair of bars per action.
+    """Draw the enlarged frame, and below it a pair of bars per action.
 
     Args:
         image: (h, w, 3) uint8 RGB.
@@ -121,14 +121,14 @@ def draw_actions(
         _write(panel, name, (pad, base), size)
         _pair(panel, values, (left, end), base - round(0.55 * row), base + round(0.15 * row))
         for value, colour, at in zip(values, COLOURS, (1, 2), strict=False):
-            if np.isfinite(value) and (width >= WIDE or at == 2):  # on a small picture the policy's number alone
+            if np.isfinite(value) and (width >= WIDE or at == 2):  # small pictures: policy's number only
                 column = end + pad + (at - 1) * (_length("-0.00", size) + pad) * (width >= WIDE)
                 _write(panel, f"{value:+.2f}", (column, base), size, colour)
     return np.concatenate([picture, panel])
 
 
 def _pair(panel: np.ndarray, values: tuple[float, float], span: tuple[int, int], top: int, bottom: int) -> None:
-    """Two thin bars from the middle of a span [px], one above the other."""
+    """Draw two thin bars from the middle of a span [px], one above the other."""
     middle, half = (span[0] + span[1]) / 2, (span[1] - span[0]) / 2
     cv2.rectangle(panel, (span[0], top), (span[1], bottom), TRACK, -1)
     between = (top + bottom) // 2

@@ -1,1 +1,1 @@
-"""Plots of one plain style."""
+"""Plots in a common plain style."""

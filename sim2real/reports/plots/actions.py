@@ -1,4 +1,4 @@
-"""Plots of one or several actions: what was recorded beside what a policy would have done."""
+"""Plots of one or several actions: recorded and predicted."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,16 +8,16 @@ from matplotlib.figure import Figure
 
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_grid, scatter_plot, series_plot
 
-ACROSS = 3  # plots in a row
+ACROSS = 3  # number of plots in a row
 
 
 def actions_scatter(
     actual: np.ndarray, predicted: np.ndarray, names: Sequence[str], gains: np.ndarray | None = None
 ) -> Figure:
-    """What was done against what is predicted, (n, J) each, a plot per action.
+    """Plot recorded against predicted actions, (n, J) each, with a plot per action.
 
     Args:
-        gains: (J, 2) gain and offset of the lines that fit best.
+        gains: (J, 2) gain and offset of the best-fitting lines.
     """
     if len(names) == 1:
         gain = None if gains is None else (float(gains[0, 0]), float(gains[0, 1]))
@@ -45,7 +45,7 @@ def actions_scatter(
 
 
 def actions_series(time: np.ndarray, series: Mapping[str, np.ndarray], names: Sequence[str]) -> Figure:
-    """Values (n, J) over time (n,) [s] by who they are of, a plot per action."""
+    """Plot values (n, J) over time (n,) [s], with a line per series and a plot per action."""
     if len(names) == 1:
         return series_plot(time, {who: values[:, 0] for who, values in series.items()}, ylabel=names[0])
     rows = -(-len(names) // 2)

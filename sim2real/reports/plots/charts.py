@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false
-"""Plots for reports, of one plain style. Figures are objects of their own: matplotlib's global state is not touched."""
+"""Plots for reports, in a common plain style; matplotlib's global state is not used."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -11,19 +11,19 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
 from sim2real.statistics.agreement import METRIC_NAMES, Estimate
 
-# Told apart by people who do not see all colours, too (Okabe & Ito 2008, darkened for a white page).
+# Distinguishable with colour blindness (Okabe & Ito 2008, darkened for a white page).
 COLOURS = ("#0b6aa8", "#d55e00", "#00875f", "#a34f86", "#8a6d00", "#3f97c9", "#555555")
 INK, FAINT, LINES = "#2b2f36", "#9aa1ab", "#e4e7eb"
 
 
 def new_figure(width: float = 7.2, height: float = 3.4) -> tuple[Figure, Axes]:
-    """An empty plot [inches] in the style of the others."""
+    """Make an empty plot of a size [inches] in the common style."""
     figure, axes = new_grid(1, 1, width, height)
     return figure, axes[0][0]
 
 
 def new_grid(rows: int, columns: int, width: float, height: float) -> tuple[Figure, list[list[Axes]]]:
-    """Empty plots [inches, all together] in rows, in the style of the others."""
+    """Make rows of empty plots of a total size [inches] in the common style."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
     FigureCanvasAgg(figure)
     grid = [[figure.add_subplot(rows, columns, r * columns + c + 1) for c in range(columns)] for r in range(rows)]
@@ -42,8 +42,8 @@ def intervals_plot(rows: Mapping[str, Estimate], metric: str, reference: str | N
     """Draw each candidate's value with its 95 % interval, one below the other.
 
     Args:
-        rows: by the candidate's name; without an interval only the value is drawn.
-        reference: candidate through whose value a line is drawn.
+        rows: estimates by the candidate's name; without an interval only the value is drawn.
+        reference: candidate whose value is marked by a line.
     """
     figure, axes = new_figure(height=1.0 + 0.36 * max(len(rows), 1))
     ends = [end for row in rows.values() for end in (row.value, row.low, row.high) if _known(end)]
@@ -78,15 +78,15 @@ def curve_plot(
     """Draw a metric against the number of frames (logarithmic), a line with 95 % intervals per candidate.
 
     Args:
-        candidates: by name, by number of frames.
-        constant: candidates that use no frame at all; drawn as level lines.
+        candidates: estimates by name and number of frames.
+        constant: candidates that use no frames; drawn as horizontal lines.
     """
     figure, axes = new_figure(height=4.0)
     counts = sorted({n for curve in candidates.values() for n in curve})
     for k, (name, curve) in enumerate(candidates.items()):
         numbers = np.array(sorted(curve), float)
         values = np.array([curve[int(n)].value for n in numbers])
-        aside = numbers * 1.03 ** (k - (len(candidates) - 1) / 2)  # so that intervals do not hide each other
+        aside = numbers * 1.03 ** (k - (len(candidates) - 1) / 2)  # shifted, so that intervals do not overlap
         colour = COLOURS[k % len(COLOURS)]
         axes.plot(aside, values, "-o", color=colour, linewidth=1.8, markersize=5, label=_short(name))
         for x, n in zip(aside, sorted(curve), strict=True):
@@ -105,7 +105,7 @@ def curve_plot(
 
 
 def bars_plot(values: Mapping[str, float], label: str, highlight: Collection[str] = ()) -> Figure:
-    """A bar per name, one below the other, its value beside it; highlighted ones in another colour."""
+    """Draw a horizontal bar per name with its value; highlighted ones in another colour."""
     figure, axes = new_figure(height=0.9 + 0.32 * max(len(values), 1))
     lengths = np.nan_to_num(np.array(list(values.values()), float))
     colours = [COLOURS[1] if name in highlight else COLOURS[0] for name in values]
@@ -132,11 +132,11 @@ def series_plot(
     faint: Collection[str] = (),
     marks: Sequence[float] = (),
 ) -> Figure:
-    """Values (n,) over time (n,) [s], a line per name; NaN leaves a gap.
+    """Plot values (n,) over time (n,) [s], a line per name; NaN leaves a gap.
 
     Args:
         faint: names drawn thin and pale, behind the others.
-        marks: times [s] that a pale line points out.
+        marks: times [s] marked by a pale line.
     """
     figure, axes = new_figure(width=9.5, height=3.2)
     for at in marks:
@@ -158,10 +158,10 @@ def series_plot(
 def scatter_plot(
     actual: np.ndarray, predicted: np.ndarray, gain: tuple[float, float] | None = None, name: str = "steering"
 ) -> Figure:
-    """What was done (n,) against what is predicted (n,).
+    """Plot recorded (n,) against predicted actions (n,).
 
     Args:
-        gain: (gain, offset) of the line that fits best, actual = gain * predicted + offset.
+        gain: (gain, offset) of the best-fitting line, actual = gain * predicted + offset.
     """
     figure, axes = new_figure(width=5.2, height=4.8)
     size, alpha = (14, 0.5) if len(actual) < 1000 else (5, 0.25)
@@ -185,7 +185,7 @@ def _known(value: float | None) -> bool:
 
 
 def _short(text: str, limit: int = 34) -> str:
-    """Long names would leave no room for the plot; `$` would start a formula."""
+    """Shorten a long name, to leave room for the plot, and escape `$`, which would start a formula."""
     return (text if len(text) <= limit else text[: limit - 1] + "…").replace("$", r"\$")
 
 
@@ -203,7 +203,7 @@ def _labels(axes: Axes, x: str, y: str, title: str = "") -> None:
 
 
 def _legend(axes: Axes, entries: int) -> None:
-    """Above the plot, where it hides nothing."""
+    """Put the legend above the plot, where it hides nothing."""
     axes.legend(
         loc="lower right", bbox_to_anchor=(1, 1.0), ncols=min(entries, 4), frameon=False, fontsize=9, labelcolor=INK
     )

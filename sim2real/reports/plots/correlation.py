@@ -1,4 +1,4 @@
-"""How checkpoints fare in simulation and on a robot, one point each."""
+"""Plot of the success of checkpoints in simulation and on a robot."""
 
 from collections.abc import Mapping
 
@@ -10,11 +10,11 @@ from sim2real.statistics.rates import Rate
 
 
 def correlation_plot(rates: Mapping[str, tuple[Rate, Rate]], xlabel: str, ylabel: str) -> Figure:
-    """Success on a robot against success in simulation, with 95 % Wilson intervals.
+    """Plot success on a robot against success in simulation, with 95 % Wilson intervals.
 
     Args:
-        rates: by the checkpoint's name: in simulation, on the robot.
-        xlabel, ylabel: what these are.
+        rates: rates in simulation and on the robot, by the checkpoint's name.
+        xlabel, ylabel: labels of the axes.
     """
     figure, axes = new_figure(width=7.2, height=4.2)
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1.1, linestyle=(0, (4, 3)), label="equal", zorder=1)

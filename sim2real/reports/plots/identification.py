@@ -16,7 +16,7 @@ LOGARITHMIC = ("gain", "damping", "friction", "armature", "torque")
 
 
 def _panels(count: int, width: float, height: float, columns: int = COLUMNS) -> tuple[Figure, list]:
-    """Return axes of the plain style, side by side and below each other; height [inches] of a row."""
+    """Return axes of the common style in rows and columns; height [inches] of a row."""
     rows = -(-count // columns)
     figure, rows_of_axes = new_grid(rows, columns, width, height * rows)
     grid = [axes for row in rows_of_axes for axes in row]
@@ -28,7 +28,7 @@ def _panels(count: int, width: float, height: float, columns: int = COLUMNS) -> 
 def divergence_plot(
     log: Log, replays: Mapping[str, np.ndarray], joints: Sequence[str], fps: float, commands: bool = True
 ) -> Figure:
-    """Draw each joint [rad] over an episode: as logged, and replays (T, J) of its commands."""
+    """Draw each joint [rad] over an episode: the log, and replays (T, J) of its commands."""
     figure, grid = _panels(len(joints), 9.5, 2.3)
     time = np.arange(len(log)) / fps
     for j, (axes, joint) in enumerate(zip(grid, joints, strict=True)):
@@ -49,7 +49,7 @@ def divergence_plot(
 
 
 def rmse_plot(servos: IdentifiedServos, judgement: Judgement) -> Figure:
-    """Draw the RMSE [rad] on held-out episodes, a pair of bars per joint, its interval over episodes as a line."""
+    """Draw the RMSE [rad] on held-out episodes: a pair of bars per joint, with intervals over episodes."""
     names = [*servos.joints, "all joints"]
     figure, axes = new_figure(width=8.2, height=0.9 + 0.5 * len(names))
     errors_of = {"published": (judgement.before, COLOURS[1]), "identified": (judgement.after, COLOURS[0])}
@@ -75,7 +75,7 @@ def rmse_plot(servos: IdentifiedServos, judgement: Judgement) -> Figure:
 
 
 def parameters_plot(servos: IdentifiedServos) -> Figure:
-    """Draw each servo parameter of each joint with its 95 % interval; hollow where it is not from this log."""
+    """Draw each servo parameter of each joint with its 95 % interval; hollow if it is not from this log."""
     names = [name for name in UNITS if any(name in servo for servo in servos.parameters.values())]
     figure, grid = _panels(len(names), 9.5, 0.75 + 0.22 * len(servos.joints), columns=3)
     for column, (axes, name) in enumerate(zip(grid, names, strict=True)):

@@ -1,1 +1,1 @@
-"""Plans, and fitting a policy by one: batches, losses, several seeds, their average, the refit on all episodes."""
+"""Transfer plans, and fitting by a plan: batches, losses, seeds, weight averaging, the refit on all episodes."""

@@ -1,5 +1,5 @@
 # pyright: reportArgumentType=false
-"""Where a recorded camera looks, beside the simulated one, fitted to what was done."""
+"""Alignment of a recorded camera with the simulated one, fitted to the recorded actions."""
 
 import copy
 
@@ -12,44 +12,44 @@ from sim2real.evaluation.offline import predict_judged
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import gain_free
 
-MOST = 600  # frames that a fit looks at: neighbours are alike
-STEP = 0.02  # of central differences, half a pixel: what a network answers is rough in between
-PRIOR = 0.05  # std of every number of the similarity about where the policy looks now
+MOST = 600  # maximum number of frames in a fit, as neighbours are similar
+STEP = 0.02  # step of central differences, half a pixel: the output is not smooth below
+PRIOR = 0.05  # prior std of the similarity's parameters about the current alignment
 FURTHEST = 0.3
 ROUNDS = 5
 
 
 def looking(policy: Policy, similarity: np.ndarray) -> Policy:
-    """Return a copy that looks elsewhere; `similarity` (4,) as in `Alignment`."""
+    """Return a copy of the policy with another alignment; `similarity` (4,) as in `Alignment`."""
     result = copy.deepcopy(policy)
     result.align.similarity.copy_(torch.as_tensor(similarity, dtype=torch.float32))
     return result
 
 
 def aligned_to(policy: Policy, frames: Frames) -> Policy:
-    """Return a copy that looks where the camera of these frames does."""
+    """Return a copy of the policy that is aligned to the camera of these frames."""
     return looking(policy, fit_similarity(policy, frames))
 
 
 def fit_similarity(policy: Policy, frames: Frames) -> np.ndarray:
-    """Fit (4,) the most probable similarity, by which the policy comes close to what was done.
+    """Return (4,) the most probable similarity, with which the policy fits the recorded actions best.
 
-    Non-linear least squares with a prior of where the policy looks now ± 0.05, so that a few frames do not turn the
-    image; neighbouring frames count as one (as for the gain). Where people give actions on scales of their own, nothing
-    is fitted: a driver who keeps left or steers late cannot be told from a camera that is turned or closer.
+    Non-linear least squares with a prior of ± 0.05 about the current alignment, so that a few frames do not rotate the
+    image; neighbouring frames count as one (as for the gain). If drivers have individual action scales, nothing is
+    fitted: a driver who keeps left or steers late has the same effect as a rotated or closer camera.
     """
     now = policy.align.similarity.double().cpu().numpy()
     if gain_free(frames.criterion) or not np.isfinite(frames.done).any():
         return now
-    some = frames.select(np.linspace(0, len(frames) - 1, min(len(frames), MOST)).astype(int))
-    known = np.isfinite(some.done)
+    sample = frames.select(np.linspace(0, len(frames) - 1, min(len(frames), MOST)).astype(int))
+    known = np.isfinite(sample.done)
 
     def left(similarity: np.ndarray) -> np.ndarray:
-        return (predict_judged(looking(policy, similarity), some) - some.done)[known]
+        return (predict_judged(looking(policy, similarity), sample) - sample.done)[known]
 
-    # The frames that were not looked at count, too.
+    # Weighted to represent all frames, including those left out.
     noise = max(float(np.mean(left(now) ** 2)), 1e-6)
-    weight = np.sqrt(frames.independent / noise * len(frames) / len(some))
+    weight = np.sqrt(frames.independent / noise * len(frames) / len(sample))
 
     def residuals(similarity: np.ndarray) -> np.ndarray:
         return np.concatenate([weight * left(similarity), (similarity - now) / PRIOR])

@@ -5,11 +5,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-GAIN, GAMMA, NOISE, BLUR = 0.15, 0.35, 6.0, 0.5  # at strength 1: per channel, exponent, grey levels, share blurred
+GAIN, GAMMA, NOISE, BLUR = 0.15, 0.35, 6.0, 0.5  # channel gain, gamma exponent, noise, share blurred at strength 1
 
 
 def photometric(images: Tensor, strength: float, random: np.random.Generator) -> Tensor:
-    """Put images (n, h, w, 3) uint8 under other light: gain per channel, gamma, noise, and a slight blur in some."""
+    """Augment images (n, h, w, 3) uint8 by gain per channel, gamma, noise, and a slight blur in some."""
     if not strength:
         return images
     n = len(images)
@@ -32,9 +32,9 @@ def mirrored(images: np.ndarray) -> np.ndarray:
 
 
 def mirrored_actions(actions: np.ndarray, signs: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Return what would have been done in the mirror image: actions (n, A) reflected about the car's own offset (A,).
+    """Return the actions (n, A) for mirrored images, reflected about the car's offset (A,).
 
     Args:
-        signs: (A,) -1 for actions that change their sign in a mirror, 1 for the others.
+        signs: (A,) -1 for actions that change sign when mirrored, 1 for the others.
     """
     return np.where(signs < 0, 2 * offset - actions, actions).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What a fit draws its batches from: recorded frames, their mirror images, and simulated frames beside them."""
+"""Batches of a fit: recorded frames, their mirror images, and simulated frames."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,9 +19,9 @@ class Simulated:
 
     Attributes:
         images: (m, h, w, 3) uint8.
-        actions: (m, A) what the policy answers, before it is clipped.
-        world: (m,) of each.
-        state: (m, S) beside the images; None if it needs none.
+        actions: (m, A) the policy's unclipped actions.
+        world: (m,) world of each frame.
+        state: (m, S) state input; None if the policy has none.
     """
 
     images: np.ndarray
@@ -31,13 +31,13 @@ class Simulated:
 
 
 class Labelled(NamedTuple):
-    """What is learned from.
+    """Labelled training frames.
 
     Attributes:
         images: (n, h, w, 3) uint8.
-        actions: (n, A).
-        state: (n, S) beside the images, or None.
-        mirrored: how many of them, at the end, are mirror images of others.
+        actions: (n, A) labels.
+        state: (n, S) state input, or None.
+        mirrored: number of frames, at the end, that are mirror images of others.
     """
 
     images: np.ndarray
@@ -47,9 +47,10 @@ class Labelled(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """One batch: `inputs` (n, …) images, or what frozen stages made of them, `state` (n, S) or None, `actions` (n, A).
+    """One batch: `inputs` (n, …) images or features of frozen stages, `state` (n, S) or None, `actions` (n, A).
 
-    The first `recorded` are recorded, of which `mirrored` (recorded,) bool are mirror images; the rest is simulated.
+    The first `recorded` rows are recorded, with mirror images marked in `mirrored` (recorded,) bool; the rest are
+    simulated.
     """
 
     inputs: Tensor
@@ -60,20 +61,20 @@ class Batch(NamedTuple):
 
 
 def labelled(frames: Frames, scaled: Policy, plan: TransferPlan, signs: np.ndarray | None) -> Labelled:
-    """Return the recorded frames, and their mirror images where the plan wants them.
+    """Return the recorded frames, and their mirror images if the plan uses them.
 
-    Frames with a state are not mirrored: which parts of it change their sign is not known.
+    Frames with a state are not mirrored, as the signs of its components are unknown.
     """
     if not plan.mirror or signs is None or frames.state is not None:
         return Labelled(frames.images, frames.actions, frames.state)
-    # The car pulls the same way in the mirror: labels are reflected about the fitted offset.
+    # The car's offset does not change sign when mirrored: labels are reflected about the fitted offset.
     turned = mirrored_actions(frames.actions, signs, scaled.heads.action.offset.cpu().numpy())
     images = np.concatenate([frames.images, mirrored(frames.images)])
     return Labelled(images, np.concatenate([frames.actions, turned]), mirrored=len(turned))
 
 
 def answered(simulated: Simulated | None, policy: Policy, scaled: Policy, plan: TransferPlan) -> Labelled | None:
-    """Return simulated frames to mix in, with the policy's own answers in the scale of the recordings."""
+    """Return simulated frames to mix in, labelled by the policy in the scale of the recordings."""
     if simulated is None or not plan.cotrain:
         return None
     before, after = policy.heads.action, scaled.heads.action
@@ -82,9 +83,9 @@ def answered(simulated: Simulated | None, policy: Policy, scaled: Policy, plan: 
 
 
 def aligned(model: Policy, images: Tensor, recorded: int, mirrored: Tensor) -> Tensor:
-    """Align images (n, h, w, 3) as the model does, those after the first `recorded` as they are.
+    """Align the first `recorded` images (n, h, w, 3) as the model does; the others are unchanged.
 
-    The alignment is of the recorded camera, not of the simulated one; and a mirror image's is the mirror image of it.
+    The alignment applies to the recorded camera only; for mirror images it is mirrored.
     """
     if recorded == 0 or not model.align.moves:
         return images
@@ -96,14 +97,14 @@ def aligned(model: Policy, images: Tensor, recorded: int, mirrored: Tensor) -> T
 
 
 class Batches:
-    """Batches of images, or of what the frozen stages made of them, with states and labels."""
+    """Batches of images, or of features of the frozen stages, with states and labels."""
 
     def __init__(self, model: Policy, plan: TransferPlan, cache: bool, random: np.random.Generator) -> None:
         self._model, self._plan, self._random = model, plan, random
         self.after = plan.frozen_until if cache and not plan.augment else None
 
     def fill(self, recorded: Labelled, simulated: Labelled | None = None) -> None:
-        """Take recorded frames, and maybe simulated ones to draw from beside them."""
+        """Set the recorded frames, and optionally the simulated ones."""
         self._real, parts = len(recorded.images), [recorded, *([] if simulated is None else [simulated])]
         self._mirrored = torch.arange(self._real) >= self._real - recorded.mirrored
         self._inputs = self.outputs(recorded.images, self._mirrored)
@@ -114,10 +115,10 @@ class Batches:
         self._state = torch.from_numpy(np.concatenate(states)) if states else None
 
     def outputs(self, images: np.ndarray, mirrored: Tensor) -> Tensor:
-        """Return images (n, h, w, 3) as they are, or as the frozen stages see them.
+        """Return images (n, h, w, 3) unchanged, or their features after the frozen stages.
 
         Args:
-            mirrored: (n,) bool, which are mirror images; (0,) where all are simulated.
+            mirrored: (n,) bool, which are mirror images; (0,) if all are simulated.
         """
         tensor = torch.from_numpy(images)
         if self.after is None:

@@ -1,4 +1,4 @@
-"""One policy of several fits that differ in their seed alone."""
+"""Combination of fits with different seeds into one policy."""
 
 import copy
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from sim2real.transfer.fitting.plans import TransferPlan
 
 @dataclass(frozen=True)
 class Combined:
-    """The policy that stands for a candidate: it is judged and, if it is chosen, handed out.
+    """The policy of a candidate, which is judged and, if chosen, becomes the output.
 
     Attributes:
         policy: ready to act.
-        seeds: that its weights come from; several: they are averaged.
+        seeds: seeds of its weights; several: their weights are averaged.
         weights: the same in words.
     """
 
@@ -30,22 +30,22 @@ class Combined:
 
 
 def combine(fits: Sequence[Fitted], plan: TransferPlan, validation: Frames | None, comparable: bool) -> Combined:
-    """Average the weights where it is no worse on validation frames than the best seed; otherwise take that seed.
+    """Average the weights if that is no worse on validation frames than the best seed; otherwise use the best seed.
 
-    Policies that were fine-tuned from the same weights mostly lie in one basin of the loss, so that the average of
-    their weights is as good as the best of them or better (model soups, Wortsman et al. 2022). Where parts were drawn
-    anew they lie in different ones, and are not averaged.
+    Policies fine-tuned from the same weights are mostly in one basin of the loss, so that the average of their weights
+    is at least as good as the best of them (model soups, Wortsman et al. 2022). Parts trained from scratch are in
+    different basins and are not averaged.
 
     Args:
-        fits: by seed, from 0.
-        validation: frames that no fit learned from; None: there are none in common.
-        comparable: whether the fits learned from the same frames, and so were validated alike.
+        fits: fits by seed, from 0.
+        validation: frames that no fit learned from; None: the fits have none in common.
+        comparable: whether the fits learned from the same frames, and so had the same validation.
     """
     count = len(fits)
     if count == 1 or (not plan.trained and not plan.align and comparable):
-        return Combined(fits[0].policy, (0,), "one fit" if count == 1 else "the same of every seed")
+        return Combined(fits[0].policy, (0,), "one fit" if count == 1 else "the same for every seed")
     if not comparable:
-        return Combined(fits[0].policy, (0,), f"seed 0 of {count}, each of which learned from frames of its own")
+        return Combined(fits[0].policy, (0,), f"seed 0 of {count}, each of which learned from different frames")
     if validation is None:
         errors = [min(fit.errors.values(), default=0.0) for fit in fits]
     else:
@@ -55,12 +55,12 @@ def combine(fits: Sequence[Fitted], plan: TransferPlan, validation: Frames | Non
         mean = averaged([fit.policy for fit in fits])
         if deviation(predict_judged(mean, validation), validation) <= errors[best]:
             return Combined(mean, tuple(range(count)), f"average of {count} seeds")
-    why = "the best on validation frames" if fits[best].errors else "as nothing could be validated"
+    why = "the best on validation frames" if fits[best].errors else "as there are no validation frames"
     return Combined(fits[best].policy, (best,), f"seed {best} of {count}, {why}")
 
 
 def averaged(policies: Sequence[Policy]) -> Policy:
-    """Return a policy whose weights and buffers are the means of those of the policies, all of one configuration."""
+    """Return a policy with the mean weights and buffers of policies of the same configuration."""
     result = copy.deepcopy(policies[0])
     states = [policy.state_dict() for policy in policies]
     mean = {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}

@@ -1,4 +1,4 @@
-"""Training a policy by a transfer plan on recorded frames."""
+"""Training of a policy by a transfer plan on recorded frames."""
 
 import copy
 import threading
@@ -20,20 +20,20 @@ from sim2real.transfer.fitting.batches import Batch, Batches, Simulated, aligned
 from sim2real.transfer.fitting.gain import beginning
 from sim2real.transfer.fitting.plans import TransferPlan
 
-CHECKS = 10  # validations in a fit
-_DRAWING = threading.Lock()  # torch draws initial weights from one generator that all threads share
+CHECKS = 10  # number of validations in a fit
+_DRAWING = threading.Lock()  # torch draws initial weights from a generator shared by all threads
 
 
 @dataclass
 class Fitted:
-    """A policy that was trained, and how that went.
+    """A trained policy.
 
     Attributes:
         policy: ready to act.
-        update: that it is from; 0: no change was better than any.
-        errors: update -> MAE or RMSE, as the criterion has it, of the judged actions on the validation frames; empty
-            without any.
-        steps: gradient steps of the whole schedule; 0: nothing was trained.
+        update: the update that was kept; 0: no update improved the policy.
+        errors: update -> MAE or RMSE, by the criterion, of the judged actions on the validation frames; empty without
+            validation.
+        steps: gradient steps of the complete schedule; 0: nothing was trained.
     """
 
     policy: Policy
@@ -43,15 +43,15 @@ class Fitted:
 
     @property
     def share(self) -> float:
-        """Of the schedule, after which the policy was best."""
+        """Return the share of the schedule after which the policy was best."""
         return self.update / self.steps if self.steps else 0.0
 
 
 def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
-    """Make a copy to be trained: the plan's parts drawn anew, and all but the plan's frozen.
+    """Return a copy for training, with parts reset and frozen as in the plan.
 
     Args:
-        scaled: the policy that the plan begins from, see `beginning`.
+        scaled: the policy that the plan starts from, see `beginning`.
     """
     model = copy.deepcopy(scaled)
     with _DRAWING, torch.random.fork_rng(devices=[]):
@@ -59,7 +59,7 @@ def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
         model.encoder.reset_stages(*(part for part in plan.reset if part != "head"))
         if "head" in plan.reset:
             reset_parameters(model.heads)
-        if "stem" in plan.reset:  # what begins anew looks straight ahead
+        if "stem" in plan.reset:  # a policy trained from scratch has no alignment
             model.align.similarity.zero_()
     model.requires_grad_(False)
     for part in plan.trained:
@@ -82,17 +82,16 @@ def fit(
     cache: bool = True,
     progress: Progress = silent,
 ) -> Fitted:
-    """Train a copy of the policy by the plan; the weights that did best on the validation frames are kept.
+    """Train a copy of the policy by the plan; the weights that are best on the validation frames are kept.
 
-    No change (see `beginning`) of the policy given is among the candidates. Without validation frames the last weights
-    are kept.
+    The initial policy (see `beginning`) is among the candidates. Without validation frames the last weights are kept.
 
     Args:
-        signs: (A,) -1 for actions that change their sign in a mirror; None: frames are not mirrored.
-        simulated: for plans that mix such frames in; None: none are.
-        schedule: gradient steps over which the learning rate falls; None: as the plan has it for so many frames.
-        updates: stop after so many of these; None: all.
-        cache: compute what frozen stages give once; it changes nothing but the time.
+        signs: (A,) -1 for actions that change sign when mirrored; None: frames are not mirrored.
+        simulated: simulated frames for plans that mix them in; None: none are mixed in.
+        schedule: gradient steps over which the learning rate decays; None: the plan's for this number of frames.
+        updates: stop after this number of steps; None: the complete schedule.
+        cache: compute features of frozen stages once; this only saves time.
 
     Raises:
         ValueError: the policy needs a state that the frames do not have.
@@ -136,7 +135,7 @@ def fit(
 
 
 class Learner:
-    """Gradient steps with a rate per part, pulled towards where it began, and an average of the weights."""
+    """Gradient steps with a rate per part, an L2 penalty towards the start, and averaged weights."""
 
     def __init__(self, model: Policy, plan: TransferPlan) -> None:
         self.model, self.plan = model, plan
@@ -156,23 +155,23 @@ class Learner:
 
     @torch.no_grad()
     def _pull(self) -> None:
-        """Add the gradient of l2sp * |p - start|^2; in the loss it would cost a graph of its own."""
+        """Add the gradient of l2sp * |p - start|^2; in the loss it would need its own graph."""
         for p, start in zip(self._pulled, self._start, strict=True):
             if p.grad is not None:
                 p.grad.add_(p - start, alpha=2 * self.plan.l2sp)
 
     def learn(self, batch: Batch, after: str | None, progress: float) -> float:
-        """Take one step; the rate rises for a twentieth of the time and falls as a cosine."""
+        """Take one step; the rate rises for a twentieth of the schedule and then decays as a cosine."""
         plan = self.plan
         rate = min(progress / 0.05 + 0.02, 1.0) * 0.5 * (1 + np.cos(np.pi * progress))
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group["rate"]
-        # Heads for labels that recordings do not have are not run: they could not learn.
+        # Heads for labels that recordings lack are not run, as they could not learn.
         inputs = batch.inputs
         if after is None:
             inputs = aligned(self.model, inputs, batch.recorded, batch.mirrored)
-        given = {"action": _forward(self.model, inputs, batch.state, after, plan.frozen_until)}
-        loss, _ = multi_task_loss(given, {"action": batch.actions}, {"action": 1.0})
+        outputs = {"action": _forward(self.model, inputs, batch.state, after, plan.frozen_until)}
+        loss, _ = multi_task_loss(outputs, {"action": batch.actions}, {"action": 1.0})
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if plan.l2sp and self._pulled:
@@ -188,9 +187,9 @@ class Learner:
 
 
 def _forward(model: Policy, inputs: Tensor, state: Tensor | None, after: str | None, frozen: str | None) -> Tensor:
-    """Return (n, A) actions for aligned images, or for what the stages up to `after` made of them.
+    """Return (n, A) actions for aligned images, or for features after stage `after`.
 
-    What is trained runs in half precision where the processor has it, frozen stages as they are.
+    Trained parts run in half precision if the processor supports it, frozen stages in full precision.
     """
     if after is None and frozen is not None:
         with torch.no_grad():
@@ -202,7 +201,7 @@ def _forward(model: Policy, inputs: Tensor, state: Tensor | None, after: str | N
 
 
 def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None, frames: Frames) -> float:
-    """Measure the error over the judged actions, of the kind by which candidates are compared."""
+    """Return the error over the judged actions, by the criterion."""
     state = None if frames.state is None else torch.from_numpy(frames.state)
     outputs = []
     with torch.inference_mode():
@@ -213,7 +212,7 @@ def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None,
 
 
 def deviation(predicted: np.ndarray, frames: Frames) -> float:
-    """Return MAE or RMSE, as the frames' criterion has it, of predictions (n, J) of the judged actions."""
+    """Return MAE or RMSE, by the frames' criterion, of predictions (n, J) of the judged actions."""
     left = predicted - frames.done
     if frames.criterion.endswith("rmse"):
         return float(np.sqrt(np.nanmean(np.square(left))))
@@ -221,7 +220,7 @@ def deviation(predicted: np.ndarray, frames: Frames) -> float:
 
 
 def part_parameters(model: Policy, part: str) -> Iterator[nn.Parameter]:
-    """Return the parameters of a part; of the head, those that lead to the action."""
+    """Return the parameters of a part; for the head, those of the action."""
     if part != "head":
         return model.encoder.stage_parameters(part)
     return chain(model.heads.trunk.parameters(), model.heads.action.parameters())

@@ -1,4 +1,4 @@
-"""Scale and offset of the action: what differs between drivers and cars when the eyes are right."""
+"""Scale and offset of the action, which differ between drivers and cars."""
 
 import copy
 
@@ -11,17 +11,17 @@ from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import fitted_gain, gain_free
 from sim2real.transfer.fitting.plans import TransferPlan
 
-PRIOR_GAIN, PRIOR_OFFSET = 0.35, 0.05  # std about 1 and 0
+PRIOR_GAIN, PRIOR_OFFSET = 0.35, 0.05  # prior std about 1 and 0
 
 
 def estimate_gain(predicted: np.ndarray, actual: np.ndarray, independent: float = 1.0) -> tuple[float, float]:
-    """Estimate the most probable gain and offset from predicted (n,) to actual (n,), which is NaN where unknown.
+    """Return the most probable gain and offset from predicted (n,) to actual (n,), which is NaN where unknown.
 
-    Bayesian linear regression with a prior of 1 ± 0.35 and 0 ± 0.05, so that a few frames, or frames of a straight,
-    do not turn the scale (Bishop 2006, eq. 3.50).
+    Bayesian linear regression with a prior of 1 ± 0.35 and 0 ± 0.05, so that few frames, or frames of a straight, have
+    little influence (Bishop 2006, eq. 3.50).
 
     Args:
-        independent: share of the frames that count as independent; smoothed and neighbouring frames are alike.
+        independent: share of frames that count as independent; smoothed and neighbouring frames are similar.
     """
     known = np.isfinite(actual)
     p, y = predicted[known].astype(np.float64), actual[known].astype(np.float64)
@@ -37,9 +37,9 @@ def estimate_gain(predicted: np.ndarray, actual: np.ndarray, independent: float 
 
 
 def with_gain(policy: Policy, frames: Frames) -> Policy:
-    """Return a copy of the policy whose head has the gain and offset that fit the frames folded in, action by action.
+    """Return a copy of the policy with the gain and offset that fit the frames folded into its head, per action.
 
-    They are fitted to what the head gives before it is clipped, as that is what they will multiply.
+    They are fitted to the head's unclipped output, to which they apply.
     """
     predicted = predict(policy, frames.images, frames.state, clip=False)
     pairs = [estimate_gain(p, y, frames.independent) for p, y in zip(predicted.T, frames.actions.T, strict=True)]
@@ -51,11 +51,11 @@ def with_gain(policy: Policy, frames: Frames) -> Policy:
 
 
 def beginning(policy: Policy, frames: Frames, plan: TransferPlan) -> Policy:
-    """Copy the policy as the plan begins from it: in the scale of the recordings where people have their own.
+    """Return the initial policy of a plan: in the scale of the recordings if drivers have individual scales.
 
-    Where actions are in known units it keeps its own scale. What a policy sees wrongly is an error in what the gain
-    multiplies, so that the gain that fits best is below 1 (regression dilution): it would make every motion smaller.
-    A plan that trains nothing has nothing but the gain to show, and takes it in any case.
+    With known units the policy keeps its scale. Perception errors are noise in the variable that the gain multiplies,
+    so that the best-fitting gain is below 1 (regression dilution) and would make all motions smaller. A plan that
+    trains nothing consists of the gain and always uses it.
     """
     rescale = gain_free(frames.criterion) if plan.rescale is None else plan.rescale
     return with_gain(policy, frames) if rescale or not plan.trained else copy.deepcopy(policy)

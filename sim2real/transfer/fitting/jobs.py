@@ -1,4 +1,4 @@
-"""Fits side by side, each kept on the disk when it is done, so that an interrupted comparison goes on."""
+"""Parallel fits, each saved when it is done, so that an interrupted comparison can be resumed."""
 
 import shutil
 import threading
@@ -19,7 +19,7 @@ from sim2real.transfer.fitting.learn import Material, learn
 from sim2real.transfer.fitting.plans import TransferPlan
 
 Result = TypeVar("Result")
-WORKERS = 2  # as torch's threads wait for each other, two fits on one thread each beat one on two
+WORKERS = 2  # two fits on one thread each are faster than one on two, as torch's threads wait for each other
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Job:
     """One fit: a candidate on one set of frames with one seed.
 
     Attributes:
-        name: unique among the jobs of a run; a folder's name.
-        share: of the plan's schedule, after which to stop; None: validation says.
+        name: unique among the jobs of a run; also the name of its folder.
+        share: share of the plan's schedule after which to stop; None: validation decides.
     """
 
     name: str
@@ -39,17 +39,17 @@ class Job:
 
 
 def run_jobs(jobs: Iterable[Job], folder: Path, progress: Progress = silent) -> dict[str, Fitted]:
-    """Carry out jobs, or read what an earlier start did of them.
+    """Run jobs, or read the results of an earlier start.
 
     Args:
-        folder: where each job's policy is kept.
-        progress: called with (jobs done, with the parts of those under way; jobs in all).
+        folder: folder of the jobs' policies.
+        progress: called with (jobs done, including fractions of running ones; total jobs).
 
     Raises:
-        KeyboardInterrupt: after the fits under way have stopped; those that are done are kept.
+        KeyboardInterrupt: after the running fits have stopped; finished ones are kept.
     """
     jobs, stopped = list(jobs), threading.Event()
-    # Read here and not by the workers: building a policy draws from the generator that a fit beside it may have seeded.
+    # Read here and not in the workers: building a policy uses the generator that a parallel fit may have seeded.
     results = {job.name: kept for job in jobs if (kept := _kept(folder / job.name))}
     share: dict[str, float] = dict.fromkeys(results, 1.0)
 
@@ -74,10 +74,10 @@ def run_jobs(jobs: Iterable[Job], folder: Path, progress: Progress = silent) -> 
 
 
 def side_by_side(work: Mapping[str, Callable[[], Result]], watch: Callable[[], None]) -> dict[str, Result]:
-    """Carry out pieces of work by name, on WORKERS threads with one thread of torch each.
+    """Run functions by name, on WORKERS threads with one torch thread each.
 
     Args:
-        watch: called twice a second and may raise, upon which what has not begun is left.
+        watch: called twice a second; if it raises, functions that have not started are skipped.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -88,7 +88,7 @@ def side_by_side(work: Mapping[str, Callable[[], Result]], watch: Callable[[], N
         while pending:
             done, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
             for future in done:
-                future.result()  # raises what went wrong there
+                future.result()  # raises the worker's error
             watch()
         return {name: future.result() for name, future in futures.items()}
     finally:
@@ -97,7 +97,7 @@ def side_by_side(work: Mapping[str, Callable[[], Result]], watch: Callable[[], N
 
 
 class _Stopped(Exception):
-    """Ends a fit from outside."""
+    """Stops a fit from outside."""
 
 
 def _kept(path: Path) -> Fitted | None:
@@ -108,7 +108,7 @@ def _kept(path: Path) -> Fitted | None:
         errors = {int(update): float(error) for update, error in recipe["errors"].items()}
         return Fitted(load_policy(path), int(recipe["update"]), errors, int(recipe["steps"]))
     except (CheckpointError, KeyError, TypeError, ValueError):
-        shutil.rmtree(path)  # half written: done again
+        shutil.rmtree(path)  # partly written: repeat it
         return None
 
 

@@ -1,4 +1,4 @@
-"""One fit of a candidate: a plan carried out on recordings, stopped early where something can be held out."""
+"""One fit of a candidate: training by a plan on recordings, with early stopping if frames can be held out."""
 
 from dataclasses import dataclass
 
@@ -14,19 +14,19 @@ from sim2real.transfer.fitting.fit import Fitted, fit
 from sim2real.transfer.fitting.plans import TransferPlan
 from sim2real.transfer.frames.folds import FEW, folds, held_out
 
-VALIDATION = 0.15  # share of the frames that decide when to stop
+VALIDATION = 0.15  # share of frames held out for early stopping
 FOLDS = 3
 
 
 @dataclass(frozen=True)
 class Material:
-    """What every candidate learns from.
+    """Training data of all candidates.
 
     Attributes:
-        policy: pretrained.
-        frames: recorded.
-        signs: (A,) of the actions in a mirror; None: frames are not mirrored.
-        simulated: for plans that mix them in.
+        policy: the pretrained policy.
+        frames: recorded frames.
+        signs: (A,) signs of the actions when mirrored; None: frames are not mirrored.
+        simulated: simulated frames, for plans that mix them in.
     """
 
     policy: Policy
@@ -38,14 +38,14 @@ class Material:
 def learn(
     material: Material, plan: TransferPlan, seed: int, progress: Progress = silent, share: float | None = None
 ) -> Fitted:
-    """Carry out the plan; held-out units decide when to stop: sessions, or blocks of 5 s where there are few sessions.
+    """Train by the plan; held-out units (sessions, or blocks of 5 s if there are few) decide when to stop.
 
-    With many units some are held out for good. With few, each is held out in turn, the number of updates is taken
-    that was best on average, and the policy is trained so long on all of them. With a single one the plan runs to
-    its end: nothing can be validated.
+    With many units some are held out permanently. With few, each is held out in turn; the policy is then trained on
+    all of them for the number of updates that was best on average. With a single unit the complete schedule is run
+    without validation.
 
     Args:
-        share: of the plan's schedule, after which to stop, when that is known; then all frames are learned from.
+        share: share of the plan's schedule after which to stop, if known; all frames are then learned from.
     """
     frames, count = material.frames, len(material.frames.units(STOPPING))
     shared = {"signs": material.signs, "simulated": material.simulated, "seed": seed}
@@ -83,13 +83,13 @@ def learn(
 
 
 def validation_split(frames: Frames) -> tuple[Frames, Frames | None]:
-    """Return (learned from, held out for good); the latter None where units are so few that each is held out in turn.
+    """Return (training frames, held-out frames); the latter are None if each of few units is held out in turn.
 
-    It is the same for every seed, so that seeds can be compared on frames that none of them learned from.
+    The split is the same for every seed, so that seeds can be compared on frames that none of them learned from.
     """
     return held_out(frames, VALIDATION, 0, STOPPING) if len(frames.units(STOPPING)) >= FEW else (frames, None)
 
 
 def _start(material: Material, plan: TransferPlan, frames: Frames) -> Policy:
-    """Return the pretrained policy, looking where these frames' camera does if the plan aligns."""
+    """Return the pretrained policy, aligned to the camera of these frames if the plan aligns."""
     return aligned_to(material.policy, frames) if plan.align else material.policy

@@ -1,4 +1,4 @@
-"""Transfer plans as data: per part of the policy, frozen, fine-tuned, or drawn anew."""
+"""Transfer plans as data: which parts of a policy are frozen, fine-tuned or trained from scratch."""
 
 import dataclasses
 import re
@@ -17,27 +17,27 @@ PLANS_FILE = Path(__file__).with_name("plans.toml")
 
 @dataclass(frozen=True)
 class TransferPlan:
-    """What becomes of each part of a pretrained policy, and how it is trained.
+    """How each part of a pretrained policy is trained.
 
     Attributes:
-        name: of the plan.
-        about: in words, and when to use it.
+        name: name of the plan.
+        about: description, and when to use it.
         rates: part (stem, stage1 … stage4, head) -> factor on the learning rate; 0 or absent: frozen.
-        reset: parts drawn anew.
-        updates: gradient steps, unless those are fewer passes over the frames than `passes`, or more than
-            `most_passes`; the best are kept.
-        l2sp: pull of trained parts towards their pretrained weights, factor of the squared distance (Li et al. 2018).
-        ema: decay of the averaged weights, which are what is kept.
+        reset: parts that are initialized again.
+        updates: gradient steps, limited to between `passes` and `most_passes` passes over the frames; the best weights
+            are kept.
+        l2sp: L2 penalty on the distance of trained parts to their pretrained weights (Li et al. 2018).
+        ema: decay of the averaged weights, which are kept.
         augment: strength of the photometric augmentation, 0 … 1.
-        rescale: begin with the gain and offset that fit the recordings folded into the head; None: only where people
-            act on scales of their own, see `beginning`.
-        align: fit first where an arm's recorded camera looks, see `fit_similarity`.
-        mirror: train on mirrored frames with mirrored actions too.
-        cotrain: share of simulated frames in a batch, with the pretrained policy's own answers as labels (learning
-            without forgetting, Li & Hoiem 2016).
+        rescale: start with the gain and offset that fit the recordings, folded into the head; None: only if drivers
+            have individual action scales, see `beginning`.
+        align: first fit the alignment of an arm's recorded camera, see `fit_similarity`.
+        mirror: also train on mirrored frames with mirrored actions.
+        cotrain: share of simulated frames in a batch, labelled by the pretrained policy (learning without forgetting,
+            Li & Hoiem 2016).
 
     Raises:
-        InputError: an unknown part, a part that is reset but frozen, or a number out of range.
+        InputError: an unknown part, a part that is both reset and frozen, or a number out of range.
     """
 
     name: str
@@ -68,7 +68,7 @@ class TransferPlan:
             raise InputError(f"plan {self.name!r}: no part {unknown[0]!r}; valid: {', '.join(PARTS)}")
         stuck = [part for part in self.reset if not self.rates.get(part)]
         if stuck:
-            raise InputError(f"plan {self.name!r} draws {stuck[0]} anew but never trains it: give it a rate")
+            raise InputError(f"plan {self.name!r} resets {stuck[0]} but never trains it: give it a rate")
         for name in ("learning_rate", "updates", "passes", "most_passes", "batch_size"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise InputError(f"plan {self.name!r}: {name} must be positive, not {getattr(self, name)}")
@@ -80,24 +80,24 @@ class TransferPlan:
                 raise InputError(f"plan {self.name!r}: {name} must be in 0…1, not {getattr(self, name)}")
 
     def steps(self, frames: int) -> int:
-        """Return the gradient steps for so many frames."""
+        """Return the number of gradient steps for a number of frames."""
         fewest, most = (round(passes * frames / self.batch_size) for passes in (self.passes, self.most_passes))
         return max(min(self.updates, most), fewest, 1)
 
     @property
     def trained(self) -> tuple[str, ...]:
-        """Parts that are trained, from the image upwards."""
+        """Return the trained parts, from the image upwards."""
         return tuple(part for part in PARTS if self.rates.get(part))
 
     @property
     def frozen_until(self) -> str | None:
-        """The last stage of the frozen ones at the bottom, whose output can be computed once; None: none is."""
+        """Return the last of the frozen lowest stages, whose output can be cached; None if the stem is trained."""
         below = PARTS[: PARTS.index(self.trained[0])] if self.trained else STAGE_NAMES
         return below[-1] if below else None
 
 
 def read_plans(path: Path = PLANS_FILE) -> dict[str, TransferPlan]:
-    """Read the plans of a TOML file, by name; raises InputError for what is wrong in it, with the plan and the key."""
+    """Read the plans of a TOML file, by name; raises InputError that names the wrong plan and key."""
     try:
         content = tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -106,10 +106,10 @@ def read_plans(path: Path = PLANS_FILE) -> dict[str, TransferPlan]:
 
 
 def find_plan(name: str) -> TransferPlan:
-    """Find a named plan, or one of the user's own: `file.toml:name`, or `file.toml` with a single plan in it.
+    """Find a named plan, or a plan of the user: `file.toml:name`, or `file.toml` with a single plan.
 
     Raises:
-        InputError: no such plan or file; the plans there are, are listed.
+        InputError: no such plan or file; the error lists the plans.
     """
     file, _, wanted = (
         name.rpartition(":") if ".toml:" in name else (name, "", "") if name.endswith(".toml") else ("", "", name)
@@ -121,7 +121,7 @@ def find_plan(name: str) -> TransferPlan:
         where = f"{file} has no plan" if file else "no plan"
         raise InputError(f"{where} {wanted!r}; {suggest(wanted, plans)}")
     if file and wanted in read_plans():
-        raise InputError(f"{file}: {wanted!r} is the name of a plan that is there already: choose another")
+        raise InputError(f"{file}: {wanted!r} is the name of a built-in plan: choose another")
     return plans[wanted]
 
 
@@ -148,5 +148,5 @@ _KINDS: dict[str, type] = {
 
 
 def _is(kind: type, value: Any) -> bool:
-    """Whether a value of a TOML file is of this kind; a whole number is a number, True is none."""
+    """Return whether a TOML value is of this type; an integer is a number, True is not."""
     return isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))

@@ -1,4 +1,4 @@
-"""Fitting what the gate chose once more, to the episodes that it was judged by, too."""
+"""Refit of the chosen candidate on all episodes, including the test episodes."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from sim2real.transfer.fitting.plans import TransferPlan
 
 @dataclass(frozen=True)
 class Refitted:
-    """A policy that learned from all recordings, by a procedure that was judged on a part of them."""
+    """A policy that learned from all recordings, by a procedure that was judged on held-out ones."""
 
     policy: Policy
     frames: int
@@ -36,14 +36,14 @@ def refit(
     folder: Path,
     progress: Progress = silent,
 ) -> Refitted:
-    """Carry out the plan on all frames: with the seeds, and for the share of the schedule, that were judged.
+    """Train by the plan on all frames, with the seeds and the share of the schedule of the judged policy.
 
     Args:
-        name: of the candidate, for the folders of its fits.
-        fits: by seed, of which `judged` is made.
-        material: that it learned from.
-        judged_by: further frames, that it was judged by.
-        folder: where fits are kept.
+        name: name of the candidate, for the folders of its fits.
+        fits: fits by seed, which `judged` combines.
+        material: its training data.
+        judged_by: the test frames.
+        folder: folder of the fits.
     """
     frames = joined(material.frames, judged_by)
     everything = dataclasses.replace(material, frames=frames)

@@ -1,1 +1,1 @@
-"""The frames that an adaptation learns from: read, split into folds, and the simulated ones beside them."""
+"""Frames of an adaptation: reading recordings, splitting them into folds, and simulated frames."""

@@ -1,4 +1,4 @@
-"""Splitting recordings by independent units, never by frame."""
+"""Splits of recordings by independent units, never by frame."""
 
 import numpy as np
 
@@ -6,14 +6,14 @@ from sim2real.errors import InputError
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.units import JUDGING, Blocks, between
 
-FEW = 10  # units, below which every one of them is held out in turn
+FEW = 10  # units; with fewer, each of them is held out in turn
 
 
 def folds(frames: Frames, count: int, seed: int = 0, blocks: Blocks = JUDGING) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return at most `count` splits of the frames, as `Units.sides`; each unit is held out in one of them.
+    """Return at most `count` splits of the frames, as in `Units.sides`; each unit is held out in one of them.
 
-    Units in groups of about equally many frames: longest first, each to the smallest group. A split of which a guard
-    leaves one side empty is left out.
+    Units are grouped into similar numbers of frames: longest first, each to the smallest group. Splits with a side
+    that guards leave empty are left out.
     """
     units = frames.units(blocks)
     sizes = np.bincount(units.index)
@@ -30,38 +30,38 @@ def folds(frames: Frames, count: int, seed: int = 0, blocks: Blocks = JUDGING) -
 
 
 def held_out(frames: Frames, share: float, seed: int = 0, blocks: Blocks = JUDGING) -> tuple[Frames, Frames]:
-    """Return (kept, held out): about this share of the frames as whole units drawn at random, and at least one.
+    """Return (kept, held out): random units with about this share of the frames, at least one unit.
 
     Frames in a guard between the two are in neither.
 
     Raises:
-        InputError: a single unit, of which nothing can be held out, or nothing is left beside the guards.
+        InputError: there is only one unit, or guards leave nothing on one side.
     """
     units = frames.units(blocks)
     sizes = np.bincount(units.index)
     if len(sizes) < 2:
-        raise InputError(f"one {units.kind} only: nothing can be held out")
+        raise InputError(f"only one {units.kind}: nothing can be held out")
     taken, left = [], share * len(frames)
-    largest = left * 2 / 3  # one long unit alone would prove nothing
+    largest = left * 2 / 3  # a single long unit would not be enough for testing
     for k in np.random.default_rng(seed).permutation(len(sizes)):
-        # A unit that overshoots by more than it lacks is left where it is.
+        # A unit is skipped if it overshoots the share by more than what is missing.
         if sizes[k] <= min(1.5 * left, largest) and len(taken) < len(sizes) - 1:
             taken.append(int(k))
             left -= sizes[k]
     kept, out = units.sides(taken or [int(np.argmin(sizes))])
     if not kept.any() or not out.any():
-        raise InputError(f"{units}: nothing is left of one side when frames near the split are left out")
+        raise InputError(f"{units}: without the frames near the split, one side is empty")
     return frames.select(kept), frames.select(out)
 
 
 def kept_apart(learned: Frames, test: Frames) -> tuple[Frames, Frames]:
-    """Take frames near the split out of one dataset's frames that were split by episodes, on either side.
+    """Remove frames near the split from both sides of a dataset that was split by episodes.
 
     Raises:
-        InputError: nothing is left of one side.
+        InputError: one side is empty.
     """
     sessions, times = ([getattr(part, name) for part in (learned, test)] for name in ("session", "time"))
     guarded = between(sessions, times, JUDGING.averaged(learned.smoothing).guard)
     if any(near.all() for near in guarded):
-        raise InputError("every episode to judge by, or to learn from, is within seconds of one on the other side")
+        raise InputError("all test or all training episodes are within seconds of an episode of the other side")
     return learned.select(~guarded[0]), test.select(~guarded[1])

@@ -1,4 +1,4 @@
-"""Reading what `adapt`, `probe` and `ladder` work on: recordings as a policy sees them, and what was left out."""
+"""Reading recordings for `adapt`, `probe` and `ladder`, with counts of the frames left out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from sim2real.transfer.frames.folds import kept_apart
 
 @dataclass(frozen=True)
 class Reading:
-    """A dataset, or some of its episodes, as it was read.
+    """Statistics of reading a dataset or selected episodes.
 
     Attributes:
-        dataset: as it was named.
-        count: frames that were read.
-        skipped: frames left out, counted by reason.
-        saturated: frames by action whose label lies beyond what the policy can do.
+        dataset: the dataset, as the user named it.
+        count: number of frames read.
+        skipped: number of frames left out, by reason.
+        saturated: number of frames by action whose label exceeds the policy's range.
     """
 
     dataset: str
@@ -30,7 +30,7 @@ class Reading:
 def read_recordings(
     dataset: str, policy: PolicyConfig, smooth: float | None, progress: Progress = silent
 ) -> tuple[Frames, Reading]:
-    """Read a dataset, or some of its episodes; raises DatasetError as `read_frames`."""
+    """Read a dataset or selected episodes; raises DatasetError as `read_frames`."""
     frames = read_frames(EpisodeDataset.open(dataset), policy, smooth, progress)
     return frames, Reading(dataset, len(frames), frames.skipped, frames.saturation(policy.action_names))
 
@@ -42,11 +42,11 @@ def read_apart(
     smooth: float | None,
     progress: tuple[Progress, Progress] = (silent, silent),
 ) -> tuple[tuple[Frames, Frames], tuple[Reading, Reading]]:
-    """Read recordings to learn from and others to judge by; of one dataset, without frames near the split.
+    """Read training and test recordings; if both are of one dataset, without frames near the split.
 
     Raises:
-        DatasetError: episodes that are learned from would be judged by, too; and as `read_frames`.
-        InputError: of one dataset, nothing is left on one side of the split.
+        DatasetError: episodes are in both; and as `read_frames`.
+        InputError: both are of one dataset, and one side of the split is empty.
     """
     same = check_apart(learned, judged)
     frames, learned_reading = read_recordings(learned, policy, smooth, progress[0])
@@ -55,15 +55,15 @@ def read_apart(
 
 
 def check_apart(learned: str, judged: str) -> bool:
-    """Check that no episode is in both, and return whether both are of one dataset: episodes may follow each other.
+    """Check that no episode is in both, and return whether both are of one dataset.
 
     Raises:
-        DatasetError: episodes that are learned from would be judged by, too.
+        DatasetError: episodes are in both.
     """
     ours, theirs = EpisodeDataset.open(learned), EpisodeDataset.open(judged)
     both = sorted(set(ours.indices.tolist()) & set(theirs.indices.tolist()))
     same = ours.root.resolve() == theirs.root.resolve()
     if same and both:
         which = ", ".join(map(str, both[:5])) + (", …" if len(both) > 5 else "")
-        raise DatasetError(f"episodes {which} of {ours.root} would be both learned from and judged by: choose others")
+        raise DatasetError(f"episodes {which} of {ours.root} are used for both training and testing: choose others")
     return same

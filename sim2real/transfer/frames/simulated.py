@@ -1,4 +1,4 @@
-"""Simulated frames of a pretrained policy's own driving: to compare recordings with, and to mix with them."""
+"""Simulated frames while a pretrained policy acts, to compare and mix with recordings."""
 
 import copy
 from pathlib import Path
@@ -16,19 +16,19 @@ from sim2real.recordings.interpretation import known_task
 from sim2real.transfer.fitting.batches import Simulated
 from sim2real.worlds import load_randomization, recipe_cameras
 
-SIMULATED = 2400  # frames, to compare recordings with and to mix with them
+SIMULATED = 2400  # number of frames to compare and mix with recordings
 WORLDS = 48
-STEPS, APART = 200, 10  # driven for many frames; most steps between frames that are kept, as neighbours are alike
+STEPS, APART = 200, 10  # worlds for many frames; maximum steps between kept frames, as neighbours are similar
 
 
 def task_spec(name: str) -> TaskSpec | None:
-    """Return the spec of a registered task; None for a policy of somebody's own."""
+    """Return the spec of a registered task; None for an unregistered one."""
     task = known_task(name)
     return None if task is None else task.spec
 
 
 def mirror_signs(spec: TaskSpec | None, action_names: tuple[str, ...]) -> np.ndarray | None:
-    """Return (A,) -1 for actions that change sign in a mirror, 1 for others; None where these are not known."""
+    """Return (A,) -1 for actions that change sign when mirrored, 1 for others; None if unknown."""
     if spec is None or not spec.mirrored:
         return None
     return np.array([-1.0 if name in spec.mirrored else 1.0 for name in action_names])
@@ -42,15 +42,15 @@ def simulated_frames(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Simulated:
-    """Collect frames of the worlds that the policy was pretrained in, while it drives, with its own answers.
+    """Collect frames of the worlds that the policy was pretrained in, while it acts, with its actions.
 
     Args:
-        checkpoint: the policy's folder, whose recipe says how its worlds were randomized; None: by default.
+        checkpoint: the policy's folder, whose recipe has the randomization; None: the default randomization.
 
     Raises:
-        ValueError: its task is unknown, or the randomization that its recipe names is gone.
+        ValueError: its task is unknown, or the randomization in its recipe no longer exists.
     """
-    if policy.align.moves:  # towards a recorded camera: the simulated one is where it was
+    if policy.align.moves:  # of a recorded camera: simulated frames are not aligned
         policy = copy.deepcopy(policy)
         policy.align.similarity.zero_()
     recipe: dict[str, Any] = read_config(checkpoint).get("recipe", {}) if checkpoint else {}

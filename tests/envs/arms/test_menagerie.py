@@ -58,7 +58,7 @@ def test_it_does_a_task(menagerie):
 
 
 def test_it_cannot_lift_without_fingers(menagerie):
-    with pytest.raises(ValueError, match="Lift needs an arm with fingers"):
+    with pytest.raises(ValueError, match="Lift needs an arm with known fingers"):
         make_task(f"Lift:{NAME}")
 
 

@@ -122,8 +122,8 @@ def test_the_same_recording_gives_the_same_bytes_whatever_is_recorded_beside(
     record_on_rehearsal(
         tmp_path / "parts", RecordConfig(episodes=3, seconds=0.5), lambda done, total, *_: said.append((done, total))
     )
-    one = files(tmp_path / "one")
-    assert files(tmp_path / "again") == one == files(tmp_path / "parts") and files(tmp_path / "other") != one
+    first = files(tmp_path / "one")
+    assert files(tmp_path / "again") == first == files(tmp_path / "parts") and files(tmp_path / "other") != first
     assert said[0] == (2, 40) and said[-1] == (40, 40) and said == sorted(said)
 
 
@@ -166,15 +166,15 @@ def test_a_recording_that_cannot_be(settings: dict, message: str):
 @pytest.mark.slow
 def test_every_policy_meets_the_same_episodes(short_lane: str):
     said: list[tuple[int, int]] = []
-    one, other = small_policy(0), small_policy(1)
-    found = evaluate_on_rehearsal([one, other, one], 3, progress=lambda *now: said.append(now))
-    assert [len(episodes.seeds) for episodes in found] == [3, 3, 3] and found[0].seeds[0] == TEST_SEED
+    first, other = small_policy(0), small_policy(1)
+    evaluated = evaluate_on_rehearsal([first, other, first], 3, progress=lambda *now: said.append(now))
+    assert [len(episodes.seeds) for episodes in evaluated] == [3, 3, 3] and evaluated[0].seeds[0] == TEST_SEED
     for name in ("seeds", "success", "failed", "steps", "returns"):
-        np.testing.assert_array_equal(getattr(found[0], name), getattr(found[2], name))
-    assert (found[0].returns != found[1].returns).all()
+        np.testing.assert_array_equal(getattr(evaluated[0], name), getattr(evaluated[2], name))
+    assert (evaluated[0].returns != evaluated[1].returns).all()
     assert said == sorted(said) and said[-1][1] == 120
     alone = evaluate_on_rehearsal([other], 2, TEST_SEED + 1)[0]  # by seed alone
-    np.testing.assert_allclose(alone.returns, found[1].returns[1:])
+    np.testing.assert_allclose(alone.returns, evaluated[1].returns[1:])
 
 
 @pytest.mark.slow

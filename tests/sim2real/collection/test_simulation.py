@@ -53,22 +53,21 @@ def copy(reach: Path, tmp_path: Path) -> Path:
 def test_every_state_of_every_task_is_reproduced_bit_for_bit(task, tmp_path):
     origin = recorded(tmp_path / "set", task)
     for k in range(2):
-        found = again(tmp_path / "set", k)
-        assert (
-            found.verdict == f"every one of {len(found.recorded)} states identical, bit for bit" and not found.changed
-        )
-        assert found.recorded.tobytes() == found.replayed.tobytes() and len(found.recorded) > 20
+        result = again(tmp_path / "set", k)
+        states = len(result.recorded)
+        assert result.verdict == f"every one of {states} states identical, bit for bit" and not result.changed
+        assert result.recorded.tobytes() == result.replayed.tobytes() and len(result.recorded) > 20
         # It was worth comparing: the worlds moved, and the state is all of MuJoCo's.
-        assert np.ptp(found.recorded[:, found.positions], axis=0).max() > 0.05
-        assert found.task == task and found.success == origin.success[k]
+        assert np.ptp(result.recorded[:, result.positions], axis=0).max() > 0.05
+        assert result.task == task and result.success == origin.success[k]
 
 
 def test_the_state_is_the_full_integration_state(reach):
-    found = again(reach)
+    result = again(reach)
     model = make_task("Reach", "recording").model
-    assert found.recorded.shape[1] == mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_INTEGRATION)
+    assert result.recorded.shape[1] == mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_INTEGRATION)
     assert mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_HISTORY) > 0  # servos remember their commands
-    assert found.names == tuple(model.joint(j).name for j in range(model.njnt))
+    assert result.names == tuple(model.joint(j).name for j in range(model.njnt))
 
 
 def test_episodes_have_their_own_seeds_draws_and_the_units_of_the_robot(reach):
@@ -77,13 +76,13 @@ def test_episodes_have_their_own_seeds_draws_and_the_units_of_the_robot(reach):
     assert len(set(dataset.sessions)) == 2 and None not in dataset.sessions
     assert origin.drawn[0].keys() == origin.drawn[1].keys() and origin.drawn[0] != origin.drawn[1]
     assert origin.mujoco == mujoco.__version__ and len(origin.model) == 64
-    one = dataset.episode(0)
-    degrees = np.rad2deg(one[STATE][:, JOINTS])
-    assert np.allclose(one["observation.state"][:, :5], degrees[:, :5], atol=1e-4)
+    episode = dataset.episode(0)
+    degrees = np.rad2deg(episode[STATE][:, JOINTS])
+    assert np.allclose(episode["observation.state"][:, :5], degrees[:, :5], atol=1e-4)
     assert dataset.features["action"].names == tuple(f"{name}.pos" for name in dataset.features[ACTION].names or ())
     assert dataset.info["robot_type"] == "sim2real_so101"
     # A target is never farther ahead than an action's step from the one before it.
-    assert np.abs(np.diff(one["action"][:, :5], axis=0)).max() <= np.rad2deg(0.06) + 1e-3
+    assert np.abs(np.diff(episode["action"][:, :5], axis=0)).max() <= np.rad2deg(0.06) + 1e-3
 
 
 @pytest.mark.slow
@@ -105,17 +104,17 @@ def test_one_bit_is_noticed(copy):
     state = EpisodeDataset(copy).episode(0)[STATE][12].copy()
     state[3] = np.nextafter(state[3], 9)
     spoil(copy, 0, 12, STATE, state.tolist())
-    found = again(copy)
-    assert np.flatnonzero(~found.same).tolist() == [12] and not found.passed
-    assert found.verdict.startswith("1 of 90 states differ, from frame 12 on, by at most ")
+    result = again(copy)
+    assert np.flatnonzero(~result.same).tolist() == [12] and not result.passed
+    assert result.verdict.startswith("1 of 90 states differ, from frame 12 on, by at most ")
 
 
 def test_another_action_shows_from_the_next_state_on(copy):
     action = EpisodeDataset(copy).episode(0)[ACTION][30]
     spoil(copy, 0, 30, ACTION, (-action).tolist())
-    found = again(copy)
-    assert found.same[:31].all() and not found.same[31:].any() and found.difference.max() > 1e-3
-    assert not found.passed
+    result = again(copy)
+    assert result.same[:31].all() and not result.same[31:].any() and result.difference.max() > 1e-3
+    assert not result.passed
 
 
 def test_another_seed_is_another_episode(copy):
@@ -127,19 +126,19 @@ def test_another_seed_is_another_episode(copy):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [({"mujoco": "3.9.0"}, "recorded with MuJoCo 3.9.0, this is"), ({"model_sha256": "0" * 64}, "model of Reach is")],
 )
-def test_what_changed_since_is_said_and_a_tolerance_holds_then(copy, changed, told):
+def test_what_changed_since_is_said_and_a_tolerance_holds_then(copy, changed, expected):
     rewrite(copy, **changed)
-    found = again(copy)
-    assert told in found.changed and found.passed
+    result = again(copy)
+    assert expected in result.changed and result.passed
     state = EpisodeDataset(copy).episode(0)[STATE][12].copy()
     for difference, passes in ((1e-9, True), (1e-3, False)):
         state[3] += difference
         spoil(copy, 0, 12, STATE, state.tolist())
-        found = again(copy)
-        assert found.passed == passes and ("within" if passes else "beyond") + " the tolerance" in found.verdict
+        result = again(copy)
+        assert result.passed == passes and ("within" if passes else "beyond") + " the tolerance" in result.verdict
 
 
 def test_recordings_that_cannot_be_lived_through_again(copy, tmp_path):
@@ -152,7 +151,7 @@ def test_recordings_that_cannot_be_lived_through_again(copy, tmp_path):
     with pytest.raises(DatasetError, match="frame 5 of episode 0 has a value that is not finite"):
         again(copy)
     for changed, message in (
-        ({"episodes": []}, "knows 0 episodes, not episode 1"),
+        ({"episodes": []}, "has 0 episodes, but not episode 1"),
         ({"task": "Lift"}, "does not fit this version: it has 1015 numbers a state, Lift has"),
         ({"task": "Fly"}, "no task 'Fly'"),
         ({"randomization": 3}, "damaged"),

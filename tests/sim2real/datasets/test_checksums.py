@@ -23,8 +23,8 @@ STAMPS = iter(range(10**9))
 def content(root: Path) -> str:
     """Digest of all that can be read of a dataset."""
     dataset, digest = EpisodeDataset(root), hashlib.sha256()
-    told = dataset.info, dataset.lengths.tolist(), dataset.tasks, dataset.all_tasks, dataset.fps
-    digest.update(repr(told).encode())
+    summary = dataset.info, dataset.lengths.tolist(), dataset.tasks, dataset.all_tasks, dataset.fps
+    digest.update(repr(summary).encode())
     for name, stats in sorted(dataset.stats.items()):
         digest.update(repr((name, {key: value.tolist() for key, value in sorted(stats.items())})).encode())
     for episode in dataset:
@@ -75,10 +75,10 @@ def test_every_file_is_listed_with_its_checksum(tmp_path):
     make_tub(tmp_path / "tub", [line(k) for k in range(12)])
     import_tub(tmp_path / "tub", tmp_path / "set", TubImport(video=True))
     listed = json.loads((tmp_path / "set" / LIST).read_text())["files"]
-    there = {path.relative_to(tmp_path / "set").as_posix(): path for path in files(tmp_path / "set")}
-    assert set(listed) == set(there) - {LIST} and "import_report.json" in listed
+    present = {path.relative_to(tmp_path / "set").as_posix(): path for path in files(tmp_path / "set")}
+    assert set(listed) == set(present) - {LIST} and "import_report.json" in listed
     for name, digests in listed.items():
-        assert digests[0] == hashlib.sha256(there[name].read_bytes()).hexdigest()
+        assert digests[0] == hashlib.sha256(present[name].read_bytes()).hexdigest()
 
 
 def test_pages_have_checksums_that_are_verified_without_the_list_too(tmp_path):
@@ -102,8 +102,7 @@ def test_a_dataset_without_checksums_is_noted_once(tmp_path):
         for name in ("one", "two", "one"):
             content(tmp_path / name)
     assert [str(note.message) for note in notes if "checksums" in str(note.message)] == [
-        f"{tmp_path / name} has no checksums: damage that changes values in it cannot be noticed"
-        for name in ("one", "two")
+        f"{tmp_path / name} has no checksums: damaged values in it cannot be detected" for name in ("one", "two")
     ]
 
 

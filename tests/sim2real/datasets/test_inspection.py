@@ -22,19 +22,19 @@ def dataset(tmp_path):
 
 
 def test_a_sound_dataset_passes_and_has_its_figures(dataset):
-    found = inspect(dataset)
-    assert found["truth"] and not any(found["truth"].values())
-    assert (found["episodes"], found["frames"], found["cameras"]) == (2, 45, [CAMERA])
-    assert found["lengths"] == {"min": 15, "median": 22.5, "max": 30}
-    assert found["rate"]["median_hz"] == 20 and found["rate"]["late"] == 0
+    inspection = inspect(dataset)
+    assert inspection["truth"] and not any(inspection["truth"].values())
+    assert (inspection["episodes"], inspection["frames"], inspection["cameras"]) == (2, 45, [CAMERA])
+    assert inspection["lengths"] == {"min": 15, "median": 22.5, "max": 30}
+    assert inspection["rate"]["median_hz"] == 20 and inspection["rate"]["late"] == 0
     steering = np.concatenate([episode["action"][:, 0] for episode in dataset])
-    assert found["features"]["action"]["mean"][0] == pytest.approx(steering.mean(), abs=1e-5)
-    assert found["features"]["action"]["zeros"][0] == pytest.approx((steering == 0).mean(), abs=1e-5)
+    assert inspection["features"]["action"]["mean"][0] == pytest.approx(steering.mean(), abs=1e-5)
+    assert inspection["features"]["action"]["zeros"][0] == pytest.approx((steering == 0).mean(), abs=1e-5)
 
 
 def test_jitter_is_that_of_the_steps():
-    found = rate(np.array([0.05, 0.05, 0.05, 0.05, 0.15]), 20)
-    assert found == {"median_hz": 20.0, "jitter_ms": 40.0, "p99_ms": 146.0, "longest_ms": 150.0, "late": 0.2}
+    measured = rate(np.array([0.05, 0.05, 0.05, 0.05, 0.15]), 20)
+    assert measured == {"median_hz": 20.0, "jitter_ms": 40.0, "p99_ms": 146.0, "longest_ms": 150.0, "late": 0.2}
 
 
 def altered(dataset, column, change):

@@ -157,5 +157,5 @@ def test_a_policy_that_is_told_a_state_predicts_what_it_does_when_it_acts(tmp_pa
     acted = policy.act({"images.front": raw, "state": frames.state})
     assert np.allclose(predicted, acted, atol=1e-6) and np.ptp(predicted, axis=0).min() > 1e-3
     assert not np.allclose(predicted, predict(policy, frames.images, np.zeros_like(frames.state)), atol=1e-3)
-    with pytest.raises(ValueError, match="looks at images alone"):
+    with pytest.raises(ValueError, match="takes images only"):
         predict(new_policy(), frames.images, frames.state)

@@ -26,9 +26,9 @@ def drive(lane: LaneFollow, n: int, first_seed: int = TEST_SEED) -> Episodes:
     return episodes
 
 
-def assert_equal(one: Episodes, other: Episodes, where: slice = slice(None)) -> None:
+def assert_equal(episodes: Episodes, other: Episodes, where: slice = slice(None)) -> None:
     for name in ("seeds", "success", "failed", "steps", "returns"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name)[where], err_msg=name)
+        np.testing.assert_array_equal(getattr(episodes, name), getattr(other, name)[where], err_msg=name)
 
 
 @pytest.mark.slow
@@ -94,9 +94,9 @@ def test_aborted_episodes_say_nothing_about_the_policy():
     loops = tuple({"label": "x", "loop_rate_hz": 30.0 - k} for k in range(5))
     episodes = Episodes(7 + numbers, success, np.zeros(5, bool), numbers, returns, aborted, loops)
     assert episodes.labels == ["success", "aborted", "success", "failure", "aborted"]
-    found = episodes.summary()
-    assert found["success"] == Rate.of(2, 3).to_dict() and found["aborted"] == Rate.of(2, 5).to_dict()
-    assert found["success_if_aborted_failed"] == Rate.of(2, 5).to_dict() and found["mean_return"] == pytest.approx(
+    summary = episodes.summary()
+    assert summary["success"] == Rate.of(2, 3).to_dict() and summary["aborted"] == Rate.of(2, 5).to_dict()
+    assert summary["success_if_aborted_failed"] == Rate.of(2, 5).to_dict() and summary["mean_return"] == pytest.approx(
         5 / 3
     )
     rows = episodes.rows()
@@ -106,8 +106,8 @@ def test_aborted_episodes_say_nothing_about_the_policy():
 
 def test_where_every_episode_was_aborted_there_is_no_rate():
     nothing = np.zeros(2, bool)
-    found = Episodes(np.arange(2), nothing, nothing, np.ones(2), np.full(2, np.nan), ~nothing).summary()
-    assert found["success"] is None and found["mean_return"] is None and found["aborted"]["value"] == 1
+    summary = Episodes(np.arange(2), nothing, nothing, np.ones(2), np.full(2, np.nan), ~nothing).summary()
+    assert summary["success"] is None and summary["mean_return"] is None and summary["aborted"]["value"] == 1
 
 
 def test_pairs_are_episodes_that_both_completed():
@@ -117,11 +117,11 @@ def test_pairs_are_episodes_that_both_completed():
         return Episodes(first + np.arange(n), *flags)
 
     # The second comparison was interrupted before the last pair was complete.
-    one, other = of([1, 0, 0, 1, 1], [0, 0, 1, 0, 0]), of([1, 1, 1, 0], [0, 0, 0, 1])
-    assert paired_difference(one, other) == RateDifference.of(np.array([True, False]), np.array([True, True]))
+    ours, other = of([1, 0, 0, 1, 1], [0, 0, 1, 0, 0]), of([1, 1, 1, 0], [0, 0, 0, 1])
+    assert paired_difference(ours, other) == RateDifference.of(np.array([True, False]), np.array([True, True]))
     assert paired_difference(of([1], [1]), of([1], [0])) is None
-    with pytest.raises(ValueError, match="only policies that met the same episodes can be compared"):
-        paired_difference(one, of([1, 1], [0, 0], 4))
+    with pytest.raises(ValueError, match="only policies with the same episodes can be compared"):
+        paired_difference(ours, of([1, 1], [0, 0], 4))
 
 
 @pytest.mark.parametrize(

@@ -33,19 +33,19 @@ def free_only(problem: Problem, *names: str) -> None:
 
 def test_coordinates_convert_there_and_back():
     values = arm_logs.parameters()
-    found = to_values(to_coordinates(values), values)
+    restored = to_values(to_coordinates(values), values)
     for coordinate in COORDINATES[:-1]:
-        np.testing.assert_allclose(found[coordinate.name], values[coordinate.name], rtol=1e-9)
-    assert (found[OBJECT] == NOTHING).all() and (found["braking"] == 0).all()
+        np.testing.assert_allclose(restored[coordinate.name], values[coordinate.name], rtol=1e-9)
+    assert (restored[OBJECT] == NOTHING).all() and (restored["braking"] == 0).all()
 
 
 def test_a_replay_of_what_was_simulated_is_that():
     true = arm_logs.parameters()
     logs = arm_logs.logs(true, 3, seconds=2)
     angles = arm_logs.replayer().rollout({name: values[None] for name, values in true.items()}, logs)
-    for log, found in zip(logs, angles, strict=True):
+    for log, replayed in zip(logs, angles, strict=True):
         # The logs are read in whole ticks, and so is where the replay starts.
-        assert np.abs(found[0] - log.state).max() < 3 * arm_logs.TICK
+        assert np.abs(replayed[0] - log.state).max() < 3 * arm_logs.TICK
 
 
 def test_replays_do_not_depend_on_their_company():
@@ -73,9 +73,9 @@ def test_gain_delay_and_play_are_recovered_within_their_intervals():
     half, _ = half_widths(problem, x, clusters([len(log) for log in logs], 30))
     inside = np.abs(x - to_coordinates(true))[problem.free] < half[problem.free] + 1e-3
     assert inside.mean() > 0.8, (x, half)
-    found = to_values(x, problem.base)
+    fitted = to_values(x, problem.base)
     for name, near in (("gain", 4.0), ("delay", 0.01), ("backlash", 0.003)):
-        np.testing.assert_allclose(found[name], true[name], atol=near)
+        np.testing.assert_allclose(fitted[name], true[name], atol=near)
 
 
 def test_a_joint_without_motion_leaves_its_parameters_unknown():
@@ -118,17 +118,17 @@ def test_a_second_ahead_needs_more_than_a_second():
     alone, both = second_ahead(sim, true, [long], 30), second_ahead(sim, true, [short, long], 30)
     assert alone is not None and both is not None and both.count.tolist() == [2]
     assert both.rmse() == alone.rmse() > 0
-    whole = open_loop(sim, true, [short])
+    errors = open_loop(sim, true, [short])
     servos = {joint: {"gain": Parameter(18.0, None, None, "bound")} for joint in arm_logs.SO101.joints}
-    found = IdentifiedServos(arm_logs.SO101.joints, "gripper", servos, true, true, None, 0.0)
-    judged = Judgement(whole, whole, whole, None, None)
-    ahead = [row[1:] for row in page.error_rows(found, judged) if row[0].startswith("a second ahead")]
+    servos_found = IdentifiedServos(arm_logs.SO101.joints, "gripper", servos, true, true, None, 0.0)
+    judged = Judgement(errors, errors, errors, None, None)
+    ahead = [row[1:] for row in page.error_rows(servos_found, judged) if row[0].startswith("a second ahead")]
     assert ahead == [["-", "-", "-"]] * 2
     split = Split((long,), (short,))
-    figures = result.figures(found, judged, split, ArmRecording((long, short), 30.0, arm_logs.units(), ()), 0)
+    figures = result.figures(servos_found, judged, split, ArmRecording((long, short), 30.0, arm_logs.units(), ()), 0)
     assert figures["second_ahead"] == {"before": None, "after": None}
     json.dumps(figures, allow_nan=False)
-    assert "too few for an interval" in page.interval_line(found)
+    assert "too few for intervals" in page.interval_line(servos_found)
 
 
 def test_the_jaw_closes_on_an_object_near_the_table_and_not_in_the_air():
@@ -153,8 +153,8 @@ def test_a_jaw_that_stops_short_of_its_command_shows_the_object():
     command = state.copy()
     command[30:, JAW] = 0.1
     grasping = [Log(k, state, command) for k in range(4)]
-    found = blocked_angle(grasping, JAW, 30)
-    assert found is not None and abs(found - 0.6) < 1e-6
+    angle = blocked_angle(grasping, JAW, 30)
+    assert angle is not None and abs(angle - 0.6) < 1e-6
     assert blocked_angle([Log(0, state, state)] * 4, JAW, 30) is None
 
 
@@ -171,8 +171,8 @@ def test_splits_are_seeded_apart_and_leave_something_on_both_sides():
 
 def test_long_recordings_are_thinned_to_a_number_of_rows():
     logs = tuple(Log(k, np.zeros((n, 6)), np.zeros((n, 6))) for k, n in enumerate((900, 40, 500, 300)))
-    some = some_rows(logs, 400, 0)
-    assert sum(map(len, some)) <= 400 and len(some) == 4 and max(map(len, some)) == 100
+    rows = some_rows(logs, 400, 0)
+    assert sum(map(len, rows)) <= 400 and len(rows) == 4 and max(map(len, rows)) == 100
     assert sum(map(len, some_rows(logs, 10_000, 0))) == 1740
 
 
@@ -188,9 +188,9 @@ def identified():
 
 @pytest.mark.slow
 def test_all_parameters_that_are_called_identifiable_are_near_the_truth(identified):
-    _, _, split, sim, found = identified
+    _, _, split, sim, servos = identified
     claimed, missed = 0, []
-    for joint, servo in found.parameters.items():
+    for joint, servo in servos.parameters.items():
         for name, parameter in servo.items():
             true = arm_logs.TRUE.get(name, 0.0)
             if parameter.low is not None and parameter.high is not None:
@@ -198,8 +198,8 @@ def test_all_parameters_that_are_called_identifiable_are_near_the_truth(identifi
                 if not parameter.low - room <= true <= parameter.high + room:
                     missed.append((joint, name, parameter))
     assert claimed > 20 and len(missed) < 0.25 * claimed, missed
-    assert found.object_rmse is None and (found.values[OBJECT] == NOTHING).all()
-    judged = judge(found, sim, split.held_out, 30.0)
+    assert servos.object_rmse is None and (servos.values[OBJECT] == NOTHING).all()
+    judged = judge(servos, sim, split.held_out, 30.0)
     assert judged.second_before is not None and judged.second_after is not None
     assert judged.after.rmse() < 0.004 and judged.after.rmse() < 0.2 * judged.before.rmse()
     assert judged.second_after.rmse() < 0.5 * judged.second_before.rmse()
@@ -213,33 +213,33 @@ def test_held_out_episodes_have_no_part_in_the_fit(monkeypatch: pytest.MonkeyPat
     logs = tuple(arm_logs.logs(arm_logs.parameters(), 5, seconds=2))
     held = {log.index for log in split_episodes(logs, 0.3, 0).held_out}
     other = tuple(Log(g.index, g.state + 0.3, g.command) if g.index in held else g for g in logs)
-    found = []
+    fitted = []
     for recorded in (logs, other):
         split = split_episodes(recorded, 0.3, 0)
         assert {log.index for log in split.held_out} == held
         recording = ArmRecording(recorded, 30.0, arm_logs.units(), ())
-        found.append(fit_servos(robot, recording, split.fit, sim).parameters)
-    assert found[0] == found[1]
+        fitted.append(fit_servos(robot, recording, split.fit, sim).parameters)
+    assert fitted[0] == fitted[1]
 
 
 @pytest.mark.slow
 def test_the_randomization_is_centred_on_what_was_found_and_contains_it(identified, tmp_path):
-    robot, recording, split, sim, found = identified
+    robot, recording, split, sim, servos = identified
     path = tmp_path / "randomization.toml"
-    result.write_randomization(path, found, robot.name, "made up")
+    result.write_randomization(path, servos, robot.name, "made up")
     loaded = Randomization.load(path)
     assert {vary.field for vary in loaded.varied} == {f"task.{name}" for name in arm_logs.TRUE}
     for vary in loaded.varied:
         name = vary.field.removeprefix("task.")
         assert vary.operation == "set"
         for j in vary.components:
-            value = found.parameters[found.joints[j]][name].value
+            value = servos.parameters[servos.joints[j]][name].value
             assert vary.range[0] <= value <= vary.range[1] + 1e-9
             if value > 0.03:
                 assert vary.range[0] <= 0.901 * value and vary.range[1] >= 1.099 * value
     assert tomllib.loads(path.read_text())["vary"]
-    judged = judge(found, sim, split.held_out, 30.0)
-    figures = result.figures(found, judged, split, recording, 0)
+    judged = judge(servos, sim, split.held_out, 30.0)
+    figures = result.figures(servos, judged, split, recording, 0)
     assert figures["heldout_rmse_after"] == judged.after.rmse() < figures["heldout_rmse_before"]
     assert set(figures["episodes_fit"]).isdisjoint(figures["episodes_heldout"])
 

@@ -50,8 +50,8 @@ def slow_smooth(actions: np.ndarray, side: int) -> np.ndarray:
 @given(st.integers(1, 40), st.integers(0, 12), st.integers(0, 1000))
 def test_smoothing_is_the_mean_over_the_window(length, side, seed):
     actions = np.random.default_rng(seed).uniform(-1, 1, (length, 2))
-    found = smooth(actions, side / 20, 20.0)
-    assert found.shape == actions.shape and np.allclose(found, slow_smooth(actions, side), atol=1e-9)
+    smoothed = smooth(actions, side / 20, 20.0)
+    assert smoothed.shape == actions.shape and np.allclose(smoothed, slow_smooth(actions, side), atol=1e-9)
     assert np.allclose(smooth(np.full((length, 1), 0.3), side / 20, 20.0), 0.3)
     ramp = np.arange(40.0)[:, None]
     inside = slice(side, 40 - side)
@@ -77,14 +77,14 @@ def test_no_window_reaches_into_another_episode(tmp_path):
 
 def test_a_damaged_image_is_left_out_and_counted(tmp_path):
     root = record_drives(tmp_path / "set", [12, 12])
-    whole = read(root)
+    undamaged = read(root)
     for row, content in ((3, b"no image"), (7, b"")):
         spoil(root, 1, row, CAMERA, {"bytes": content, "path": "x.png"})
     frames = read(root)
-    kept = ~((whole.episode == 1) & np.isin(whole.row, [3, 7]))
+    kept = ~((undamaged.episode == 1) & np.isin(undamaged.row, [3, 7]))
     assert frames.skipped == {"damaged image": 2}
     for name in ("images", "actions", "episode", "row"):  # the commands of the two still count in the means
-        assert np.array_equal(getattr(frames, name), getattr(whole, name)[kept]), name
+        assert np.array_equal(getattr(frames, name), getattr(undamaged, name)[kept]), name
 
 
 def test_an_episode_without_one_readable_image_is_skipped_and_a_dataset_refused(tmp_path):
@@ -177,7 +177,7 @@ def test_the_pieces_of_one_drive_are_blocks_of_time_and_not_so_many_episodes(tmp
     lengths = [180] * 8
     named, unnamed = (read(record_drives(tmp_path / str(s), lengths, size=(60, 80), session=s)) for s in ("a", None))
     assert str(named.units()) == "2 blocks of 30 s of 1 session"
-    assert str(unnamed.units()) == "8 episodes (each episode is taken for a session)"
+    assert str(unnamed.units()) == "8 episodes (each episode counts as a session)"
     assert named.time is not None and np.allclose(np.diff(named.time), 0.05)
 
 
@@ -192,7 +192,5 @@ def test_episodes_with_a_common_clock_and_no_session_are_taken_for_one(tmp_path)
                 writer.add_frame({**frame, "recorded_at": 1e9 + 9 * k + row / 20})
             writer.save_episode("drive")
     frames = read(tmp_path / "set", dataclasses.replace(SMALL, action_names=("steering",)))
-    assert frames.units().kind == "block" and "the dataset names no sessions and is taken for one" in str(
-        frames.units()
-    )
+    assert frames.units().kind == "block" and "the dataset names no sessions and counts as one" in str(frames.units())
     assert frames.time is not None and np.ptp(frames.time) == pytest.approx(59.95)

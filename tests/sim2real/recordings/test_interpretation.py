@@ -43,9 +43,10 @@ def test_the_state_goes_with_its_frame(arm):
     assert frames.smoothing == 0.1 and frames.state is not None
     chosen = frames.select(np.array([3, 20, 7]))
     assert chosen.state is not None and np.array_equal(chosen.state, frames.state[[3, 20, 7]])
-    one, some = frames.of(np.array([1])), frames.limited(15, np.random.default_rng(0))
-    assert one.state is not None and some.state is not None and len(one.state) == 20 and len(some.state) == 15
-    for image, state in zip(some.images, some.state, strict=True):
+    single, limited = frames.of(np.array([1])), frames.limited(15, np.random.default_rng(0))
+    assert single.state is not None and len(single.state) == 20
+    assert limited.state is not None and len(limited.state) == 15
+    for image, state in zip(limited.images, limited.state, strict=True):
         (row,) = np.flatnonzero((frames.state == state).all(1))
         assert np.array_equal(frames.images[row], image)
 
@@ -53,9 +54,9 @@ def test_the_state_goes_with_its_frame(arm):
 @pytest.mark.slow
 def test_labels_that_are_faster_than_any_action_are_counted(tmp_path):
     record_arm(tmp_path / "set", [12, 20])
-    whole = read_frames(EpisodeDataset(tmp_path / "set"), arm_config(), 0.0)
+    complete = read_frames(EpisodeDataset(tmp_path / "set"), arm_config(), 0.0)
     names = arm_config().action_names
-    assert whole.saturation(names) == {}
+    assert complete.saturation(names) == {}
     jerk = EpisodeDataset(tmp_path / "set").episode(0)["action"][6] + np.array([0, 0, 30, 0, 0, 0], np.float32)  # deg
     spoil(tmp_path / "set", 0, 6, "action", jerk.tolist())
     frames = read_frames(EpisodeDataset(tmp_path / "set"), arm_config())  # there and back, before smoothing hides it
@@ -67,13 +68,13 @@ def test_labels_that_are_faster_than_any_action_are_counted(tmp_path):
 def test_a_damaged_image_takes_its_state_along(arm, tmp_path):
     record_arm(tmp_path / "set", [12, 20])
     spoil(tmp_path / "set", 0, 4, "observation.images.front", {"bytes": b"no image", "path": "x.png"})
-    whole, frames = (read_frames(EpisodeDataset(root), arm_config()) for root in (arm[0], tmp_path / "set"))
-    assert whole.state is not None and frames.skipped == {"damaged image": 1}
-    assert np.array_equal(frames.state, np.delete(whole.state, 4, axis=0))
+    complete, frames = (read_frames(EpisodeDataset(root), arm_config()) for root in (arm[0], tmp_path / "set"))
+    assert complete.state is not None and frames.skipped == {"damaged image": 1}
+    assert np.array_equal(frames.state, np.delete(complete.state, 4, axis=0))
 
 
 def test_a_policy_that_looks_at_images_alone_is_told_nothing(arm):
-    frames = read_frames(EpisodeDataset(arm[0]), arm_config(told=False))
+    frames = read_frames(EpisodeDataset(arm[0]), arm_config(with_state=False))
     assert frames.state is None and frames.actions.shape == (32, 6)
 
 
@@ -154,11 +155,11 @@ def test_a_cars_labels_beyond_the_range_of_actions_are_counted(tmp_path):
 
 def test_a_state_that_nobody_can_name_is_refused(tmp_path):
     record_drives(tmp_path / "set", [6])
-    told = HeadsConfig(state=2)
-    with pytest.raises(DatasetError, match="told a state of 2 numbers, and no task 'Mine' here says which"):
-        recorded(EpisodeDataset(tmp_path / "set"), dataclasses.replace(SMALL, heads=told, task="Mine"))
+    heads = HeadsConfig(state=2)
+    with pytest.raises(DatasetError, match="has a state of 2 numbers, but its task 'Mine' is not registered"):
+        recorded(EpisodeDataset(tmp_path / "set"), dataclasses.replace(SMALL, heads=heads, task="Mine"))
     with pytest.raises(DatasetError, match=r"has no observation\.state named last_steering, last_throttle"):
-        recorded(EpisodeDataset(tmp_path / "set"), dataclasses.replace(SMALL, heads=told, task="LaneFollow"))
+        recorded(EpisodeDataset(tmp_path / "set"), dataclasses.replace(SMALL, heads=heads, task="LaneFollow"))
 
 
 @pytest.mark.slow

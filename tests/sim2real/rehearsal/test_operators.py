@@ -64,7 +64,7 @@ def test_who_does_what():
     assert habit_of("LaneFollow", None) is HABITS["LaneFollow"] and HABITS["LaneFollow"].keeps_failures
     assert not habit_of("LaneFollow", still).keeps_failures
     for task in ("Reach", "Reach:absolute"):
-        with pytest.raises(ValueError, match=f"nobody can do {task} on the rehearsal robot by himself: .* --teacher"):
+        with pytest.raises(ValueError, match=f"recording {task} on the rehearsal robot needs a teacher: .* --teacher"):
             habit_of(task, None)
     assert words_for("Reach:absolute") == words_for("Reach") == "touch the ball" and words_for("Toy") == "Toy"
 
@@ -76,8 +76,8 @@ def test_failures_are_recorded_anew_unless_they_are_kept(tmp_path: Path, monkeyp
     with pytest.raises(ValueError, match=r"who demonstrates Reach succeeded in only 0 of \d+ .* --keep-failed"):
         record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, **REACH), teacher=still)
     assert not list(tmp_path.iterdir())
-    found = record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, keep_failed=True, **REACH), teacher=still)
-    assert (found.lengths, found.tried, found.successes, found.whole) == ((15, 15), 2, 0, False)
+    result = record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, keep_failed=True, **REACH), teacher=still)
+    assert (result.lengths, result.tried, result.successes, result.full_length) == ((15, 15), 2, 0, False)
 
 
 @pytest.mark.slow

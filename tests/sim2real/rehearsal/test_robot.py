@@ -128,10 +128,10 @@ def test_an_arms_targets_come_back_from_its_log():
     sent = state
     for _ in range(10):
         action = random.uniform(-1, 1, 6)
-        told = robot.command(boundary.command(action, state, sent))
-        np.testing.assert_allclose(boundary.action(told, sent), action, atol=1e-9)
-        state, sent = robot.observe()["state"], told
-        np.testing.assert_allclose(robot._env.task.world.target[0], told, atol=1e-12)  # type: ignore[attr-defined]
+        target = robot.command(boundary.command(action, state, sent))
+        np.testing.assert_allclose(boundary.action(target, sent), action, atol=1e-9)
+        state, sent = robot.observe()["state"], target
+        np.testing.assert_allclose(robot._env.task.world.target[0], target, atol=1e-12)  # type: ignore[attr-defined]
         np.testing.assert_array_equal(measured(robot._env.task)[0], state)
     robot.close()
 
@@ -155,14 +155,14 @@ def test_in_real_time_it_keeps_to_its_period():
 def test_in_real_time_the_world_does_not_wait_for_a_slow_policy():
     robot, clock = real_time(car())
     on_time, _ = real_time(car())
-    for k, (one, waste) in enumerate(((robot, 0.12), (on_time, 0.0))):
-        one.reset(1)
+    for k, (rig, waste) in enumerate(((robot, 0.12), (on_time, 0.0))):
+        rig.reset(1)
         for step in range(4):
-            one.observe()
-            one.command(np.array([0.0, 0.5]))
+            rig.observe()
+            rig.command(np.array([0.0, 0.5]))
             if step == 2:
                 clock.now += waste if k == 0 else 0.0
-        one.observe()
+        rig.observe()
     assert on_time._steps == 4 and robot._steps == 4 + 1  # of 2.4 periods one was due, one was missed
     robot.close()
     on_time.close()

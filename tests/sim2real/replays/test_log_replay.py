@@ -59,13 +59,13 @@ def test_figures_of_a_known_divergence(replay):
     away = np.zeros_like(replay.log)
     away[:, 0], away[45:, 1], away[7, 2] = 0.05, -0.2, 0.3
     made = replace(replay, simulated=replay.log + away, ahead=np.full_like(away, np.nan))
-    found = made.metrics
-    pan, lift, elbow, roll = (found[name] for name in ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_roll"))
+    metrics = made.metrics
+    pan, lift, elbow, roll = (metrics[name] for name in ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_roll"))
     assert pan["rmse"] == pytest.approx(0.05) and pan["seconds_to_0.1"] is None
     assert lift["largest"] == pytest.approx(0.2) and lift["seconds_to_0.1"] == pytest.approx(1.5)
     assert lift["rmse"] == pytest.approx(0.2 * np.sqrt(0.5)) and elbow["seconds_to_0.1"] == pytest.approx(7 / 30)
     assert roll["rmse"] == roll["largest"] == pytest.approx(0, abs=1e-12)
-    assert all(one["second_ahead_rmse"] is None for one in found.values())
+    assert all(figures["second_ahead_rmse"] is None for figures in metrics.values())
     assert made.overall == {"rmse": pytest.approx(np.sqrt((away**2).mean())), "second_ahead_rmse": None}
     rows = {row[0]: row for row in joint_table(made)[1]}
     assert rows["shoulder_pan"][3] == "never" and rows["shoulder_lift"][3] == "1.50 s" and rows["all"][1] > 0
@@ -73,17 +73,17 @@ def test_figures_of_a_known_divergence(replay):
 
 def test_an_episode_no_longer_than_a_second_has_no_second_ahead(log):
     short = replace(log, state=log.state[:30], command=log.command[:30])
-    found = replay_log(short, arm_logs.replayer(), 30.0)
-    assert np.isnan(found.ahead).all() and found.overall["second_ahead_rmse"] is None
-    joints_plot(found)
+    result = replay_log(short, arm_logs.replayer(), 30.0)
+    assert np.isnan(result.ahead).all() and result.overall["second_ahead_rmse"] is None
+    joints_plot(result)
 
 
 def test_the_figure_shows_log_command_and_simulation_of_every_joint(replay, tmp_path):
     figure = joints_plot(replay)
     left, right = figure.axes[::2], figure.axes[1::2]
     assert len(left) == len(right) == len(SO101.joints)
-    for j, (one, other) in enumerate(zip(left, right, strict=True)):
-        drawn = {line.get_label(): line.get_ydata() for line in one.lines}
+    for j, (axes, other) in enumerate(zip(left, right, strict=True)):
+        drawn = {line.get_label(): line.get_ydata() for line in axes.lines}
         assert np.array_equal(drawn["log"], replay.log[:, j]) and np.array_equal(drawn["command"], replay.command[:, j])
         assert np.array_equal(drawn["simulated, open loop"], replay.simulated[:, j])
         drawn = {line.get_label(): line.get_ydata() for line in other.lines}
@@ -94,10 +94,10 @@ def test_the_figure_shows_log_command_and_simulation_of_every_joint(replay, tmp_
 def test_a_recording_in_whatever_units_is_the_same_log(log, tmp_path):
     for mode in ("normalized", "degrees"):
         root = arm_logs.write(tmp_path / mode, arm_logs.logs(TRUE, 3), mode)
-        robot, recording, (found,) = read_logs(EpisodeDataset(root), [2])
+        robot, recording, (read,) = read_logs(EpisodeDataset(root), [2])
         original = arm_logs.logs(TRUE, 3)[2]
-        assert robot.name == "so101" and recording.units.mode == mode and found.index == 2
-        assert np.abs(found.state - original.state).max() < 2 * arm_logs.TICK
+        assert robot.name == "so101" and recording.units.mode == mode and read.index == 2
+        assert np.abs(read.state - original.state).max() < 2 * arm_logs.TICK
 
 
 @pytest.mark.slow
@@ -113,8 +113,8 @@ def test_what_is_wrong_with_other_episodes_does_not_matter(tmp_path):
     k = table.column_names.index("observation.state")
     pq.write_table(table.set_column(k, table.schema.field(k), pa.array(states, table.schema.field(k).type)), data)
     relist(root)
-    _, recording, (found,) = read_logs(EpisodeDataset(root), [1])
-    assert found.index == 1 and not recording.units.assumed
+    _, recording, (read,) = read_logs(EpisodeDataset(root), [1])
+    assert read.index == 1 and not recording.units.assumed
     np.testing.assert_allclose(recording.units.scale, units.scale, rtol=1e-6)
     with pytest.raises(DatasetError, match=r"episode 0: observation\.state of elbow_flex in frame 7 is nan"):
         read_logs(EpisodeDataset(root), [1, 0])
@@ -128,7 +128,7 @@ def test_whose_a_recording_is(log, tmp_path):
         assert robot_of(EpisodeDataset(root)).name == "so101"
     with pytest.raises(DatasetError, match=r"of a robot 'koch' .*only recordings of arms have \(so101\)"):
         robot_of(EpisodeDataset(arm_logs.write(tmp_path / "koch", [log], robot_type="koch")))
-    with pytest.raises(DatasetError, match="without names: a log is replayed in simulation from joint positions"):
+    with pytest.raises(DatasetError, match="without names: replay in simulation needs joint positions"):
         robot_of(EpisodeDataset(record_drives(tmp_path / "car", [40])))
 
 
@@ -143,10 +143,10 @@ def robot_file(path: Path, **changed: object) -> Path:
 
 def test_servos_that_were_identified(tmp_path):
     sim = arm_logs.replayer()
-    found = read_servos(robot_file(tmp_path / "robot.json"), "so101", sim)
-    assert found.keys() == set(PARAMETERS)
+    servos = read_servos(robot_file(tmp_path / "robot.json"), "so101", sim)
+    assert servos.keys() == set(PARAMETERS)
     for name in PARAMETERS:
-        assert np.array_equal(found[name], TRUE[name]), name
+        assert np.array_equal(servos[name], TRUE[name]), name
     assert np.array_equal(read_servos(tmp_path, "so101", sim)["gain"], TRUE["gain"])  # the run's folder will do
 
 
@@ -154,9 +154,9 @@ def test_robot_files_that_are_none(tmp_path):
     sim, path = arm_logs.replayer(), tmp_path / "robot.json"
     with pytest.raises(ValueError, match=r"no such file: .*`sim2real identify` writes it"):
         read_servos(path, "so101", sim)
-    with pytest.raises(ValueError, match="is of the robot 'koch', the recording of 'so101'"):
+    with pytest.raises(ValueError, match="is for the robot 'koch', the recording is of 'so101'"):
         read_servos(robot_file(path, robot="koch"), "so101", sim)
-    with pytest.raises(ValueError, match="no robot file of version 1"):
+    with pytest.raises(ValueError, match="is not a robot file of version 1"):
         read_servos(robot_file(path, format_version=7), "so101", sim)
     with pytest.raises(ValueError, match="damaged: KeyError 'shoulder_pan'"):
         read_servos(robot_file(path, servos={}), "so101", sim)
@@ -176,7 +176,7 @@ def test_films_show_their_sources_side_by_side(tmp_path):
     columns = [("one", iter([red] * 5)), ("other", iter([blue] * 5))]
     assert film_side_by_side(tmp_path / "a.mp4", columns, ["caption"] * 5, 30) == 5
     with av.open(str(tmp_path / "a.mp4")) as film:
-        (frame, *_) = [one.to_ndarray(format="rgb24") for one in film.decode(video=0)]
+        (frame, *_) = [picture.to_ndarray(format="rgb24") for picture in film.decode(video=0)]
     middle = frame.shape[0] // 2
     assert frame.shape[1] == 2 * SIZE[0]
     assert np.abs(frame[middle, SIZE[0] // 2].astype(int) - (200, 0, 0)).max() < 25
@@ -194,9 +194,9 @@ def test_pictures_of_another_shape_are_not_stretched():
 def test_a_genuine_log_without_its_videos():
     dataset = EpisodeDataset(genuine("so101/lift"), [3])
     robot, recording, logs = read_logs(dataset, [3])
-    found = replay_log(logs[0], arm_logs.Replayer(arm_of(robot), recording.fps), recording.fps)
-    body = [found.metrics[name]["rmse"] for name in robot.joints if name != robot.gripper]
+    result = replay_log(logs[0], arm_logs.Replayer(arm_of(robot), recording.fps), recording.fps)
+    body = [result.metrics[name]["rmse"] for name in robot.joints if name != robot.gripper]
     # The arm goes where the person went, a little off; the jaw does not, as nothing is in it here.
     assert 0.001 < max(map(float, filter(None, body))) < 0.1
-    assert np.ptp(found.log, axis=0).max() > 1
+    assert np.ptp(result.log, axis=0).max() > 1
     assert recorded_frames(dataset, 0) == f"the videos are missing: no {dataset.root / 'videos'}"

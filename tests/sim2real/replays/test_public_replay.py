@@ -94,7 +94,7 @@ def test_an_arm_that_nobody_supports_goes_back_before_it_goes_limp(arm: Path, tm
     notes = Notes([])
     config = ReplayConfig(str(arm), on="robot", robot="loopback", move=True)
     result = replay(config, tmp_path / "run", supervisor=notes.supervisor(present))
-    back = [] if present else ["going back to where it was before, slowly", "there"]
+    back = [] if present else ["moving slowly back to the original position", "done"]
     assert notes.heard == ["episode 0 of a so101, 36 commands", *back, "holds"]
     assert result.passed and result.on_robot is not None
     assert result.metrics["tracking"] == result.on_robot.tracking

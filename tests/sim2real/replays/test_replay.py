@@ -32,14 +32,14 @@ def replay(root: Path) -> PolicyReplay:
 
 
 def test_a_replay_holds_what_belongs_together(root, replay):
-    policy, given = new_policy(), actions_of(1, 30)[:, 0]
+    policy, actions = new_policy(), actions_of(1, 30)[:, 0]
     assert (replay.episode, replay.action, replay.fps, replay.skipped) == (1, "steering", 20.0, {})
     assert np.allclose(replay.time, np.arange(30) / 20)
-    (one,) = replay.tracks
-    assert one.action == "steering" and np.array_equal(one.raw, given)
-    assert np.allclose(one.driver, smooth(given[:, None], 0.25, 20.0)[:, 0])
+    (track,) = replay.tracks
+    assert track.action == "steering" and np.array_equal(track.raw, actions)
+    assert np.allclose(track.driver, smooth(actions[:, None], 0.25, 20.0)[:, 0])
     assert np.array_equal(replay.images, np.stack([image_of(1, row) for row in range(30)]))
-    assert np.allclose(one.policy, policy.act({"images.front": replay.images})[:, 0], atol=1e-6)
+    assert np.allclose(track.policy, policy.act({"images.front": replay.images})[:, 0], atol=1e-6)
 
 
 def test_a_damaged_frame_is_left_out_everywhere(root, replay):
@@ -50,15 +50,15 @@ def test_a_damaged_frame_is_left_out_everywhere(root, replay):
     for name in ("images", "time"):
         assert np.allclose(getattr(less, name), getattr(replay, name)[kept], atol=1e-6), name
     for name in ("raw", "driver", "policy"):
-        few, all_of_them = (getattr(one.tracks[0], name) for one in (less, replay))
+        few, all_of_them = (getattr(track.tracks[0], name) for track in (less, replay))
         assert np.allclose(few, all_of_them[kept], atol=1e-6), name
 
 
 def test_figures_of_one_episode_have_no_interval(replay):
-    one = replay.tracks[0]
-    whole = Agreement(one.driver, np.zeros(30)).measure(one.policy)
-    assert replay.metrics == whole and whole["mae"].low is None
-    assert np.abs(replay.seeing).mean() == pytest.approx(whole["gain_free_mae"].value, abs=1e-6)
+    track = replay.tracks[0]
+    agreement = Agreement(track.driver, np.zeros(30)).measure(track.policy)
+    assert replay.metrics == agreement and agreement["mae"].low is None
+    assert np.abs(replay.seeing).mean() == pytest.approx(agreement["gain_free_mae"].value, abs=1e-6)
 
 
 def test_the_worst_frames_are_the_worst_and_not_all_of_one_moment(replay):
@@ -91,16 +91,16 @@ def test_steering_is_drawn_to_the_side_it_points_to(sign):
             columns = columns[columns > 100]  # the legend is on the left
             assert len(columns) > 50 and np.sign(columns.mean() - 320) == np.sign(value)
     stronger = draw_steering(gray, {"driver": sign * 1.0})
-    reach = [np.abs(where(one, DRIVER, frame) - 320).max() for one in (stronger, picture)]
+    reach = [np.abs(where(drawing, DRIVER, frame) - 320).max() for drawing in (stronger, picture)]
     assert reach[0] > reach[1] + 5
 
 
 @pytest.mark.parametrize("width", [240, 320, 640])
 def test_every_frame_gives_a_picture_of_one_size_and_nan_draws_nothing(width):
     gray = np.full((48, 80, 3), 128, np.uint8)
-    one = draw_steering(gray, {"driver": 5.0, "policy": -1.0}, "a caption", width, raw=-7.0)
+    drawing = draw_steering(gray, {"driver": 5.0, "policy": -1.0}, "a caption", width, raw=-7.0)
     none = draw_steering(gray, {"driver": np.nan, "policy": np.nan}, "b", width)
-    assert one.shape == none.shape and one.shape[1] == width
+    assert drawing.shape == none.shape and drawing.shape[1] == width
     assert (none[: width * 48 // 80] == 128).all()
 
 
@@ -149,9 +149,9 @@ def test_a_recording_holds_images_actions_and_predictions(tmp_path, video):
     assert sorted(images) == list(range(30))
     if not video:
         assert all(bytes(images[row]) == dataset.episode(1).encoded(CAMERA, row) for row in range(30))
-    one = replay.tracks[0]
-    expected = {"recorded": one.raw, "driver averaged": one.driver, "policy": one.policy}
+    track = replay.tracks[0]
+    expected = {"recorded": track.raw, "driver averaged": track.driver, "policy": track.policy}
     for name, values in expected.items():
-        found = columns[f"/actions/steering/{name}"]
-        assert np.allclose([found[row] for row in range(30)], values), name
+        column = columns[f"/actions/steering/{name}"]
+        assert np.allclose([column[row] for row in range(30)], values), name
     assert "/actions/throttle/recorded" in columns

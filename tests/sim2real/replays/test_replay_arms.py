@@ -38,25 +38,25 @@ def replay(made) -> PolicyReplay:
 
 def test_every_joint_is_beside_what_was_done(made, replay):
     root, known = made
-    assert [one.action for one in replay.tracks] == list(JOINTS) and replay.action == "all 6 actions"
-    done = np.stack([one.raw for one in replay.tracks], 1)
+    assert [track.action for track in replay.tracks] == list(JOINTS) and replay.action == "all 6 actions"
+    done = np.stack([track.raw for track in replay.tracks], 1)
     assert np.abs(done - known[1].actions).max() < 0.02  # through degrees and back
-    driver = np.stack([one.driver for one in replay.tracks], 1)
+    driver = np.stack([track.driver for track in replay.tracks], 1)
     assert replay.smoothing == 0.1 and np.allclose(driver, smooth(done, 0.1, 30.0), atol=1e-6)
     policy, images = new_policy(config=arm_config()), EpisodeDataset(root).episode(1).images("observation.images.front")
     expected = policy.act({"images.front": images, "state": known[1].states})
-    guess = np.stack([one.policy for one in replay.tracks], 1)
+    guess = np.stack([track.policy for track in replay.tracks], 1)
     assert np.abs(guess - expected).max() < 0.02 and np.ptp(expected, axis=0).min() > 0.02
 
 
 def test_figures_are_of_all_joints_and_of_each(replay):
-    one = replay.tracks[2]
-    assert one.metrics == Agreement(one.driver, np.zeros(40)).measure(one.policy)
+    elbow = replay.tracks[2]
+    assert elbow.metrics == Agreement(elbow.driver, np.zeros(40)).measure(elbow.policy)
     header, rows = agreement_table([replay])
     assert [row[0] for row in rows] == ["episode 1", *(f"episode 1, {joint}" for joint in JOINTS)]
     rmse = header.index("RMSE")
-    whole = np.sqrt(np.mean([row[rmse].value ** 2 for row in rows[1:]]))
-    assert rows[0][rmse].value == pytest.approx(whole)
+    together = np.sqrt(np.mean([row[rmse].value ** 2 for row in rows[1:]]))
+    assert rows[0][rmse].value == pytest.approx(together)
     each = np.array([track.seeing for track in replay.tracks])
     assert np.allclose(replay.seeing, np.sqrt((each**2).mean(0)))
 
@@ -72,9 +72,9 @@ def test_the_worst_frames_name_the_joint_that_is_most_wrong(replay):
 def test_the_figure_has_a_plot_per_joint(replay):
     plots = replay_plot(replay, 3).axes
     assert [plot.get_ylabel() for plot in plots] == list(JOINTS)
-    for plot, one in zip(plots, replay.tracks, strict=True):
+    for plot, track in zip(plots, replay.tracks, strict=True):
         drawn = {line.get_label(): line.get_ydata() for line in plot.lines}
-        assert np.array_equal(drawn["recorded"], one.driver) and np.array_equal(drawn["policy"], one.policy)
+        assert np.array_equal(drawn["recorded"], track.driver) and np.array_equal(drawn["policy"], track.policy)
 
 
 def where(picture: np.ndarray, colour: tuple[int, int, int], rows: slice) -> np.ndarray:
@@ -99,11 +99,11 @@ def test_bars_point_to_their_side_and_are_as_long_as_the_value(sign):
 def test_pictures_of_an_episode_are_of_one_size_and_nan_draws_nothing(replay):
     assert replay_picture(replay, 0).shape == replay_picture(replay, 17).shape
     gray, names = np.full((120, 160, 3), 128, np.uint8), ("recorded", "policy")
-    one = draw_actions(gray, {"one": (9.0, -9.0)}, names, width=320)
+    drawing = draw_actions(gray, {"one": (9.0, -9.0)}, names, width=320)
     none = draw_actions(gray, {"one": (np.nan, np.nan)}, names, width=320)
-    assert one.shape == none.shape
+    assert drawing.shape == none.shape
     rows = slice(240 + 16, None)
-    assert len(where(one, COLOURS[0], rows)) > 100 and not len(where(none, COLOURS[0], rows))
+    assert len(where(drawing, COLOURS[0], rows)) > 100 and not len(where(none, COLOURS[0], rows))
 
 
 @pytest.fixture
@@ -115,11 +115,11 @@ def without_videos(tmp_path: Path) -> Path:
 
 def test_missing_videos_are_told_in_a_line(without_videos, made):
     dataset = EpisodeDataset(without_videos)
-    told = f"the videos are missing: no {without_videos / 'videos'}"
-    with pytest.raises(NoFootageError, match=f"^{told}: a policy needs to see them$"):
+    message = f"the videos are missing: no {without_videos / 'videos'}"
+    with pytest.raises(NoFootageError, match=f"^{message}: a policy needs camera frames$"):
         replay_episode(dataset, 1, new_policy())
-    assert recorded_frames(dataset, 1) == told
-    assert absent_cameras(dataset, 1) == {"observation.images.front": told}
+    assert recorded_frames(dataset, 1) == message
+    assert absent_cameras(dataset, 1) == {"observation.images.front": message}
     name, frames = recorded_frames(EpisodeDataset(made[0]), 0)
     assert name == "front" and frames.shape == (12, 120, 160, 3)
     assert absent_cameras(EpisodeDataset(made[0]), 0) == {}
@@ -127,24 +127,24 @@ def test_missing_videos_are_told_in_a_line(without_videos, made):
 
 def scalars(path: Path) -> dict[str, list[float]]:
     rr = importlib.import_module("rerun")
-    found: dict[str, list[float]] = {}
+    series: dict[str, list[float]] = {}
     for chunk in rr.chunk.RrdReader(path).stream():
         batch = chunk.to_record_batch()
         for name in batch.schema.names if not chunk.is_static else ():
             if name.endswith("scalars"):
-                found.setdefault(chunk.entity_path.replace("\\", ""), []).extend(v[0] for v in batch[name].to_pylist())
-    return found
+                series.setdefault(chunk.entity_path.replace("\\", ""), []).extend(v[0] for v in batch[name].to_pylist())
+    return series
 
 
 @pytest.mark.skipif(not RERUN, reason="Rerun is not installed (the extra `viewer`)")
 def test_the_viewer_shows_joints_actions_and_predictions(made, replay, tmp_path):
     dataset = EpisodeDataset(made[0])
     assert write_recording(tmp_path / "a.rrd", dataset, 1, replay) == 40
-    found, episode = scalars(tmp_path / "a.rrd"), dataset.episode(1)
+    series, episode = scalars(tmp_path / "a.rrd"), dataset.episode(1)
     for j, joint in enumerate(JOINTS):
-        assert np.allclose(found[f"/actions/{joint}.pos/recorded"], episode["action"][:, j])
-        assert np.allclose(found[f"/state/{joint}.pos/measured"], episode["observation.state"][:, j])
-        assert np.allclose(found[f"/policy actions/{joint}/policy"], replay.tracks[j].policy)
+        assert np.allclose(series[f"/actions/{joint}.pos/recorded"], episode["action"][:, j])
+        assert np.allclose(series[f"/state/{joint}.pos/measured"], episode["observation.state"][:, j])
+        assert np.allclose(series[f"/policy actions/{joint}/policy"], replay.tracks[j].policy)
 
 
 @pytest.mark.skipif(not RERUN, reason="Rerun is not installed (the extra `viewer`)")

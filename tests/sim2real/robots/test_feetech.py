@@ -102,10 +102,10 @@ def test_no_goal_is_outside_the_calibrated_range(tmp_path: Path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("not json", "is no LeRobot calibration"),
-        ('{"gripper": {"id": 6}}', "is no LeRobot calibration"),
-        ("[]", "is no LeRobot calibration"),
-        (None, "is no LeRobot calibration"),
+        ("not json", "is not a LeRobot calibration"),
+        ('{"gripper": {"id": 6}}', "is not a LeRobot calibration"),
+        ("[]", "is not a LeRobot calibration"),
+        (None, "is not a LeRobot calibration"),
     ],
 )
 def test_a_file_that_is_no_calibration(tmp_path: Path, content: str | None, message: str):
@@ -118,7 +118,7 @@ def test_a_file_that_is_no_calibration(tmp_path: Path, content: str | None, mess
 
 @pytest.mark.parametrize("changes", [{"range_min": 3000, "range_max": 2000}, {"range_max": 5000}, {"drive_mode": 1}])
 def test_a_calibration_that_cannot_be(tmp_path: Path, changes: dict[str, int]):
-    with pytest.raises(ValueError, match="every range must lie within 0…4095 ticks"):
+    with pytest.raises(ValueError, match="every range must be within 0…4095 ticks"):
         load(calibration_file(tmp_path, **changes))
 
 
@@ -205,8 +205,8 @@ def test_a_camera_that_gives_nothing():
 def test_a_camera_that_was_unplugged_gives_its_last_frame_with_its_time():
     camera = Webcam("0", lambda source: FakeCapture(5))
     camera._thread.join(5)
-    (one, then), (other, later) = camera.latest(), camera.latest()
-    assert one is other and then == later
+    (frame, then), (other, later) = camera.latest(), camera.latest()
+    assert frame is other and then == later
     camera.close()
 
 
@@ -306,8 +306,8 @@ def test_a_servo_that_does_not_answer(monkeypatch: pytest.MonkeyPatch):
     library.silent = 2
     with pytest.raises(OSError, match="servos 2 on /dev/ttyACM0 did not confirm torque off"):
         bus.torque(False)
-    told = [entry for entry in library.log if entry[1:] == (40, 0)]
-    assert told == [(number, 40, 0) for number in (1, 2, 2, 2, 3, 4, 5, 6)]
+    enabled = [entry for entry in library.log if entry[1:] == (40, 0)]
+    assert enabled == [(number, 40, 0) for number in (1, 2, 2, 2, 3, 4, 5, 6)]
 
 
 def test_a_port_or_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch):

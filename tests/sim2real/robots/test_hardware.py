@@ -20,7 +20,7 @@ BOUNDARY = DirectBoundary("arm", ("a.pos", "b.pos"), ("a.pos", "b.pos"))
     [
         (Hardware(), r"no robot is configured: name one with --robot \(loopback, so101\) .* --on rehearsal"),
         (Hardware("roomba", move=True), "no driver for robot 'roomba'; there are: loopback, so101"),
-        (Hardware("loopback"), "--on robot makes loopback move: add --move when nobody is in its reach"),
+        (Hardware("loopback"), "--on robot makes loopback move: add --move when nobody is within its reach"),
         (Hardware("so101", move=True), "so101 needs --port"),
         (Hardware("so101", "/dev/none", move=True), "so101 needs --calibration"),
     ],
@@ -50,12 +50,12 @@ def test_a_loopback_goes_where_it_is_told():
 
 
 def venue(*answers: str) -> tuple[OperatedVenue, list[str]]:
-    asked, given = [], iter(answers)
+    asked, pending = [], iter(answers)
 
     def ask(question: str) -> str:
         asked.append(question)
         try:
-            return next(given)
+            return next(pending)
         except StopIteration:
             raise EOFError from None
 
@@ -69,23 +69,23 @@ def test_a_person_sets_up_and_judges():
     assert place.outcome(False) is None and len(asked) == 1
     assert place.outcome(True) == "failure" and len(asked) == 3
     place.prepare(7, 1)
-    assert asked[0] == "episode 7, first: set up the scene, then press Enter "
-    assert asked[3] == "episode 7, second: set up the scene, exactly as before, then press Enter "
+    assert asked[0] == "episode 7, first: prepare the scene, then press Enter "
+    assert asked[3] == "episode 7, second: prepare the scene, exactly as before, then press Enter "
     assert place.outcome(True) == "success" and np.isnan(place.account()[0])
 
 
 def test_the_robot_goes_home_slowly_before_the_scene_is_set_up():
     robot = Loopback(BOUNDARY.action_names, 0.05, (), np.array([0.5, -0.5]), sleep=lambda seconds: None)
-    told, command = [robot.position], robot.command
-    robot.command = lambda action: told.append(action) or command(action)  # type: ignore[method-assign]
+    commands, command = [robot.position], robot.command
+    robot.command = lambda action: commands.append(action) or command(action)  # type: ignore[method-assign]
     asked: list[str] = []
     place = OperatedVenue(robot, BOUNDARY, 10, ("one",), lambda text: asked.append(text) or "", np.array([0.1, 0.2]))
     place.prepare(0, 0)
-    assert np.abs(np.diff(told, axis=0)).max() <= 0.5 * 0.05 + 1e-9 and len(told) > 20
-    np.testing.assert_allclose(told[-1], [0.1, 0.2])
+    assert np.abs(np.diff(commands, axis=0)).max() <= 0.5 * 0.05 + 1e-9 and len(commands) > 20
+    np.testing.assert_allclose(commands[-1], [0.1, 0.2])
     robot.observe = lambda: (_ for _ in ()).throw(OSError("unplugged"))  # type: ignore[method-assign]
     place.prepare(1, 0)
-    assert [text[:30] for text in asked] == ["episode 0, one: set up the sce", "the robot did not get home (un"]
+    assert [text[:30] for text in asked] == ["episode 0, one: prepare the sc", "the robot did not reach its ho"]
 
 
 def test_where_nobody_answers_an_episode_is_aborted():

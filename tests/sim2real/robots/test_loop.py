@@ -80,22 +80,22 @@ def run(robot: Faulty, steps: int = 60, act: Callable[[dict[str, Any]], np.ndarr
 
 
 def test_an_episode_is_stamped_step_by_step():
-    robot, told = Faulty(), []
-    trace = run(robot, 60, lambda observation: told.append(observation) or forward(observation))
+    robot, observations = Faulty(), []
+    trace = run(robot, 60, lambda observation: observations.append(observation) or forward(observation))
     assert (trace.label, trace.reason, trace.interrupted) == ("success", "", False)
     assert len(trace.times) == len(trace.latency) == len(trace.dropped) == len(trace.limited) == len(robot.sent) == 60
     np.testing.assert_allclose(np.diff(trace.times), DT)
     assert not any(trace.dropped) and not any(trace.limited) and robot.stopped
-    found = trace.summary()
-    assert found["loop_rate_hz"] == pytest.approx(30) and found["steps"] == 60 and found["label"] == "success"
+    summary = trace.summary()
+    assert summary["loop_rate_hz"] == pytest.approx(30) and summary["steps"] == 60 and summary["label"] == "success"
     # The target of the first step counts from where the joints are; of later ones from the target before.
     np.testing.assert_allclose(robot.sent[:3], [[0.1, -0.05], [0.2, -0.1], [0.3, -0.15]])
-    np.testing.assert_allclose(told[1]["state"], [*robot_position(told[1]), 0.1 - 0.03, -0.05 + 0.015])
-    assert told[0]["images.front"].shape == (120, 160, 3)
+    np.testing.assert_allclose(observations[1]["state"], [*robot_position(observations[1]), 0.1 - 0.03, -0.05 + 0.015])
+    assert observations[0]["images.front"].shape == (120, 160, 3)
 
 
-def robot_position(told: dict[str, Any]) -> np.ndarray:
-    return told["state"][:2]
+def robot_position(observation: dict[str, Any]) -> np.ndarray:
+    return observation["state"][:2]
 
 
 def test_latency_is_the_time_from_an_observation_to_its_command(monkeypatch: pytest.MonkeyPatch):
@@ -106,8 +106,8 @@ def test_latency_is_the_time_from_an_observation_to_its_command(monkeypatch: pyt
         clock.sleep(0.02)
         return forward(observation)
 
-    found = run(Faulty(), 3, slow).summary()
-    assert found["latency_ms"]["median"] == pytest.approx(20)
+    summary = run(Faulty(), 3, slow).summary()
+    assert summary["latency_ms"]["median"] == pytest.approx(20)
 
 
 def test_a_stalled_camera_stops_the_robot_within_half_a_second():
@@ -203,7 +203,7 @@ def test_the_one_who_judges_has_the_last_word():
     trace = run(Faulty(), 5, outcome=lambda time_is_up: "aborted" if time_is_up else None)
     assert (trace.label, trace.reason) == ("aborted", "aborted by hand")
     trace = run(Faulty(), 5, outcome=lambda time_is_up: None)
-    assert (trace.label, len(trace.times)) == ("aborted", 5) and "nobody said how it went" in trace.reason
+    assert (trace.label, len(trace.times)) == ("aborted", 5) and "no outcome was given" in trace.reason
 
 
 def test_what_was_answered_is_logged_with_what_was_sent():
@@ -227,8 +227,8 @@ def test_two_cameras_that_miss_frames_in_turn_are_no_stalled_camera():
 
 
 def test_an_empty_trace_can_be_told():
-    found = Trace("aborted", "nothing happened").summary()
-    assert found["loop_rate_hz"] is None and found["latency_ms"] is None and found["steps"] == 0
+    summary = Trace("aborted", "nothing happened").summary()
+    assert summary["loop_rate_hz"] is None and summary["latency_ms"] is None and summary["steps"] == 0
 
 
 def test_a_car_is_told_the_actions_themselves():

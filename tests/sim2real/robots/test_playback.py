@@ -31,11 +31,11 @@ class Follower:
 
     def __init__(self, at: Sequence[float] = (0.5, -0.5), broken: Callable[[int], Any] = lambda count: None) -> None:
         self.position, self.target = np.array(at), np.array(at)
-        self.told: list[np.ndarray] = []
+        self.commands: list[np.ndarray] = []
         self.stopped, self._broken = 0, broken
 
     def observe(self) -> dict[str, Any]:
-        wrong = self._broken(len(self.told))
+        wrong = self._broken(len(self.commands))
         if wrong is not None:
             return {"state": wrong, "time": 0.0}
         self.position = self.position + 0.5 * (self.target - self.position)
@@ -43,7 +43,7 @@ class Follower:
 
     def command(self, action: np.ndarray) -> np.ndarray:
         self.target = np.array(action)
-        self.told.append(self.target.copy())
+        self.commands.append(self.target.copy())
         return self.target.copy()
 
     def stop(self) -> None:
@@ -61,7 +61,7 @@ def test_a_gentle_recording_is_played_as_it_is():
     robot, plan = Follower(), program()
     assert not plan.changed.any() and np.array_equal(plan.commands, SLOW)
     played = play(robot, plan)
-    assert np.allclose(np.array(robot.told)[played.row >= 0], SLOW) and robot.stopped == 1 and not played.reason
+    assert np.allclose(np.array(robot.commands)[played.row >= 0], SLOW) and robot.stopped == 1 and not played.reason
     assert played.row[played.row >= 0].tolist() == list(range(40))
     assert np.allclose(played.error, (played.measured - played.sent)[-40:])
     # Halfway behind at every step: what is left is half the step and half of what was left before.
@@ -88,10 +88,10 @@ def test_no_command_is_ever_too_fast_or_out_of_range(wanted, start, speed):
     plan = program(wanted, speed=speed)
     robot = Follower(at=start.tolist())
     play(robot, plan)
-    told = np.array([start, *robot.told])
+    path = np.array([start, *robot.commands])
     step = LIMITS.step if speed is None else np.minimum(LIMITS.step, speed * DT)
-    assert (np.abs(np.diff(told, axis=0)) <= step + 1e-9).all()
-    inside = (told >= LIMITS.lower - 1e-9) & (told <= LIMITS.upper + 1e-9)
+    assert (np.abs(np.diff(path, axis=0)) <= step + 1e-9).all()
+    inside = (path >= LIMITS.lower - 1e-9) & (path <= LIMITS.upper + 1e-9)
     for column in range(2):  # one that was outside comes in, and stays in
         rows = np.flatnonzero(inside[:, column])
         assert len(rows) == 0 or inside[rows[0] :, column].all()
@@ -103,8 +103,8 @@ def test_it_stands_still_while_paused_and_goes_on_where_it_was():
     wishes = iter([GO] * 60 + [PAUSE] * 25 + [GO] * 1000)
     robot, plan = Follower(), program()
     played = play(robot, plan, lambda: next(wishes))
-    assert played.paused == 25 and not played.reason and len(robot.told) == len(played.sent) + 25
-    still = np.array(robot.told[59:85])
+    assert played.paused == 25 and not played.reason and len(robot.commands) == len(played.sent) + 25
+    still = np.array(robot.commands[59:85])
     assert np.ptp(still, axis=0).max() == 0
     assert np.allclose(played.sent[played.row >= 0], SLOW)
 
@@ -113,12 +113,12 @@ def test_stopping_by_hand_ends_it_at_once():
     wishes = iter([GO] * 50 + [STOP] * 1000)
     robot = Follower()
     played = play(robot, program(), lambda: next(wishes))
-    assert played.reason == "stopped by hand" and len(robot.told) == 50 and robot.stopped == 1
+    assert played.reason == "stopped by hand" and len(robot.commands) == 50 and robot.stopped == 1
 
 
 def test_ctrl_c_stops_the_robot_and_keeps_what_was_done():
     def wish() -> str:
-        if len(robot.told) == 55:
+        if len(robot.commands) == 55:
             raise KeyboardInterrupt
         return GO
 
@@ -130,8 +130,8 @@ def test_ctrl_c_stops_the_robot_and_keeps_what_was_done():
 def test_a_robot_that_is_out_of_range_comes_in_slowly():
     robot = Follower(at=(-1.9, 0.9))
     play(robot, program())
-    told = np.array([[-1.9, 0.9], *robot.told])
-    assert np.abs(np.diff(told[told[:, 0] < -0.5], axis=0)).max() <= 0.5 * DT + 1e-9
+    path = np.array([[-1.9, 0.9], *robot.commands])
+    assert np.abs(np.diff(path[path[:, 0] < -0.5], axis=0)).max() <= 0.5 * DT + 1e-9
 
 
 def test_a_robot_that_cannot_be_stopped_loses_no_record():
@@ -182,8 +182,8 @@ def test_the_stand_in_for_a_robot_is_played_on_like_one():
         robot.close()
     assert not played.reason and len(played.error) == 60
     replay = RobotReplay("so101", "the rehearsal robot", log, plan, played)
-    found = replay.tracking
-    assert all(0 < found[name]["rmse"] < 0.15 for name in plan.names[:5])
+    tracking = replay.tracking
+    assert all(0 < tracking[name]["rmse"] < 0.15 for name in plan.names[:5])
     moved = np.ptp(played.measured[played.row >= 0], axis=0)
     assert (moved[:5] > 0.15).all() and moved[5] < 0.05
     assert len(playback_plot(replay, played).axes) == len(plan.names)

@@ -46,9 +46,9 @@ def test_units_convert_there_and_back(scale, values):
 def test_the_spacing_of_whole_ticks_is_found(ticks, reach, seed, gripper):
     unit = (100 if gripper else 200) / ticks
     visited = np.random.default_rng(seed).integers(0, reach, 400) * unit - 30
-    found = spacing(visited.astype(np.float32))
+    step = spacing(visited.astype(np.float32))
     if len(np.unique(visited)) >= 24:
-        assert found is not None and abs(found / unit - 1) < 2e-3
+        assert step is not None and abs(step / unit - 1) < 2e-3
 
 
 def test_a_joint_of_few_values_or_of_any_shows_no_spacing():
@@ -62,9 +62,9 @@ def test_both_modes_are_told_and_give_the_same_angles(mode, tmp_path):
     recording = read_recording(EpisodeDataset(arm_logs.write(tmp_path / "d", logs, mode)), SO101)
     assert recording.units.mode == mode and not recording.units.assumed
     np.testing.assert_allclose(recording.units.scale, arm_logs.units(mode).scale, rtol=1e-3)
-    for found, log in zip(recording.logs, logs, strict=True):
-        np.testing.assert_allclose(found.state, log.state, atol=2 * np.pi / TICKS)
-        np.testing.assert_allclose(found.command, log.command, atol=2e-3)
+    for read, log in zip(recording.logs, logs, strict=True):
+        np.testing.assert_allclose(read.state, log.state, atol=2 * np.pi / TICKS)
+        np.testing.assert_allclose(read.command, log.command, atol=2e-3)
 
 
 def test_a_joint_that_rests_is_said_to_be_assumed():
@@ -80,11 +80,11 @@ def test_units_do_not_depend_on_the_episodes_asked_for(tmp_path):
     moving = waves()[0]
     resting = Log(0, moving.state * (1, 1, 1, 1, 0, 1), moving.command)  # LeRobot's 0 of the wrist throughout
     root = arm_logs.write(tmp_path / "d", [resting, replace(moving, index=1)])
-    whole = read_recording(EpisodeDataset(root), SO101)
-    assert not whole.units.assumed
+    complete = read_recording(EpisodeDataset(root), SO101)
+    assert not complete.units.assumed
     for k in range(2):
-        some = read_recording(EpisodeDataset(root, [k]), SO101)
-        assert some.units == whole.units and [log.index for log in some.logs] == [k]
+        selected = read_recording(EpisodeDataset(root, [k]), SO101)
+        assert selected.units == complete.units and [log.index for log in selected.logs] == [k]
 
 
 def test_own_recordings_are_in_degrees(tmp_path):
@@ -103,7 +103,7 @@ def test_own_recordings_are_in_degrees(tmp_path):
     [
         (waves()[0].state, "looks like radians"),
         (np.where(np.arange(6) == 5, 50, waves()[0].state), "no joint but the gripper .* looks like radians"),
-        (np.tile(np.sin(np.arange(900))[:, None] * 40 + 50, 6), "none in steps of a servo's ticks"),
+        (np.tile(np.sin(np.arange(900))[:, None] * 40 + 50, 6), "none in steps of servo ticks"),
         (2048 + waves()[0].state / (2 * np.pi) * 4096, "raw ticks"),
         (np.tile(np.linspace(-250, 250, 100)[:, None], 6), "no unit of LeRobot"),
         (np.tile(np.linspace(-90, 90, 100)[:, None], 6), "gripper must be in 0…100"),

@@ -42,10 +42,10 @@ def direct(actual: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
 @given(seeds)
 def test_metrics_are_what_numpy_and_scipy_say(seed):
     actual, predicted, episode = drives(seed)
-    found = Agreement(actual, episode, resamples=50).measure(predicted)
-    assert tuple(found) == METRICS
+    measured = Agreement(actual, episode, resamples=50).measure(predicted)
+    assert tuple(measured) == METRICS
     for name, value in direct(actual, predicted).items():
-        assert found[name].value == pytest.approx(value, abs=1e-9)
+        assert measured[name].value == pytest.approx(value, abs=1e-9)
 
 
 @given(seeds)
@@ -63,24 +63,24 @@ def test_the_gain_of_a_constant_is_nothing_but_the_mean():
 def test_what_the_drivers_scale_cannot_change(seed, gain, offset):
     actual, predicted, episode = drives(seed)
     agreement = Agreement(actual, episode, resamples=200)
-    one, other = agreement.measure(predicted), agreement.measure(gain * predicted + offset)
-    mirrored = agreement.measure(-gain * predicted)
+    plain, other = agreement.measure(predicted), agreement.measure(gain * predicted + offset)
+    turned = agreement.measure(-gain * predicted)
     for part in ("value", "low", "high"):
         for name in ("correlation", "gain_free_mae"):
-            assert getattr(other[name], part) == pytest.approx(getattr(one[name], part), abs=1e-6)
-        assert getattr(mirrored["gain_free_mae"], part) == pytest.approx(getattr(one["gain_free_mae"], part), abs=1e-6)
-    assert mirrored["correlation"].value == pytest.approx(-one["correlation"].value, abs=1e-6)
+            assert getattr(other[name], part) == pytest.approx(getattr(plain[name], part), abs=1e-6)
+        assert getattr(turned["gain_free_mae"], part) == pytest.approx(getattr(plain["gain_free_mae"], part), abs=1e-6)
+    assert turned["correlation"].value == pytest.approx(-plain["correlation"].value, abs=1e-6)
 
 
 @given(seeds)
 def test_order_of_frames_and_names_of_episodes_do_not_matter(seed):
     actual, predicted, episode = drives(seed)
-    one = Agreement(actual, episode, resamples=200).measure(predicted)
+    measured = Agreement(actual, episode, resamples=200).measure(predicted)
     mixed = np.random.default_rng(seed).permutation(len(actual))
     other = Agreement(actual[mixed], episode[mixed] * 3 - 50, resamples=200).measure(predicted[mixed])
     for name in METRICS:
         assert [getattr(other[name], part) for part in ("value", "low", "high")] == pytest.approx(
-            [getattr(one[name], part) for part in ("value", "low", "high")], abs=1e-9
+            [getattr(measured[name], part) for part in ("value", "low", "high")], abs=1e-9
         )
 
 
@@ -99,9 +99,9 @@ def test_a_difference_is_of_the_values_and_turns_with_the_arms(seed):
     agreement = Agreement(actual, episode, resamples=200)
     ours, theirs = agreement.measure(predicted), agreement.measure(other)
     for metric in METRICS:
-        one, back = agreement.difference(predicted, other, metric), agreement.difference(other, predicted, metric)
-        assert one.value == pytest.approx(ours[metric].value - theirs[metric].value, abs=1e-12)
-        assert (one.value, one.low, one.high) == pytest.approx(
+        forth, back = agreement.difference(predicted, other, metric), agreement.difference(other, predicted, metric)
+        assert forth.value == pytest.approx(ours[metric].value - theirs[metric].value, abs=1e-12)
+        assert (forth.value, forth.low, forth.high) == pytest.approx(
             (-back.value, *(-end for end in ends(back)[::-1])), abs=1e-12
         )
 
@@ -124,7 +124,7 @@ def test_the_interval_is_that_of_resampled_episodes():
     """Against SciPy's bootstrap over episodes, for metrics that are sums over frames or correlation."""
     actual, predicted, episode = drives(3, episodes=25)
     groups = [np.flatnonzero(episode == name) for name in np.unique(episode)]
-    found = Agreement(actual, episode, resamples=6000).measure(predicted)
+    measured = Agreement(actual, episode, resamples=6000).measure(predicted)
 
     def mae(chosen):
         rows = np.concatenate([groups[k] for k in chosen])
@@ -139,8 +139,8 @@ def test_the_interval_is_that_of_resampled_episodes():
             (np.arange(25),), statistic, n_resamples=3000, vectorized=False, method="percentile", rng=1
         ).confidence_interval
         width = drawn.high - drawn.low
-        assert found[name].low == pytest.approx(drawn.low, abs=0.08 * width)
-        assert found[name].high == pytest.approx(drawn.high, abs=0.08 * width)
+        assert measured[name].low == pytest.approx(drawn.low, abs=0.08 * width)
+        assert measured[name].high == pytest.approx(drawn.high, abs=0.08 * width)
 
 
 @pytest.mark.slow
@@ -152,8 +152,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         episode = np.repeat(np.arange(40), 25)
         actual = rng.normal(0, 0.3, len(episode))
         predicted = actual + rng.laplace(0, scale[episode])  # mean absolute error is the scale
-        found = Agreement(actual, episode, resamples=300).measure(predicted)["mae"]
-        held["mae"] += ends(found)[0] <= 0.1 <= ends(found)[1]
+        measured = Agreement(actual, episode, resamples=300).measure(predicted)["mae"]
+        held["mae"] += ends(measured)[0] <= 0.1 <= ends(measured)[1]
         wrong = Agreement(actual, np.arange(len(episode)), resamples=100).measure(predicted)["mae"]
         held["frames"] += ends(wrong)[0] <= 0.1 <= ends(wrong)[1]
     assert 0.90 <= held["mae"] / count <= 0.985
@@ -167,9 +167,9 @@ def test_seeds_give_the_mean_and_widen_the_interval():
     each = [agreement.measure(arm) for arm in arms]
     together = agreement.measure(arms)
     for name in METRICS:
-        assert together[name].value == pytest.approx(np.mean([one[name].value for one in each]))
-    assert ends(together["mae"])[0] < min(one["mae"].value for one in each) + 0.02
-    assert ends(together["mae"])[1] > max(one["mae"].value for one in each) - 0.02
+        assert together[name].value == pytest.approx(np.mean([figures[name].value for figures in each]))
+    assert ends(together["mae"])[0] < min(figures["mae"].value for figures in each) + 0.02
+    assert ends(together["mae"])[1] > max(figures["mae"].value for figures in each) - 0.02
     same = agreement.measure(np.stack([predicted] * 3))
     for name in METRICS:
         assert ends(same[name]) == pytest.approx(ends(each[0][name]))
@@ -190,28 +190,28 @@ def test_unknown_actions_are_left_out():
 def test_one_episode_allows_no_interval():
     actual, predicted, episode = drives(4, episodes=1)
     agreement = Agreement(actual, episode)
-    found = agreement.measure(predicted) | {"difference": agreement.difference(predicted, actual, "mae")}
-    assert all(estimate.low is None and estimate.high is None for estimate in found.values())
-    assert str(found["mae"]) == f"{found['mae'].value:.3f}"
+    measured = agreement.measure(predicted) | {"difference": agreement.difference(predicted, actual, "mae")}
+    assert all(estimate.low is None and estimate.high is None for estimate in measured.values())
+    assert str(measured["mae"]) == f"{measured['mae'].value:.3f}"
 
 
 @pytest.mark.filterwarnings("error")
 def test_a_constant_has_no_correlation_and_still_errors():
     actual, _, episode = drives(5)
-    found = Agreement(actual, episode).measure(np.full(len(actual), 0.3))
-    assert np.isnan(found["correlation"].value) and found["correlation"].low is None
-    assert found["mae"].value == pytest.approx(np.abs(actual - 0.3).mean())
-    assert found["gain_free_mae"].value == pytest.approx(np.abs(actual - actual.mean()).mean())
+    measured = Agreement(actual, episode).measure(np.full(len(actual), 0.3))
+    assert np.isnan(measured["correlation"].value) and measured["correlation"].low is None
+    assert measured["mae"].value == pytest.approx(np.abs(actual - 0.3).mean())
+    assert measured["gain_free_mae"].value == pytest.approx(np.abs(actual - actual.mean()).mean())
 
 
 def test_figures_per_episode_add_up():
     actual, predicted, episode = drives(6)
     agreement = Agreement(actual, episode)
-    rows, whole = agreement.per_episode(predicted), agreement.measure(predicted)
+    rows, overall = agreement.per_episode(predicted), agreement.measure(predicted)
     frames = np.array([row["frames"] for row in rows])
     assert frames.sum() == len(actual) and sorted(row["episode"] for row in rows) == np.unique(episode).tolist()
     for name in ("mae", "gain_free_mae"):  # the gain is that of all episodes together
-        assert frames @ [row[name] for row in rows] / len(actual) == pytest.approx(whole[name].value)
+        assert frames @ [row[name] for row in rows] / len(actual) == pytest.approx(overall[name].value)
     for row in rows:
         where = episode == row["episode"]
         assert row["mae"] == pytest.approx(np.abs(predicted - actual)[where].mean())
@@ -220,10 +220,10 @@ def test_figures_per_episode_add_up():
 
 def test_the_same_seed_gives_the_same_interval():
     actual, predicted, episode = drives(7)
-    one, same, other = (Agreement(actual, episode, seed=seed).measure(predicted) for seed in (0, 0, 1))
-    assert one == same != other
-    assert one["mae"].to_dict() == {"value": one["mae"].value, "low": one["mae"].low, "high": one["mae"].high}
-    assert str(one["mae"]) == f"{one['mae'].value:.3f} [{one['mae'].low:.3f}, {one['mae'].high:.3f}]"
+    first, same, other = (Agreement(actual, episode, seed=seed).measure(predicted) for seed in (0, 0, 1))
+    assert first == same != other
+    assert first["mae"].to_dict() == {"value": first["mae"].value, "low": first["mae"].low, "high": first["mae"].high}
+    assert str(first["mae"]) == f"{first['mae'].value:.3f} [{first['mae'].low:.3f}, {first['mae'].high:.3f}]"
 
 
 def moves(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -238,7 +238,7 @@ def moves(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @given(seeds)
 def test_several_actions_are_measured_together(seed):
     actual, predicted, episode = moves(seed)
-    found = Agreement(actual, episode, resamples=50).measure(predicted)
+    measured = Agreement(actual, episode, resamples=50).measure(predicted)
     p, y = predicted - predicted.mean(0), actual - actual.mean(0)
     lines = [np.polyfit(a, b, 1) for a, b in zip(predicted.T, actual.T, strict=True)]
     seen = np.stack([np.polyval(line, a) for line, a in zip(lines, predicted.T, strict=True)], 1)
@@ -249,7 +249,7 @@ def test_several_actions_are_measured_together(seed):
         "gain_free_mae": np.abs(seen - actual).mean(),
     }
     for name, value in expected.items():
-        assert found[name].value == pytest.approx(value, abs=1e-9), name
+        assert measured[name].value == pytest.approx(value, abs=1e-9), name
     assert np.allclose(Agreement(actual, episode).fitted(predicted), lines)
 
 
@@ -257,19 +257,19 @@ def test_several_actions_are_measured_together(seed):
 def test_one_action_among_several_is_that_action(seed):
     actual, predicted, episode = drives(seed)
     arms = np.stack([predicted, predicted**2])
-    one, other = Agreement(actual, episode, resamples=100), Agreement(actual[:, None], episode, resamples=100)
-    assert one.measure(arms) == other.measure(arms[..., None])
-    assert one.per_episode(predicted) == other.per_episode(predicted[:, None])
-    assert one.difference(arms[0], arms[1], "mae") == other.difference(arms[:1, :, None], arms[1:, :, None], "mae")
+    single, other = Agreement(actual, episode, resamples=100), Agreement(actual[:, None], episode, resamples=100)
+    assert single.measure(arms) == other.measure(arms[..., None])
+    assert single.per_episode(predicted) == other.per_episode(predicted[:, None])
+    assert single.difference(arms[0], arms[1], "mae") == other.difference(arms[:1, :, None], arms[1:, :, None], "mae")
 
 
 def test_the_means_of_different_joints_do_not_pass_for_agreement():
     rng = np.random.default_rng(0)
     posture = np.array([-0.8, -0.2, 0.3, 0.9])
     actual, guess = (posture + rng.normal(0, 0.05, (3000, 4)) for _ in range(2))
-    found = Agreement(actual, np.arange(3000) // 100).measure(guess)["correlation"]
-    assert np.corrcoef(actual.ravel(), guess.ravel())[0, 1] > 0.95 and abs(found.value) < 0.05
-    low, high = ends(found)
+    correlation = Agreement(actual, np.arange(3000) // 100).measure(guess)["correlation"]
+    assert np.corrcoef(actual.ravel(), guess.ravel())[0, 1] > 0.95 and abs(correlation.value) < 0.05
+    low, high = ends(correlation)
     assert low < 0 < high
 
 
@@ -303,9 +303,9 @@ def test_an_action_that_some_episodes_lack_counts_in_the_others():
 @given(seeds)
 def test_the_gain_free_rmse_is_what_regression_leaves(seed):
     actual, predicted, episode = moves(seed)
-    found = Agreement(actual, episode, resamples=50, criterion="gain_free_rmse").measure(predicted)
-    assert tuple(found) == ("correlation", "mae", "rmse", "gain_free_rmse")
+    measured = Agreement(actual, episode, resamples=50, criterion="gain_free_rmse").measure(predicted)
+    assert tuple(measured) == ("correlation", "mae", "rmse", "gain_free_rmse")
     left = [stats.linregress(p, y) for p, y in zip(predicted.T, actual.T, strict=True)]
     squares = [y.var() * (1 - line.rvalue**2) for line, y in zip(left, actual.T, strict=True)]
-    assert found["gain_free_rmse"].value == pytest.approx(np.sqrt(np.mean(squares)), abs=1e-9)
-    assert found["gain_free_rmse"].value <= found["rmse"].value + 1e-12
+    assert measured["gain_free_rmse"].value == pytest.approx(np.sqrt(np.mean(squares)), abs=1e-9)
+    assert measured["gain_free_rmse"].value <= measured["rmse"].value + 1e-12

@@ -11,20 +11,20 @@ from sim2real.statistics.bootstrap import Bootstrap
 def test_six_units_and_more_have_the_interval_of_scipy_at_the_expanded_level():
     values = np.random.default_rng(0).lognormal(0, 0.5, 9)
     bootstrap = Bootstrap(9, resamples=20_000)
-    found = bootstrap.interval(values.mean(), bootstrap.weights @ values / 9)
+    interval = bootstrap.interval(values.mean(), bootstrap.weights @ values / 9)
     level = 2 * stats.norm.cdf(np.sqrt(9 / 8) * stats.t.ppf(0.975, 8)) - 1
     theirs = stats.bootstrap((values,), np.mean, n_resamples=20_000, confidence_level=level, method="percentile", rng=1)
     low, high = theirs.confidence_interval
-    assert found == pytest.approx((low, high), abs=0.03 * (high - low))
+    assert interval == pytest.approx((low, high), abs=0.03 * (high - low))
 
 
 def test_over_few_units_the_interval_of_a_mean_is_nearly_students():
     values = np.array([0.3, 0.5, 0.2, 0.9])
     for n in (2, 3, 4):
         bootstrap = Bootstrap(n, resamples=20_000)
-        found = bootstrap.interval(values[:n].mean(), bootstrap.weights @ values[:n] / n)
+        interval = bootstrap.interval(values[:n].mean(), bootstrap.weights @ values[:n] / n)
         low, high = stats.t.interval(0.95, n - 1, values[:n].mean(), stats.sem(values[:n]))
-        assert found == pytest.approx((low, high), abs=0.02 * (high - low))
+        assert interval == pytest.approx((low, high), abs=0.02 * (high - low))
 
 
 def test_what_is_out_of_reach_is_not_in_the_interval():

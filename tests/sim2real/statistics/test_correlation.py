@@ -21,13 +21,13 @@ def episodes(*rates: float, n: int = 100) -> list[np.ndarray]:
 
 def test_coefficients_are_those_of_scipy():
     sim, robot = (0.1, 0.5, 0.4, 0.9, 0.7), (0.2, 0.3, 0.4, 0.6, 0.5)
-    found = Correlation.of(episodes(*sim), episodes(*robot))
-    assert found.pearson.value == pytest.approx(pearsonr(sim, robot).statistic)
-    assert found.spearman.value == pytest.approx(spearmanr(sim, robot).statistic)
-    assert found.pearson.over_checkpoints == pytest.approx(tuple(pearsonr(sim, robot).confidence_interval()))
-    for one in (found.pearson, found.spearman):
-        for low, high in (one.over_episodes, one.over_checkpoints):
-            assert -1 <= low <= one.value <= high <= 1 and low < high
+    correlation = Correlation.of(episodes(*sim), episodes(*robot))
+    assert correlation.pearson.value == pytest.approx(pearsonr(sim, robot).statistic)
+    assert correlation.spearman.value == pytest.approx(spearmanr(sim, robot).statistic)
+    assert correlation.pearson.over_checkpoints == pytest.approx(tuple(pearsonr(sim, robot).confidence_interval()))
+    for coefficient in (correlation.pearson, correlation.spearman):
+        for low, high in (coefficient.over_episodes, coefficient.over_checkpoints):
+            assert -1 <= low <= coefficient.value <= high <= 1 and low < high
 
 
 def test_the_rank_violation_of_a_published_definition():
@@ -49,10 +49,10 @@ def test_a_simulation_that_orders_alike_violates_no_rank(pairs: list[tuple[int, 
 
 
 def test_three_checkpoints_say_nothing_about_others():
-    found = Correlation.of(episodes(0.1, 0.5, 0.9), episodes(0.2, 0.5, 0.7))
-    assert found.checkpoints == 3 and found.pearson.value > 0.99
-    assert found.pearson.over_checkpoints == found.spearman.over_checkpoints == (-1, 1)
-    assert found.pearson.over_episodes[0] > 0.9
+    correlation = Correlation.of(episodes(0.1, 0.5, 0.9), episodes(0.2, 0.5, 0.7))
+    assert correlation.checkpoints == 3 and correlation.pearson.value > 0.99
+    assert correlation.pearson.over_checkpoints == correlation.spearman.over_checkpoints == (-1, 1)
+    assert correlation.pearson.over_episodes[0] > 0.9
 
 
 def test_fewer_episodes_make_a_wider_interval():
@@ -62,9 +62,9 @@ def test_fewer_episodes_make_a_wider_interval():
 
 
 def test_a_side_that_does_not_vary_has_no_correlation():
-    found = Correlation.of(episodes(1, 1, 1, 1), episodes(0.2, 0.5, 0.7, 0.9))
-    assert math.isnan(found.pearson.value) and "undefined" in str(found.pearson)
-    plain = found.to_dict()
+    correlation = Correlation.of(episodes(1, 1, 1, 1), episodes(0.2, 0.5, 0.7, 0.9))
+    assert math.isnan(correlation.pearson.value) and "undefined" in str(correlation.pearson)
+    plain = correlation.to_dict()
     assert plain["pearson"] == {"value": None, "over_episodes": [None, None], "over_checkpoints": [None, None]}
     assert plain["spearman"]["value"] is None
 

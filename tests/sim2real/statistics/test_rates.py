@@ -99,12 +99,12 @@ COUNTS = st.tuples(*[st.integers(0, 60)] * 4).filter(lambda counts: sum(counts) 
 @given(COUNTS)
 def test_a_difference_the_other_way_round_is_its_mirror_image(counts: tuple[int, ...]):
     first, second = pairs(*counts)
-    one, other = RateDifference.of(first, second), RateDifference.of(second, first)
-    assert -1 - 1e-9 <= one.low <= one.value <= one.high <= 1 + 1e-9
-    assert (one.value, one.low, one.high) == pytest.approx((-other.value, -other.high, -other.low), abs=1e-12)
-    assert one.p_value == pytest.approx(other.p_value) and (one.won, one.lost) == (other.lost, other.won)
+    forth, other = RateDifference.of(first, second), RateDifference.of(second, first)
+    assert -1 - 1e-9 <= forth.low <= forth.value <= forth.high <= 1 + 1e-9
+    assert (forth.value, forth.low, forth.high) == pytest.approx((-other.value, -other.high, -other.low), abs=1e-12)
+    assert forth.p_value == pytest.approx(other.p_value) and (forth.won, forth.lost) == (other.lost, other.won)
     order = np.random.default_rng(0).permutation(len(first))
-    assert RateDifference.of(first[order], second[order]) == one
+    assert RateDifference.of(first[order], second[order]) == forth
 
 
 @given(COUNTS)

@@ -90,7 +90,7 @@ def test_a_few_frames_alone_are_no_unit():
 def test_short_episodes_are_what_they_are():
     units = Units.of(np.repeat(np.arange(4), 50), np.tile(np.arange(50) / 20, 4), "episode")
     assert units.kind == "episode" and units.called("held-out") == "4 held-out episodes"
-    assert str(units) == "4 episodes (each episode is taken for a session)"
+    assert str(units) == "4 episodes (each episode counts as a session)"
 
 
 def test_an_average_does_not_reach_over_a_split():

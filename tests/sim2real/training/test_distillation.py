@@ -110,9 +110,9 @@ def test_the_student_learns_to_see_what_the_teacher_knows():
     error = np.abs(distiller.average.act(seen) - teacher(seen["privileged"]))
     assert error.mean() < 0.05 and np.quantile(error, 0.95) < 0.12
     with torch.inference_mode():
-        told = distiller.average(torch.from_numpy(seen["images.front"]))
-    assert np.abs(told["place"][:, 0].numpy() - worlds.place).mean() < 0.15
-    assert ((told["right"].numpy() > 0) == worlds.maps("front")["right"]).mean() > 0.95
+        predicted = distiller.average(torch.from_numpy(seen["images.front"]))
+    assert np.abs(predicted["place"][:, 0].numpy() - worlds.place).mean() < 0.15
+    assert ((predicted["right"].numpy() > 0) == worlds.maps("front")["right"]).mean() > 0.95
     assert losses[-1][1]["action"] < 0.1 * losses[0][1]["action"]
     assert not distiller.average.training and not collectors()
 

@@ -87,7 +87,10 @@ def test_dagger_end_to_end_with_a_teacher_of_its_own(short_lane: str, tmp_path: 
     recipe = read_config(run.folder / "policy")["recipe"]
     assert recipe["method"] == "dagger" and recipe["task"] == short_lane and recipe["distillation"]["frames"] == 200
     card, rate = (run.folder / "policy" / "README.md").read_text(), metrics["success"]
-    assert card.startswith("# LaneFollow, pretrained in simulation") and "what it does on a real camera is not" in card
+    assert (
+        card.startswith("# LaneFollow, pretrained in simulation")
+        and "do not show how it works with a real camera" in card
+    )
     assert f"{100 * rate['value']:.1f} % [{100 * rate['low']:.1f}, {100 * rate['high']:.1f}] of 3 episodes" in card
     assert rate == Rate.of(round(3 * rate["value"]), 3).to_dict()
 

@@ -77,9 +77,9 @@ def test_the_end_of_an_episode_is_told_as_sb3_has_it():
 
 
 def test_a_key_picks_one_observation_and_none_gives_all_under_names_that_torch_takes():
-    one, every = SB3Env(Counting(), "images.front"), SB3Env(Counting())
-    assert one.observation_space == spaces.Box(0, 255, (4, 5, 3), np.uint8)
-    assert one.reset().shape == (3, 4, 5, 3)
+    single, every = SB3Env(Counting(), "images.front"), SB3Env(Counting())
+    assert single.observation_space == spaces.Box(0, 255, (4, 5, 3), np.uint8)
+    assert single.reset().shape == (3, 4, 5, 3)
     assert isinstance(every.observation_space, spaces.Dict)
     assert set(every.observation_space.spaces) == {"images_front", "state"}
     assert {name: value.shape for name, value in every.reset().items()} == {

@@ -58,14 +58,14 @@ class Run:
 
 
 def test_five_steps_saved_loaded_and_five_more_equal_ten(tmp_path: Path) -> None:
-    whole, first, second = Run(), Run(), Run()
-    whole.train(10)
+    uninterrupted, first, second = Run(), Run(), Run()
+    uninterrupted.train(10)
     first.train(5)
     save_state(tmp_path / "state", first.state())
     second.train(2)  # so that something is there to be overwritten
     second.restore(load_state(tmp_path / "state"))
     second.train(5)
-    for mine, reference in ((second.policy, whole.policy), (second.average, whole.average)):
+    for mine, reference in ((second.policy, uninterrupted.policy), (second.average, uninterrupted.average)):
         for key, value in reference.state_dict().items():
             assert torch.equal(mine.state_dict()[key], value), key
 
@@ -117,10 +117,10 @@ def test_a_truncated_step_is_named_and_the_one_before_is_found(tmp_path: Path, n
         save_step(tmp_path, step, {"w": torch.full((100,), float(step))})
     damaged = tmp_path / "step_00000002" / name
     damaged.write_bytes(damaged.read_bytes()[:-40])
-    with pytest.warns(UserWarning, match=rf"step_00000002/{name} is damaged.*trying the checkpoint before"):
-        found = latest(tmp_path)
-    assert found == tmp_path / "step_00000001"
-    assert (load_state(found)["w"] == 1).all()
+    with pytest.warns(UserWarning, match=rf"step_00000002/{name} is damaged.*trying the previous checkpoint"):
+        newest = latest(tmp_path)
+    assert newest == tmp_path / "step_00000001"
+    assert (load_state(newest)["w"] == 1).all()
     (tmp_path / "step_00000001" / name).unlink()
     with pytest.warns(UserWarning), pytest.raises(CheckpointError, match=r"every checkpoint in .* is damaged"):
         latest(tmp_path)

@@ -80,7 +80,7 @@ def test_interrupted_and_resumed_it_goes_on_from_where_it_was(short_lane: str, t
         train_teacher(start(tmp_path / "run", config), config, interrupt)
     run = start(tmp_path / "run", config, resume=True)
     assert not run.finished and [p.name for p in run.checkpoints.iterdir()] == ["step_000001024.zip"]
-    with pytest.raises(ValueError, match=r"run has no trained teacher yet, its training is not finished: go on with"):
+    with pytest.raises(ValueError, match=r"run has no trained teacher, its training is not finished: resume it with"):
         load_teacher(run.folder, short_lane)
     metrics = train_teacher(run, config, lambda done, *_: said.append(done))
     assert said == [1536, 2048, 2560, 3000] and metrics["steps"] == 3072
@@ -127,7 +127,7 @@ def test_damaged_evaluations_are_said_and_cost_nothing_else(short_lane: str, tmp
     train_teacher(run, config, quiet)
     path = run.folder / "evaluations.npz"
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.warns(UserWarning, match=r"evaluations\.npz is damaged: evaluations begin anew"):
+    with pytest.warns(UserWarning, match=r"evaluations\.npz is damaged: evaluations start again"):
         assert train_teacher(start(tmp_path / "run", config, resume=True), config, quiet) == {"steps": 3072}
 
 
@@ -174,7 +174,7 @@ def test_a_teacher_is_loaded_for_its_own_task_alone(short_lane: str, tmp_path: P
     config = tiny(short_lane)
     run = start(tmp_path / "run", config)
     with pytest.raises(
-        ValueError, match=r"no trained teacher yet.*: go on with `sim2real train LaneFollow --out .*run --resume`"
+        ValueError, match=r"no trained teacher.*: resume it with `sim2real train LaneFollow --out .*run --resume`"
     ):
         load_teacher(run.folder, short_lane)
     with pytest.raises(ValueError, match="has a teacher for LaneFollow, not for Lift"):

@@ -26,7 +26,7 @@ torch.set_num_threads(1)
 def numbers(model: PPO | SAC) -> dict[str, torch.Tensor]:
     """Every tensor that training moves: weights, averages of the optimizers, the entropy coefficient."""
     modules, variables = model._get_torch_save_params()
-    found = {name: getattr(model, name).detach().clone() for name in variables}
+    values = {name: getattr(model, name).detach().clone() for name in variables}
     for name in modules:
         part: Any = model
         for word in name.split("."):
@@ -34,8 +34,8 @@ def numbers(model: PPO | SAC) -> dict[str, torch.Tensor]:
         flat: dict = part.state_dict()
         if "state" in flat:
             flat = {f"{i}.{key}": value for i, each in flat["state"].items() for key, value in each.items()}
-        found |= {f"{name}.{key}": torch.as_tensor(value).clone() for key, value in flat.items()}
-    return found
+        values |= {f"{name}.{key}": torch.as_tensor(value).clone() for key, value in flat.items()}
+    return values
 
 
 @ALGORITHMS
@@ -94,7 +94,7 @@ def test_the_last_three_are_kept(tmp_path: Path):
 
 
 def test_nothing_to_restore(tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match="no whole checkpoint"):
+    with pytest.raises(FileNotFoundError, match="no intact checkpoint"):
         restore_teacher(make_teacher(SETTINGS["ppo"], worlds()), tmp_path)
 
 
@@ -128,16 +128,16 @@ def without(name: str) -> Any:
 def test_a_damaged_zip_is_named_and_the_one_before_is_used(tmp_path: Path, damage: Any):
     model = trained("ppo")
     save_teacher(tmp_path, model, {"width": 0.1})
-    whole = numbers(model)
+    expected = numbers(model)
     model.learn(256, reset_num_timesteps=False)
     newest = save_teacher(tmp_path, model, {"width": 0.2})
     newest.write_bytes(damage(newest.read_bytes()))
     other = make_teacher(SETTINGS["ppo"], worlds())
-    with pytest.warns(UserWarning, match=rf"{newest.name} is damaged .*; trying the checkpoint before it") as told:
+    with pytest.warns(UserWarning, match=rf"{newest.name} is damaged .*; trying the previous checkpoint") as warned:
         assert restore_teacher(other, tmp_path)["width"] == 0.1
-    assert "\n" not in str(told[0].message)
+    assert "\n" not in str(warned[0].message)
     for name, value in numbers(other).items():
-        assert torch.equal(value, whole[name]), name
+        assert torch.equal(value, expected[name]), name
 
 
 def test_a_network_of_another_shape_is_refused_in_one_line(tmp_path: Path):
@@ -204,6 +204,6 @@ def test_restoring_runs_no_pickle(tmp_path: Path):
     assert not trace.exists()
     assert all(torch.equal(value, numbers(model)[name]) for name, value in numbers(other).items())
     with_bomb(path, "policy.pth", Bomb(trace))
-    with pytest.warns(UserWarning, match="other things than tensors"), pytest.raises(FileNotFoundError):
+    with pytest.warns(UserWarning, match="objects other than tensors"), pytest.raises(FileNotFoundError):
         restore_teacher(other, checkpoints)
     assert not trace.exists()

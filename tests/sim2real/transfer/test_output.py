@@ -95,8 +95,8 @@ def test_after_the_decision_all_episodes_are_learned_from(knows_bars, dim, tmp_p
     assert metrics["candidates"][result.output]["test"]["mae"]["value"] == pytest.approx(figures["mae"].value, abs=1e-6)
     assert not np.array_equal(predict_judged(judged, test), predict_judged(result.policy, test))
     if result.output == "gain":
-        whole = with_gain(knows_bars, dim).heads.action.gain
-        assert torch.allclose(result.policy.heads.action.gain, whole, atol=1e-5)
+        expected = with_gain(knows_bars, dim).heads.action.gain
+        assert torch.allclose(result.policy.heads.action.gain, expected, atol=1e-5)
     # On frames that neither has seen, the one that learned from more is no worse, up to chance.
     fresh = bars(12, 30, seed=16, dim=True)
     before, after = (agreement_on(fresh).measure(predict_judged(p, fresh))["mae"] for p in (judged, result.policy))

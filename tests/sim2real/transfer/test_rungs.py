@@ -72,9 +72,9 @@ def test_every_rung_is_climbed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         said.append(name)
         return lambda done, total, figures=None, /: None
 
-    found = summary(climb(config, tmp_path, stage))
-    assert set(found) == set(rungs_of)
-    for name, each in found.items():
+    rungs_found = summary(climb(config, tmp_path, stage))
+    assert set(rungs_found) == set(rungs_of)
+    for name, each in rungs_found.items():
         assert set(each["curve"]) == {"30", "60"} and set(each["auto"]) == {"30", "60"}
         behind = each["auto_minus_best"]["60"]
         assert (
@@ -88,7 +88,7 @@ def test_every_rung_is_climbed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert pretrained == 2
     again = climb(config, tmp_path, stage)
     assert sum(": pretrain" in name for name in said) == pretrained  # nothing was pretrained again
-    assert summary(again) == found
+    assert summary(again) == rungs_found
 
 
 def test_the_best_of_several_is_not_tested_where_it_was_chosen():
@@ -96,14 +96,14 @@ def test_the_best_of_several_is_not_tested_where_it_was_chosen():
     random, test = np.random.default_rng(0), bars(12, 12, seed=0)
     size = {"gain": 0.3, "sensor-shift": 0.1, "feature-extraction": 0.2, "full": 0.25}
     seen = {name: test.done[None] + s * random.normal(0, 1, (1, len(test), 1)) for name, s in size.items()}
-    found = rungs.best_and_behind(test, seen, "full")
-    assert found.best == "sensor-shift" and found.difference is not None and found.compared_on is not None
-    episodes = {name: set(units.session.tolist()) for name, units in vars(found).items() if name.endswith("_on")}
+    compared = rungs.best_and_behind(test, seen, "full")
+    assert compared.best == "sensor-shift" and compared.difference is not None and compared.compared_on is not None
+    episodes = {name: set(units.session.tolist()) for name, units in vars(compared).items() if name.endswith("_on")}
     assert not episodes["chosen_on"] & episodes["compared_on"] and len(set.union(*episodes.values())) == 12
 
     def spoilt(where: str) -> rungs.Behind:
-        there = np.isin(test.episode, list(episodes[where]))[:, None]
-        worse = np.where(there, random.normal(0, 1, (1, len(test), 1)), seen["sensor-shift"])
+        chosen = np.isin(test.episode, list(episodes[where]))[:, None]
+        worse = np.where(chosen, random.normal(0, 1, (1, len(test), 1)), seen["sensor-shift"])
         return rungs.best_and_behind(test, {**seen, "sensor-shift": worse}, "full")
 
     elsewhere, here = spoilt("compared_on"), spoilt("chosen_on")

@@ -67,15 +67,15 @@ def test_low_stages_of_a_familiar_sensor_are_left_alone():
 @pytest.mark.slow
 def test_auto_takes_what_errs_least_on_episodes_left_out(knows_bars, simulated, tmp_path):
     frames = bars(6, 25, seed=32, dim=True)
-    found = measure_shift(knows_bars, frames, simulated)
+    shift = measure_shift(knows_bars, frames, simulated)
     quick = {"updates": 20, "most_passes": 1e3, "learning_rate": 4e-3}
     plans = {name: dataclasses.replace(find_plan(name), **quick) for name in ("gain", "sensor-shift", "full")}
-    choice = choose(Material(knows_bars, frames, np.array([-1.0]), simulated), found, plans, tmp_path)
+    choice = choose(Material(knows_bars, frames, np.array([-1.0]), simulated), shift, plans, tmp_path)
     assert set(choice.errors) == set(plans) and choice.plan == min(choice.errors, key=lambda name: choice.errors[name])
     assert choice.plan != "gain" and "3-fold" in choice.reason
-    one = dataclasses.replace(frames, episode=np.zeros(len(frames), int))
-    alone = choose(Material(knows_bars, one, None, simulated), found, plans, tmp_path / "one")
-    assert alone.plan == found.recommended and not alone.errors
+    single = dataclasses.replace(frames, episode=np.zeros(len(frames), int))
+    alone = choose(Material(knows_bars, single, None, simulated), shift, plans, tmp_path / "one")
+    assert alone.plan == shift.recommended and not alone.errors
 
 
 @pytest.mark.slow

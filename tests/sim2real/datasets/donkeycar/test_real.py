@@ -41,8 +41,8 @@ def test_a_tub_becomes_a_sound_dataset_and_twice_the_same(name, tmp_path):
     )
     assert all((tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes() for path in files)
     dataset = EpisodeDataset(tmp_path / "one")
-    found = inspect(dataset)
-    assert found["frames"] == TUBS[name]["kept"] and not any(found["truth"].values())
+    inspection = inspect(dataset)
+    assert inspection["frames"] == TUBS[name]["kept"] and not any(inspection["truth"].values())
     episode = dataset.episode(3)
     first = episode._cells["observation.images.front"][0].as_py()
     assert (source / "images" / first["path"]).read_bytes() == first["bytes"]

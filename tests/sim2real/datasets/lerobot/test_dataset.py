@@ -82,7 +82,7 @@ def test_a_dataset_is_gone_on_with(tmp_path):
     record(tmp_path / "set", 2)
     record(tmp_path / "set", 1)
     same(EpisodeDataset(tmp_path / "set"), 3)
-    with pytest.raises(DatasetError, match="cannot be gone on with"):
+    with pytest.raises(DatasetError, match="cannot be appended to"):
         EpisodeWriter(tmp_path / "set", FEATURES, 30)
 
 

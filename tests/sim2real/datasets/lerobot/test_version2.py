@@ -35,8 +35,8 @@ def version2(folder: Path, episodes: int, video: bool) -> Path:
         path = root / DATA.format(**where)
         path.parent.mkdir(parents=True, exist_ok=True)
         entry = dataset._entries[episode.index]
-        found = dataset.root / f"data/chunk-000/file-{entry['data/file_index']:03d}.parquet"
-        pq.write_table(pq.read_table(found, partitioning=None), path)
+        table = dataset.root / f"data/chunk-000/file-{entry['data/file_index']:03d}.parquet"
+        pq.write_table(pq.read_table(table, partitioning=None), path)
         if video:
             film = root / VIDEO.format(video_key=CAMERA, **where)
             film.parent.mkdir(parents=True, exist_ok=True)
@@ -184,8 +184,8 @@ def test_a_video_that_lacks_a_frame_is_not_counted_as_kept(tmp_path):
     source = version2(tmp_path, 0, video=True)
     film, fps = next(source.rglob("*.mp4")), 20
     frames = read_frames(film, np.arange(200) / fps, fps)
-    some = set(sampled_rows(200).tolist())
-    lost = next(k for k in range(1, 199) if k not in some)
+    sampled = set(sampled_rows(200).tolist())
+    lost = next(k for k in range(1, 199) if k not in sampled)
     with av.open(str(film), "w") as container:
         stream = container.add_stream("libx264", rate=fps)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
@@ -208,7 +208,7 @@ def test_the_report_says_what_was_decoded(tmp_path, video):
 def test_a_rate_that_the_time_stamps_contradict_is_refused(tmp_path):
     source = version2(tmp_path, 1, video=False)
     edit_info(source, fps=30)
-    with pytest.raises(DatasetError, match="come at 20 Hz, the dataset would say 30 Hz"):
+    with pytest.raises(DatasetError, match="come at 20 Hz, not at the dataset's 30 Hz"):
         convert(source, tmp_path / "new")
 
 

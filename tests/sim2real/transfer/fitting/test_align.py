@@ -24,9 +24,9 @@ def aside(frames: Frames, pixels: int, criterion: str = "rmse") -> Frames:
 
 @pytest.mark.parametrize("pixels", [-2, 0, 2])
 def test_a_camera_that_looks_aside_is_found(knows_bars, pixels):
-    there, test = aside(bars(6, 60, seed=6), pixels), aside(bars(6, 60, seed=7), pixels)
-    similarity = fit_similarity(knows_bars, there)
-    assert looking(knows_bars, similarity).align.found(40, 24)["right_px"] == pytest.approx(pixels, abs=0.7)
+    frames, test = aside(bars(6, 60, seed=6), pixels), aside(bars(6, 60, seed=7), pixels)
+    similarity = fit_similarity(knows_bars, frames)
+    assert looking(knows_bars, similarity).align.in_pixels(40, 24)["right_px"] == pytest.approx(pixels, abs=0.7)
     errors = [
         np.abs(predict(p, test.images) - test.actions).mean() for p in (knows_bars, looking(knows_bars, similarity))
     ]
@@ -61,11 +61,11 @@ def test_only_plans_that_align_look_elsewhere(knows_bars):
 
 def test_features_can_be_kept_of_a_policy_that_looks_elsewhere(knows_bars):
     """Its alignment is of recorded frames alone: simulated ones beside them are kept as they are."""
-    frames, there = bars(3, 30, seed=2), looking(knows_bars, np.array([0.1, 0, 0, 0]))
+    frames, tilted = bars(3, 30, seed=2), looking(knows_bars, np.array([0.1, 0, 0, 0]))
     simulated = bars(1, 40, seed=3)
     shown = Simulated(simulated.images, predict(knows_bars, simulated.images), np.zeros(40, int))
     plan = dataclasses.replace(find_plan("feature-extraction"), updates=10, passes=0.1)
-    kept, anew = (fit(there, plan, frames, simulated=shown, cache=cache).policy for cache in (True, False))
+    kept, anew = (fit(tilted, plan, frames, simulated=shown, cache=cache).policy for cache in (True, False))
     np.testing.assert_allclose(predict(kept, frames.images), predict(anew, frames.images), atol=1e-5)
     assert kept.align.moves
 
@@ -76,8 +76,8 @@ def test_what_begins_anew_looks_straight_ahead(knows_bars):
 
 
 def test_what_was_found_is_said_in_words():
-    assert look_line(Alignment().found(64, 64)) == ""
-    found = {"right_px": -1.26, "down_px": 0.4, "zoom": 1.02, "roll_deg": -1.5}
-    said = look_line(found)
+    assert look_line(Alignment().in_pixels(64, 64)) == ""
+    look = {"right_px": -1.26, "down_px": 0.4, "zoom": 1.02, "roll_deg": -1.5}
+    said = look_line(look)
     for part in ("1.3 px further left", "0.4 px lower", "1.020 times as large", "turned by -1.5° clockwise"):
         assert part in said

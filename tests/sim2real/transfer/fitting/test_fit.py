@@ -63,8 +63,8 @@ def test_no_change_is_kept_when_training_does_harm(knows_bars):
 
 @pytest.mark.slow
 def test_the_low_stages_learn_another_sensor(knows_bars):
-    there, test = bars(2, 75, seed=6, negative=True), bars(6, 50, seed=7, negative=True)
-    fitted = learn(Material(knows_bars, there, SIGNS), short("sensor-shift", updates=100, learning_rate=3e-3), seed=0)
+    frames, test = bars(2, 75, seed=6, negative=True), bars(6, 50, seed=7, negative=True)
+    fitted = learn(Material(knows_bars, frames, SIGNS), short("sensor-shift", updates=100, learning_rate=3e-3), seed=0)
     agreement = Agreement(test.actions[:, 0], test.episode)
     before, after = (agreement.measure(predict(p, test.images)[:, 0]) for p in (knows_bars, fitted.policy))
     assert before["correlation"].value < 0.7

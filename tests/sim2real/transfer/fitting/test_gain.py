@@ -20,8 +20,8 @@ from sim2real.transfer.fitting.plans import find_plan
 def test_much_data_gives_the_true_gain(gain, offset, seed):
     random = np.random.default_rng(seed)
     p = random.uniform(-1, 1, 4000)
-    found = estimate_gain(p, gain * p + offset + random.normal(0, 0.05, 4000))
-    np.testing.assert_allclose(found, (gain, offset), atol=0.03)
+    estimated = estimate_gain(p, gain * p + offset + random.normal(0, 0.05, 4000))
+    np.testing.assert_allclose(estimated, (gain, offset), atol=0.03)
 
 
 def test_few_or_uninformative_frames_do_not_turn_the_scale():

@@ -56,7 +56,7 @@ def test_a_plan_of_ones_own(tmp_path):
     ("text", "message"),
     [
         ("[p]\nrates = { steam = 1 }", "no part 'steam'; valid: stem"),
-        ('[p]\nreset = ["head"]', "draws head anew but never trains it"),
+        ('[p]\nreset = ["head"]', "resets head but never trains it"),
         ("[p]\nlearnig_rate = 1", "no setting 'learnig_rate'.*learning_rate"),
         ("[p]\nlearning_rate = 0", "learning_rate must be positive"),
         ("[p]\nrates = { stem = -1 }", "stem must be at least 0"),
@@ -92,5 +92,5 @@ def test_settings_of_the_command_replace_the_plans_own():
 def test_a_plan_of_ones_own_needs_a_name_of_its_own(tmp_path, name):
     path = tmp_path / "mine.toml"
     path.write_text(f'["{name}"]\nrates = {{ stem = 1.0 }}\n')
-    with pytest.raises(ValueError, match=r"cannot be named|is the name of a plan that is there already"):
+    with pytest.raises(ValueError, match=r"cannot be named|is the name of a built-in plan"):
         find_plan(f"{path}:{name}")

@@ -53,7 +53,7 @@ def test_one_long_episode_is_not_all_that_is_judged_by():
 
 
 def test_of_one_episode_nothing_can_be_held_out():
-    with pytest.raises(ValueError, match="one episode only"):
+    with pytest.raises(ValueError, match="only one episode"):
         held_out(recordings([50]), 0.2)
 
 
@@ -61,13 +61,13 @@ def drive(lengths: list[int], gaps: list[float]) -> Frames:
     """One drive at 20 Hz, cut into episodes by gaps [s]."""
     frames = recordings(lengths)
     time = frames.row / 20 + np.repeat(np.cumsum(gaps), lengths)
-    return dataclasses.replace(frames, session=np.zeros(len(frames), int), time=time, whole="session")
+    return dataclasses.replace(frames, session=np.zeros(len(frames), int), time=time, session_kind="session")
 
 
-def nearest(one: Frames, other: Frames) -> float:
+def nearest(first: Frames, other: Frames) -> float:
     """s between the two nearest frames of two parts of a drive."""
-    assert one.time is not None and other.time is not None
-    return float(np.abs(one.time[:, None] - other.time).min())
+    assert first.time is not None and other.time is not None
+    return float(np.abs(first.time[:, None] - other.time).min())
 
 
 def test_pieces_of_one_drive_are_not_split_from_each_other_by_frames_of_the_same_second():

@@ -22,9 +22,9 @@ class DistillationConfig:
         reuse: how often a frame is trained on, on average.
         buffer: number of frames kept in memory to draw batches from.
         share: share of the worlds that the student drives in the second half of the run; it grows from 0 before.
-        jolt: standard deviation of the disturbance on the teacher's actions, so that frames show recoveries. `share` and
-            `jolt` were chosen by the agreement with one recording (`track_2`), so that they prove nothing on it; with
-            0.15 and share 0.9 the policy agreed less with its drivers.
+        jolt: standard deviation of the disturbance on the teacher's actions, so that frames show recoveries. `share`
+            and `jolt` were chosen by the agreement with one recording (`track_2`), which therefore proves nothing about
+            them; with 0.15 and share 0.9 the policy agreed less with its drivers.
         ema: decay per update of the averaged weights, which drive and are saved.
         auxiliary: loss weight of each auxiliary label; the action has 1.
         bf16: compute in bfloat16 if the processor supports it in hardware.

@@ -52,7 +52,11 @@ def test_pytest_prints_it_between_the_dots_and_remembers(tmp_path: Path, quiet: 
     (tmp_path / "conftest.py").write_text("import countdown\ncountdown.EVERY = 0\n")
     words = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", ".", "-p", "countdown", *quiet]
     done = subprocess.run(
-        words, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(HELPERS)}
+        words,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(HELPERS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
     )
     assert done.returncode == 0, done
     out = done.stdout.splitlines()

@@ -16,11 +16,12 @@ import torch
 from policies import Policy
 from policies.encoder import EncoderConfig
 from policies.policy import PolicyConfig
+from policies.preprocessing import Preprocessing
 from relist import relist
 from sim2real.datasets import EpisodeWriter, Feature, camera_feature
 
 CAMERA = "observation.images.front"
-SMALL = PolicyConfig(encoder=EncoderConfig(width=4))
+SMALL = PolicyConfig(EncoderConfig(size=(24, 40), width=4), preprocessing=Preprocessing(size=(40, 24)))
 
 
 def actions_of(episode: int, length: int, names: Sequence[str] = ("steering", "throttle")) -> np.ndarray:

@@ -56,8 +56,10 @@ def test_an_interrupted_identification_leaves_nothing(command, workplace, monkey
 
 
 @pytest.mark.slow
-def test_a_recording_in_degrees_gives_all_files(command, workplace):
-    arm_logs.write(workplace / "logs", arm_logs.logs(arm_logs.parameters(), 5, seconds=3), "degrees")
+def test_a_recording_in_degrees_gives_all_files(command, workplace, monkeypatch):
+    monkeypatch.setattr(fit_servos, "ITERATIONS", (3, 1))
+    monkeypatch.setattr(fit_servos, "ROUNDS", 1)
+    arm_logs.write(workplace / "logs", arm_logs.logs(arm_logs.parameters(), 5, seconds=2), "degrees")
     done = command("identify", "so101", "logs", "--out", "run")
     assert done.code == 0, done.err
     metrics = json.loads((workplace / "run/metrics.json").read_text())
@@ -72,10 +74,11 @@ def test_a_recording_in_degrees_gives_all_files(command, workplace):
 
 @pytest.mark.slow
 def test_the_genuine_recording_is_replayed_with_half_the_error(command, workplace, monkeypatch):
-    """Already by half of the search."""
-    monkeypatch.setattr(fit_servos, "ITERATIONS", (8, 4))
-    monkeypatch.setattr(fit_servos, "ROUNDS", 2)
-    done = command("identify", "so101", f"{genuine('so101/lift')}[0:20]", "--frames", 1200, "--out", "run")
+    """Already by a quarter of the search."""
+    monkeypatch.setattr(fit_servos, "ITERATIONS", (4, 1))
+    monkeypatch.setattr(fit_servos, "ROUNDS", 1)
+    monkeypatch.setattr(fit_servos, "GRID_FRAMES", 1200)
+    done = command("identify", "so101", f"{genuine('so101/lift')}[0:20]", "--frames", 800, "--out", "run")
     assert done.code == 0, done.err
     metrics = json.loads((workplace / "run/metrics.json").read_text())
     assert metrics["heldout_rmse_after"] < 0.5 * metrics["heldout_rmse_before"]

@@ -23,7 +23,7 @@ NAMES = ("steering", "throttle")
 
 def frames_with(actions: np.ndarray, episode: np.ndarray) -> Frames:
     row = np.concatenate([np.arange((episode == name).sum()) for name in np.unique(episode)])
-    return Frames(np.zeros((len(row), 48, 80, 3), np.uint8), actions, episode, row, 0.25, 20.0)
+    return Frames(np.zeros((len(row), *SMALL.encoder.size, 3), np.uint8), actions, episode, row, 0.25, 20.0)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_policy_predicts_what_it_does_when_it_drives(tmp_path):
 def test_predictions_are_clipped_and_leave_no_gradient_behind():
     policy = new_policy()
     policy.heads.action.fold(torch.tensor([1.0, 1.0]), torch.tensor([5.0, -5.0]))
-    images = np.random.default_rng(0).integers(0, 256, (3, 48, 80, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (3, *SMALL.encoder.size, 3), np.uint8)
     images.setflags(write=False)
     assert predict(policy, images).tolist() == [[1.0, -1.0]] * 3
     assert all(parameter.grad is None for parameter in policy.parameters())
@@ -59,7 +59,7 @@ def test_predictions_are_clipped_and_leave_no_gradient_behind():
 def test_a_policy_that_needs_a_state_is_refused():
     policy = Policy(dataclasses.replace(SMALL, heads=HeadsConfig(state=2)))
     with pytest.raises(ValueError, match="needs a state beside its images"):
-        predict(policy, np.zeros((1, 48, 80, 3), np.uint8))
+        predict(policy, np.zeros((1, *SMALL.encoder.size, 3), np.uint8))
 
 
 def test_each_action_is_judged_beside_naive_predictions(driven):

@@ -178,12 +178,15 @@ def test_long_recordings_are_thinned_to_a_number_of_rows():
 
 @pytest.fixture(scope="module")
 def identified():
-    """Of six simulated episodes, and their split."""
-    logs = tuple(arm_logs.logs(arm_logs.parameters(), 9, seconds=4))
+    """Of six simulated episodes, and their split; a third of the search finds what is to be found in them."""
+    logs = tuple(arm_logs.logs(arm_logs.parameters(), 9, seconds=3))
     robot, sim = find_robot("so101"), arm_logs.replayer()
     recording = ArmRecording(logs, 30.0, arm_logs.units(), ())
     split = split_episodes(logs, 0.3, 0)
-    return robot, recording, split, sim, fit_servos(robot, recording, split.fit, sim)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "ITERATIONS", (6, 2))
+        patch.setattr(fitting, "ROUNDS", 2)
+        return robot, recording, split, sim, fit_servos(robot, recording, split.fit, sim)
 
 
 @pytest.mark.slow
@@ -207,10 +210,10 @@ def test_all_parameters_that_are_called_identifiable_are_near_the_truth(identifi
 
 @pytest.mark.slow
 def test_held_out_episodes_have_no_part_in_the_fit(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(fitting, "ITERATIONS", (2, 1))
-    monkeypatch.setattr(fitting, "ROUNDS", 1)
+    monkeypatch.setattr(fitting, "ITERATIONS", (1, 1))
+    monkeypatch.setattr(fitting, "ROUNDS", 0)
     robot, sim = find_robot("so101"), arm_logs.replayer()
-    logs = tuple(arm_logs.logs(arm_logs.parameters(), 5, seconds=2))
+    logs = tuple(arm_logs.logs(arm_logs.parameters(), 4, seconds=1.5))
     held = {log.index for log in split_episodes(logs, 0.3, 0).held_out}
     other = tuple(Log(g.index, g.state + 0.3, g.command) if g.index in held else g for g in logs)
     fitted = []

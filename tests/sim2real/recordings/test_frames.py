@@ -26,7 +26,7 @@ def test_images_and_actions_of_a_frame_belong_together(tmp_path):
     assert frames.episode.tolist() == [0] * 5 + [1] * 9 and frames.row.tolist() == [*range(5), *range(9)]
     for image, action, episode, row in zip(frames.images, frames.actions, frames.episode, frames.row, strict=True):
         seen = image_of(episode, row)[24:]  # the lower 96 of 120 rows, reduced to the half
-        assert np.array_equal(image, cv2.resize(seen, (80, 48), interpolation=cv2.INTER_AREA))
+        assert np.array_equal(image, cv2.resize(seen, SMALL.preprocessing.size, interpolation=cv2.INTER_AREA))
         assert np.array_equal(action, actions_of(episode, 9)[row])
 
 
@@ -117,9 +117,9 @@ def test_an_action_that_is_no_number_is_refused(tmp_path, value):
 def test_frames_of_another_shape_are_stretched_and_that_is_said_once(tmp_path):
     root = record_drives(tmp_path / "set", [3, 3], size=(60, 160))
     config = dataclasses.replace(SMALL, action_names=("steering",))
-    with pytest.warns(UserWarning, match="images.front is 160x60: stretched to 80x48") as said:
+    with pytest.warns(UserWarning, match="images.front is 160x60: stretched to 40x24") as said:
         frames = read(root, config)
-    assert frames.images.shape == (6, 48, 80, 3) and len(said) == 1
+    assert frames.images.shape == (6, 24, 40, 3) and len(said) == 1
 
 
 def test_episodes_of_a_selection_keep_their_index(tmp_path):

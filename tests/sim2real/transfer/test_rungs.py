@@ -56,7 +56,9 @@ def test_every_rung_is_climbed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for module in (rungs, ladder_config):
         monkeypatch.setattr(module, "PLANS", ("sensor-shift", "feature-extraction"))
     monkeypatch.setattr(rungs, "SIMULATED", 100)
-    monkeypatch.setattr(rungs, "PretrainConfig", functools.partial(rungs.PretrainConfig, width=4, worlds=16))
+    monkeypatch.setattr(
+        rungs, "PretrainConfig", functools.partial(rungs.PretrainConfig, width=4, worlds=16, image_size=(40, 24))
+    )
     record_drives(tmp_path / "learn", [30, 26, 24])
     record_drives(tmp_path / "judge", [20, 22, 18])
     config = LadderConfig(

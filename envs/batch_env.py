@@ -148,8 +148,8 @@ class BatchEnv(VectorEnv):
         self.once, self._awake = once, self._worlds
         self._observation: dict[str, np.ndarray] = {}
         self._batch = Batch(task.model, num_envs, threads)
-        # Separate streams for the episode, its randomization and image noise: a seed gives the same start whatever is
-        # varied, and the same episode whether it is seen or not.
+        # Separate streams for the episode, its randomization and image noise: a seed gives the same start with any
+        # randomization, and the same episode with or without images.
         self._random, self._draws, self._noise = (WorldRandom(self._worlds + offset) for offset in STREAMS)
         self._seeded = False
         task.attach(self._batch, self._random)

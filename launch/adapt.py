@@ -21,10 +21,10 @@ def command(
 ) -> None:
     """Adapt a policy to recordings; compare it with the control candidates; promote it only if it is better.
 
-    The run's folder gets `policy/` (the adapted policy only if the gate promoted it), `report.html` and
-    `metrics.json`. With several seeds the weights are averaged if that is no worse on the validation frames; otherwise
-    the best seed is kept. The gate judges exactly this policy. Without `--test` the policy is then also fitted to the
-    held-out episodes; the judged weights are kept in `judged/`.
+    The run's folder gets `report.html`, `metrics.json` and `policy/`, the adapted policy only if the gate promoted it.
+    With several seeds the weights are averaged if that is no worse on the validation frames; otherwise the best seed is
+    kept. The gate judges exactly this policy. Without `--test` the policy is then also fitted to the held-out episodes;
+    the judged weights are kept in `judged/`.
 
     Example: sim2real adapt runs/policy datasets/track_1 --test datasets/track_2 --frames 300
     """

@@ -1,4 +1,4 @@
-"""What commands print: progress, tables, and how to go on after an interruption."""
+"""Terminal output of commands: progress, tables, and the command that resumes an interrupted run."""
 
 import shlex
 import sys

@@ -83,7 +83,7 @@ def _say_episodes(evaluation: "Evaluation") -> None:
     from sim2real.reports.episodes import aborted_line, difference_lines, loop_line, place_line, success_table
 
     if not evaluation.has_figures:
-        say("no episode of every policy was run: at a terminal, somebody must set them up and say how they went")
+        say("not every policy has an episode: a person at a terminal must prepare them and report their outcomes")
         return
     where = f"{evaluation.task}: {evaluation.checkpoints[0]} on {place_line(evaluation.config)}"
     if len(evaluation.episodes) == 1:

@@ -15,11 +15,11 @@ def command(
     """Record the rehearsal robot, a simulated stand-in for a real one, as a LeRobot v3.0 dataset.
 
     A simulated operator with human imperfections moves it: in LaneFollow a driver, in other tasks a trained teacher
-    with shaky and delayed actions. Pretraining never uses the robot's lens, appearance, sensor and dynamics, and
-    `sim2real evaluate --on rehearsal` uses other episodes.
+    with shaky and delayed actions. Pretraining never uses the robot's lens, appearance, sensor and dynamics. The
+    command `sim2real evaluate --on rehearsal` uses other episodes.
 
-    --on sim records the plain simulation, with an operator without imperfections. `sim2real replay DATASET --on sim`
-    reproduces such a dataset bit for bit.
+    With --on sim the plain simulation is recorded, with an operator without imperfections; `sim2real replay
+    DATASET --on sim` reproduces such a dataset bit for bit.
 
     Example: sim2real record datasets/reach --on rehearsal --task Reach --teacher runs/reach --episodes 20
 

@@ -76,7 +76,7 @@ def _last(spec: mujoco.MjSpec) -> mujoco.MjsBody:
 
 
 def _described(name: str, spec: mujoco.MjSpec) -> Arm:
-    """What the model says of itself."""
+    """Return the arm that a model describes."""
     model = spec.compile()
     servos = {}
     for i in range(model.nu):

@@ -236,12 +236,12 @@ class LaneFollow(Task):
 
 TEST = LaneFollowConfig(layouts=100, layout_seed=100_000)
 VALIDATION = LaneFollowConfig(layouts=50, layout_seed=300_000)
-# Short episodes that start anywhere: people's recordings show the road from all sides, and so must the frames.
+# Short episodes with random starts, so that frames show the road from all sides, like recordings.
 TRAIN = LaneFollowConfig(episode_seconds=5.0, start_offset=0.5, start_heading=1.1, off_road=1.5)
-# A car that stands in for a real one gives the whole frames of its camera; what is to be cut off, policies know.
+# The rehearsal car gives full frames, which policies crop.
 RAW = replace(NOMINAL_CAMERA, view=replace(NOMINAL_CAMERA.view, crop=(0, 0, 160, 120), size=(160, 120)))
 REHEARSAL = LaneFollowConfig(layouts=100, layout_seed=210_000, camera=RAW)
-# Recorded on other layouts than it is tested on. People find back to the road, and a recording goes on meanwhile.
+# Recordings use other layouts than tests, and continue while the driver returns to the road.
 RECORDING = LaneFollowConfig(layouts=50, layout_seed=200_000, camera=RAW, episode_seconds=120.0, off_road=1.5)
 _SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST, "recording": RECORDING, "rehearsal": REHEARSAL}
 

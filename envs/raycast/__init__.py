@@ -1,7 +1,7 @@
-"""Ray casting kernels: many worlds in one launch, a table of rays for each, and per tile only the geoms it may meet.
+"""Ray casting kernels: many worlds in one launch, with individual rays, and per tile only the geoms that it may hit.
 
-The shading, the textures and the meshes' trees are those of mujoco_warp, whose own kernel has one table of rays for
-all worlds and a tree over a world's geoms that every ray descends. Here rays are grouped into tiles of the image. All
-rays of a tile lie in a narrow cone, so that most geoms are ruled out for all of them at once (Amanatides 1984), and
-what is left is intersected in the geom's own frame.
+Shading, textures and trees of meshes are those of mujoco_warp, whose kernel has one table of rays for all worlds and
+a tree over a world's geoms that every ray traverses. Here rays are grouped into image tiles. All rays of a tile are
+in a narrow cone, so that most geoms are excluded for all of them at once (Amanatides 1984); the remaining geoms are
+intersected in their own frames.
 """

@@ -16,13 +16,13 @@ TIE = wp.constant(1.0e-6)
 
 
 def _make_surface(context: Any, kinds: frozenset[int], lit: Any) -> Any:
-    """The function that gives the colour of what a ray met."""
+    """Make the function that returns the colour of a ray's hit."""
     sample, textured, smooth = sampling(kinds), context.use_textures, context.enable_vertex_normals
 
     @wp.func
     def surface(scene: Scene, poses: Poses, camera: int, world: int, geom: int,
                  hit: Hit, local: wp.vec3, point: wp.vec3, view: wp.vec3) -> wp.vec3:  # fmt: skip
-        """The colour of what a ray met."""
+        """Return the colour of a ray's hit."""
         mat = material(scene, world, geom)
         color = paint(scene, world, geom, mat)
         base, flat = wp.vec3(color[0], color[1], color[2]), wp.vec3(hit.normal)
@@ -49,13 +49,13 @@ def _make_surface(context: Any, kinds: frozenset[int], lit: Any) -> Any:
 
 
 def make_kernel(context: Any, kinds: frozenset[int], lights: int, shadows: bool, together: int) -> Any:
-    """The kernel that draws; what a scene does without is not compiled.
+    """Make the kernel that draws; features that a scene does not use are not compiled.
 
     Args:
         context: mujoco_warp's render context of the model.
-        kinds: of the geoms drawn, a part of DRAWN.
-        lights: of the model.
-        together: pixels drawn by one thread of the launch: on a CPU the arguments are then read once for all of them.
+        kinds: kinds of the drawn geoms, a subset of DRAWN.
+        lights: number of lights of the model.
+        together: pixels per thread of the launch: on a CPU the arguments are then read once for all of them.
     """
     intersect = intersection(kinds)
     surface = _make_surface(context, kinds, make_lit(context, lights, shadows, intersect))

@@ -1,4 +1,4 @@
-"""Flat meshes, as roads are: a grid over the plane that they lie in says which faces a ray may meet."""
+"""Flat meshes, such as roads: a grid over their plane lists the faces that a ray may hit."""
 
 import mujoco
 import numpy as np
@@ -15,15 +15,15 @@ MARGIN = wp.constant(0.01)  # cells, by which faces are taken to be larger
 
 @wp.func
 def turn_of(a: wp.vec2, b: wp.vec2, p: wp.vec2) -> float:
-    """Twice the signed area of a triangle."""
+    """Return twice the signed area of a triangle."""
     return (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])
 
 
 @wp.func
 def meet_flat(scene: Scene, mesh: int, place: int, origin: wp.vec3, along: wp.vec3) -> Hit:
-    """Where a ray meets a flat mesh: the grid over its plane says which few faces may be there.
+    """Intersect a ray with a flat mesh, using the grid over its plane.
 
-    The tree over a mesh has boxes along the axes, of which the faces of an oblique road fill little and overlap much.
+    The tree of a mesh has axis-aligned boxes, which oblique road faces fill badly and which overlap much.
     """
     hit = Hit()
     hit.distance = -1.0
@@ -58,14 +58,14 @@ def meet_flat(scene: Scene, mesh: int, place: int, origin: wp.vec3, along: wp.ve
 
 @wp.func
 def reach(a: wp.vec2, b: wp.vec2, middle: wp.vec2, up: float) -> float:
-    """Not negative where a part of the cell about a point lies on the face's side of an edge."""
+    """Return a value that is not negative if a part of the cell around a point is on the face's side of an edge."""
     return up * turn_of(a, b, middle) + (0.5 + MARGIN) * (wp.abs(b[0] - a[0]) + wp.abs(b[1] - a[1]))
 
 
 @wp.kernel
 def fill_grid(place: wp.array(dtype=int), corners: wp.array2d(dtype=wp.vec2), fill: bool,
               count: wp.array3d(dtype=int), faces: wp.array(dtype=int)):  # fmt: skip
-    """Count the faces that touch each cell of the flat meshes' grids, or write them where the counters stand."""
+    """Count the faces that touch each cell of the flat meshes' grids, or write them at the counters' positions."""
     face = wp.tid()
     if place[face] < 0:
         return
@@ -84,7 +84,7 @@ def fill_grid(place: wp.array(dtype=int), corners: wp.array2d(dtype=wp.vec2), fi
 
 
 def give_grids(scene: Scene, model: mujoco.MjModel) -> None:
-    """Of flat meshes: which faces there are in each cell of a grid over the plane that they lie in."""
+    """Compute the grids of flat meshes: the faces in each cell of a grid over their plane."""
     places, axes, lows, cells = -np.ones(model.nmesh, np.int32), [], [], []
     corners, owner = np.zeros((model.nmeshface, 3, 2), np.float32), -np.ones(model.nmeshface, np.int32)
     for mesh in range(model.nmesh):

@@ -1,5 +1,5 @@
 # ruff: noqa: SIM102 (Warp compiles this: float() declares a variable, static conditions stand alone)
-"""Where a ray meets a geom, in the geom's own frame."""
+"""Intersection of rays with geoms, in the geom's own frame."""
 
 from functools import cache
 from typing import Any
@@ -13,7 +13,7 @@ from mujoco_warp._src import ray as mjw_ray  # isort: skip
 
 @wp.func
 def box_span(origin: wp.vec3, along: wp.vec3, half: wp.vec3) -> wp.vec2:
-    """Distances at which a ray enters and leaves a box about the origin; it misses where the first is the larger."""
+    """Return the distances at which a ray enters and leaves a box at the origin; it misses if the first is larger."""
     a = wp.cw_div(-half - origin, along)
     b = wp.cw_div(half - origin, along)
     first, last = wp.min(a, b), wp.max(a, b)
@@ -22,7 +22,7 @@ def box_span(origin: wp.vec3, along: wp.vec3, half: wp.vec3) -> wp.vec2:
 
 @wp.func
 def entry_normal(origin: wp.vec3, along: wp.vec3, half: wp.vec3, distance: float) -> wp.vec3:
-    """Of the face of a box through which a ray enters it."""
+    """Return the normal of the face through which a ray enters a box."""
     a = wp.cw_div(-half - origin, along)
     b = wp.cw_div(half - origin, along)
     first = wp.min(a, b)
@@ -35,7 +35,7 @@ def entry_normal(origin: wp.vec3, along: wp.vec3, half: wp.vec3, distance: float
 
 @wp.func
 def off_axis(along: wp.vec3) -> wp.vec3:
-    """Without exact zeros: fast math, which knows no infinity, could not divide by them."""
+    """Return a direction without exact zeros, as fast math has no infinity and cannot divide by them."""
     x = wp.where(wp.abs(along[0]) < 1.0e-9, 1.0e-9, along[0])
     y = wp.where(wp.abs(along[1]) < 1.0e-9, 1.0e-9, along[1])
     z = wp.where(wp.abs(along[2]) < 1.0e-9, 1.0e-9, along[2])
@@ -44,7 +44,7 @@ def off_axis(along: wp.vec3) -> wp.vec3:
 
 @cache
 def intersection(kinds: frozenset[int]) -> Any:
-    """The function that intersects a ray with a geom of one of these kinds, in its frame; others are not compiled."""
+    """Make the function that intersects a ray with geoms of these kinds, in its frame; others are not compiled."""
 
     @wp.func
     def intersect(scene: Scene, world: int, geom: int, origin: wp.vec3, along: wp.vec3, half: wp.vec3, limit: float):

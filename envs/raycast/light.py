@@ -1,5 +1,5 @@
 # ruff: noqa: SIM102, UP018 (Warp compiles this: float() declares a variable, static conditions stand alone)
-"""Light on what a ray met (Blinn-Phong), as MuJoCo has it."""
+"""Lighting of a ray's hit (Blinn-Phong), as in MuJoCo."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from envs.warp_start import wp  # before mujoco_warp, which compiles with Warp's
 
 
 def _make_in_shadow(intersect: Any) -> Any:
-    """The function that says whether a geom lies between a point and a light."""
+    """Make the function that checks whether a geom is between a point and a light."""
 
     @wp.func
     def in_shadow(scene: Scene, poses: Poses, world: int, point: wp.vec3, towards: wp.vec3, limit: float) -> bool:
@@ -29,12 +29,12 @@ def _make_in_shadow(intersect: Any) -> Any:
 
 
 def _make_shine(specular: bool) -> Any:
-    """The function that gives what one light adds."""
+    """Make the function that returns the contribution of one light."""
 
     @wp.func
     def shine(normal: wp.vec3, towards: wp.vec3, view: wp.vec3, diffuse: wp.vec3, gloss: wp.vec3, base: wp.vec3,
               weight: float, spec: float, exponent: float) -> wp.vec3:  # fmt: skip
-        """What one light adds (Blinn-Phong)."""
+        """Return the contribution of one light (Blinn-Phong)."""
         facing = wp.max(0.0, wp.dot(normal, towards))
         color = wp.cw_mul(base, diffuse) * (facing * weight)
         if wp.static(specular):
@@ -47,7 +47,7 @@ def _make_shine(specular: bool) -> Any:
 
 
 def make_lit(context: Any, lights: int, shadows: bool, intersect: Any) -> Any:
-    """The function that gives the colour of a lit point; as for `make_kernel`."""
+    """Make the function that returns the colour of a lit point; arguments as for `make_kernel`."""
     in_shadow, shine = _make_in_shadow(intersect), _make_shine(context.enable_specular)
     ambient, headlight, light_ambient = (
         context.use_ambient_lighting,

@@ -1,4 +1,4 @@
-"""What the kernels read: a model's arrays, poses, rays, and what is worked out before drawing."""
+"""Inputs of the kernels: a model's arrays, poses, rays, and data computed before drawing."""
 
 from envs.warp_start import wp  # before mujoco_warp, which compiles with Warp's settings
 
@@ -13,7 +13,7 @@ FAR = wp.constant(1.0e10)  # m
 
 @wp.struct
 class Scene:
-    """What does not change from frame to frame; arrays per world have one row where all worlds share it."""
+    """Data that do not change between frames; arrays per world have one row if all worlds share it."""
 
     geoms: wp.array(dtype=int)  # (g,) ids of those drawn
     geom_type: wp.array(dtype=int)
@@ -63,7 +63,7 @@ class Scene:
 
 @wp.struct
 class Poses:
-    """Where things are in every world (n, ...)."""
+    """Poses in every world (n, ...)."""
 
     geom_xpos: wp.array2d(dtype=wp.vec3)
     geom_xmat: wp.array2d(dtype=wp.mat33)
@@ -75,10 +75,10 @@ class Poses:
 
 @wp.struct
 class Rays:
-    """Directions in the camera's frame, of every world (rows n) or of all alike (one row).
+    """Directions in the camera's frame, per world (n rows) or for all worlds (one row).
 
-    Pixel p of sample s looks along direction[row, s * pixels + p] and belongs to tile[p]; cone[row, t] is a tile's
-    mean direction, and how far its rays stray from it (the length of the difference of unit vectors).
+    Pixel p of sample s has direction[row, s * pixels + p] and belongs to tile[p]; cone[row, t] is a tile's mean
+    direction, and the maximum deviation of its rays (the length of the difference of unit vectors).
     """
 
     direction: wp.array2d(dtype=wp.vec3)
@@ -88,7 +88,7 @@ class Rays:
 
 @wp.struct
 class Near:
-    """Per launch and row of it: the camera in the frame of every drawn geom, and what each tile may meet."""
+    """Data per launch: the camera in the frame of every drawn geom, and the geoms that each tile may hit."""
 
     origin: wp.array2d(dtype=wp.vec3)  # (m, g) m
     turn: wp.array2d(dtype=wp.mat33)  # (m, g) camera's frame to geom's
@@ -99,7 +99,7 @@ class Near:
 
 @wp.struct
 class Hit:
-    """Where a ray met a geom; normal in the geom's frame, place -1 where it met none."""
+    """Hit of a ray; normal in the geom's frame, place -1 without a hit."""
 
     distance: float
     slot: int
@@ -111,19 +111,19 @@ class Hit:
 
 @wp.func
 def of_world(world: int, rows: int) -> int:
-    """The row of a world in an array that has one for each, or one for all."""
+    """Return the row of a world in an array with one row per world, or one for all."""
     return wp.min(world, rows - 1)
 
 
 @wp.func
 def material(scene: Scene, world: int, geom: int) -> int:
-    """The material by which a geom is drawn, -1 for none."""
+    """Return the material of a geom, -1 for none."""
     return scene.geom_matid[of_world(world, scene.geom_matid.shape[0]), geom]
 
 
 @wp.func
 def paint(scene: Scene, world: int, geom: int, mat: int) -> wp.vec4:
-    """A geom's colour: its own, or its material's where it has MuJoCo's default."""
+    """Return a geom's colour: its own, or its material's if it has MuJoCo's default."""
     own = scene.geom_rgba[of_world(world, scene.geom_rgba.shape[0]), geom]
     if mat >= 0 and own == wp.vec4(0.5, 0.5, 0.5, 1.0):
         return scene.mat_rgba[of_world(world, scene.mat_rgba.shape[0]), mat]
@@ -132,7 +132,7 @@ def paint(scene: Scene, world: int, geom: int, mat: int) -> wp.vec4:
 
 @wp.func
 def half_sizes(scene: Scene, world: int, geom: int) -> wp.vec3:
-    """Of the box around a geom, in its frame."""
+    """Return the half sizes of the box around a geom, in its frame."""
     kind = scene.geom_type[geom]
     size = scene.geom_size[of_world(world, scene.geom_size.shape[0]), geom]
     if kind == wp.static(SPHERE):

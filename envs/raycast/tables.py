@@ -1,4 +1,4 @@
-"""The arrays that the kernels read, of a model."""
+"""Arrays of a model for the kernels."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from envs.warp_start import wp
 
 
 def scene_of(mujoco_model: mujoco.MjModel, model: Any, context: Any) -> Scene:
-    """The arrays of a mujoco_warp model and its render context that drawing needs, shared; and textures and grids."""
+    """Return shared arrays of a mujoco_warp model and its render context for drawing, with textures and grids."""
     scene = Scene()
     scene.geoms = context.enabled_geom_ids
     scene.mesh, scene.mesh_half = context.mesh_bvh_id, context.mesh_bounds_size
@@ -24,7 +24,7 @@ def scene_of(mujoco_model: mujoco.MjModel, model: Any, context: Any) -> Scene:
 
 
 def poses_of(model: mujoco.MjModel, num_worlds: int) -> Poses:
-    """Room for where things are in n worlds."""
+    """Allocate the poses of n worlds."""
     poses = Poses()
     for kind, count in (("geom", model.ngeom), ("cam", model.ncam)):
         setattr(poses, f"{kind}_xpos", wp.zeros((num_worlds, count), dtype=wp.vec3))

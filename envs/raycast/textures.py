@@ -1,5 +1,5 @@
 # ruff: noqa: SIM102 (Warp compiles this: float() declares a variable, static conditions stand alone)
-"""Textures: MuJoCo's coordinates on every kind of geom, and colours between texels."""
+"""Textures: MuJoCo's coordinates on every kind of geom, and interpolation between texels."""
 
 from functools import cache
 from typing import Any
@@ -26,7 +26,7 @@ def give_textures(scene: Scene, model: mujoco.MjModel) -> None:
 
 @wp.func
 def bilinear(scene: Scene, texture: int, u: float, v: float) -> wp.vec3:
-    """Colour of a texture at u, v in 0…1, between its four nearest texels; beyond the edge is the edge."""
+    """Return a texture's colour at u, v in 0…1, interpolated between four texels and clamped at the edge."""
     size, first = scene.texture_size[texture], scene.texture_first[texture]
     x, y = u * float(size[0]) - 0.5, v * float(size[1]) - 0.5
     left, top = int(wp.floor(x)), int(wp.floor(y))
@@ -41,7 +41,7 @@ def bilinear(scene: Scene, texture: int, u: float, v: float) -> wp.vec3:
 
 @cache
 def sampling(kinds: frozenset[int]) -> Any:
-    """The function that gives the colour of a texture where a geom was hit, for these kinds of geoms."""
+    """Make the function that returns a texture's colour at a hit, for these kinds of geoms."""
 
     @wp.func
     def sample(scene: Scene, world: int, geom: int, mat: int, texture: int, local: wp.vec3, hit: Hit, mesh: int):

@@ -1,5 +1,5 @@
 # ruff: noqa: RUF046, UP018 (Warp compiles this: float() declares a variable, static conditions stand alone)
-"""Tiles of the image: all rays of one lie in a narrow cone, which rules out most geoms for all of them."""
+"""Tiles of the image: all rays of a tile are in a narrow cone, which excludes most geoms for all of them."""
 
 import numpy as np
 
@@ -12,18 +12,18 @@ TILE = 8  # px along each side: smaller ones meet fewer geoms, larger ones take 
 
 
 def tiles(width: int, height: int) -> tuple[np.ndarray, int]:
-    """(H, W) the tile of every pixel, and how many there are."""
+    """Return (H, W) the tile of every pixel, and the number of tiles."""
     columns, rows = -(-width // TILE), -(-height // TILE)
     return (np.arange(height)[:, None] // TILE) * columns + np.arange(width) // TILE, columns * rows
 
 
 def cones(rays: np.ndarray, tile: np.ndarray, count: int) -> np.ndarray:
-    """(L, t, 4) float32 per lens and tile: the mean direction, and how far a ray of it strays from that at most.
+    """Return (L, t, 4) float32 per lens and tile: the mean direction, and the maximum deviation of its rays.
 
     Args:
         rays: (L, samples², H, W, 3) unit directions.
-        tile: (H, W) of every pixel.
-        count: t.
+        tile: (H, W) the tile of every pixel.
+        count: number of tiles t.
     """
     directions = rays.transpose(0, 2, 3, 1, 4).reshape(len(rays), -1, rays.shape[1], 3)
     order = np.argsort(tile.ravel(), kind="stable")
@@ -39,7 +39,7 @@ def cones(rays: np.ndarray, tile: np.ndarray, count: int) -> np.ndarray:
 
 @wp.kernel
 def place(scene: Scene, poses: Poses, camera: int, worlds: wp.array(dtype=int), near: Near):
-    """Put the camera into every geom's frame."""
+    """Transform the camera into every geom's frame."""
     row, slot = wp.tid()
     world, geom = worlds[row], scene.geoms[slot]
     color = paint(scene, world, geom, material(scene, world, geom))
@@ -53,7 +53,7 @@ def place(scene: Scene, poses: Poses, camera: int, worlds: wp.array(dtype=int), 
 
 @wp.kernel
 def cull(scene: Scene, rays: Rays, worlds: wp.array(dtype=int), near: Near):
-    """List the geoms that a ray of a tile may meet; those that cannot be met before an endless plane are left out."""
+    """List the geoms that a ray of a tile may hit; geoms behind an infinite plane are left out."""
     row, tile = wp.tid()
     cone = rays.cone[of_world(worlds[row], rays.cone.shape[0]), tile]
     axis, stray = wp.vec3(cone[0], cone[1], cone[2]), cone[3]

@@ -12,7 +12,7 @@ SECONDS, LONGEST = 20.0, 120.0  # s: the default and the maximum length of an ep
 
 @dataclass(frozen=True)
 class RecordConfig:
-    """What `sim2real record` does.
+    """Settings of `sim2real record`.
 
     Attributes:
         on: record the rehearsal robot, or the plain simulation.

@@ -17,7 +17,7 @@ PLACES = {"sim": "unseen simulated worlds", "rehearsal": "the rehearsal robot", 
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """What `sim2real evaluate` does.
+    """Settings of `sim2real evaluate`.
 
     Attributes:
         checkpoint: a policy's folder, or the run that pretrained or adapted it.

@@ -10,7 +10,7 @@ from sim2real.errors import InputError
 
 @dataclass(frozen=True)
 class IdentifyConfig:
-    """What `sim2real identify` does.
+    """Settings of `sim2real identify`.
 
     Attributes:
         robot: the recorded robot: so101.

@@ -18,7 +18,7 @@ OWN = {"checkpoint": ("policy", "viewer"), "robot": ("sim", "robot"), "open": ("
 
 @dataclass(frozen=True)
 class ReplayConfig:
-    """What `sim2real replay` does.
+    """Settings of `sim2real replay`.
 
     Attributes:
         dataset: a LeRobot v3.0 dataset.

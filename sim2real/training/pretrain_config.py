@@ -15,7 +15,7 @@ USUAL_FRAMES = 300_000
 
 @dataclass(frozen=True)
 class DistillationConfig:
-    """How a student learns.
+    """Settings of a student's training.
 
     Attributes:
         frames: total number of rendered frames; 0: the task's value.
@@ -65,7 +65,7 @@ class DistillationConfig:
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """What `sim2real pretrain` does.
+    """Settings of `sim2real pretrain`.
 
     Attributes:
         task: name of a registered task.

@@ -55,7 +55,7 @@ class TeacherConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """What `sim2real train` does.
+    """Settings of `sim2real train`.
 
     Attributes:
         task: name of a registered task.

@@ -59,7 +59,7 @@ def _rates(text: str) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class AdaptConfig:
-    """What `sim2real adapt` does.
+    """Settings of `sim2real adapt`.
 
     Attributes:
         checkpoint: a policy's folder, or the run that pretrained it.

@@ -15,7 +15,7 @@ PLANS = ("sensor-shift", "feature-extraction", "full")
 
 @dataclass(frozen=True)
 class LadderConfig:
-    """What `sim2real ladder` does.
+    """Settings of `sim2real ladder`.
 
     Attributes:
         dataset: recordings to learn from.

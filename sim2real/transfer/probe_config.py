@@ -14,7 +14,7 @@ FEWEST_SIMULATED = 100  # frames
 
 @dataclass(frozen=True)
 class ProbeConfig:
-    """What `sim2real probe` does.
+    """Settings of `sim2real probe`.
 
     Attributes:
         checkpoint: a policy's folder, or the run that pretrained it.

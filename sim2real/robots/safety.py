@@ -7,8 +7,8 @@ import numpy as np
 from sim2real.errors import InputError
 
 
-class UnsafeCommandError(ValueError):
-    """A command that cannot be made safe."""
+class UnsafeCommandError(InputError):
+    """A command that cannot be made safe, or a robot at a pose from which none is."""
 
 
 @dataclass(frozen=True)

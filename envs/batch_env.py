@@ -198,7 +198,7 @@ class BatchEnv(VectorEnv):
             self._seeded = True
             seeds = np.asarray(seed) if np.ndim(seed) else np.asarray(seed) + self._worlds
             if seeds.shape != (self.num_envs,):
-                raise InputError(f"{len(seeds)} seeds for {self.num_envs} worlds")
+                raise ValueError(f"{len(seeds)} seeds for {self.num_envs} worlds")
             for stream, offset in zip((self._random, self._draws, self._noise), STREAMS, strict=True):
                 stream.reseed(self._worlds, seeds + offset)
         self._awake = self._worlds
@@ -247,7 +247,7 @@ class BatchEnv(VectorEnv):
         """
         actions = np.asarray(actions, float)
         if actions.shape != self.action_space.shape:
-            raise InputError(f"actions of shape {actions.shape}; this environment takes {self.action_space.shape}")
+            raise ValueError(f"actions of shape {actions.shape}; this environment takes {self.action_space.shape}")
         if not np.isfinite(actions).all():
             world = int(np.flatnonzero(~np.isfinite(actions).all(1))[0])
             raise InputError(f"the action for world {world} is not finite: {actions[world].tolist()}")
@@ -310,7 +310,7 @@ class BatchEnv(VectorEnv):
     def maps(self, camera: str) -> dict[str, np.ndarray]:
         """Return label maps of a camera's current frame, see `Vision.maps`."""
         if self.vision is None:
-            raise InputError("an environment without images has no maps")
+            raise ValueError("an environment without images has no maps")
         return self.vision.maps(camera)
 
     def episode_parameters(self, world: int) -> dict[str, float]:

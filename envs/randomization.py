@@ -136,7 +136,7 @@ class Randomization:
                 raise InputError(f"{name}, entry {number}: {problem}; valid: {', '.join(known)}")
             try:
                 varied.append(Vary(**entry))
-            except ValueError as error:
+            except InputError as error:
                 raise InputError(f"{name}, entry {number}: {error}") from None
         return Randomization(tuple(varied), name, str(data.get("robot", "")))
 

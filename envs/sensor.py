@@ -170,7 +170,7 @@ class Sensor:
         ids = np.arange(len(self._glare)) if ids is None else np.asarray(ids)
         if frames.shape != (len(ids), *self._shape) or frames.dtype != np.uint8:
             wanted = f"{(len(ids), *self._shape)} uint8"
-            raise InputError(f"sensor: frames are {frames.shape} {frames.dtype}, they must be {wanted}")
+            raise ValueError(f"sensor: frames are {frames.shape} {frames.dtype}, they must be {wanted}")
         if not self.enabled:
             self._history.clear(ids)
             return frames.copy()

@@ -72,7 +72,7 @@ def restore_teacher(model: BaseAlgorithm, folder: Path) -> dict[str, Any]:
     for path in sorted(folder.glob("step_*.zip"), reverse=True):
         try:
             parameters, variables, state = _read(path, model)
-        except ValueError as error:
+        except InputError as error:
             warnings.warn(f"{error}; trying the previous checkpoint", stacklevel=2)
             continue
         try:

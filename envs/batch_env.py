@@ -190,7 +190,7 @@ class BatchEnv(VectorEnv):
         """Start an episode in every world; world i has seed + i (or seed[i]), or continues its stream.
 
         Raises:
-            InputError: the numbers of seeds and worlds differ.
+            ValueError: the numbers of seeds and worlds differ.
         """
         if seed is None and not self._seeded:
             seed = int(np.random.default_rng().integers(2**40))
@@ -243,7 +243,8 @@ class BatchEnv(VectorEnv):
         """Act for one control step in every world.
 
         Raises:
-            InputError: an action of the wrong shape, or one that is not finite.
+            InputError: an action that is not finite.
+            ValueError: an action of the wrong shape.
         """
         actions = np.asarray(actions, float)
         if actions.shape != self.action_space.shape:

@@ -66,7 +66,7 @@ def read_recording(dataset: EpisodeDataset, robot: RobotDescription) -> ArmRecor
 
     Raises:
         DatasetError: no episodes, another robot, damaged files, or values that are not numbers.
-        ValueError: values in other units than LeRobot's.
+        InputError: values in other units than LeRobot's.
     """
     if not len(dataset):
         raise DatasetError(f"{dataset.root} has no episodes yet")
@@ -93,7 +93,7 @@ def find_units(dataset: EpisodeDataset, robot: RobotDescription) -> Units:
 
     Raises:
         DatasetError: another robot, damaged files, or no finite row.
-        ValueError: values in other units than LeRobot's.
+        InputError: values in other units than LeRobot's.
     """
     every_episode, columns = EpisodeDataset(dataset.root), joint_columns(dataset, robot, STATE)
     sampled = np.unique(np.linspace(0, len(every_episode) - 1, min(len(every_episode), FOR_UNITS)).astype(int))

@@ -190,7 +190,7 @@ class BatchEnv(VectorEnv):
         """Start an episode in every world; world i has seed + i (or seed[i]), or continues its stream.
 
         Raises:
-            InputError: the numbers of seeds and worlds differ.
+            ValueError: the numbers of seeds and worlds differ.
         """
         if seed is None and not self._seeded:
             seed = int(np.random.default_rng().integers(2**40))
@@ -198,7 +198,7 @@ class BatchEnv(VectorEnv):
             self._seeded = True
             seeds = np.asarray(seed) if np.ndim(seed) else np.asarray(seed) + self._worlds
             if seeds.shape != (self.num_envs,):
-                raise InputError(f"{len(seeds)} seeds for {self.num_envs} worlds")
+                raise ValueError(f"{len(seeds)} seeds for {self.num_envs} worlds")
             for stream, offset in zip((self._random, self._draws, self._noise), STREAMS, strict=True):
                 stream.reseed(self._worlds, seeds + offset)
         self._awake = self._worlds
@@ -243,11 +243,12 @@ class BatchEnv(VectorEnv):
         """Act for one control step in every world.
 
         Raises:
-            InputError: an action of the wrong shape, or one that is not finite.
+            InputError: an action that is not finite.
+            ValueError: an action of the wrong shape.
         """
         actions = np.asarray(actions, float)
         if actions.shape != self.action_space.shape:
-            raise InputError(f"actions of shape {actions.shape}; this environment takes {self.action_space.shape}")
+            raise ValueError(f"actions of shape {actions.shape}; this environment takes {self.action_space.shape}")
         if not np.isfinite(actions).all():
             world = int(np.flatnonzero(~np.isfinite(actions).all(1))[0])
             raise InputError(f"the action for world {world} is not finite: {actions[world].tolist()}")
@@ -310,7 +311,7 @@ class BatchEnv(VectorEnv):
     def maps(self, camera: str) -> dict[str, np.ndarray]:
         """Return label maps of a camera's current frame, see `Vision.maps`."""
         if self.vision is None:
-            raise InputError("an environment without images has no maps")
+            raise ValueError("an environment without images has no maps")
         return self.vision.maps(camera)
 
     def episode_parameters(self, world: int) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """A calibrated camera: projection of points, and rays of pixels."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
@@ -53,7 +54,12 @@ class Camera:
             object.__setattr__(self, name, float(getattr(self, name)))
         for name in ("fx", "fy"):
             _check(getattr(self, name) > 0, name, self, "positive")
-        _check(self.model in COEFFICIENTS, "model", self, f"one of {', '.join(COEFFICIENTS)}")
+        _check(
+            isinstance(self.model, str) and self.model in COEFFICIENTS,
+            "model",
+            self,
+            f"one of {', '.join(COEFFICIENTS)}",
+        )
         iterable = isinstance(self.distortion, (tuple, list, np.ndarray))
         _check(iterable and all(map(_is_finite, self.distortion)), "distortion", self, "a list of finite numbers")
         object.__setattr__(self, "distortion", tuple(float(v) for v in self.distortion))
@@ -151,7 +157,7 @@ class Camera:
         return np.stack([u, v, np.ones_like(u)], -1) / np.hypot(r, 1.0)[:, None]
 
     def crop(self, left: int, top: int, width: int, height: int) -> "Camera":
-        """Return the camera of this part of the image, in integer pixels; raises ValueError if it is not inside."""
+        """Return the camera of this part of the image, in integer pixels; raises InputError if it is not inside."""
         if left < 0 or top < 0 or left + width > self.width or top + height > self.height:
             part = f"{width}x{height} at ({left}, {top})"
             raise InputError(f"camera: crop {part} does not lie inside the {self.width}x{self.height} image")
@@ -165,7 +171,8 @@ class Camera:
 
 
 def _is_finite(value: object) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and bool(np.isfinite(value))
+    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    return number and bool(abs(value) <= sys.float_info.max)  # a whole number may exceed it, too
 
 
 def _is_whole(value: object) -> bool:

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from envs.errors import InputError
-
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -68,8 +66,8 @@ class Ahead(WorldRandom):
         self._bits, self._next = bits, 0
 
     def bits(self, ids: np.ndarray, k: int) -> np.ndarray:
-        """Return the next (m, k) uint64; raises InputError if fewer are left."""
+        """Return the next (m, k) uint64; raises ValueError if fewer are left."""
         first, self._next = self._next, self._next + k
         if self._next > self._bits.shape[1]:
-            raise InputError(f"{self._next} numbers requested, but {self._bits.shape[1]} were drawn in advance")
+            raise ValueError(f"{self._next} numbers requested, but {self._bits.shape[1]} were drawn in advance")
         return self._bits[:, first : self._next]

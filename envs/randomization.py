@@ -5,7 +5,6 @@ accumulates over resets, and draws are stored, so that each episode's world is k
 """
 
 import dataclasses
-import difflib
 import re
 import tomllib
 from collections import Counter
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from envs.errors import InputError
+from envs.errors import InputError, suggest
 from envs.random import WorldRandom
 
 DISTRIBUTIONS = ("uniform", "log-uniform", "normal", "choice")
@@ -137,7 +136,7 @@ class Randomization:
                 raise InputError(f"{name}, entry {number}: {problem}; valid: {', '.join(known)}")
             try:
                 varied.append(Vary(**entry))
-            except ValueError as error:
+            except InputError as error:
                 raise InputError(f"{name}, entry {number}: {error}") from None
         return Randomization(tuple(varied), name, str(data.get("robot", "")))
 
@@ -183,13 +182,6 @@ class Target:
     values: np.ndarray
     nominal: np.ndarray
     names: tuple[str, ...]
-
-
-def suggest(word: str, valid: Iterable[str]) -> str:
-    """Return valid names similar to word, or all of them."""
-    valid = sorted(set(valid) - {""})
-    near = difflib.get_close_matches(word, valid, n=5, cutoff=0.6)
-    return f"did you mean {', '.join(near)}?" if near else f"valid: {', '.join(valid)}"
 
 
 def _unique(labels: list[str]) -> list[str]:

@@ -3,12 +3,11 @@
 import importlib
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
-import gymnasium
-
-from envs.errors import InputError
-from envs.randomization import suggest
+from envs.errors import InputError, suggest
+from envs.when_imported import when_imported
 
 if TYPE_CHECKING:
     from envs.task import Task
@@ -31,7 +30,16 @@ def register_task(name: str, factory: Factory | str) -> None:
 
 
 def register_gymnasium(name: str) -> None:
-    """Register a task with gymnasium.make and make_vec as `sim2real/NAME-v0`; options are those of BatchEnv."""
+    """Register a task with gymnasium.make and make_vec as `sim2real/NAME-v0`, once gymnasium is imported.
+
+    Options are those of BatchEnv.
+    """
+    when_imported("gymnasium", partial(_register, name))
+
+
+def _register(name: str) -> None:
+    import gymnasium
+
     gymnasium.register(
         f"sim2real/{name}-v0",
         entry_point="envs.single_env:make_single",

@@ -115,7 +115,7 @@ class BatchRenderer:
             self._scene, self._poses = scene_of(model, self._model, self._context), poses_of(model, num_worlds)
             kinds = frozenset(model.geom_type[self._scene.geoms.numpy()].tolist())
             if not kinds <= DRAWN:
-                raise ValueError(f"geoms of type {sorted(kinds - DRAWN)} cannot be drawn")
+                raise InputError(f"geoms of type {sorted(kinds - DRAWN)} cannot be drawn")
             announce_compilation()
             self._together = 32 if self._device == "cpu" else 1
             self._kernel = make_kernel(self._context, kinds, model.nlight, shadows, self._together)

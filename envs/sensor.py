@@ -95,7 +95,7 @@ class SensorConfig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "SensorConfig":
-        """Make a config from parsed TOML or JSON; raises ValueError for an unknown name."""
+        """Make a config from parsed TOML or JSON; raises InputError for an unknown name."""
         unknown = [name for name in values if name not in LIMITS]
         if unknown:
             raise InputError(f"sensor: no parameter {unknown[0]!r}; valid: {', '.join(LIMITS)}")
@@ -165,12 +165,12 @@ class Sensor:
         """Return the frames that arrive from the cameras of worlds ids (m,) for rendered frames (m, H, W, 3) uint8.
 
         Raises:
-            InputError: frames of another shape or type.
+            ValueError: frames of another shape or type.
         """
         ids = np.arange(len(self._glare)) if ids is None else np.asarray(ids)
         if frames.shape != (len(ids), *self._shape) or frames.dtype != np.uint8:
             wanted = f"{(len(ids), *self._shape)} uint8"
-            raise InputError(f"sensor: frames are {frames.shape} {frames.dtype}, they must be {wanted}")
+            raise ValueError(f"sensor: frames are {frames.shape} {frames.dtype}, they must be {wanted}")
         if not self.enabled:
             self._history.clear(ids)
             return frames.copy()

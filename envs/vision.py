@@ -34,12 +34,12 @@ def widened(spec: TaskSpec, windows: Windows, reach: int) -> Windows:
     JPEG needs complete blocks of 8x8 px, and blur all pixels within its reach [px] of them.
 
     Raises:
-        ValueError: an unknown camera, or a window outside its frame.
+        InputError: an unknown camera, or a window outside its frame.
     """
     wider = {}
     for name, (left, top, width, height) in windows.items():
         if name not in spec.cameras:
-            raise ValueError(f"{spec.name} has no camera {name!r}; it has: {', '.join(spec.cameras)}")
+            raise InputError(f"{spec.name} has no camera {name!r}; it has: {', '.join(spec.cameras)}")
         lens = spec.cameras[name].lens
         lens.crop(left, top, width, height)  # raises an error
         margin = 8 * -(-reach // 8)
@@ -178,7 +178,7 @@ class Vision:
         the robot, and 0 where nothing was hit. Both have the frame's latency.
         """
         if camera not in self._histories:
-            raise InputError(f"no maps of camera {camera!r}: make the environment with maps=(h, w) and that camera")
+            raise ValueError(f"no maps of camera {camera!r}: make the environment with maps=(h, w) and that camera")
         sensor = self._sensors[camera]
         cells = self._histories[camera].read(np.arange(self._batch.nsim), sensor.latency) / np.float32(255)
         return {"mask": cells[..., 0], "depth": cells[..., 1]}

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from launch.console import INTERRUPTED, console, interrupted, say
-from sim2real.errors import InputError, input_errors
+from sim2real.errors import InputError
 
 USAGE, FAULT = 2, 70  # exit codes: bad input; a fault of this program (EX_SOFTWARE)
 
@@ -102,7 +102,7 @@ def main() -> None:
         say("\ninterrupted")
         sys.exit(INTERRUPTED)
     except Exception as error:
-        if not isinstance(error, (*input_errors(), OSError)):
+        if not isinstance(error, InputError | OSError):
             traceback.print_exc()
             advice = "this is a bug in sim2real, not in your input: please report it with the lines above"
             print(f"error: {advice}", file=sys.stderr)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from envs.errors import InputError
 from policies.encoder import EncoderConfig
-from policies.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ActionHead(nn.Module):
         return self.gain * torch.tanh(self.mlp(x).float()) + self.offset
 
     def fold(self, gain: Tensor, offset: Tensor) -> None:
-        """Scale the output by gain and add offset, both (A,); raises ValueError unless they are finite."""
+        """Scale the output by gain and add offset, both (A,); raises InputError unless they are finite."""
         for name, value in (("gain", gain), ("offset", offset)):
             if value.shape != self.gain.shape or not torch.isfinite(value).all():
                 raise InputError(f"{name} must be {len(self.gain)} finite numbers, one per action, got {value}")

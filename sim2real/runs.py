@@ -56,7 +56,7 @@ class Run:
         """Replace `metrics.json`; undefined values (NaN, such as the correlation of a constant) become null.
 
         Raises:
-            InputError: a value that JSON cannot represent.
+            ValueError: a value that JSON cannot represent.
             OSError: writing failed; the old metrics stay.
         """
         write_json(self.folder / "metrics.json", {"format_version": FORMAT_VERSION, **with_null(metrics)})

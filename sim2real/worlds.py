@@ -27,10 +27,14 @@ def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:
     if path is None:
         return {}
     try:
-        camera = Camera.from_dict(json.loads(Path(path).read_text()))
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        content = json.loads(Path(path).read_text())
+    except (OSError, ValueError) as error:  # of the file's bytes, text or numbers
         raise InputError(f"cannot read a camera from {path}: {error}") from None
-    except (ValueError, TypeError, AttributeError) as error:
+    if not isinstance(content, dict):
+        raise InputError(f"{path} has no camera: it is not a JSON object")
+    try:
+        camera = Camera.from_dict(content)
+    except InputError as error:
         raise InputError(f"{path}: {error}") from None
     cameras = {next(iter(spec.cameras)): camera}
     with_cameras(spec, cameras)

@@ -1,4 +1,4 @@
-"""Imports point one way: launch → sim2real → {envs, policies}; and each package knows only what it needs."""
+"""Imports point one way: launch → sim2real → {envs, policies} → envs.errors; each package knows what it needs only."""
 
 import ast
 import subprocess
@@ -14,7 +14,7 @@ PACKAGES = {
     "launch": {"sim2real", "envs", "policies"},
     "sim2real": {"envs", "policies"},
     "envs": set(),
-    "policies": set(),
+    "policies": {"envs"},
 }
 KNOWN = {
     "envs": {"numpy", "mujoco", "mujoco_warp", "mujoco_menagerie", "warp", "gymnasium", "cv2"},
@@ -93,6 +93,12 @@ def test_a_circle_is_printed():
         assert_no_circle({"a": {"b"}, "b": {"a"}, "c": set()})
 
 
+def test_policies_know_only_the_errors_of_the_worlds():
+    for name, others in NEEDS.items():
+        if name.split(".")[0] == "policies":
+            assert {other for other in others if other.split(".")[0] == "envs"} <= {"envs.errors"}, name
+
+
 def room(module: str) -> str:
     """Of a module of sim2real: its folder, or the file itself where it lies beside these."""
     return module.split(".")[1]
@@ -116,7 +122,7 @@ def test_nothing_that_computes_draws():
             assert not imports(MODULES[name]) & {"matplotlib", "jinja2", "rerun"}, name
 
 
-LEAVES = {"sim2real.errors", "sim2real.progress"}  # need nothing but Python
+LEAVES = {"sim2real.errors", "sim2real.progress"}  # need nothing but Python, which a test below checks
 ROBOT_ROOM = {"numpy", "cv2", "sim2real"}
 """Besides the standard library; a driver imports its bus by name when it is opened."""
 
@@ -156,11 +162,13 @@ HEAVY = {"torch", "mujoco", "mujoco_warp", "warp", "stable_baselines3"}
         ("import envs.camera, envs.sensor", {"torch"}),
         ("import policies", {"mujoco"}),
         ("import sim2real", HEAVY),
+        ("import sim2real.errors, sim2real.progress, envs.registry", HEAVY | {"numpy", "gymnasium"}),
+        ("import sim2real.robots", HEAVY | {"gymnasium", "policies", "scipy", "pyarrow"}),
         ("import sim2real.runs, sim2real.files", HEAVY),  # reading JSON
         ("import launch.main", HEAVY),  # --help must not take seconds
         ("import launch.train, launch.pretrain", HEAVY),
-        ("import launch.replay, launch.identify", HEAVY | {"scipy", "pyarrow", "cv2", "envs", "policies"}),
-        ("import launch.adapt, launch.probe, launch.ladder", HEAVY | {"envs", "scipy", "pyarrow", "cv2"}),
+        ("import launch.replay, launch.identify", HEAVY | {"scipy", "pyarrow", "cv2", "gymnasium", "policies"}),
+        ("import launch.adapt, launch.probe, launch.ladder", HEAVY | {"gymnasium", "scipy", "pyarrow", "cv2"}),
     ],
 )
 def test_importing_loads_nothing_that_is_not_needed(statement, without):

@@ -121,5 +121,5 @@ def _slots(model: mujoco.MjModel, acts: np.ndarray) -> np.ndarray:
     """
     count = model.actuator_history[acts, 0]
     if len(set(count.tolist())) != 1 or count[0] < 1:
-        raise InputError("the actuators have no command history: call servo.prepare(spec) before compiling")
+        raise ValueError("the actuators have no command history: call servo.prepare(spec) before compiling")
     return model.actuator_historyadr[acts][:, None] + 2 + count[0] + np.arange(count[0])

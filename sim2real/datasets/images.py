@@ -37,12 +37,12 @@ def encode(image: np.ndarray, suffix: str = ".png") -> bytes:
     """Encode RGB pixels (H, W, 3) uint8 as an image file; PNG is lossless.
 
     Raises:
-        InputError: another type or shape, or a suffix other than .png and .jpg.
+        ValueError: another type or shape, or a suffix other than .png and .jpg.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise InputError(f"an image must be (H, W, 3) uint8, this is {image.shape} {image.dtype}")
+        raise ValueError(f"an image must be (H, W, 3) uint8, this is {image.shape} {image.dtype}")
     if suffix not in (".png", ".jpg"):
-        raise InputError(f"cannot encode {suffix}: .png or .jpg")
+        raise ValueError(f"cannot encode {suffix}: .png or .jpg")
     # Level 1 takes a third of the default's time; files are 5 % larger.
     options = [cv2.IMWRITE_PNG_COMPRESSION, 1] if suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, 95]
     return cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]), options)[1].tobytes()

@@ -12,7 +12,7 @@ from sim2real.datasets.checksums import check_all
 from sim2real.datasets.lerobot.dataset import EpisodeDataset
 from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import INDICES
-from sim2real.errors import DatasetError
+from sim2real.errors import DatasetError, InputError
 from sim2real.files import write_json
 from sim2real.progress import Progress, Stages, no_stages, silent
 
@@ -168,6 +168,6 @@ def _images(episode: Episode, dataset: EpisodeDataset, camera: str) -> tuple[int
             wrong += (
                 images.resize(images.check(content), *shape[:2]).shape != shape or images.decode(content).shape != shape
             )
-        except ValueError:
+        except InputError:
             wrong += 1
     return wrong, same

@@ -58,7 +58,7 @@ class RehearsalVenue:
         real_time: keep the control period in real time.
 
     Raises:
-        ValueError: an unknown task, or a camera that the robot does not have.
+        InputError: an unknown task, or a camera that the robot does not have.
     """
 
     def __init__(self, task: str, cameras: Sequence[str], *, real_time: bool = True, device: str = "cpu") -> None:

@@ -94,11 +94,11 @@ def paired_difference(first: Episodes, second: Episodes) -> RateDifference | Non
     """Return the difference in success, second minus first, over episodes aborted by neither; None without one.
 
     Raises:
-        InputError: their episodes differ.
+        ValueError: their episodes differ.
     """
     n = min(len(first.seeds), len(second.seeds))  # an interrupted comparison may end within a pair
     if not np.array_equal(first.seeds[:n], second.seeds[:n]):
-        raise InputError("only policies with the same episodes can be compared")
+        raise ValueError("only policies with the same episodes can be compared")
     both = first.completed[:n] & second.completed[:n]
     return RateDifference.of(first.success[:n][both], second.success[:n][both]) if both.any() else None
 

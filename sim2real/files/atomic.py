@@ -36,17 +36,17 @@ def write_json(path: Path, content: Any) -> None:
     """Write indented JSON atomically.
 
     Raises:
-        InputError: a value that JSON cannot represent, such as NaN; names its place in the content.
+        ValueError: a value that JSON cannot represent, such as NaN; names its place in the content.
         OSError: as write_file.
     """
     write_file(path, json_bytes(content, path.name))
 
 
 def json_bytes(content: Any, name: str) -> bytes:
-    """Return indented JSON as the content of a file of that name; raises InputError as `write_json`."""
+    """Return indented JSON as the content of a file of that name; raises ValueError as `write_json`."""
     for place, value in _unknown(content, ""):
         description = str(value) if isinstance(value, float) else f"of type {type(value).__name__}"
-        raise InputError(f"{name} cannot be written as JSON: {place or 'the content'} is {description}")
+        raise ValueError(f"{name} cannot be written as JSON: {place or 'the content'} is {description}")
     return (json.dumps(content, indent=4, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 

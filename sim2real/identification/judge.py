@@ -1,4 +1,4 @@
-"""Errors of replays against logs, before and after fitting, with intervals over episodes."""
+"""Errors of replays against logs, before and after fitting, with intervals over sessions or episodes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,12 @@ class Errors:
     Attributes:
         square: (E, J) rad², sums of squared errors.
         count: (E,) number of compared values per joint.
+        unit: (E,) index of each episode's independent unit, which bootstraps draw; None: the episode itself.
     """
 
     square: np.ndarray
     count: np.ndarray
+    unit: np.ndarray | None = None
 
     def rmse(self, joints: Sequence[int] | slice = slice(None)) -> float:
         """Return the RMSE [rad] over the given joints or all."""
@@ -33,23 +35,29 @@ class Errors:
         return weights @ square.sum(1) / (weights @ self.count * square.shape[1])
 
     def estimate(self, joints: Sequence[int] | slice = slice(None), seed: int = 0) -> Estimate:
-        """Return the RMSE [rad] with its interval by bootstrap over episodes."""
-        bootstrap, value = Bootstrap(len(self.count), seed=seed), self.rmse(joints)
-        drawn = np.sqrt(self._mean(bootstrap.weights, joints))
+        """Return the RMSE [rad] with its interval by bootstrap over units."""
+        (bootstrap, weights), value = self._resampled(seed), self.rmse(joints)
+        drawn = np.sqrt(self._mean(weights, joints))
         return Estimate(value, *(bootstrap.interval(value, drawn, least=0.0) or (None, None)))
 
     def fall(self, before: "Errors", joints: Sequence[int] | slice = slice(None), seed: int = 0) -> Estimate:
         """Return the relative reduction of the RMSE in the same episodes."""
-        bootstrap, value = Bootstrap(len(self.count), seed=seed), 1 - self.rmse(joints) / before.rmse(joints)
-        drawn = 1 - np.sqrt(self._mean(bootstrap.weights, joints) / before._mean(bootstrap.weights, joints))
+        (bootstrap, weights), value = self._resampled(seed), 1 - self.rmse(joints) / before.rmse(joints)
+        drawn = 1 - np.sqrt(self._mean(weights, joints) / before._mean(weights, joints))
         return Estimate(value, *(bootstrap.interval(value, drawn, most=1.0) or (None, None)))
+
+    def _resampled(self, seed: int) -> tuple[Bootstrap, np.ndarray]:
+        """Return a bootstrap over units, and the weights (resamples, E) of their episodes."""
+        unit = np.arange(len(self.count)) if self.unit is None else self.unit
+        bootstrap = Bootstrap(int(unit.max()) + 1, seed=seed)
+        return bootstrap, bootstrap.weights[:, unit]
 
 
 def open_loop(replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Sequence[Log]) -> Errors:
     """Replay episodes from their first state and commands only; parameters (J,) each."""
     angles = replayer.rollout({name: values[None] for name, values in parameters.items()}, logs)
     square = [((simulated[0] - log.state) ** 2).sum(0) for simulated, log in zip(angles, logs, strict=True)]
-    return Errors(np.array(square), np.array([len(log) for log in logs], float))
+    return Errors(np.array(square), np.array([len(log) for log in logs], float), _units(logs))
 
 
 def second_ahead(
@@ -71,4 +79,10 @@ def second_ahead(
     for simulated, (log, _, end) in zip(angles, spans, strict=True):
         square[at[id(log)]] += (simulated[0, -1] - log.state[end - 1]) ** 2
         count[at[id(log)]] += 1
-    return Errors(square, count)
+    return Errors(square, count, _units(logs))
+
+
+def _units(logs: Sequence[Log]) -> np.ndarray:
+    """Return (E,) the index of each log's independent unit, in order of appearance."""
+    names = list(dict.fromkeys(log.unit for log in logs))
+    return np.array([names.index(log.unit) for log in logs])

@@ -28,7 +28,7 @@ def arm_model(arm: Arm) -> mujoco.MjModel:
     """Return the model of the arm without contacts or limits, since logs exceed the limits.
 
     Raises:
-        ValueError: its model is not installed.
+        InputError: its model is not installed.
     """
     spec = arm.load()
     for geom in list(spec.geoms):

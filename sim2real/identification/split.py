@@ -1,6 +1,6 @@
-"""Split into fitted and held-out episodes."""
+"""Split into fitted and held-out episodes: by session, where a recording names several."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,18 +18,19 @@ class Split:
 
     @property
     def units(self) -> Units:
-        """Return the independent units of the held-out episodes: each episode, as replays use no other one."""
-        return Units.undivided(np.arange(len(self.held_out)))
+        """Return the independent units of the held-out episodes: their sessions, or each episode."""
+        kind = "episode" if any(log.session is None for log in self.held_out) else "session"
+        return Units.undivided(np.array([log.unit for log in self.held_out]), kind)
 
 
 def split_episodes(logs: tuple[Log, ...], share: float, seed: int) -> Split:
-    """Split episodes by a seeded shuffle; raises InputError if there is nothing to hold out."""
+    """Split sessions, or episodes without, by a seeded shuffle; raises InputError if there is nothing to hold out."""
     if len(logs) < 2:
         raise InputError(f"{len(logs)} episode of at least a second: there is nothing to hold out; record at least 2")
-    count = min(len(logs) - 1, max(2 if len(logs) > 3 else 1, round(share * len(logs))))
-    order = np.random.default_rng(seed).permutation(len(logs))
-    held, fit = sorted(order[:count].tolist()), sorted(order[count:].tolist())
-    return Split(tuple(logs[k] for k in fit), tuple(logs[k] for k in held))
+    units = list(dict.fromkeys(log.unit for log in logs))
+    count = min(len(units) - 1, max(2 if len(units) > 3 else 1, round(share * len(units))))
+    held = {units[k] for k in np.random.default_rng(seed).permutation(len(units))[:count]}
+    return Split(tuple(log for log in logs if log.unit not in held), tuple(log for log in logs if log.unit in held))
 
 
 def some_rows(logs: tuple[Log, ...], limit: int, seed: int) -> tuple[Log, ...]:
@@ -39,7 +40,7 @@ def some_rows(logs: tuple[Log, ...], limit: int, seed: int) -> tuple[Log, ...]:
         rows = min(len(logs[k]), max(limit // min(8, len(logs)), 30), left)
         if rows < min(30, len(logs[k])):
             break
-        chosen.append(Log(logs[k].index, logs[k].state[:rows], logs[k].command[:rows]))
+        chosen.append(replace(logs[k], state=logs[k].state[:rows], command=logs[k].command[:rows]))
         left -= rows
     return tuple(sorted(chosen, key=lambda log: log.index))
 

@@ -20,11 +20,18 @@ class Log:
         index: index of the episode in its dataset.
         state: (T, J) rad, measured positions.
         command: (T, J) rad, sent just after the state of the same row was measured.
+        session: name of its recording session, of which the recording has several; None: it counts as a session.
     """
 
     index: int
     state: np.ndarray
     command: np.ndarray
+    session: str | None = None
+
+    @property
+    def unit(self) -> str:
+        """Return what is independent of other logs: its session, or the episode itself."""
+        return str(self.index) if self.session is None else self.session
 
     def __len__(self) -> int:
         return len(self.state)
@@ -66,23 +73,29 @@ def read_recording(dataset: EpisodeDataset, robot: RobotDescription) -> ArmRecor
 
     Raises:
         DatasetError: no episodes, another robot, damaged files, or values that are not numbers.
-        ValueError: values in other units than LeRobot's.
+        InputError: values in other units than LeRobot's.
     """
     if not len(dataset):
         raise DatasetError(f"{dataset.root} has no episodes yet")
     columns = {feature: joint_columns(dataset, robot, feature) for feature in (STATE, ACTION)}
     kept, short = [], []
-    for episode in dataset:
+    for episode, session in zip(dataset, dataset.sessions, strict=True):
         if len(episode) < dataset.fps:
             short.append(episode.index)
             continue
-        kept.append((episode.index, *(_values(dataset, episode, f, robot, columns[f]) for f in (STATE, ACTION))))
+        values = (_values(dataset, episode, feature, robot, columns[feature]) for feature in (STATE, ACTION))
+        kept.append((episode.index, session, *values))
     if not kept:
         raise DatasetError(f"{dataset.root} has no episode of at least a second")
     units = find_units(dataset, robot)
     commands = np.concatenate([command for *_, command in kept])
     check_values(commands, robot.joints, robot.gripper, f"{dataset.root}, {ACTION}")
-    logs = tuple(Log(index, units.to_radians(state), units.to_radians(command)) for index, state, command in kept)
+    names = {session for _, session, *_ in kept}
+    several = None not in names and len(names) > 1
+    logs = tuple(
+        Log(index, units.to_radians(state), units.to_radians(command), session if several else None)
+        for index, session, state, command in kept
+    )
     return ArmRecording(logs, dataset.fps, units, tuple(short))
 
 
@@ -93,7 +106,7 @@ def find_units(dataset: EpisodeDataset, robot: RobotDescription) -> Units:
 
     Raises:
         DatasetError: another robot, damaged files, or no finite row.
-        ValueError: values in other units than LeRobot's.
+        InputError: values in other units than LeRobot's.
     """
     every_episode, columns = EpisodeDataset(dataset.root), joint_columns(dataset, robot, STATE)
     sampled = np.unique(np.linspace(0, len(every_episode) - 1, min(len(every_episode), FOR_UNITS)).astype(int))

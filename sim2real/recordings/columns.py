@@ -7,6 +7,7 @@ import numpy as np
 
 from envs.task import Task
 from sim2real.datasets import DatasetError, Episode, EpisodeDataset
+from sim2real.errors import InputError
 from sim2real.recordings.arm_logs import ACTION, STATE, find_units, joint_columns
 from sim2real.rehearsal.robot import boundary_of
 from sim2real.robots import ROBOTS
@@ -67,5 +68,5 @@ def joints_of(dataset: EpisodeDataset, task: Task) -> tuple[Columns, Columns, Un
     )
     try:
         return targets, positions, find_units(dataset, robot)
-    except ValueError as error:
+    except InputError as error:
         raise DatasetError(str(error)) from None

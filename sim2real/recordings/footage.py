@@ -3,6 +3,7 @@
 import numpy as np
 
 from sim2real.datasets import DatasetError, Episode, EpisodeDataset
+from sim2real.errors import InputError
 
 
 class NoFootageError(DatasetError):
@@ -18,7 +19,7 @@ def recorded_frames(dataset: EpisodeDataset, k: int) -> tuple[str, np.ndarray] |
     for camera in dataset.cameras:
         try:
             return camera.rpartition(".")[2], dataset.episode(k).images(camera)
-        except (DatasetError, OSError, ValueError) as error:
+        except (InputError, OSError) as error:
             why = why or why_missing(dataset, dataset.episode(k), camera, error)
     return why
 

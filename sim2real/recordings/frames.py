@@ -190,7 +190,7 @@ def _readable(
     episode.verify(camera)  # a changed file is refused: leaving out undecodable frames is not enough
     try:
         return config.preprocessing(episode.images(camera, rows)), rows
-    except (DatasetError, ValueError):  # a damaged image, or images of several sizes: find out one by one
+    except DatasetError:  # a damaged image, or images of several sizes: find out one by one
         return _one_by_one(episode, camera, config, skipped)
 
 

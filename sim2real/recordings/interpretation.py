@@ -47,7 +47,7 @@ class Recorded:
 
 
 def known_task(name: str) -> Task | None:
-    """Return a registered task; None for an unregistered one. Raises ValueError if the task cannot be made."""
+    """Return a registered task; None for an unregistered one. Raises InputError if the task cannot be made."""
     # Checked by name: if an arm cannot be downloaded, its recordings must not be read as another robot's.
     return make_task(name) if name.partition(":")[0] in task_names() else None
 

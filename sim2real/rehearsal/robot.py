@@ -72,7 +72,7 @@ class SimulatedRobot:
         clock, sleep: clock of the machine, or of a test.
 
     Raises:
-        ValueError: a camera that the task does not have, or no such preset or device.
+        InputError: a camera that the task does not have, or no such preset or device.
     """
 
     def __init__(

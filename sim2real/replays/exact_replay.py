@@ -92,7 +92,7 @@ def replay_exactly(
 
     Raises:
         DatasetError: the dataset was not recorded in simulation, is damaged, or does not fit the current task.
-        ValueError: the task does not exist.
+        InputError: the task does not exist.
     """
     origin, episode = Origin.read(dataset.root), dataset.episode(k)
     if origin is None or not {STATE, ACTION} <= set(episode.columns):

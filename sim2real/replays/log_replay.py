@@ -141,7 +141,7 @@ def read_logs(dataset: EpisodeDataset, indices: list[int]) -> tuple[RobotDescrip
 
     Raises:
         DatasetError: as `robot_of` and `read_recording`, or an episode shorter than a second.
-        ValueError: values in other units than LeRobot's.
+        InputError: values in other units than LeRobot's.
     """
     robot, chosen = robot_of(dataset), EpisodeDataset(dataset.root, indices)
     for index, length in zip(indices, chosen.lengths, strict=True):

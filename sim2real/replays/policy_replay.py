@@ -127,7 +127,7 @@ def replay_episode(dataset: EpisodeDataset, index: int, policy: Policy, smoothin
     Raises:
         DatasetError: as `place` and `read_frames`.
         NoFootageError: the videos are missing.
-        ValueError: as `predict`.
+        InputError: as `predict`.
     """
     place(dataset, index)
     alone, names = EpisodeDataset(dataset.root, [index]), policy.config.action_names

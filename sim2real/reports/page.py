@@ -12,7 +12,6 @@ import cv2
 import jinja2
 import numpy as np
 
-from sim2real.errors import InputError
 from sim2real.files import write_file
 from sim2real.runs import git_revision, versions
 from sim2real.statistics.agreement import Estimate
@@ -59,12 +58,12 @@ class Report:
             highlight: indices of rows to highlight.
 
         Raises:
-            InputError: a row is not as long as the header.
+            ValueError: a row is not as long as the header.
         """
         values = [list(row) for row in rows]
         for k, row in enumerate(values):
             if len(row) != len(header):
-                raise InputError(f"row {k} of the table has {len(row)} cells, its header {len(header)}: {row}")
+                raise ValueError(f"row {k} of the table has {len(row)} cells, its header {len(header)}: {row}")
         columns = list(zip(*values, strict=True)) or [()] * len(header)
         numeric = [bool(column) and not any(isinstance(value, str) for value in column) for column in columns]
         cells = [[cell(value) for value in row] for row in values]
@@ -85,7 +84,7 @@ class Report:
         return self.pictures([(image, caption)], width)
 
     def pictures(self, images: Iterable[tuple[np.ndarray, str]], width: int | None = None) -> "Report":
-        """Add RGB pictures (H, W, 3) uint8 with captions, side by side; raises InputError for another type or shape.
+        """Add RGB pictures (H, W, 3) uint8 with captions, side by side; raises ValueError for another type or shape.
 
         Small pictures are enlarged by an integer factor, to show the network's input.
         """
@@ -155,7 +154,7 @@ def cell(value: Any) -> dict[str, str]:
 
 def _picture(image: np.ndarray, caption: str, width: int | None) -> dict[str, Any]:
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3 or 0 in image.shape:
-        raise InputError(f"a picture must be RGB (H, W, 3) uint8, got {image.dtype} {image.shape}")
+        raise ValueError(f"a picture must be RGB (H, W, 3) uint8, got {image.dtype} {image.shape}")
     longer = max(image.shape[:2])
     if longer > LARGEST:
         size = (max(1, image.shape[1] * LARGEST // longer), max(1, image.shape[0] * LARGEST // longer))

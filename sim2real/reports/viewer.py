@@ -138,7 +138,7 @@ def _image(rr: Any, episode: Episode, camera: str, row: int) -> Any:
     """Return a frame, as its recorded file if there is one; None if it is damaged."""
     try:
         data = episode.encoded(camera, row)
-    except ValueError:  # a video
+    except InputError:  # a video
         frame = episode.images(camera, np.array([row]))[0]
         data = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
     if not data:

@@ -7,8 +7,8 @@ import numpy as np
 from sim2real.errors import InputError
 
 
-class UnsafeCommandError(ValueError):
-    """A command that cannot be made safe."""
+class UnsafeCommandError(InputError):
+    """A command that cannot be made safe, or a robot at a pose from which none is."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Limits:
         step: (A,) largest change from one command to the next.
 
     Raises:
-        InputError: unequal lengths, an empty range, or a step that is not positive.
+        ValueError: unequal lengths, an empty range, or a step that is not positive.
     """
 
     lower: np.ndarray
@@ -32,9 +32,9 @@ class Limits:
             object.__setattr__(self, name, np.asarray(getattr(self, name), float))
         if not self.lower.shape == self.upper.shape == self.step.shape or self.lower.ndim != 1:
             shapes = f"{self.lower.shape}, {self.upper.shape} and {self.step.shape}"
-            raise InputError(f"limits need as many lower ends as upper ones and steps, not {shapes}")
+            raise ValueError(f"limits need as many lower ends as upper ones and steps, not {shapes}")
         if not ((self.lower < self.upper) & (self.step > 0)).all():
-            raise InputError("limits need a range that is not empty and a positive step for every component")
+            raise ValueError("limits need a range that is not empty and a positive step for every component")
 
     def apply(self, command: np.ndarray, previous: np.ndarray) -> tuple[np.ndarray, bool]:
         """Limit a command (A,) in range and in distance from the previous one (A,).

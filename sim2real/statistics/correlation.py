@@ -57,10 +57,11 @@ class Correlation:
         """Compute from successes (n,) bool of each checkpoint, in simulation and on the robot.
 
         Raises:
-            InputError: fewer than three checkpoints, unequal numbers of them, or one without an episode.
+            InputError: a checkpoint without a completed episode.
+            ValueError: fewer than three checkpoints, or unequal numbers of them.
         """
         if len(sim) != len(robot) or len(sim) < FEWEST:
-            raise InputError(f"a correlation needs {FEWEST} checkpoints on both sides, not {len(sim)} and {len(robot)}")
+            raise ValueError(f"a correlation needs {FEWEST} checkpoints on both sides, not {len(sim)} and {len(robot)}")
         if not all(len(successes) for successes in (*sim, *robot)):
             raise InputError("a correlation needs at least one completed episode of every checkpoint on both sides")
         x, y = (np.array([np.mean(s) for s in side]) for side in (sim, robot))

@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.stats import binomtest
 
-from sim2real.errors import InputError
-
 
 @dataclass(frozen=True)
 class Rate:
@@ -26,9 +24,9 @@ class Rate:
 
     @staticmethod
     def of(successes: int, count: int) -> "Rate":
-        """Compute from counts; raises InputError without an episode."""
+        """Compute from counts; raises ValueError without an episode."""
         if count < 1:
-            raise InputError("a rate needs at least one episode")
+            raise ValueError("a rate needs at least one episode")
         interval = binomtest(successes, count).proportion_ci(0.95, method="wilson")
         return Rate(successes / count, float(interval.low), float(interval.high), count)
 
@@ -66,12 +64,12 @@ class RateDifference:
         """Compute from successes (n,) bool of both in the same order.
 
         Raises:
-            InputError: there is no episode, or n is unequal.
+            ValueError: there is no episode, or n is unequal.
         """
         first, second = np.asarray(first, bool), np.asarray(second, bool)
         if first.shape != second.shape or first.ndim != 1 or not len(first):
             shapes = f"{first.shape} and {second.shape}"
-            raise InputError(f"a paired difference needs the same episodes of both, at least one, not {shapes}")
+            raise ValueError(f"a paired difference needs the same episodes of both, at least one, not {shapes}")
         both, won = int((first & second).sum()), int((second & ~first).sum())
         lost, neither = int((first & ~second).sum()), int((~first & ~second).sum())
         rate, other = Rate.of(both + lost, len(first)), Rate.of(both + won, len(first))

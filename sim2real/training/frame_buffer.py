@@ -4,8 +4,6 @@ import threading
 
 import numpy as np
 
-from sim2real.errors import InputError
-
 
 class FrameBuffer:
     """A ring of samples; every sample is a row in each of the named arrays.
@@ -16,7 +14,7 @@ class FrameBuffer:
 
     def __init__(self, capacity: int) -> None:
         if capacity < 1:
-            raise InputError(f"a buffer holds at least one sample, not {capacity}")
+            raise ValueError(f"a buffer holds at least one sample, not {capacity}")
         self._capacity, self._arrays = capacity, {}
         self._count = 0
         self._lock = threading.Lock()
@@ -28,11 +26,11 @@ class FrameBuffer:
         """Append a batch of arrays (m, ...); the oldest samples are dropped.
 
         Raises:
-            InputError: other names than in the first batch, or arrays of different lengths.
+            ValueError: other names than in the first batch, or arrays of different lengths.
         """
         m = len(next(iter(rows.values())))
         if rows.keys() != (self._arrays or rows).keys() or any(len(values) != m for values in rows.values()):
-            raise InputError(f"every sample needs one row each of: {', '.join(self._arrays or rows)}")
+            raise ValueError(f"every sample needs one row each of: {', '.join(self._arrays or rows)}")
         rows = {name: values[-self._capacity :] for name, values in rows.items()}
         m = min(m, self._capacity)
         with self._lock:
@@ -46,6 +44,6 @@ class FrameBuffer:
         """Return copies of `size` rows drawn uniformly with replacement; raises ValueError if the buffer is empty."""
         with self._lock:
             if not len(self):
-                raise InputError("the buffer is empty")
+                raise ValueError("the buffer is empty")
             index = random.integers(0, len(self), size)
             return {name: values[index] for name, values in self._arrays.items()}

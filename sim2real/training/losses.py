@@ -6,8 +6,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sim2real.errors import InputError
-
 MISSING_MASK = 255
 
 
@@ -36,19 +34,19 @@ def multi_task_loss(
         (NaN if all elements in the batch are missing).
 
     Raises:
-        InputError: a weight without an output, a label of another shape, or no label to train on.
+        ValueError: a weight without an output, a label of another shape, or no label to train on.
     """
     unknown = sorted(set(weights) - set(outputs))
     if unknown:
-        raise InputError(f"loss weights for unknown outputs {', '.join(unknown)}; valid: {', '.join(outputs)}")
+        raise ValueError(f"loss weights for unknown outputs {', '.join(unknown)}; valid: {', '.join(outputs)}")
     names = [name for name in weights if name in labels]
     if not names:
-        raise InputError(f"no label to train on: weights for {', '.join(weights)}, labels {', '.join(labels)}")
+        raise ValueError(f"no label to train on: weights for {', '.join(weights)}, labels {', '.join(labels)}")
     total, parts = torch.zeros((), device=outputs[names[0]].device), {}
     for name in names:
         output, label = outputs[name], labels[name]
         if output.shape != label.shape:
-            raise InputError(f"label {name!r} has shape {tuple(label.shape)}, its output {tuple(output.shape)}")
+            raise ValueError(f"label {name!r} has shape {tuple(label.shape)}, its output {tuple(output.shape)}")
         present = _present(label)
         # The value that replaces a missing label has no effect: its element is masked out below.
         target = torch.where(present, label, 0).to(output.dtype)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sim2real.errors import CheckpointError, InputError
+from sim2real.errors import CheckpointError
 from sim2real.files import existing_folder, read_versioned_json, remove_folder, replaced_folder, write_json
 from sim2real.files.tensors import read_tensors, write_tensors
 
@@ -23,7 +23,7 @@ def save_state(folder: Path | str, state: dict[str, Any]) -> None:
 
     Raises:
         CheckpointError: the folder exists and is of another kind.
-        InputError: a value of another type, named by its path.
+        TypeError: a value of another type, named by its path.
         OSError: writing failed.
     """
     tensors: dict[str, torch.Tensor] = {}
@@ -90,7 +90,7 @@ def _encode(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
         try:
             tensors[name] = torch.tensor(value) if is_array else value
         except TypeError:
-            raise InputError(f"{path}: an array of {value.dtype} cannot be saved") from None
+            raise TypeError(f"{path}: an array of {value.dtype} cannot be saved") from None
         return {"$array" if is_array else "$tensor": name}
     if isinstance(value, np.generic):
         return _encode(value.item(), path, tensors)
@@ -106,7 +106,7 @@ def _encode(value: Any, path: str, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return {"$float": str(value)}
     if type(value) not in _PLAIN:
-        raise InputError(f"{path}: a {type(value).__name__} cannot be saved")
+        raise TypeError(f"{path}: a {type(value).__name__} cannot be saved")
     return value
 
 

@@ -19,7 +19,7 @@ from sim2real.runs import Run, load_config, start_run
 from sim2real.seeds import VALIDATION, check_learning_seed
 from sim2real.training.sb3_env import SB3Env
 from sim2real.training.sb3_teacher import RolloutCallback, Teacher, make_teacher
-from sim2real.training.teacher_checkpoints import restore_teacher, save_teacher, write_teacher
+from sim2real.training.teacher_checkpoints import FINAL, restore_finished, restore_teacher, save_teacher, write_teacher
 from sim2real.training.teacher_config import TrainConfig
 from sim2real.worlds import load_randomization
 
@@ -97,7 +97,7 @@ def train_teacher(run: Run, config: TrainConfig, report: Progress) -> dict[str, 
         env.close()
     state = {"width": env.env.randomizer.width}
     save_teacher(run.checkpoints, model, state)
-    write_teacher(run.folder / "teacher.zip", model, state)
+    write_teacher(run.folder / FINAL, model, state)
     metrics = {"steps": model.num_timesteps, **_judge(model, config)}
     if config.adr:
         metrics["adr_width"] = state["width"]
@@ -167,19 +167,21 @@ def load_teacher(path: Path, task: str) -> Teacher:
     """Load the teacher of a run (see `teacher_folder`).
 
     Raises:
-        InputError: the folder is not a run with a teacher for this task, or the training is not finished.
+        InputError: the folder is not a run with a teacher for this task, the training is not finished, or its last
+            checkpoint is damaged.
     """
     path = teacher_folder(path)
     config = load_config(path, "train", TrainConfig)
     if config.task != task:
         raise InputError(f"{path} has a teacher for {config.task}, not for {task}")
-    if not Run(path, True).finished:
+    run = Run(path, True)
+    if not run.finished:
         raise InputError(
             f"{path} has no trained teacher, its training is not finished: resume it with"
             f" `sim2real train {task} --out {path} --resume`"
         )
     env = privileged_env(config, "train", 1)
     model = make_teacher(config.teacher, env)
-    restore_teacher(model, path / "checkpoints")
     env.close()
+    restore_finished(model, path, int(run.metrics["steps"]))
     return Teacher(model)

@@ -5,6 +5,7 @@ import json
 import pickle
 import warnings
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from sim2real.errors import InputError
 from sim2real.files import write_file
 
+FINAL = "teacher.zip"  # in the folder of a finished run
 STATE = "sim2real.json"  # member of our zips that SB3 ignores
 
 
@@ -69,11 +71,32 @@ def restore_teacher(model: BaseAlgorithm, folder: Path) -> dict[str, Any]:
         FileNotFoundError: there is none.
         InputError: the checkpoint is of a network of another shape.
     """
-    for path in sorted(folder.glob("step_*.zip"), reverse=True):
+    return _restore_first(model, sorted(folder.glob("step_*.zip"), reverse=True), folder)
+
+
+def restore_finished(model: BaseAlgorithm, folder: Path, steps: int) -> None:
+    """Load the teacher of a finished run's folder: its final zip, or a checkpoint of as many steps.
+
+    Raises:
+        FileNotFoundError: there is none.
+        InputError: what is left was trained for fewer steps than `steps`, or is of a network of another shape.
+    """
+    checkpoints = sorted((folder / "checkpoints").glob("step_*.zip"), reverse=True)
+    _restore_first(model, [path for path in (folder / FINAL, *checkpoints) if path.is_file()], folder)
+    if model.num_timesteps < steps:
+        raise InputError(
+            f"{folder} has no intact teacher of its {steps} steps, only a checkpoint after {model.num_timesteps}:"
+            " resume its training with --resume"
+        )
+
+
+def _restore_first(model: BaseAlgorithm, paths: Sequence[Path], folder: Path) -> dict[str, Any]:
+    """Load the first intact zip into model; returns its state, and warns of damaged ones."""
+    for path in paths:
         try:
             parameters, variables, state = _read(path, model)
-        except ValueError as error:
-            warnings.warn(f"{error}; trying the previous checkpoint", stacklevel=2)
+        except InputError as error:
+            warnings.warn(f"{error}; trying the previous checkpoint", stacklevel=3)
             continue
         try:
             model.set_parameters(parameters)

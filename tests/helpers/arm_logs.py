@@ -66,15 +66,16 @@ def write(
     robot_type: str = "so101_follower",
     names: tuple[str, ...] = NAMES,
     scale: float = 1.0,
+    sessions: Sequence[str | None] | None = None,
 ) -> Path:
-    """As LeRobot would record them; scale falsifies the units."""
+    """As LeRobot would record them; scale falsifies the units, sessions names those of the episodes."""
     feature = Feature("float32", (len(names),), names)
     known = units(mode)
     with EpisodeWriter(root, {"action": feature, "observation.state": feature}, 30, robot_type=robot_type) as writer:
-        for log in recorded:
+        for log, session in zip(recorded, sessions or [None] * len(recorded), strict=True):
             state = np.round((log.state - known.zero) / TICK) * TICK  # whole ticks from the calibrated zero
             columns = {"observation.state": state / known.scale, "action": known.from_radians(log.command)}
             for row in range(len(log)):
                 writer.add_frame({k: (v[row] * scale).astype(np.float32) for k, v in columns.items()})
-            writer.save_episode("move about")
+            writer.save_episode("move about", session)
     return root

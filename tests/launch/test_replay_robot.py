@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import arm_logs
 from launch import keys as terminal
 from launch.keys import keys, let_go, switch
+from sim2real.robots import find_robot
 from sim2real.robots.loopback import Loopback
 from sim2real.robots.playback import GO, PAUSE, STOP
 
@@ -126,3 +128,32 @@ def test_what_cannot_be_played(complains: Callable[[tuple, str], None]):
     complains(("replay", "arm", "--on", "robot", "--speed", "0"), "speed must be positive, not 0")
     complains(("replay", "arm", "--on", "rehearsal", "--port", "x"), "--port is for --on robot, not for --on rehearsal")
     complains(("replay", "arm", "--on", "robot", "--real-time"), "--real-time is for --on rehearsal")
+
+
+def test_an_arm_outside_its_calibrated_range_is_one_line(
+    complains: Callable[[tuple, str], None], workplace: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Bus:
+        """Six servos, the first of which was pushed out of its range."""
+
+        closed = False
+
+        def __init__(self, *_: Any) -> None:
+            """Open no port."""
+
+        def read(self) -> np.ndarray:
+            return np.array([400, 2048, 2048, 2048, 2048, 2048])
+
+        def torque(self, on: bool) -> None:
+            assert not on
+
+        def close(self) -> None:
+            Bus.closed = True
+
+    entry = {"drive_mode": 0, "homing_offset": 0, "range_min": 1000, "range_max": 3000}
+    entries = {joint: {**entry, "id": k + 1} for k, joint in enumerate(find_robot("so101").joints)}
+    (workplace / "arm.json").write_text(json.dumps(entries))
+    monkeypatch.setattr("sim2real.robots.feetech.FeetechBus", Bus)
+    words = ("replay", "arm", "--on", "robot", "--port", "/dev/none", "--calibration", "arm.json", "--move")
+    complains(words, r"outside its calibrated range \(shoulder_pan at 400, calibrated 1000…3000 ticks\): move it in by")
+    assert Bus.closed

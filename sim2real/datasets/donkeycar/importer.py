@@ -17,7 +17,7 @@ from sim2real.datasets.donkeycar.tub import Tub, read_tub
 from sim2real.datasets.lerobot.features import Feature, camera_feature
 from sim2real.datasets.lerobot.rows import EncodedImage
 from sim2real.datasets.lerobot.writer import EpisodeWriter
-from sim2real.errors import DatasetError
+from sim2real.errors import DatasetError, InputError
 from sim2real.files import new_folder
 from sim2real.progress import Progress, silent
 
@@ -108,7 +108,7 @@ def _load_images(tub: Tub, progress: Progress | None) -> tuple[int, int]:
             sizes[images.check(path.read_bytes()).shape[:2]] += 1
         except FileNotFoundError:
             record.verdict = Verdict.MISSING
-        except (ValueError, OSError):
+        except (InputError, OSError):
             record.verdict = Verdict.UNREADABLE
         if progress and done % 200 == 0:
             progress(done, 2 * len(kept))  # reading is half of the work, writing the other half

@@ -92,11 +92,16 @@ class Episode:
                 verified(self._root, path), start + self.columns["timestamp"][rows].astype(np.float64), self.fps
             )
         try:
-            return np.stack([images.decode(self.encoded(camera, int(row))) for row in rows])
-        except ValueError as error:
+            frames = [images.decode(self.encoded(camera, int(row))) for row in rows]
+        except InputError as error:
             if camera not in self._cells:
                 raise
             raise DatasetError(f"episode {self.index}, {camera}: {error}") from None
+        if len({frame.shape for frame in frames}) != 1:
+            raise DatasetError(
+                f"episode {self.index}, {camera}: {'frames of several sizes' if frames else 'no frames'}"
+            )
+        return np.stack(frames)
 
     def verify(self, camera: str) -> None:
         """Raise DatasetError if a camera's video was changed: then all its frames may be wrong."""

@@ -28,7 +28,7 @@ class EncodedImage:
 
     @classmethod
     def checked(cls, content: bytes, name: str = "") -> "EncodedImage":
-        """Check a file; raises ValueError if it is truncated, damaged or gray."""
+        """Check a file; raises InputError if it is truncated, damaged or gray."""
         pixels = images.check(content)
         if pixels.ndim == 2:
             raise InputError("a gray image: convert it to RGB")

@@ -19,7 +19,7 @@ from sim2real.datasets.lerobot.stats import Stats, image_statistics, sampled_row
 from sim2real.datasets.lerobot.videos import read_frames
 from sim2real.datasets.lerobot.writer import EpisodeWriter
 from sim2real.datasets.paths import path_in
-from sim2real.errors import DatasetError
+from sim2real.errors import DatasetError, InputError
 from sim2real.files import new_folder
 from sim2real.progress import Progress, silent
 
@@ -130,7 +130,7 @@ def _image(path: Path, name: str, row: int, cell: Any, feature: Feature) -> Enco
         size = images.check(content).shape[:2]
     except (KeyError, TypeError):
         raise DatasetError(f"{path} is damaged: an image column without bytes and path") from None
-    except ValueError as error:
+    except InputError as error:
         raise DatasetError(f"{path}, row {row}: {name} is damaged: {error}") from None
     _check_size(f"{path}, row {row}: {name}", size, feature)
     return EncodedImage(content, feature.shape, origin)

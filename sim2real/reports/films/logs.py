@@ -53,7 +53,7 @@ def film_side_by_side(
     """Film pictures of several sources side by side, with names and a caption; returns the number of frames.
 
     Raises:
-        ValueError, OSError: as `write_video`.
+        InputError, OSError: as `write_video`.
     """
     titles = [_caption(name, SIZE[0]) for name, _ in columns]
 

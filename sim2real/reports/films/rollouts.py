@@ -61,7 +61,7 @@ def film(
         The number of frames.
 
     Raises:
-        ValueError, OSError: as write_video; an unknown preset.
+        InputError, OSError: as write_video; an unknown preset.
     """
     config = policy.config
     env = BatchEnv(

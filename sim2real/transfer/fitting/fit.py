@@ -94,7 +94,7 @@ def fit(
         cache: compute features of frozen stages once; this only saves time.
 
     Raises:
-        ValueError: the policy needs a state that the frames do not have.
+        InputError: the policy needs a state that the frames do not have.
     """
     scaled = beginning(policy, frames, plan)
     model = prepare(scaled, plan, seed)

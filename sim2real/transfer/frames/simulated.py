@@ -48,7 +48,7 @@ def simulated_frames(
         checkpoint: the policy's folder, whose recipe has the randomization; None: the default randomization.
 
     Raises:
-        ValueError: its task is unknown, or the randomization in its recipe no longer exists.
+        InputError: its task is unknown, or the randomization in its recipe no longer exists.
     """
     if policy.align.moves:  # of a recorded camera: simulated frames are not aligned
         policy = copy.deepcopy(policy)

@@ -13,7 +13,7 @@ from drives import new_policy, record_drives
 from envs import make_task
 from policies import Policy
 from sim2real.checkpoints import load_policy, save_policy
-from sim2real.errors import input_errors
+from sim2real.errors import InputError
 from sim2real.evaluation.config import EvaluateConfig
 from sim2real.evaluation.evaluate import evaluate
 from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation
@@ -174,6 +174,6 @@ def test_without_a_supervisor_no_episode_of_a_robot_counts(checkpoints: list[Pat
 )
 @pytest.mark.usefixtures("checkpoints")
 def test_bad_input_leaves_nothing(tmp_path: Path, change: Callable[[Path], EvaluateConfig], message: str):
-    with pytest.raises(input_errors(), match=message):
+    with pytest.raises(InputError, match=message):
         evaluate(change(tmp_path), tmp_path / "run")
     assert not (tmp_path / "run").exists()

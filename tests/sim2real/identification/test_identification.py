@@ -2,12 +2,14 @@
 
 import json
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import arm_logs
 from envs.randomization import Randomization
+from sim2real.datasets import EpisodeDataset
 from sim2real.identification import fit_servos as fitting
 from sim2real.identification import result
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
@@ -18,7 +20,7 @@ from sim2real.identification.simulation import NOTHING, OBJECT, Grasp
 from sim2real.identification.split import Split, check_motion, some_rows, split_episodes
 from sim2real.identification.start import blocked_angle
 from sim2real.identification.uncertainty import clusters, half_widths, not_identifiable
-from sim2real.recordings.arm_logs import ArmRecording, Log
+from sim2real.recordings.arm_logs import ArmRecording, Log, read_recording
 from sim2real.reports.pages import identification as page
 from sim2real.robots import find_robot
 
@@ -167,6 +169,36 @@ def test_splits_are_seeded_apart_and_leave_something_on_both_sides():
     assert [len(split_episodes(logs[:n], 0.3, 0).held_out) for n in (2, 3, 4, 5)] == [1, 1, 2, 2]
     with pytest.raises(ValueError, match="nothing to hold out"):
         split_episodes(logs[:1], 0.3, 0)
+
+
+def test_episodes_of_a_session_are_on_one_side_and_are_drawn_together():
+    logs = tuple(Log(k, np.zeros((40, 6)), np.zeros((40, 6)), "abcab"[k % 5]) for k in range(10))
+    split = split_episodes(logs, 0.3, 1)
+    assert len({log.session for log in split.held_out}) == 1 and len(split.fit) + len(split.held_out) == 10
+    assert not {log.session for log in split.fit} & {log.session for log in split.held_out}
+    assert split.units.kind == "session" and len(split.units) == 1 and "session" in page.errors_line(split)
+    apart = split_episodes(tuple(Log(log.index, log.state, log.command) for log in logs), 0.3, 1)
+    assert apart.units.kind == "episode" and len(apart.units) == len(apart.held_out) == 3
+    # Copies of an episode add nothing, if they are of its session.
+    square = np.random.default_rng(0).uniform(1, 2, (6, 1))
+    once, copied = Errors(square, np.ones(6)), np.repeat(square, 4, axis=0)
+    within = Errors(copied, np.ones(24), np.repeat(np.arange(6), 4))
+    naive = Errors(copied, np.ones(24)).estimate()
+    assert within.estimate().low == pytest.approx(once.estimate().low)
+    assert within.estimate().high - within.estimate().low > 1.5 * (naive.high - naive.low)
+    assert within.fall(within).value == 0
+
+
+def test_sessions_come_from_the_dataset(tmp_path: Path):
+    moves = [arm_logs.commands(40 / 30, np.random.default_rng(k)) for k in range(4)]
+    logs = [Log(k, move, move) for k, move in enumerate(moves)]
+
+    def read(name: str, *sessions: str | None) -> list[str | None]:
+        root = arm_logs.write(tmp_path / name, logs, sessions=sessions)
+        return [log.session for log in read_recording(EpisodeDataset(root), find_robot("so101")).logs]
+
+    assert read("two", "a", "a", "b", "b") == ["a", "a", "b", "b"]
+    assert read("one", "a", "a", "a", "a") == read("some", "a", "a", "b", None) == [None] * 4
 
 
 def test_long_recordings_are_thinned_to_a_number_of_rows():

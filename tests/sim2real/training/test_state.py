@@ -94,9 +94,9 @@ def test_every_kind_of_value_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_value_that_cannot_be_saved_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"state\.a\.0: a set cannot be saved"):
+    with pytest.raises(TypeError, match=r"state\.a\.0: a set cannot be saved"):
         save_state(tmp_path / "state", {"a": [{1, 2}]})
-    with pytest.raises(ValueError, match=r"state\.words: an array of <U1"):
+    with pytest.raises(TypeError, match=r"state\.words: an array of <U1"):
         save_state(tmp_path / "state", {"words": np.array(["a"])})
     assert not list(tmp_path.iterdir())
 

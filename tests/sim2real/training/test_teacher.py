@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import lanes
 from envs import BatchEnv, LaneFollow, Task, registry
 from envs.lane_follow.task import TEST, TRAIN
+from sim2real.errors import InputError
 from sim2real.runs import Run, start_run
 from sim2real.seeds import HELD_OUT, VALIDATION
 from sim2real.training import teacher as training
@@ -66,6 +67,16 @@ def test_a_run_ends_with_all_that_sb3_users_look_for(short_lane: str, tmp_path: 
     for name in ("teacher.zip", "checkpoints/step_000003072.zip"):
         theirs, _ = PPO.load(run.folder / name, device="cpu").predict(observation, deterministic=True)
         np.testing.assert_allclose(theirs, final, atol=1e-6)
+    newest = run.checkpoints / "step_000003072.zip"
+    content = newest.read_bytes()
+    newest.write_bytes(content[:-100])
+    np.testing.assert_array_equal(load_teacher(run.folder, short_lane)(observation), final)
+    (run.folder / "teacher.zip").unlink()
+    message = r"run has no intact teacher of its 3072 steps, only a checkpoint after 2048: resume its training with"
+    with pytest.warns(UserWarning, match="step_000003072.zip is damaged"), pytest.raises(InputError, match=message):
+        load_teacher(run.folder, short_lane)
+    newest.write_bytes(content)
+    np.testing.assert_array_equal(load_teacher(run.folder, short_lane)(observation), final)
 
 
 @pytest.mark.slow

@@ -15,8 +15,9 @@ import pytest
 import torch
 from stable_baselines3 import PPO, SAC
 
+from sim2real.errors import InputError
 from sim2real.training.sb3_teacher import RolloutCallback, Teacher, make_teacher
-from sim2real.training.teacher_checkpoints import restore_teacher, save_teacher
+from sim2real.training.teacher_checkpoints import restore_finished, restore_teacher, save_teacher, write_teacher
 from sim2real.training.teacher_config import TeacherConfig
 from teachers import ALGORITHMS, SETTINGS, trained, worlds
 
@@ -138,6 +139,28 @@ def test_a_damaged_zip_is_named_and_the_one_before_is_used(tmp_path: Path, damag
     assert "\n" not in str(warned[0].message)
     for name, value in numbers(other).items():
         assert torch.equal(value, expected[name]), name
+
+
+@pytest.mark.parametrize("damage", [three_quarters, flipped, lambda _: b""])
+def test_of_a_finished_run_nothing_half_trained_is_taken(tmp_path: Path, damage: Any):
+    model = trained("ppo", 256)
+    save_teacher(tmp_path / "checkpoints", model, {})
+    model.learn(256, reset_num_timesteps=False)
+    newest, expected = save_teacher(tmp_path / "checkpoints", model, {}), numbers(model)
+    newest.write_bytes(damage(newest.read_bytes()))
+    other = make_teacher(SETTINGS["ppo"], worlds())
+    message = r"no intact teacher of its 512 steps, only a checkpoint after 256: resume its training"
+    with pytest.warns(UserWarning, match=newest.name), pytest.raises(InputError, match=message):
+        restore_finished(other, tmp_path, 512)
+    newest.unlink()
+    with pytest.raises(InputError, match=message):
+        restore_finished(other, tmp_path, 512)
+    write_teacher(tmp_path / "teacher.zip", model, {})
+    restore_finished(other, tmp_path, 512)
+    assert all(torch.equal(value, expected[name]) for name, value in numbers(other).items())
+    (tmp_path / "teacher.zip").write_bytes(damage((tmp_path / "teacher.zip").read_bytes()))
+    with pytest.warns(UserWarning, match=r"teacher\.zip is damaged"), pytest.raises(InputError, match=message):
+        restore_finished(other, tmp_path, 512)
 
 
 def test_a_network_of_another_shape_is_refused_in_one_line(tmp_path: Path):

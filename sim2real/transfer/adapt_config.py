@@ -19,7 +19,8 @@ class Overrides:
     Attributes:
         learning_rate: learning rate of parts with factor 1.
         rates: learning-rate factor by part, in place of the plan's: stem=1,stage1=0.5,head=0.1 (0 freezes).
-        updates: minimum number of gradient steps, also for training from scratch.
+        updates: number of gradient steps, also for training from scratch; limited to between `passes` and `most_passes`
+            (settings of the plan) passes over the frames.
         l2sp: strength of the L2 penalty on the distance to the pretrained weights.
         ema: decay of the averaged weights.
         augment: strength of the photometric augmentation, 0 … 1.

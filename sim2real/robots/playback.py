@@ -78,8 +78,8 @@ def prepare(
     Args:
         speed: maximum speed of each component [1/s], in addition to that of the limits; None: only the limits.
 
-        Raises:
-            UnsafeCommandError: a command that is not finite, or of another length than the limits.
+    Raises:
+        UnsafeCommandError: a command that is not finite, or of another length than the limits.
     """
     if speed is not None:
         limits = replace(limits, step=np.minimum(limits.step, speed * dt))

@@ -91,7 +91,7 @@ def _add_materials(spec: mujoco.MjSpec) -> None:
             material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = TEXTURES[1]
 
 
-def _add_room(world, size: float) -> None:
+def _add_room(world: mujoco.MjsBody, size: float) -> None:
     visual = {"contype": 0, "conaffinity": 0}
 
     def box(name: str, half: tuple[float, ...], at: tuple[float, ...], material: str, **settings) -> None:

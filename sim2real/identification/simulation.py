@@ -106,7 +106,9 @@ class Replayer:
             self._made[count] = batch, servo.Servos(self.model, batch, self.arm.joints)
         return self._made[count]
 
-    def _roll(self, parameters: Mapping[str, np.ndarray], sets: int, spans: Sequence[tuple[Log, int, int]]):
+    def _roll(
+        self, parameters: Mapping[str, np.ndarray], sets: int, spans: Sequence[tuple[Log, int, int]]
+    ) -> list[np.ndarray]:
         """Simulate spans; worlds are ordered by span, the longest first, then by parameter set."""
         count, every = len(spans), np.arange(len(spans) * sets)
         batch, servos = self._worlds(count * sets)

@@ -49,7 +49,7 @@ def error_rows(servos: IdentifiedServos, judgement: Judgement) -> list[list[Any]
     if servos.gripper is not None:
         rows.append(row("open loop, without the gripper", *pairs, body))
     if servos.object_rmse is not None:
-        rows.append(row("open loop, all joints, nothing in the hand", judgement.before, judgement.servos))
+        rows.append(row("open loop, all joints, empty gripper", judgement.before, judgement.servos))
     rows.append(row("a second ahead, all joints", *ahead))
     if servos.gripper is not None:
         rows.append(row("a second ahead, without the gripper", *ahead, body))
@@ -92,7 +92,7 @@ def object_line(servos: IdentifiedServos) -> str:
         return "The gripper closes on no object in the fitted episodes; none is modelled."
     with_object, without = servos.object_rmse
     modelled = servos.parameters[servos.gripper].get(OBJECT)
-    said = f"the jaw's RMSE {with_object:.3f} rad with an object in the hand, {without:.3f} rad without"
+    said = f"the jaw's RMSE {with_object:.3f} rad with a grasped object, {without:.3f} rad without"
     if modelled is None:
         return f"The gripper closes on an object, but modelling it did not help on validation episodes ({said})."
     return (

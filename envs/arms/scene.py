@@ -64,7 +64,7 @@ def build_model(arm: Arm, *, front: FixedCamera = FRONT, cube: bool = False, goa
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = 10  # or grasped objects slip slowly
-    servo.prepare(spec)
+    servo.prepare_actuators(spec)
     add_textures(spec)
     _add_materials(spec)
     size = arm.size

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.identification.simulation import Replayer
+from sim2real.identification.servos import IdentifiedServos
+from sim2real.identification.simulation import NOTHING, OBJECT, Replayer
 from sim2real.recordings.arm_logs import Log
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.bootstrap import Bootstrap
@@ -43,6 +44,36 @@ class Errors:
         bootstrap, value = Bootstrap(len(self.count), seed=seed), 1 - self.rmse(joints) / before.rmse(joints)
         drawn = 1 - np.sqrt(self._mean(bootstrap.weights, joints) / before._mean(bootstrap.weights, joints))
         return Estimate(value, *(bootstrap.interval(value, drawn, most=1.0) or (None, None)))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Errors of replays of held-out episodes: open loop, and a second ahead.
+
+    Attributes:
+        before: errors with the published servos.
+        after: errors with the identified servos.
+        servos: errors with the identified servos, without an object in the gripper.
+        second_before, second_after: errors a second ahead; None if no held-out episode is longer than a second.
+    """
+
+    before: Errors
+    after: Errors
+    servos: Errors
+    second_before: Errors | None
+    second_after: Errors | None
+
+
+def judge(servos: IdentifiedServos, replayer: Replayer, held_out: tuple[Log, ...], fps: float) -> Judgement:
+    """Evaluate servos on held-out episodes."""
+    bare = dict(servos.values) | {OBJECT: np.full(len(servos.joints), NOTHING)}
+    return Judgement(
+        open_loop(replayer, servos.published, held_out),
+        open_loop(replayer, servos.values, held_out),
+        open_loop(replayer, bare, held_out),
+        second_ahead(replayer, servos.published, held_out, fps),
+        second_ahead(replayer, servos.values, held_out, fps),
+    )
 
 
 def open_loop(replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Sequence[Log]) -> Errors:

@@ -42,7 +42,7 @@ def arm_model(arm: Arm) -> mujoco.MjModel:
         actuator.ctrllimited = mujoco.mjtLimited.mjLIMITED_FALSE
     spec.option.timestep = TIME_STEP
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    servo.prepare(spec)
+    servo.prepare_actuators(spec)
     return spec.compile()
 
 

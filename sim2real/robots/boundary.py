@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from sim2real.robots.safety import Limits
-from sim2real.robots.units import Units
+from sim2real.robots.units import JointUnits
 
 JOINT_SPEED = 4.0  # rad/s, maximum speed of an arm's joint targets
 OWN = "sim2real_"  # prefix of an arm's name: robot type of recordings made in our simulation
@@ -115,7 +115,7 @@ class JointBoundary:
     robot_type: str
     joints: tuple[str, ...]
     control: Control
-    units: Units
+    units: JointUnits
     control_dt: float
     state_names: tuple[str, ...] = field(init=False)
     action_names: tuple[str, ...] = field(init=False)
@@ -145,9 +145,9 @@ class JointBoundary:
         return self.units.to_radians(logged)
 
 
-def own_units(lower: np.ndarray, upper: np.ndarray, gripper: int | None) -> Units:
+def own_units(lower: np.ndarray, upper: np.ndarray, gripper: int | None) -> JointUnits:
     """Return the units of our own recordings: degrees from the model's zero, the gripper's range as 0…100."""
     scale, zero = np.full(len(lower), np.pi / 180), np.zeros(len(lower))
     if gripper is not None:
         scale[gripper], zero[gripper] = (upper[gripper] - lower[gripper]) / 100, lower[gripper]
-    return Units("degrees", tuple(scale.tolist()), tuple(zero.tolist()))
+    return JointUnits("degrees", tuple(scale.tolist()), tuple(zero.tolist()))

@@ -65,7 +65,7 @@ class Program:
         return start + way * (10 * s**3 - 15 * s**4 + 6 * s**5)
 
 
-def prepare(
+def make_program(
     names: tuple[str, ...],
     wanted: np.ndarray,
     limits: Limits,
@@ -181,7 +181,7 @@ def play(
 def ease_to(robot: Robot, pose: np.ndarray, limits: Limits, ease_speed: float = EASE_SPEED) -> Played:
     """Move a robot slowly to a pose (A,) within the limits, where it holds; `reason` is set if it fails."""
     wanted = np.asarray(pose, float)[None]
-    return play(robot, prepare(robot.action_names, wanted, limits, robot.control_dt, ease_speed=ease_speed))
+    return play(robot, make_program(robot.action_names, wanted, limits, robot.control_dt, ease_speed=ease_speed))
 
 
 def _where(robot: Robot, program: Program) -> np.ndarray:

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from sim2real.identification.identify import Identification
-from sim2real.identification.judge import Errors
+from sim2real.identification.judge import Errors, Judgement
 from sim2real.identification.result import SOURCES, UNITS, without_gripper
-from sim2real.identification.servos import IdentifiedServos, Judgement
+from sim2real.identification.servos import IdentifiedServos
 from sim2real.identification.simulation import OBJECT, OFFSET
 from sim2real.identification.split import Split
 from sim2real.identification.uncertainty import FEW
@@ -76,7 +76,7 @@ def identified_rows(servos: IdentifiedServos) -> list[list[Any]]:
     return [row[:-1] for row in parameter_rows(servos) if row[3]]
 
 
-def interval_line(servos: IdentifiedServos) -> str:
+def parameter_interval_line(servos: IdentifiedServos) -> str:
     """Return a note on the parameters' intervals."""
     return CONDITIONAL if identified_rows(servos) else TOO_SHORT
 
@@ -125,7 +125,7 @@ def write_identification_report(result: Identification, command: str) -> None:
     page.figure(divergence_plot(result.typical, result.replays, servos.joints, recording.fps))
     page.heading("Parameters")
     page.text(
-        f"{interval_line(servos)} Hollow points are not from this log, which does not identify them."
+        f"{parameter_interval_line(servos)} Hollow points are not from this log, which does not identify them."
         " Braking is included in damping: below the torque limit a log does not separate them. " + _offset_line(servos)
     )
     page.figure(parameters_plot(servos))

@@ -66,10 +66,6 @@ class Boundary(Protocol):
         """Return a measured state or a command in a dataset's units, float32."""
         ...
 
-    def from_log(self, logged: np.ndarray) -> np.ndarray:
-        """Return the inverse of `to_log`, float64."""
-        ...
-
 
 @dataclass(frozen=True)
 class DirectBoundary:
@@ -95,9 +91,6 @@ class DirectBoundary:
 
     def to_log(self, physical: np.ndarray) -> np.ndarray:
         return np.asarray(physical, np.float32)
-
-    def from_log(self, logged: np.ndarray) -> np.ndarray:
-        return np.asarray(logged, float)
 
 
 @dataclass(frozen=True)
@@ -140,9 +133,6 @@ class JointBoundary:
 
     def to_log(self, physical: np.ndarray) -> np.ndarray:
         return self.units.from_radians(physical).astype(np.float32)
-
-    def from_log(self, logged: np.ndarray) -> np.ndarray:
-        return self.units.to_radians(logged)
 
 
 def own_units(lower: np.ndarray, upper: np.ndarray, gripper: int | None) -> JointUnits:

@@ -72,14 +72,11 @@ def intervals_plot(rows: Mapping[str, Estimate], metric: str, reference: str | N
 def curve_plot(
     candidates: Mapping[str, Mapping[int, Estimate]],
     metric: str,
-    constant: Mapping[str, Estimate] | None = None,
-    xlabel: str = "recorded frames used for adapting",
 ) -> Figure:
     """Draw a metric against the number of frames (logarithmic), a line with 95 % intervals per candidate.
 
     Args:
         candidates: estimates by name and number of frames.
-        constant: candidates that use no frames; drawn as horizontal lines.
     """
     figure, axes = new_figure(height=4.0)
     counts = sorted({n for curve in candidates.values() for n in curve})
@@ -92,15 +89,12 @@ def curve_plot(
         for x, n in zip(aside, sorted(curve), strict=True):
             if _known(curve[n].low):
                 axes.vlines(x, curve[n].low, curve[n].high, color=colour, linewidth=2.5, alpha=0.35)
-    for k, (name, row) in enumerate((constant or {}).items(), start=len(candidates)):
-        colour = COLOURS[k % len(COLOURS)]
-        axes.axhline(row.value, color=colour, linewidth=1.5, linestyle=(0, (5, 3)), label=_short(name))
     axes.set_xscale("log")
     axes.set_xticks(counts, [f"{n:,}" for n in counts])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    _labels(axes, xlabel, _better(metric))
-    _legend(axes, len(candidates) + len(constant or {}))
+    _labels(axes, "recorded frames used for adapting", _better(metric))
+    _legend(axes, len(candidates))
     return figure
 
 

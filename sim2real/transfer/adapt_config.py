@@ -58,6 +58,24 @@ def _rates(text: str) -> dict[str, float]:
         raise InputError(f"rates must be like stem=1,head=0.1, not {text!r}") from None
 
 
+def frame_counts(text: str, option: str) -> list[int]:
+    """Return numbers of frames in ascending order, from text such as 50,100,300.
+
+    Args:
+        option: the command's option, for the error.
+
+    Raises:
+        InputError: not numbers, or a number below 1.
+    """
+    try:
+        counts = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        raise InputError(f"{option} must be numbers with commas between, 50,100,300, not {text!r}") from None
+    if counts[0] < 1:
+        raise InputError(f"{option} needs at least 1 frame, not {counts[0]}")
+    return counts
+
+
 @dataclass(frozen=True)
 class AdaptConfig:
     """Settings of `sim2real adapt`.
@@ -122,12 +140,7 @@ class AdaptConfig:
         Args:
             available: frames that may be learned from.
         """
-        try:
-            curve = sorted({int(part) for part in self.curve.split(",")}) if self.curve else []
-        except ValueError:
-            raise InputError(f"curve must be numbers with commas between, 50,100,300, not {self.curve!r}") from None
-        if curve and curve[0] < 1:
-            raise InputError(f"curve needs at least 1 frame, not {curve[0]}")
+        curve = frame_counts(self.curve, "--curve") if self.curve else []
         main = self.frames or (curve[-1] if curve else available)
         return (*(n for n in curve if n != main), main)
 

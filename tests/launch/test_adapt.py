@@ -131,7 +131,7 @@ def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], wo
         (("policy", "learn", "--plan", "sensor-shfit"), "no plan 'sensor-shfit'"),
         (("policy", "learn", "--plan", "nowhere.toml:x"), "cannot read plans from nowhere.toml"),
         (("policy", "learn", "--candidates", "full,fulll"), "no plan 'fulll'"),
-        (("policy", "learn", "--curve", "50,many"), "curve must be numbers with commas between"),
+        (("policy", "learn", "--curve", "50,many"), "--curve must be numbers with commas between"),
         (("policy", "learn", "--frames", 0), "frames must be at least 1"),
         (("policy", "learn", "--seeds", 0), "seeds must be at least 1"),
         (("policy", "learn", "--cotrain", 2), "cotrain must be in"),

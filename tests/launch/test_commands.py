@@ -118,6 +118,7 @@ BAD = [
     (("evaluate", "nowhere"), "no checkpoint folder .*nowhere"),
     (("look", "LaneFollow", "--out", "sheet.bmp"), r"the name must end in \.png or \.jpg"),
     (("look", "LaneFollow", "--beside", "nowhere"), r"no \.jpg or \.png picture in nowhere"),
+    (("ladder", "a", "b", "--frames", "abc"), "--frames must be numbers with commas between, 50,100,300, not 'abc'"),
     (("demo", "--frames", "0"), "frames must be at least 1, not 0"),
     (("demo", "--steps", "-1"), "steps must be at least 1, not -1"),
     (("demo", "--episodes", "-1"), "episodes must be at least 1, not -1"),

@@ -20,7 +20,7 @@ class Overrides:
         learning_rate: learning rate of parts with factor 1.
         rates: learning-rate factor by part, in place of the plan's: stem=1,stage1=0.5,head=0.1 (0 freezes).
         updates: number of gradient steps, also for training from scratch; limited to between `passes` and `most_passes`
-            (settings of the plan) passes over the frames.
+            passes over the frames, which are settings of the plan.
         l2sp: strength of the L2 penalty on the distance to the pretrained weights.
         ema: decay of the averaged weights.
         augment: strength of the photometric augmentation, 0 … 1.

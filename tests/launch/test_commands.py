@@ -22,12 +22,27 @@ Complains = Callable[[tuple, str], None]
 VERBS = pytest.mark.parametrize("verb", sorted(COMMANDS))
 
 
+def options_of(text: str) -> dict[str, str]:
+    """Return the description of every option and argument in a help text, by how it is written there."""
+    options: dict[str, str] = {}
+    name = ""
+    for line in text.replace("│", " ").splitlines():
+        if re.match(r"  (--?[a-z]|\[?[A-Z]{2})", line):
+            name, *rest = re.split(r" {2,}", line.strip(), maxsplit=1)
+            options[name] = "".join(rest)
+        elif line.startswith(6 * " ") and line.strip():
+            options[name] = f"{options[name]} {line.strip()}".strip()
+    return options
+
+
 @VERBS
 def test_help_has_an_example_and_says_what_every_option_is(command: Callable[..., Any], verb: str):
     done = command(verb, "--help")
     assert done.code == 0 and done.err == ""
     assert f"Example: sim2real {verb}" in done.out
-    assert "(default: " in done.out
+    options = options_of(done.out)
+    assert "-h, --help" in options and any("(default: " in text for text in options.values())
+    assert not [name for name, text in options.items() if not text or text.startswith(("(default", "(required"))]
 
 
 @VERBS

@@ -50,6 +50,16 @@ class Overrides:
         return dataclasses.replace(plan, **changes)
 
 
+def _found(name: str) -> TransferPlan:
+    """Find a plan; the error for an unknown one says where the plans are described."""
+    try:
+        return find_plan(name)
+    except InputError as error:
+        if ".toml" in name:
+            raise
+        raise InputError(f"{error} (`sim2real adapt --help` describes the plans)") from None
+
+
 def _rates(text: str) -> dict[str, float]:
     try:
         pairs = (entry.split("=") for entry in text.split(","))
@@ -151,7 +161,7 @@ class AdaptConfig:
             auto: the plan that stands for `auto`.
         """
         names = [auto if self.plan == "auto" else self.plan, *(self.candidates.split(",") if self.candidates else [])]
-        plans = [find_plan(name.strip()) for name in names]
+        plans = [_found(name.strip()) for name in names]
         twice = [plan.name for k, plan in enumerate(plans) if plan.name in [other.name for other in plans[:k]]]
         if twice and self.plan != "auto":
             raise InputError(f"{twice[0]!r} is listed twice among the plans")

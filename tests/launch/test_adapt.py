@@ -128,7 +128,10 @@ def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], wo
         (("policy", "learn", "--plan", "gain", "--rates", "head=1"), "gain is a control"),
         (("policy", "learn", "--cotrain", 0.5), "cotrain needs simulated frames"),
         (("policy", "learn[7:9]"), "selects none of the 3 episodes"),
-        (("policy", "learn", "--plan", "sensor-shfit"), "no plan 'sensor-shfit'"),
+        (
+            ("policy", "learn", "--plan", "sensor-shfit"),
+            r"no plan 'sensor-shfit'; did you mean .*sensor-shift.*`sim2real adapt --help` describes the plans",
+        ),
         (("policy", "learn", "--plan", "nowhere.toml:x"), "cannot read plans from nowhere.toml"),
         (("policy", "learn", "--candidates", "full,fulll"), "no plan 'fulll'"),
         (("policy", "learn", "--curve", "50,many"), "--curve must be numbers with commas between"),

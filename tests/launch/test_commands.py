@@ -16,6 +16,7 @@ from launch import main
 from launch.main import VERBS as COMMANDS
 from sim2real.runs import start_run
 from sim2real.training.teacher_config import TrainConfig
+from sim2real.transfer.fitting.plans import read_plans
 
 torch.set_num_threads(1)
 Complains = Callable[[tuple, str], None]
@@ -43,6 +44,12 @@ def test_help_has_an_example_and_says_what_every_option_is(command: Callable[...
     options = options_of(done.out)
     assert "-h, --help" in options and any("(default: " in text for text in options.values())
     assert not [name for name, text in options.items() if not text or text.startswith(("(default", "(required"))]
+
+
+def test_the_help_of_adapt_describes_every_plan(command: Callable[..., Any]):
+    text = " ".join(command("adapt", "--help").out.split())
+    for plan in read_plans().values():
+        assert f"{plan.name}: {plan.about}" in text
 
 
 @VERBS

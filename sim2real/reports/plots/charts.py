@@ -2,6 +2,7 @@
 """Plots for reports, in a common plain style; matplotlib's global state is not used."""
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
+from sim2real.files import replaced_file
 from sim2real.statistics.agreement import METRIC_NAMES, Estimate
 
 # Distinguishable with colour blindness (Okabe & Ito 2008, darkened for a white page).
@@ -36,6 +38,12 @@ def new_grid(rows: int, columns: int, width: float, height: float) -> tuple[Figu
         axes.grid(True, color=LINES, linewidth=0.8)
         axes.set_axisbelow(True)
     return figure, grid
+
+
+def write_plot(path: Path, figure: Figure) -> None:
+    """Write a plot as PNG; raises OSError as `replaced_file`."""
+    with replaced_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
 
 
 def intervals_plot(rows: Mapping[str, Estimate], metric: str, reference: str | None = None) -> Figure:

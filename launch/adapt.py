@@ -56,7 +56,7 @@ command.__doc__ = f"{inspect.cleandoc(command.__doc__ or '')}\n\nPlans (--plan, 
 
 
 def _print_inputs(adaptation: "Adaptation") -> None:
-    from sim2real.reports.recordings import frames_line, reading_lines
+    from sim2real.reports.lines import frames_line, reading_lines
 
     material, choice = adaptation.inputs.material, adaptation.choice
     for line in (line for reading in adaptation.inputs.readings for line in reading_lines(reading)):

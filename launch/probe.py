@@ -18,6 +18,7 @@ def command(
     Example: sim2real probe runs/policy datasets/track_1
     """
     # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
+    from sim2real.reports.lines import frames_line, reading_lines
     from sim2real.reports.pages.probe import (
         SHIFT_HEADER,
         ZERO_SHOT_HEADER,
@@ -25,7 +26,6 @@ def command(
         write_probe_report,
         zero_shot_rows,
     )
-    from sim2real.reports.recordings import frames_line, reading_lines
     from sim2real.transfer.probe import probe
 
     with reporting() as stages:

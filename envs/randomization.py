@@ -207,8 +207,8 @@ class Randomizer:
         drawn: (n, D) the numbers drawn at each world's last reset; NaN before the first.
         width: share of every range in use, in [0, 1] (1 unless automatic domain randomization narrows it).
 
-        Raises:
-            InputError: an unknown field, name or component; the valid ones are listed.
+    Raises:
+        InputError: an unknown field, name or component; the valid ones are listed.
     """
 
     def __init__(self, randomization: Randomization, resolve: Callable[[str], Target], num_worlds: int) -> None:

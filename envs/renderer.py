@@ -23,7 +23,7 @@ POSES = ("geom_xpos", "geom_xmat", "cam_xpos", "cam_xmat", "light_xpos", "light_
 
 
 @dataclasses.dataclass(frozen=True)
-class Frames:
+class RenderedFrames:
     """Frames of one camera in all worlds, as new arrays.
 
     Attributes:
@@ -159,7 +159,7 @@ class BatchRenderer:
         if self._device != "cpu":
             target.assign(host)
 
-    def render(self, poses: Mapping[str, np.ndarray], ids: np.ndarray | None = None) -> Frames:
+    def render(self, poses: Mapping[str, np.ndarray], ids: np.ndarray | None = None) -> RenderedFrames:
         """Render frames at the given poses, arrays (n, ...) named as in POSES, for instance bound fields of a Batch.
 
         Args:
@@ -190,12 +190,12 @@ class BatchRenderer:
             inputs = [scene, poses, self._context.textures, rays, near, self._camera, ids, self.samples**2]
             wp.launch(self._kernel, dim=(m, -(-len(rays.tile) // self._together)), inputs=[*inputs, *pictures])
 
-    def _collect(self, m: int) -> Frames:
+    def _collect(self, m: int) -> RenderedFrames:
         size = (m, self.camera.height, self.camera.width)
         rgb = self._rgb.numpy()[:m].reshape(*size, 3).copy()
         depth = self._far.numpy()[:m].reshape(size).copy() if self._depth else None
         segmentation = self._seen.numpy()[:m].reshape(size).copy() if self._segmentation else None
-        return Frames(rgb, depth, segmentation)
+        return RenderedFrames(rgb, depth, segmentation)
 
     def close(self) -> None:
         """Stop the rendering threads."""

@@ -115,10 +115,10 @@ class Sensor:
             are multiples of 8 px, the result equals that part of the full frame, except within the reach of the blur
             from the sides.
 
-        Attributes:
-            enabled: False makes apply() return an exact copy without delay.
-            params: (n, k) float64 per parameter, named as in SensorConfig; changes apply at the next apply(). Values
-                outside their LIMITS are clipped.
+    Attributes:
+        enabled: False makes apply() return an exact copy without delay.
+        params: (n, k) float64 per parameter, named as in SensorConfig; changes apply at the next apply(). Values
+            outside their LIMITS are clipped.
     """
 
     def __init__(

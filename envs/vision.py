@@ -11,7 +11,7 @@ from envs.camera import Camera
 from envs.errors import InputError
 from envs.frame_history import FrameHistory
 from envs.random import WorldRandom
-from envs.renderer import POSES, BatchRenderer, Frames
+from envs.renderer import POSES, BatchRenderer, RenderedFrames
 from envs.sensor import Sensor, SensorConfig
 from envs.task import TaskSpec
 from envs.world_parameters import WorldParameters
@@ -160,7 +160,7 @@ class Vision:
         frames[:, top : top + height, left : left + width] = part
         return frames
 
-    def _cells(self, frames: Frames) -> np.ndarray:
+    def _cells(self, frames: RenderedFrames) -> np.ndarray:
         """Return (m, h, w, 2) uint8 mask and depth per cell, in 255ths, of newly rendered frames."""
         assert self._map_size is not None and frames.segmentation is not None and frames.depth is not None
         m, height, width = frames.rgb.shape[:3]

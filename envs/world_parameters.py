@@ -165,7 +165,7 @@ class WorldParameters:
         return cameras
 
 
-def _get(model: mujoco.MjModel, field: str):
+def _get(model: mujoco.MjModel, field: str) -> np.ndarray | float:
     return getattr(model.opt, field[4:]) if field.startswith("opt.") else getattr(model, field)
 
 

@@ -1,5 +1,6 @@
 """`sim2real adapt`: take a pretrained policy to a real camera."""
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ from launch.console import print_table, reporting, resumable, resume_command, sa
 from sim2real.errors import AlreadyFinished
 from sim2real.runs import run_folder
 from sim2real.transfer.adapt_config import AdaptConfig
+from sim2real.transfer.fitting.plans import read_plans
 
 if TYPE_CHECKING:
     from sim2real.transfer.adapt import Adaptation
@@ -45,8 +47,16 @@ def command(
     _print_output(adaptation)
 
 
+def _plans() -> str:
+    """Return a line per plan: its name, and when to use it."""
+    return "\n".join(f"- {plan.name}: {plan.about}" for plan in read_plans().values())
+
+
+command.__doc__ = f"{inspect.cleandoc(command.__doc__ or '')}\n\nPlans (--plan, --candidates):\n{_plans()}"
+
+
 def _print_inputs(adaptation: "Adaptation") -> None:
-    from sim2real.reports.recordings import frames_line, reading_lines
+    from sim2real.reports.lines import frames_line, reading_lines
 
     material, choice = adaptation.inputs.material, adaptation.choice
     for line in (line for reading in adaptation.inputs.readings for line in reading_lines(reading)):

@@ -1,7 +1,6 @@
 """`sim2real demo`: the complete pipeline at a small size."""
 
 import dataclasses
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from launch.replay import command as replay
 from sim2real.collection.config import RecordConfig
 from sim2real.errors import InputError
 from sim2real.evaluation.config import EvaluateConfig
-from sim2real.files import write_json
+from sim2real.files import read_json, write_json
 from sim2real.replays.config import ReplayConfig
 from sim2real.runs import Run
 from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
@@ -63,7 +62,7 @@ def command(
 
     Args:
         out: folder for all results.
-        data: your own recordings: a Donkeycar tub (v2) or a LeRobot v3.0 dataset.
+        data: your own recordings: a Donkeycar tub (v2), or a LeRobot v3.0 or v2.1 dataset.
         frames: number of frames rendered to train the vision policy.
         steps: number of environment steps to train the teacher.
         episodes: number of test episodes per success rate.
@@ -114,7 +113,7 @@ def _claim(out: Path, data: Path | None, sizes: Sizes) -> None:
     if not path.is_file():
         out.mkdir(parents=True, exist_ok=True)
         write_json(path, wanted)
-    elif json.loads(path.read_text()) != wanted:
+    elif read_json(path) != wanted:
         raise InputError(f"{out} has a demo of other recordings or sizes: remove it, or choose another --out")
 
 
@@ -233,7 +232,7 @@ def _replay(out: Path, recordings: Path) -> None:
     from sim2real.datasets import EpisodeDataset
 
     dataset = EpisodeDataset.open(recordings)
-    held_out = json.loads((out / "adapted" / "metrics.json").read_text())["judged_on"] or [0]
+    held_out = read_json(out / "adapted" / "metrics.json")["judged_on"] or [0]
     # An episode of median length that nothing was learned from.
     middle = sorted(held_out, key=lambda k: dataset.lengths[k])[len(held_out) // 2]
     if not _done(out / "replay", last="report.html"):

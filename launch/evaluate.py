@@ -123,13 +123,13 @@ def _say_correlation(result: "CorrelationResult") -> None:
 
 def _say_agreement(evaluation: "DatasetEvaluation") -> None:
     from sim2real.reports.lines import episode_table, gain_line, interval_line, saturation_line
-    from sim2real.reports.pages.agreement import candidate_table, longest_line, recording_lines, write_agreement_report
+    from sim2real.reports.pages.agreement import comparison_table, longest_line, recording_lines, write_agreement_report
 
     frames, main = evaluation.frames, evaluation.comparisons[0]
     say(f"{evaluation.checkpoint} on {evaluation.config.dataset}")
     _say_each(recording_lines(frames))
     for comparison in evaluation.comparisons:
-        print_table(*candidate_table(comparison))
+        print_table(*comparison_table(comparison))
         if len(comparison.columns) == 1:
             say(gain_line(comparison.gain, comparison.offset))
     say(interval_line(main.units))

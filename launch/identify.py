@@ -31,7 +31,7 @@ def command(
     if recording.units.assumed:
         say(f"too few values to infer the unit, the model's range is assumed: {', '.join(recording.units.assumed)}")
     print_table(page.PARAMETERS[:-1], page.identified_rows(servos), f"servos of {robot}, from the recordings")
-    say(f"{page.interval_line(servos)} The report lists the parameters that the log does not identify, too.")
+    say(f"{page.parameter_interval_line(servos)} The report lists the parameters that the log does not identify, too.")
     print_table(page.ERRORS, page.error_rows(servos, result.judgement), page.object_line(servos))
     say(page.errors_line(result.split))
     say(f"train with it: sim2real train Reach --randomization {result.folder}/randomization.toml")

@@ -18,8 +18,14 @@ def command(
     Example: sim2real probe runs/policy datasets/track_1
     """
     # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
-    from sim2real.reports.pages.probe import shift_rows, write_probe_report, zero_shot_rows
-    from sim2real.reports.recordings import frames_line, reading_lines
+    from sim2real.reports.lines import frames_line, reading_lines
+    from sim2real.reports.pages.probe import (
+        SHIFT_HEADER,
+        ZERO_SHOT_HEADER,
+        shift_rows,
+        write_probe_report,
+        zero_shot_rows,
+    )
     from sim2real.transfer.probe import probe
 
     with reporting() as stages:
@@ -28,7 +34,7 @@ def command(
     write_probe_report(page, probed, typed_command())
     for line in (*reading_lines(probed.reading), frames_line(config.dataset, probed.frames)):
         say(line)
-    print_table(["zero-shot", "value [95 % interval]"], zero_shot_rows(probed.shift))
-    print_table(["part", "shift", "among simulated", "relative gradient"], shift_rows(probed.shift))
+    print_table(ZERO_SHOT_HEADER, zero_shot_rows(probed.shift))
+    print_table(SHIFT_HEADER, shift_rows(probed.shift))
     say("Shift: distance of a channel's mean between simulated and recorded frames, in its standard deviations.")
     say(f"recommended: {probed.shift.recommended} ({probed.shift.reason})\nreport: {page}")

@@ -18,8 +18,8 @@ def command(
     with shaky and delayed actions. Pretraining never uses the robot's lens, appearance, sensor and dynamics. The
     command `sim2real evaluate --on rehearsal` uses other episodes.
 
-    With --on sim the plain simulation is recorded, with an operator without imperfections; `sim2real replay
-    DATASET --on sim` reproduces such a dataset bit for bit.
+    With --on sim the plain simulation is recorded: a teacher or a policy (--checkpoint) acts, or without both, actions
+    are random. `sim2real replay DATASET --on sim` reproduces such a dataset bit for bit.
 
     Example: sim2real record datasets/reach --on rehearsal --task Reach --teacher runs/reach --episodes 20
 

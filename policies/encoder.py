@@ -29,8 +29,8 @@ class EncoderConfig:
         width: channels of the stem; later stages have multiples of it; None: the kind's default.
         depth: convolutions ("conv") or basic blocks ("resnet18") per stage after the stem; None: the kind's default.
 
-        Raises:
-            InputError: an unknown kind, or an invalid size, width or depth.
+    Raises:
+        InputError: an unknown kind, or an invalid size, width or depth.
     """
 
     kind: str = "conv"

@@ -75,10 +75,6 @@ class Policy(nn.Module):
         normalized = normalize_images(images, self.config.preprocessing.normalization)
         return self.encoder.forward_stages(normalized, until=until)
 
-    def from_features(self, features: Tensor, after: str, state: Tensor | None = None) -> dict[str, Tensor]:
-        """Return the outputs from the features after stage `after`, as `forward` does for the same images."""
-        return self.heads(self.encoder.forward_stages(features, after=after), state)
-
     def act(self, observation: Mapping[str, np.ndarray]) -> np.ndarray:
         """Map one observation to actions (A,) float32, or a batch to (n, A), in [-1, 1].
 

@@ -16,20 +16,20 @@ HELD_OUT = range(10_000_000, 2**32)
 DRAWN = 2**40  # training seeds are below; streams of one world are further apart (`envs.batch_env.STREAMS`)
 
 
-def held_out(first: int, worlds: int) -> bool:
+def has_held_out_seed(first: int, worlds: int) -> bool:
     """Return whether any of the worlds with seeds first, first + 1, ... has a held-out seed."""
     return first < HELD_OUT.stop and first + worlds > HELD_OUT.start
 
 
 def draw_learning_seed(random: np.random.Generator, worlds: int) -> int:
     """Draw the first seed of training worlds, none of which is held out; one draw in 256 is repeated for that."""
-    while held_out(seed := int(random.integers(DRAWN)), worlds):
+    while has_held_out_seed(seed := int(random.integers(DRAWN)), worlds):
         pass
     return seed
 
 
 def check_learning_seed(seed: int, worlds: int) -> None:
     """Raise InputError if training worlds with this seed would include held-out seeds."""
-    if held_out(seed, worlds):
+    if has_held_out_seed(seed, worlds):
         most = f"{HELD_OUT.start - worlds:,}"
         raise InputError(f"seed {seed:,} with {worlds} worlds includes seeds reserved for tests: choose at most {most}")

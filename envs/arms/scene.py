@@ -64,7 +64,7 @@ def build_model(arm: Arm, *, front: FixedCamera = FRONT, cube: bool = False, goa
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     spec.option.impratio = 10  # or grasped objects slip slowly
-    servo.prepare(spec)
+    servo.prepare_actuators(spec)
     add_textures(spec)
     _add_materials(spec)
     size = arm.size
@@ -91,7 +91,7 @@ def _add_materials(spec: mujoco.MjSpec) -> None:
             material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = TEXTURES[1]
 
 
-def _add_room(world, size: float) -> None:
+def _add_room(world: mujoco.MjsBody, size: float) -> None:
     visual = {"contype": 0, "conaffinity": 0}
 
     def box(name: str, half: tuple[float, ...], at: tuple[float, ...], material: str, **settings) -> None:

@@ -52,7 +52,7 @@ class Servo:
 PARAMETERS = tuple(field.name for field in fields(Servo))
 
 
-def prepare(spec: mujoco.MjSpec) -> None:
+def prepare_actuators(spec: mujoco.MjSpec) -> None:
     """Give all actuators a command history of MAX_DELAY, and a torque limit; call before compiling."""
     for actuator in spec.actuators:
         actuator.nsample = int(np.ceil(MAX_DELAY / spec.option.timestep)) + 2
@@ -68,7 +68,7 @@ class Servos:
     """The servos of n worlds.
 
     Args:
-        model: model with one position servo per joint, prepared by `prepare`.
+        model: model with one position servo per joint, prepared by `prepare_actuators`.
         batch: batch of n worlds of it.
         joints: J names, of both the actuators and their joints.
     """
@@ -121,5 +121,5 @@ def _slots(model: mujoco.MjModel, acts: np.ndarray) -> np.ndarray:
     """
     count = model.actuator_history[acts, 0]
     if len(set(count.tolist())) != 1 or count[0] < 1:
-        raise ValueError("the actuators have no command history: call servo.prepare(spec) before compiling")
+        raise ValueError("the actuators have no command history: call servo.prepare_actuators(spec) before compiling")
     return model.actuator_historyadr[acts][:, None] + 2 + count[0] + np.arange(count[0])

@@ -3,6 +3,7 @@
 import abc
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,16 +11,21 @@ from mujoco.batch import Batch
 
 from envs.arms.arm import Arm
 from envs.arms.control import MODES, JointControl
-from envs.arms.looks import PRESETS
 from envs.arms.menagerie import find_arm
 from envs.arms.scene import FRONT, WRIST, FixedCamera, build_model
 from envs.arms.so101 import SO101
 from envs.arms.world import ArmWorld
 from envs.errors import InputError
 from envs.random import WorldRandom
+from envs.randomization import Randomization
 from envs.task import Task, TaskSpec
 
 CONTROL_DT = 1 / 30  # s, as people record
+_HERE = Path(__file__).parent
+PRESETS = {"none": Randomization()} | {
+    name: Randomization(Randomization.load(_HERE / f"{name}.toml").varied, name)
+    for name in ("default", "wide", "rehearsal")
+}
 
 
 class Rule(abc.ABC):

@@ -126,7 +126,7 @@ def _add_materials(spec: mujoco.MjSpec) -> None:
             material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "panels" if name.startswith("wall") else "noise"
 
 
-def _add_surroundings(world) -> None:
+def _add_surroundings(world: mujoco.MjsBody) -> None:
     """Add track, markings, clutter and walls; their positions are set per world at reset."""
     visual = {"contype": 0, "conaffinity": 0}
     for name in TRACK_GEOMS:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sim2real.datasets.files import read_json
+from sim2real.datasets.files import read_meta
 from sim2real.errors import DatasetError
 from sim2real.files import json_bytes, write_file, write_json
 
@@ -42,7 +42,7 @@ class Checksums:
         """Read the list of a dataset; None if it has none. Raises DatasetError if the list is damaged."""
         if not (root / FILE).exists():
             return None
-        content = read_json(root / FILE)
+        content = read_meta(root / FILE)
         if content.pop("sha256", None) != _digest_of(content):
             raise DatasetError(f"{root / FILE} is damaged: it does not fit its own checksum; {_REMEDY}")
         if content.get("format_version") != FORMAT:

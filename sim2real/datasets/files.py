@@ -11,7 +11,7 @@ from sim2real import files
 from sim2real.errors import DatasetError
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_meta(path: Path) -> dict[str, Any]:
     """Read a JSON object of a dataset's `meta/`; raises DatasetError if it is absent or damaged."""
     if not path.is_file():
         raise DatasetError(f"{path.parent.parent} is not a LeRobot dataset: it has no meta/{path.name}")

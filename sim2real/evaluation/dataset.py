@@ -10,7 +10,7 @@ from policies.policy import Policy
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.datasets.files import write_tables
 from sim2real.evaluation.config import EvaluateConfig
-from sim2real.evaluation.offline import Comparison, compare_with_recording, plain, predict
+from sim2real.evaluation.offline import ActionComparison, compare_with_recording, plain, predict
 from sim2real.evaluation.results import DatasetEvaluation
 from sim2real.progress import Stages, no_stages
 from sim2real.recordings.frames import Frames, read_frames
@@ -44,7 +44,7 @@ def evaluate_on_dataset(
     return DatasetEvaluation(run.folder, run.metrics, config, *parts)
 
 
-def _figures(name: str, frames: Frames, comparisons: tuple[Comparison, ...]) -> dict[str, Any]:
+def _figures(name: str, frames: Frames, comparisons: tuple[ActionComparison, ...]) -> dict[str, Any]:
     """Return the content of `metrics.json`, with the further actions nested by name.
 
     Args:
@@ -64,7 +64,7 @@ def _figures(name: str, frames: Frames, comparisons: tuple[Comparison, ...]) -> 
     }
 
 
-def _agreement(name: str, comparison: Comparison) -> dict[str, Any]:
+def _agreement(name: str, comparison: ActionComparison) -> dict[str, Any]:
     """Return metrics by candidate and dataset, and the gain if there is a single action."""
     candidates = {candidate: {name: plain(metrics)} for candidate, metrics in comparison.metrics.items()}
     single = len(comparison.columns) == 1
@@ -73,7 +73,7 @@ def _agreement(name: str, comparison: Comparison) -> dict[str, Any]:
 
 
 def _predictions(
-    frames: Frames, predicted: np.ndarray, comparisons: tuple[Comparison, ...], names: tuple[str, ...]
+    frames: Frames, predicted: np.ndarray, comparisons: tuple[ActionComparison, ...], names: tuple[str, ...]
 ) -> pa.Table:
     """Return predictions per frame: `actual` and `predicted` of the main action, with suffixes for others."""
     columns: dict[str, Any] = {"episode": frames.episode, "frame": frames.row}

@@ -60,7 +60,7 @@ def agreement_on(frames: Frames) -> Agreement:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ActionComparison:
     """Agreement of predictions with recorded actions, for one action or several together.
 
     Attributes:
@@ -96,7 +96,7 @@ class Comparison:
         return self.gains[:, 0] * predicted[:, list(self.columns)] + self.gains[:, 1]
 
 
-def compare_with_recording(frames: Frames, predicted: np.ndarray, names: tuple[str, ...]) -> list[Comparison]:
+def compare_with_recording(frames: Frames, predicted: np.ndarray, names: tuple[str, ...]) -> list[ActionComparison]:
     """Compare predictions (n, A) with the recorded actions; actions that the recording lacks are left out.
 
     The first comparison is of the judged actions together. Further comparisons are of single actions: the other ones
@@ -121,7 +121,9 @@ def judged_label(judged: tuple[int, ...], names: tuple[str, ...]) -> str:
     return ", ".join(names[k] for k in judged)
 
 
-def _compared(frames: Frames, predicted: np.ndarray, columns: tuple[int, ...], names: tuple[str, ...]) -> Comparison:
+def _compared(
+    frames: Frames, predicted: np.ndarray, columns: tuple[int, ...], names: tuple[str, ...]
+) -> ActionComparison:
     actual, chosen = frames.actions[:, list(columns)], predicted[:, list(columns)]
     agreement = Agreement(actual, frames.episode, criterion=frames.criterion, units=frames.units())
     mean = np.broadcast_to([column[np.isfinite(column)].mean() for column in actual.T], actual.shape)
@@ -130,7 +132,7 @@ def _compared(frames: Frames, predicted: np.ndarray, columns: tuple[int, ...], n
     rows = [{key: value if np.isfinite(value) else None for key, value in row.items()} for row in each]
     metrics = {name: agreement.measure(values) for name, values in candidates.items()}
     label, gains = judged_label(columns, names), agreement.fitted(chosen)
-    return Comparison(label, columns, metrics, gains, rows, len(agreement), agreement.units)
+    return ActionComparison(label, columns, metrics, gains, rows, len(agreement), agreement.units)
 
 
 def plain(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sim2real.evaluation.config import EvaluateConfig
-from sim2real.evaluation.offline import Comparison
+from sim2real.evaluation.offline import ActionComparison
 from sim2real.evaluation.simulation import Episodes
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.correlation import Correlation
@@ -104,5 +104,5 @@ class DatasetEvaluation:
     action_names: tuple[str, ...]
     frames: Frames
     predicted: np.ndarray
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[ActionComparison, ...]
     saturation: Mapping[str, int]

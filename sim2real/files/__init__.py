@@ -3,7 +3,7 @@
 `sim2real.files.tensors` does and must be imported separately.
 """
 
-from sim2real.files.atomic import json_bytes, read_json, read_versioned_json, write_file, write_json
+from sim2real.files.atomic import json_bytes, read_json, read_versioned_json, replaced_file, write_file, write_json
 from sim2real.files.folders import existing_folder, locked, new_folder, remove_folder, replaced_folder
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "read_json",
     "read_versioned_json",
     "remove_folder",
+    "replaced_file",
     "replaced_folder",
     "write_file",
     "write_json",

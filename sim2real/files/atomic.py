@@ -4,6 +4,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +13,35 @@ from sim2real.errors import InputError
 PLAIN = (str, int, float, bool, type(None))
 
 
-def write_file(path: Path, content: bytes | memoryview) -> None:
-    """Write a file atomically; it is on disk when this returns.
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """Give the name of a temporary file beside `path` to write, which replaces `path` if no error is raised.
+
+    The file is on disk when the block has ended; after an error `path` keeps its old content, and the temporary file is
+    removed.
 
     Raises:
-        OSError: the file cannot be written (such as a full disk); names the file, which keeps its old content.
+        OSError: the file cannot be written (such as a full disk); names `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
+        if error.errno is None or str(error.filename or temporary) != str(temporary):  # of another file
+            raise
         raise OSError(error.errno, error.strerror or str(error), str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: bytes | memoryview) -> None:
+    """Write a file atomically; it is on disk when this returns. Raises OSError as `replaced_file`."""
+    with replaced_file(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -119,7 +119,9 @@ class Problem:
         return first, derivative
 
 
-def solve(problem: Problem, x: np.ndarray, iterations: int, progress: Progress = silent):
+def solve(
+    problem: Problem, x: np.ndarray, iterations: int, progress: Progress = silent
+) -> tuple[np.ndarray, np.ndarray]:
     """Run Levenberg-Marquardt from x (J, K) per joint; returns the coordinates and (J,) mean square errors.
 
     Progress shows the root of the mean square error over all joints.
@@ -148,7 +150,9 @@ def solve(problem: Problem, x: np.ndarray, iterations: int, progress: Progress =
     return best, best_cost
 
 
-def _step(problem: Problem, x: np.ndarray, error: np.ndarray, derivative: np.ndarray, damping: np.ndarray):
+def _step(
+    problem: Problem, x: np.ndarray, error: np.ndarray, derivative: np.ndarray, damping: np.ndarray
+) -> np.ndarray:
     """Return coordinates (J, K) after one damped Gauss-Newton step, clipped to the bounds."""
     result = x.copy()
     for j in range(len(x)):

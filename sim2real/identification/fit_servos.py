@@ -74,7 +74,7 @@ def _prune(
 ) -> tuple[np.ndarray, np.ndarray, list[dict[str, str]]]:
     """Fix the parameters that the log does not identify, one per joint and round; returns coordinates (J, K), half
     intervals (J, K) and the source of each parameter."""
-    report = stages("what the log tells")
+    report = stages("measure identifiability")
     prior, cluster = to_coordinates(base), clusters([len(log) for log in problem.logs], fps)
     sources = [{name: "log" if problem.free[j, k] else "none" for k, name in enumerate(NAMES)} for j in range(len(x))]
     half, derivative = half_widths(problem, x, cluster)

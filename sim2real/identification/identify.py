@@ -12,9 +12,10 @@ from sim2real.errors import InputError
 from sim2real.files import write_json
 from sim2real.identification.config import IdentifyConfig
 from sim2real.identification.fit_servos import fit_servos
+from sim2real.identification.judge import Judgement, judge
 from sim2real.identification.models import arm_of
 from sim2real.identification.result import figures, robot_file, write_randomization
-from sim2real.identification.servos import IdentifiedServos, Judgement, judge
+from sim2real.identification.servos import IdentifiedServos
 from sim2real.identification.simulation import Replayer
 from sim2real.identification.split import Split, check_motion, some_rows, split_episodes
 from sim2real.progress import Stages, no_stages

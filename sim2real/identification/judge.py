@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.identification.simulation import Replayer
+from sim2real.identification.servos import IdentifiedServos
+from sim2real.identification.simulation import NOTHING, OBJECT, Replayer
 from sim2real.recordings.arm_logs import Log
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.bootstrap import Bootstrap
@@ -51,6 +52,36 @@ class Errors:
         unit = np.arange(len(self.count)) if self.unit is None else self.unit
         bootstrap = Bootstrap(int(unit.max()) + 1, seed=seed)
         return bootstrap, bootstrap.weights[:, unit]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Errors of replays of held-out episodes: open loop, and a second ahead.
+
+    Attributes:
+        before: errors with the published servos.
+        after: errors with the identified servos.
+        servos: errors with the identified servos, without an object in the gripper.
+        second_before, second_after: errors a second ahead; None if no held-out episode is longer than a second.
+    """
+
+    before: Errors
+    after: Errors
+    servos: Errors
+    second_before: Errors | None
+    second_after: Errors | None
+
+
+def judge(servos: IdentifiedServos, replayer: Replayer, held_out: tuple[Log, ...], fps: float) -> Judgement:
+    """Evaluate servos on held-out episodes."""
+    bare = dict(servos.values) | {OBJECT: np.full(len(servos.joints), NOTHING)}
+    return Judgement(
+        open_loop(replayer, servos.published, held_out),
+        open_loop(replayer, servos.values, held_out),
+        open_loop(replayer, bare, held_out),
+        second_ahead(replayer, servos.published, held_out, fps),
+        second_ahead(replayer, servos.values, held_out, fps),
+    )
 
 
 def open_loop(replayer: Replayer, parameters: Mapping[str, np.ndarray], logs: Sequence[Log]) -> Errors:

@@ -7,8 +7,8 @@ import numpy as np
 
 from envs.randomization import Randomization
 from sim2real.files import write_file
-from sim2real.identification.judge import Errors
-from sim2real.identification.servos import IdentifiedServos, Judgement, Parameter
+from sim2real.identification.judge import Errors, Judgement
+from sim2real.identification.servos import IdentifiedServos, Parameter
 from sim2real.identification.simulation import OBJECT, OFFSET
 from sim2real.identification.split import Split
 from sim2real.recordings.arm_logs import ArmRecording

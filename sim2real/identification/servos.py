@@ -1,13 +1,9 @@
-"""Identified servos, and their errors on held-out episodes."""
+"""Identified servos."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-
-from sim2real.identification.judge import Errors, open_loop, second_ahead
-from sim2real.identification.simulation import NOTHING, OBJECT, Replayer
-from sim2real.recordings.arm_logs import Log
 
 
 @dataclass(frozen=True)
@@ -28,24 +24,6 @@ class Parameter:
     @property
     def identifiable(self) -> bool:
         return self.source == "log"
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """Errors of replays of held-out episodes: open loop, and a second ahead.
-
-    Attributes:
-        before: errors with the published servos.
-        after: errors with the identified servos.
-        servos: errors with the identified servos, without an object in the gripper.
-        second_before, second_after: errors a second ahead; None if no held-out episode is longer than a second.
-    """
-
-    before: Errors
-    after: Errors
-    servos: Errors
-    second_before: Errors | None
-    second_after: Errors | None
 
 
 @dataclass(frozen=True)
@@ -70,15 +48,3 @@ class IdentifiedServos:
     published: Mapping[str, np.ndarray]
     object_rmse: tuple[float, float] | None
     fit_rmse: float
-
-
-def judge(servos: IdentifiedServos, replayer: Replayer, held_out: tuple[Log, ...], fps: float) -> Judgement:
-    """Evaluate servos on held-out episodes."""
-    bare = dict(servos.values) | {OBJECT: np.full(len(servos.joints), NOTHING)}
-    return Judgement(
-        open_loop(replayer, servos.published, held_out),
-        open_loop(replayer, servos.values, held_out),
-        open_loop(replayer, bare, held_out),
-        second_ahead(replayer, servos.published, held_out, fps),
-        second_ahead(replayer, servos.values, held_out, fps),
-    )

@@ -42,7 +42,7 @@ def arm_model(arm: Arm) -> mujoco.MjModel:
         actuator.ctrllimited = mujoco.mjtLimited.mjLIMITED_FALSE
     spec.option.timestep = TIME_STEP
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    servo.prepare(spec)
+    servo.prepare_actuators(spec)
     return spec.compile()
 
 
@@ -106,7 +106,9 @@ class Replayer:
             self._made[count] = batch, servo.Servos(self.model, batch, self.arm.joints)
         return self._made[count]
 
-    def _roll(self, parameters: Mapping[str, np.ndarray], sets: int, spans: Sequence[tuple[Log, int, int]]):
+    def _roll(
+        self, parameters: Mapping[str, np.ndarray], sets: int, spans: Sequence[tuple[Log, int, int]]
+    ) -> list[np.ndarray]:
         """Simulate spans; worlds are ordered by span, the longest first, then by parameter set."""
         count, every = len(spans), np.arange(len(spans) * sets)
         batch, servos = self._worlds(count * sets)

@@ -19,7 +19,9 @@ STILL = 0.01  # rad, while it moves at most this far …
 FOR = 0.3  # s
 
 
-def grid_search(replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.ndarray]):
+def grid_search(
+    replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Simulate all servos of the grid in all joints.
 
     Returns:
@@ -72,7 +74,9 @@ def closing_height(replayer: Replayer, logs: Sequence[Log], jaw: int, angle: flo
     return max(LOW, float(np.quantile(heights, 0.9)) + 0.02) if heights else LOW
 
 
-def find_object(replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.ndarray], fps: float):
+def find_object(
+    replayer: Replayer, logs: Sequence[Log], base: Mapping[str, np.ndarray], fps: float
+) -> tuple[float | None, tuple[float, float] | None]:
     """Return the jaw's angle at a grasped object, if modelling the object improves validation episodes.
 
     Returns:

@@ -6,7 +6,7 @@ import numpy as np
 
 from sim2real.datasets import DatasetError, Episode, EpisodeDataset
 from sim2real.robots.description import RobotDescription
-from sim2real.robots.units import Units, check_values
+from sim2real.robots.units import JointUnits, check_values
 
 ACTION, STATE = "action", "observation.state"
 FOR_UNITS = 100  # maximum number of episodes read to infer the units
@@ -50,7 +50,7 @@ class ArmRecording:
 
     logs: tuple[Log, ...]
     fps: float
-    units: Units
+    units: JointUnits
     short: tuple[int, ...]
 
 
@@ -99,7 +99,7 @@ def read_recording(dataset: EpisodeDataset, robot: RobotDescription) -> ArmRecor
     return ArmRecording(logs, dataset.fps, units, tuple(short))
 
 
-def find_units(dataset: EpisodeDataset, robot: RobotDescription) -> Units:
+def find_units(dataset: EpisodeDataset, robot: RobotDescription) -> JointUnits:
     """Infer the units from the complete dataset, so that they do not depend on the selected episodes.
 
     Rows that are not finite are skipped, as they may belong to episodes that are not selected.

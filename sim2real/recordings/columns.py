@@ -12,7 +12,7 @@ from sim2real.recordings.arm_logs import ACTION, STATE, find_units, joint_column
 from sim2real.rehearsal.robot import boundary_of
 from sim2real.robots import ROBOTS
 from sim2real.robots.boundary import JointBoundary
-from sim2real.robots.units import Units
+from sim2real.robots.units import JointUnits
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Columns:
         return values
 
 
-def joints_of(dataset: EpisodeDataset, task: Task) -> tuple[Columns, Columns, Units]:
+def joints_of(dataset: EpisodeDataset, task: Task) -> tuple[Columns, Columns, JointUnits]:
     """Return the columns of joint targets and positions of a task's arm, in order of its actions, and their units.
 
     Raises:

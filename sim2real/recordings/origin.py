@@ -12,7 +12,7 @@ import numpy as np
 from envs import Randomization
 from sim2real.datasets import DatasetError
 from sim2real.datasets.checksums import verified
-from sim2real.datasets.files import read_json
+from sim2real.datasets.files import read_meta
 
 FORMAT = 1
 INFO = "meta/simulation.json"
@@ -47,7 +47,7 @@ class Origin:
         """Read a dataset's origin; None if it was not recorded in simulation. Raises DatasetError if it is damaged."""
         if not (root / INFO).is_file():
             return None
-        content = read_json(verified(root, root / INFO))
+        content = read_meta(verified(root, root / INFO))
         if content.get("format_version") != FORMAT:
             raise DatasetError(
                 f"{root / INFO} is of version {content.get('format_version')}, this program reads {FORMAT}"

@@ -15,7 +15,7 @@ APART = 0.5  # s between two of the worst frames, as close frames look the same
 
 
 @dataclass(frozen=True)
-class Track:
+class ActionTrack:
     """One action over an episode's m frames.
 
     Attributes:
@@ -63,7 +63,7 @@ class PolicyReplay:
     """
 
     episode: int
-    tracks: tuple[Track, ...]
+    tracks: tuple[ActionTrack, ...]
     fps: float
     images: np.ndarray
     row: np.ndarray
@@ -78,7 +78,7 @@ class PolicyReplay:
 
     @property
     def metrics(self) -> dict[str, Estimate]:
-        """Return the agreement of all actions together, like `Track.metrics`."""
+        """Return the agreement of all actions together, like `ActionTrack.metrics`."""
         recorded, predicted = (
             np.stack([getattr(track, name) for track in self.tracks], 1) for name in ("driver", "policy")
         )
@@ -107,7 +107,7 @@ class PolicyReplay:
         return worst_rows(self.seeing, nothing, self.row, count, max(1, round(APART * self.fps)))
 
 
-def place(dataset: EpisodeDataset, index: int) -> int:
+def position_of(dataset: EpisodeDataset, index: int) -> int:
     """Return the position of an episode, given by its index in the dataset, among those selected; raises DatasetError
     that lists these."""
     places = np.flatnonzero(dataset.indices == index)
@@ -125,11 +125,11 @@ def replay_episode(dataset: EpisodeDataset, index: int, policy: Policy, smoothin
         smoothing: recorded actions are averaged over ± this many seconds; None: the value of the policy's task.
 
     Raises:
-        DatasetError: as `place` and `read_frames`.
+        DatasetError: as `position_of` and `read_frames`.
         NoFootageError: the videos are missing.
         InputError: as `predict`.
     """
-    place(dataset, index)
+    position_of(dataset, index)
     alone, names = EpisodeDataset(dataset.root, [index]), policy.config.action_names
     camera = alone.camera(policy.config.preprocessing.camera)
     try:
@@ -143,5 +143,5 @@ def replay_episode(dataset: EpisodeDataset, index: int, policy: Policy, smoothin
     compare_with_recording(frames, predicted, names)  # raises DatasetError if the recording lacks an action
     seconds = alone.episode(0)["timestamp"].reshape(-1)[frames.row].astype(np.float64)
     columns = (raw.actions, frames.actions, predicted)
-    tracks = tuple(Track(names[k], *(column[:, k] for column in columns)) for k in frames.judged)
+    tracks = tuple(ActionTrack(names[k], *(column[:, k] for column in columns)) for k in frames.judged)
     return PolicyReplay(index, tracks, alone.fps, images, frames.row, seconds, frames.smoothing, dict(frames.skipped))

@@ -17,7 +17,7 @@ from sim2real.recordings.origin import Origin
 from sim2real.replays.config import ReplayConfig
 from sim2real.replays.exact_replay import ExactReplay, replay_exactly
 from sim2real.replays.log_replay import AHEAD, LogReplay, read_logs, replay_log
-from sim2real.replays.policy_replay import PolicyReplay, place, replay_episode
+from sim2real.replays.policy_replay import PolicyReplay, position_of, replay_episode
 from sim2real.replays.robot_replay import RobotReplay, replay_on_robot
 from sim2real.robots.supervisor import Supervisor
 from sim2real.runs import start_run
@@ -79,7 +79,7 @@ def replay(
         InputError: no such dataset, episode, policy or robot, or a recording that does not fit; nothing is written.
     """
     dataset = EpisodeDataset.open(config.dataset)
-    places = tuple(place(dataset, index) for index in config.episodes)
+    places = tuple(position_of(dataset, index) for index in config.episodes)
     if config.on in ("robot", "rehearsal"):
         run, on_robot = replay_on_robot(config, dataset, out, stages, supervisor)
         if run is None:

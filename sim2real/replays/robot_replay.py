@@ -17,7 +17,7 @@ from sim2real.replays.config import ReplayConfig
 from sim2real.replays.log_replay import read_logs
 from sim2real.robots import RobotDescription
 from sim2real.robots.hardware import Hardware, check_driver, open_robot
-from sim2real.robots.playback import Played, Program, ease_to, play, prepare
+from sim2real.robots.playback import Played, Program, ease_to, make_program, play
 from sim2real.robots.robot import Robot
 from sim2real.robots.supervisor import Supervisor
 from sim2real.runs import Run, start_run
@@ -85,7 +85,7 @@ def replay_on_robot(
     description, recording, (log,) = read_logs(dataset, config.episodes)
     task = _stand_in(description)
     limits = boundary_of(task).limits
-    program = prepare(description.joints, log.command, limits, 1 / recording.fps, config.speed)
+    program = make_program(description.joints, log.command, limits, 1 / recording.fps, config.speed)
     moved = "the rehearsal robot" if config.on == "rehearsal" else config.robot or description.name
     supervisor.announce(f"episode {log.index} of a {description.name}", program)
     if not config.move:

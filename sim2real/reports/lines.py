@@ -1,10 +1,12 @@
-"""Tables and lines shared by pages on evaluations and replays of recordings."""
+"""Tables and lines on recordings and their evaluations, shared by pages and commands."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Estimate, metric_header
 from sim2real.statistics.units import Units
+from sim2real.transfer.frames.reading import Reading
 
 NAMES = {"policy": "the policy", "zero": "always 0", "mean": "always the mean"}
 FEW = 10  # units; with fewer, an interval is only a rough estimate
@@ -63,3 +65,17 @@ def saturation_line(saturation: Mapping[str, int], frames: int) -> str:
 def skipped_line(skipped: Mapping[str, int]) -> str:
     """Return the numbers of frames left out, by reason."""
     return ", ".join(f"{count} ({reason})" for reason, count in skipped.items()) or "none"
+
+
+def frames_line(name: str, frames: Frames) -> str:
+    """Return a line on the frames of a dataset."""
+    smoothed = f"actions averaged ± {frames.smoothing:g} s" if frames.smoothing else "actions not averaged"
+    return f"{name}: {len(frames)} frames, {len(frames.episodes)} episodes, {frames.units()}, {smoothed}"
+
+
+def reading_lines(reading: Reading) -> list[str]:
+    """Return lines on the frames that were left out, and on labels outside the policy's range."""
+    lines = [f"{count} frames left out: {reason}" for reason, count in reading.skipped.items()]
+    if line := saturation_line(reading.saturated, reading.count):
+        lines.append(line)
+    return [f"{reading.dataset}: {line}" for line in lines]

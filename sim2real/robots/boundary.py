@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from sim2real.robots.safety import Limits
-from sim2real.robots.units import Units
+from sim2real.robots.units import JointUnits
 
 JOINT_SPEED = 4.0  # rad/s, maximum speed of an arm's joint targets
 OWN = "sim2real_"  # prefix of an arm's name: robot type of recordings made in our simulation
@@ -66,10 +66,6 @@ class Boundary(Protocol):
         """Return a measured state or a command in a dataset's units, float32."""
         ...
 
-    def from_log(self, logged: np.ndarray) -> np.ndarray:
-        """Return the inverse of `to_log`, float64."""
-        ...
-
 
 @dataclass(frozen=True)
 class DirectBoundary:
@@ -96,9 +92,6 @@ class DirectBoundary:
     def to_log(self, physical: np.ndarray) -> np.ndarray:
         return np.asarray(physical, np.float32)
 
-    def from_log(self, logged: np.ndarray) -> np.ndarray:
-        return np.asarray(logged, float)
-
 
 @dataclass(frozen=True)
 class JointBoundary:
@@ -115,7 +108,7 @@ class JointBoundary:
     robot_type: str
     joints: tuple[str, ...]
     control: Control
-    units: Units
+    units: JointUnits
     control_dt: float
     state_names: tuple[str, ...] = field(init=False)
     action_names: tuple[str, ...] = field(init=False)
@@ -141,13 +134,10 @@ class JointBoundary:
     def to_log(self, physical: np.ndarray) -> np.ndarray:
         return self.units.from_radians(physical).astype(np.float32)
 
-    def from_log(self, logged: np.ndarray) -> np.ndarray:
-        return self.units.to_radians(logged)
 
-
-def own_units(lower: np.ndarray, upper: np.ndarray, gripper: int | None) -> Units:
+def own_units(lower: np.ndarray, upper: np.ndarray, gripper: int | None) -> JointUnits:
     """Return the units of our own recordings: degrees from the model's zero, the gripper's range as 0…100."""
     scale, zero = np.full(len(lower), np.pi / 180), np.zeros(len(lower))
     if gripper is not None:
         scale[gripper], zero[gripper] = (upper[gripper] - lower[gripper]) / 100, lower[gripper]
-    return Units("degrees", tuple(scale.tolist()), tuple(zero.tolist()))
+    return JointUnits("degrees", tuple(scale.tolist()), tuple(zero.tolist()))

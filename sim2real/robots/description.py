@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real.errors import InputError
-from sim2real.robots.units import TICKS, Units, check_values, read_units
+from sim2real.robots.units import TICKS, JointUnits, check_values, read_units
 
 MOVED = 5.0  # LeRobot's units: a joint with this travel has enough values to show their spacing
 
@@ -29,7 +29,7 @@ class RobotDescription:
     limits: tuple[tuple[float, float], ...]
     own: str
 
-    def units(self, states: np.ndarray, source: str, kind: str = "unknown") -> Units:
+    def units(self, states: np.ndarray, source: str, kind: str = "unknown") -> JointUnits:
         """Infer the units of measured values (n, J) of a recording from their spacing.
 
         Args:

@@ -65,7 +65,7 @@ class Program:
         return start + way * (10 * s**3 - 15 * s**4 + 6 * s**5)
 
 
-def prepare(
+def make_program(
     names: tuple[str, ...],
     wanted: np.ndarray,
     limits: Limits,
@@ -78,8 +78,8 @@ def prepare(
     Args:
         speed: maximum speed of each component [1/s], in addition to that of the limits; None: only the limits.
 
-        Raises:
-            UnsafeCommandError: a command that is not finite, or of another length than the limits.
+    Raises:
+        UnsafeCommandError: a command that is not finite, or of another length than the limits.
     """
     if speed is not None:
         limits = replace(limits, step=np.minimum(limits.step, speed * dt))
@@ -181,7 +181,7 @@ def play(
 def ease_to(robot: Robot, pose: np.ndarray, limits: Limits, ease_speed: float = EASE_SPEED) -> Played:
     """Move a robot slowly to a pose (A,) within the limits, where it holds; `reason` is set if it fails."""
     wanted = np.asarray(pose, float)[None]
-    return play(robot, prepare(robot.action_names, wanted, limits, robot.control_dt, ease_speed=ease_speed))
+    return play(robot, make_program(robot.action_names, wanted, limits, robot.control_dt, ease_speed=ease_speed))
 
 
 def _where(robot: Robot, program: Program) -> np.ndarray:

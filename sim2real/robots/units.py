@@ -21,7 +21,7 @@ CLEAR = 0.85  # minimum score of a true spacing
 
 
 @dataclass(frozen=True)
-class Units:
+class JointUnits:
     """radians = zero + scale * value, per joint.
 
     Attributes:
@@ -105,7 +105,7 @@ def check_values(values: np.ndarray, names: Sequence[str], gripper: str | None, 
 
 def read_units(
     values: np.ndarray, names: Sequence[str], gripper: str | None, limits: np.ndarray, degrees: bool = False
-) -> Units:
+) -> JointUnits:
     """Infer the units of measured values (n, J) from their spacing.
 
     Args:
@@ -118,7 +118,7 @@ def read_units(
             (h - lo) / 100 if name == gripper else np.pi / 180 for name, (lo, h) in zip(names, limits, strict=True)
         ]
         zeros = [lo if name == gripper else 0.0 for name, (lo, _) in zip(names, limits, strict=True)]
-        return Units("degrees", tuple(map(float, scale)), tuple(map(float, zeros)))
+        return JointUnits("degrees", tuple(map(float, scale)), tuple(map(float, zeros)))
     spacings = [spacing(column) for column in values.T]
     body = [j for j, name in enumerate(names) if name != gripper]
     shown = [spacings[j] for j in body if spacings[j] is not None]
@@ -133,4 +133,4 @@ def read_units(
         scale.append(float(usual if tick is None else 2 * np.pi / TICKS / tick))
         zero.append(float(low) if name == gripper else 0.0)
     assumed = tuple(name for name, q in zip(names, spacings, strict=True) if q is None)
-    return Units("degrees" if degrees else "normalized", tuple(scale), tuple(zero), assumed)
+    return JointUnits("degrees" if degrees else "normalized", tuple(scale), tuple(zero), assumed)

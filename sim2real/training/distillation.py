@@ -27,9 +27,9 @@ class Distiller:
         policy: the student; trained in place.
         env: worlds with the observations `images.<camera>`, `state` and `privileged`.
 
-        Attributes:
-            average: the policy with averaged weights, which is the result.
-            update: number of gradient steps done.
+    Attributes:
+        average: the policy with averaged weights, which is the result.
+        update: number of gradient steps done.
     """
 
     def __init__(

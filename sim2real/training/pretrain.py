@@ -36,9 +36,9 @@ def pretrain(
         resume: resume the run in that folder, with the settings it was started with.
         stages: progress: "train teacher" if none is given, "pretrain", "evaluate".
 
-        Raises:
-            InputError: an unknown task, preset, device or teacher, a folder in use, or nothing to resume; nothing is
-                written.
+    Raises:
+        InputError: an unknown task, preset, device or teacher, a folder in use, or nothing to resume; nothing is
+            written.
         KeyboardInterrupt: after saving, when interrupted.
     """
     if not resume:

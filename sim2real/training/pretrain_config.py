@@ -20,7 +20,10 @@ class DistillationConfig:
     Attributes:
         frames: total number of rendered frames; 0: the task's value.
         reuse: how often a frame is trained on, on average.
+        batch_size: number of frames per gradient step.
         buffer: number of frames kept in memory to draw batches from.
+        learning_rate: largest learning rate, after a short rise; it then decays to 0 (cosine).
+        weight_decay: strength of the weight decay (AdamW).
         share: share of the worlds that the student drives in the second half of the run; it grows from 0 before.
         jolt: standard deviation of the disturbance on the teacher's actions, so that frames show recoveries. `share`
             and `jolt` were chosen by the agreement with one recording (`track_2`), which therefore proves nothing about
@@ -28,6 +31,7 @@ class DistillationConfig:
         ema: decay per update of the averaged weights, which drive and are saved.
         auxiliary: loss weight of each auxiliary label; the action has 1.
         bf16: compute in bfloat16 if the processor supports it in hardware.
+        seed: seed of the network, the batches and the worlds.
     """
 
     frames: int = 0
@@ -75,7 +79,8 @@ class PretrainConfig:
         worlds: number of worlds rendered in parallel.
         randomization: a preset of the task, or a TOML file.
         encoder: conv or resnet18.
-        width, depth: size of the encoder; None: its default.
+        width: channels of the encoder's stem, later stages have multiples of it; None: the encoder's default.
+        depth: convolutions (conv) or blocks (resnet18) per stage of the encoder; None: the encoder's default.
         image_size: (width, height) of the network's image [px]; None: the task's.
         camera: JSON file with the calibration of your camera (width, height, fx, fy, cx, cy, distortion, model), which
             replaces the task's camera.

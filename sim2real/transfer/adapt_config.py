@@ -19,7 +19,8 @@ class Overrides:
     Attributes:
         learning_rate: learning rate of parts with factor 1.
         rates: learning-rate factor by part, in place of the plan's: stem=1,stage1=0.5,head=0.1 (0 freezes).
-        updates: minimum number of gradient steps, also for training from scratch.
+        updates: number of gradient steps, also for training from scratch; limited to between `passes` and `most_passes`
+            passes over the frames, which are settings of the plan.
         l2sp: strength of the L2 penalty on the distance to the pretrained weights.
         ema: decay of the averaged weights.
         augment: strength of the photometric augmentation, 0 … 1.
@@ -49,12 +50,40 @@ class Overrides:
         return dataclasses.replace(plan, **changes)
 
 
+def _found(name: str) -> TransferPlan:
+    """Find a plan; the error for an unknown one says where the plans are described."""
+    try:
+        return find_plan(name)
+    except InputError as error:
+        if ".toml" in name:
+            raise
+        raise InputError(f"{error} (`sim2real adapt --help` describes the plans)") from None
+
+
 def _rates(text: str) -> dict[str, float]:
     try:
         pairs = (entry.split("=") for entry in text.split(","))
         return {part.strip(): float(rate) for part, rate in pairs}
     except ValueError:
         raise InputError(f"rates must be like stem=1,head=0.1, not {text!r}") from None
+
+
+def frame_counts(text: str, option: str) -> list[int]:
+    """Return numbers of frames in ascending order, from text such as 50,100,300.
+
+    Args:
+        option: the command's option, for the error.
+
+    Raises:
+        InputError: not numbers, or a number below 1.
+    """
+    try:
+        counts = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        raise InputError(f"{option} must be numbers with commas between, 50,100,300, not {text!r}") from None
+    if counts[0] < 1:
+        raise InputError(f"{option} needs at least 1 frame, not {counts[0]}")
+    return counts
 
 
 @dataclass(frozen=True)
@@ -121,12 +150,7 @@ class AdaptConfig:
         Args:
             available: frames that may be learned from.
         """
-        try:
-            curve = sorted({int(part) for part in self.curve.split(",")}) if self.curve else []
-        except ValueError:
-            raise InputError(f"curve must be numbers with commas between, 50,100,300, not {self.curve!r}") from None
-        if curve and curve[0] < 1:
-            raise InputError(f"curve needs at least 1 frame, not {curve[0]}")
+        curve = frame_counts(self.curve, "--curve") if self.curve else []
         main = self.frames or (curve[-1] if curve else available)
         return (*(n for n in curve if n != main), main)
 
@@ -137,7 +161,7 @@ class AdaptConfig:
             auto: the plan that stands for `auto`.
         """
         names = [auto if self.plan == "auto" else self.plan, *(self.candidates.split(",") if self.candidates else [])]
-        plans = [find_plan(name.strip()) for name in names]
+        plans = [_found(name.strip()) for name in names]
         twice = [plan.name for k, plan in enumerate(plans) if plan.name in [other.name for other in plans[:k]]]
         if twice and self.plan != "auto":
             raise InputError(f"{twice[0]!r} is listed twice among the plans")

@@ -56,7 +56,7 @@ def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
         (learned, test), reading = read_apart(config.dataset, config.test, policy.config, config.smooth, progress)
     simulated = None
     if spec is not None:
-        simulated = simulated_frames(policy, SIMULATED, folder, progress=stages("look into the simulator"))
+        simulated = simulated_frames(policy, SIMULATED, folder, progress=stages("render simulated frames"))
     signs = mirror_signs(spec, policy.config.action_names)
     return Inputs(folder, Material(policy, learned, signs, simulated), test, reading)
 

@@ -8,7 +8,7 @@ import tyro
 
 from sim2real.training.pretrain_config import DistillationConfig
 from sim2real.training.teacher_config import TeacherConfig
-from sim2real.transfer.adapt_config import AdaptConfig
+from sim2real.transfer.adapt_config import AdaptConfig, frame_counts
 
 PLANS = ("sensor-shift", "feature-extraction", "full")
 
@@ -39,6 +39,7 @@ class LadderConfig:
     teacher_config: TeacherConfig = field(default_factory=TeacherConfig)
 
     def __post_init__(self) -> None:
+        frame_counts(self.frames, "--frames")
         self.adaptation(Path())
         DistillationConfig(frames=self.pretrain)
 

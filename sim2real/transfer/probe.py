@@ -52,7 +52,7 @@ def probe(config: ProbeConfig, out: Path | None = None, stages: Stages = no_stag
     folder = policy_folder(config.checkpoint)
     policy = load_policy(folder)
     frames, reading = read_recordings(config.dataset, policy.config, config.smooth, stages("read recordings"))
-    simulated = simulated_frames(policy, config.simulated, folder, progress=stages("look into the simulator"))
+    simulated = simulated_frames(policy, config.simulated, folder, progress=stages("render simulated frames"))
     shift = measure_shift(policy, frames, simulated)
     run, _ = start_run("probe", config, out, resume=False)
     figures = dataclasses.asdict(shift) | {"zero_shot": plain(shift.zero_shot), "smoothing": frames.smoothing}

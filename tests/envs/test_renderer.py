@@ -12,7 +12,7 @@ import pytest
 
 from envs.camera import Camera
 from envs.lane_follow.task import LaneFollow
-from envs.renderer import POSES, BatchRenderer, Frames
+from envs.renderer import POSES, BatchRenderer, RenderedFrames
 
 LENSES = {
     "pinhole": Camera(320, 240, 150, 155, 152, 118),
@@ -23,7 +23,7 @@ SMALL = Camera.from_fov(40, 30, 1.2)
 WIDE = Camera(40, 30, 12, 12, 19, 16, (0.1, 0.0, 0.0, 0.0), "fisheye")
 
 
-def render(model: mujoco.MjModel, camera: Camera, device: str = "cpu", **options) -> Frames:
+def render(model: mujoco.MjModel, camera: Camera, device: str = "cpu", **options) -> RenderedFrames:
     """One world's frames at the model's default pose, with depth and segmentation."""
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
@@ -31,7 +31,7 @@ def render(model: mujoco.MjModel, camera: Camera, device: str = "cpu", **options
     return renderer.render({name: getattr(data, name)[None] for name in POSES})
 
 
-def segmented(frames: Frames) -> np.ndarray:
+def segmented(frames: RenderedFrames) -> np.ndarray:
     """(H, W) geom ids of a single world."""
     assert frames.segmentation is not None
     return frames.segmentation[0]

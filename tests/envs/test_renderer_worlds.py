@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from envs.camera import Camera
-from envs.renderer import POSES, BatchRenderer, Frames
+from envs.renderer import POSES, BatchRenderer, RenderedFrames
 
 LENS = Camera(40, 30, 16, 16, 19, 16, (0.1, 0.0, 0.0, 0.0), "fisheye")
 OTHER_LENS = Camera(40, 30, 22, 20, 21, 13, (-0.2, 0.05, 0.01, 0.0), "brown-conrady")
@@ -35,12 +35,12 @@ def renderer(model: mujoco.MjModel, worlds: int = WORLDS, lens: Camera = LENS, *
     return BatchRenderer(model, worlds, lens, "eye", depth=True, segmentation=True, **options)
 
 
-def arrays(frames: Frames) -> list[np.ndarray]:
+def arrays(frames: RenderedFrames) -> list[np.ndarray]:
     assert frames.depth is not None and frames.segmentation is not None
     return [frames.rgb, frames.depth, frames.segmentation]
 
 
-def assert_same(have: Frames, want: Frames, rows: object = slice(None)) -> None:
+def assert_same(have: RenderedFrames, want: RenderedFrames, rows: object = slice(None)) -> None:
     """That have is want's rows, to the byte."""
     for a, b in zip(arrays(have), arrays(want), strict=True):
         np.testing.assert_array_equal(a, b[rows])
@@ -114,7 +114,7 @@ def test_a_lens_of_its_own_is_that_lens(scene, device):
     frames = worlds.render(at)
     for world in range(WORLDS):
         want = other if world in own else base
-        assert_same(Frames(*(a[[world]] for a in arrays(frames))), want, [world])
+        assert_same(RenderedFrames(*(a[[world]] for a in arrays(frames))), want, [world])
     assert (base.rgb[own] != other.rgb[own]).any(-1).mean() > 0.1
     worlds.set_lens(own, np.stack([LENS.rays()] * 2))
     assert_same(worlds.render(at), base)
@@ -160,7 +160,7 @@ def test_frames_are_the_callers_own(scene):
     for array, was in zip(arrays(first), kept, strict=True):
         np.testing.assert_array_equal(array, was)
         array[:] = 7
-    assert_same(worlds.render(at), Frames(*kept))
+    assert_same(worlds.render(at), RenderedFrames(*kept))
 
 
 def test_every_world_of_a_batch_looks_as_it_does_alone(scene, device):

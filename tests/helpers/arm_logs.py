@@ -9,7 +9,7 @@ from envs.arms.so101 import SO101
 from sim2real.datasets import EpisodeWriter, Feature
 from sim2real.identification.simulation import Replayer
 from sim2real.recordings.arm_logs import Log
-from sim2real.robots.units import TICKS, Units
+from sim2real.robots.units import TICKS, JointUnits
 
 NAMES = tuple(f"{joint}.pos" for joint in SO101.joints)
 TICK = 2 * np.pi / TICKS
@@ -49,14 +49,14 @@ def logs(true: dict[str, np.ndarray], episodes: int, seconds: float = 5.0, seed:
     return [Log(log.index, np.round(a[0] / TICK) * TICK, log.command) for log, a in zip(asked, angles, strict=True)]
 
 
-def units(mode: str = "normalized") -> Units:
+def units(mode: str = "normalized") -> JointUnits:
     """Degrees, or the -100…100 of an arm whose joints were calibrated over different ranges."""
     ticks = np.array([2588.0, 2392.0, 2238.0, 2394.0, 3833.0, 1829.0])  # per range
     scale = TICK * ticks / 200
     if mode == "degrees":
         scale[:] = TICK * (TICKS - 1) / 360
     scale[-1] = TICK * ticks[-1] / 100
-    return Units(mode, tuple(scale.tolist()), (0.0, 0.0, 0.0, 0.0, 0.0, -0.1745))
+    return JointUnits(mode, tuple(scale.tolist()), (0.0, 0.0, 0.0, 0.0, 0.0, -0.1745))
 
 
 def write(

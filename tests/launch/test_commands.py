@@ -16,10 +16,24 @@ from launch import main
 from launch.main import VERBS as COMMANDS
 from sim2real.runs import start_run
 from sim2real.training.teacher_config import TrainConfig
+from sim2real.transfer.fitting.plans import read_plans
 
 torch.set_num_threads(1)
 Complains = Callable[[tuple, str], None]
 VERBS = pytest.mark.parametrize("verb", sorted(COMMANDS))
+
+
+def options_of(text: str) -> dict[str, str]:
+    """Return the description of every option and argument in a help text, by how it is written there."""
+    options: dict[str, str] = {}
+    name = ""
+    for line in text.replace("│", " ").splitlines():
+        if re.match(r"  (--?[a-z]|\[?[A-Z]{2})", line):
+            name, *rest = re.split(r" {2,}", line.strip(), maxsplit=1)
+            options[name] = "".join(rest)
+        elif line.startswith(6 * " ") and line.strip():
+            options[name] = f"{options[name]} {line.strip()}".strip()
+    return options
 
 
 @VERBS
@@ -27,7 +41,15 @@ def test_help_has_an_example_and_says_what_every_option_is(command: Callable[...
     done = command(verb, "--help")
     assert done.code == 0 and done.err == ""
     assert f"Example: sim2real {verb}" in done.out
-    assert "(default: " in done.out
+    options = options_of(done.out)
+    assert "-h, --help" in options and any("(default: " in text for text in options.values())
+    assert not [name for name, text in options.items() if not text or text.startswith(("(default", "(required"))]
+
+
+def test_the_help_of_adapt_describes_every_plan(command: Callable[..., Any]):
+    text = " ".join(command("adapt", "--help").out.split())
+    for plan in read_plans().values():
+        assert f"{plan.name}: {plan.about}" in text
 
 
 @VERBS
@@ -118,6 +140,7 @@ BAD = [
     (("evaluate", "nowhere"), "no checkpoint folder .*nowhere"),
     (("look", "LaneFollow", "--out", "sheet.bmp"), r"the name must end in \.png or \.jpg"),
     (("look", "LaneFollow", "--beside", "nowhere"), r"no \.jpg or \.png picture in nowhere"),
+    (("ladder", "a", "b", "--frames", "abc"), "--frames must be numbers with commas between, 50,100,300, not 'abc'"),
     (("demo", "--frames", "0"), "frames must be at least 1, not 0"),
     (("demo", "--steps", "-1"), "steps must be at least 1, not -1"),
     (("demo", "--episodes", "-1"), "episodes must be at least 1, not -1"),

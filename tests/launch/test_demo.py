@@ -110,3 +110,10 @@ def test_what_is_no_recording_is_refused_before_anything_is_trained(command: Cal
         done = command("demo", "--data", data, "--out", "out")
         assert done.code == 2 and f"{data} is neither a Donkeycar tub" in done.err
     assert not (workplace / "out").exists()
+
+
+def test_a_damaged_file_of_an_earlier_start_is_said_in_one_line(complains: Callable[..., None], workplace: Path):
+    (workplace / "out").mkdir()
+    for content in ("", '{"data": nul', "[]"):
+        (workplace / "out" / "demo.json").write_text(content)
+        complains(("demo", "--out", "out"), r"out/demo\.json is damaged: not (complete JSON|a JSON object)")

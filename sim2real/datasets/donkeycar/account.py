@@ -32,7 +32,7 @@ class Rules:
             raise InputError("max_gap and fps must be positive, min_frames at least 1")
 
 
-def judge(tub: Tub, rules: Rules) -> None:
+def set_verdicts(tub: Tub, rules: Rules) -> None:
     """Set the verdict of each unusable record; images are checked later."""
     owners = _owners(_kept(tub.records), rules.max_gap)
     for record in _overwritten(owners):

@@ -10,7 +10,7 @@ import numpy as np
 from sim2real.datasets import images
 from sim2real.datasets.checksums import write_listed_json
 from sim2real.datasets.clock import check_rate
-from sim2real.datasets.donkeycar.account import Rules, cut, judge
+from sim2real.datasets.donkeycar.account import Rules, cut, set_verdicts
 from sim2real.datasets.donkeycar.record import Record, Verdict
 from sim2real.datasets.donkeycar.report import counts, tub_report
 from sim2real.datasets.donkeycar.tub import Tub, read_tub
@@ -58,7 +58,7 @@ def import_tub(source: Path, destination: Path, options: TubImport = TubImport()
     tub, rules = read_tub(source), options.rules
     if destination.exists():
         raise DatasetError(f"{destination} exists: choose another destination, or remove it first")
-    judge(tub, rules)
+    set_verdicts(tub, rules)
     size = _load_images(tub, progress)
     pieces = cut(tub.records, rules)
     if not pieces:

@@ -20,8 +20,8 @@ from sim2real.datasets.lerobot.meta import (
     SESSION,
     STATS,
     VERSION,
+    chunk_and_file,
     numbered,
-    place,
     read_episodes,
     read_info,
     read_tasks,
@@ -88,7 +88,7 @@ class Catalog:
         for task in tasks:
             self.tasks.setdefault(task, len(self.tasks))
         start = self.episodes[-1]["dataset_to_index"] if self.episodes else 0
-        chunk, file = place(self.file)
+        chunk, file = chunk_and_file(self.file)
         entry = {"episode_index": len(self.episodes), "tasks": list(tasks), "length": length}
         entry |= {"data/chunk_index": chunk, "data/file_index": file}
         entry |= {"dataset_from_index": start, "dataset_to_index": start + length}
@@ -109,7 +109,7 @@ class Catalog:
         if self.episodes[new]:
             contents[numbered("meta/episodes", self.file)] = table_bytes([_table(self.episodes[new], self.stats[new])])
             contents["meta/tasks.parquet"] = table_bytes([tasks_table(self.tasks)])
-            contents[STATS] = json_bytes(statistics.plain(statistics.aggregate_all(self.stats)), STATS)
+            contents[STATS] = json_bytes(statistics.nested_lists(statistics.aggregate_all(self.stats)), STATS)
         elif (self.root / INFO).exists():
             return
         self.info["total_episodes"], self.info["total_tasks"] = len(self.episodes), len(self.tasks)

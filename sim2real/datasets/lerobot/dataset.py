@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sim2real.datasets.checksums import verified
-from sim2real.datasets.files import read_json
+from sim2real.datasets.files import read_meta
 from sim2real.datasets.lerobot import stats as statistics
 from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import read_features
@@ -97,7 +97,7 @@ class EpisodeDataset:
     @cached_property
     def stats(self) -> dict[str, statistics.Stats]:
         """Return statistics per feature over the dataset: min, max, mean, std, count, quantiles; images in [0, 1]."""
-        return statistics.arrays(read_json(verified(self.root, self.root / STATS)))
+        return statistics.arrays(read_meta(verified(self.root, self.root / STATS)))
 
     def camera(self, name: str | None = None) -> str:
         """Return the camera's full name; None: the only camera. Raises DatasetError that lists the cameras."""

@@ -88,7 +88,7 @@ class Episode:
         rows = np.arange(len(self)) if rows is None else np.asarray(rows)
         if camera in self._videos:
             path, start = self._videos[camera]
-            return videos.read_frames(
+            return videos.read_video_frames(
                 verified(self._root, path), start + self.columns["timestamp"][rows].astype(np.float64), self.fps
             )
         try:

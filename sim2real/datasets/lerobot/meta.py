@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from sim2real.datasets.checksums import verified
-from sim2real.datasets.files import read_json, read_table
+from sim2real.datasets.files import read_meta, read_table
 from sim2real.errors import DatasetError
 
 VERSION = "v3.0"
@@ -21,20 +21,20 @@ SESSION = "session"  # our own column of meta/episodes, which other programs ign
 TASK_INDEX = "__index_level_0__"  # pandas' name for an index without one; LeRobot looks tasks up by it
 
 
-def place(number: int) -> tuple[int, int]:
+def chunk_and_file(number: int) -> tuple[int, int]:
     """Return chunk and file number of the n-th file."""
     return divmod(number, CHUNK)
 
 
 def numbered(folder: str, number: int, suffix: str = ".parquet") -> str:
     """Return the path of the n-th file of its kind."""
-    chunk, file = place(number)
+    chunk, file = chunk_and_file(number)
     return folder + PATTERN.format(chunk_index=chunk, file_index=file) + suffix
 
 
 def video_span(camera: str, number: int, seconds: float) -> dict[str, Any]:
     """Return the columns of an episode's entry for a video file with this episode only."""
-    chunk, file = place(number)
+    chunk, file = chunk_and_file(number)
     span = {"chunk_index": chunk, "file_index": file, "from_timestamp": 0.0, "to_timestamp": seconds}
     return {f"videos/{camera}/{key}": value for key, value in span.items()}
 
@@ -43,7 +43,7 @@ def read_info(root: Path) -> dict[str, Any]:
     """Read `meta/info.json`; raises DatasetError if it is missing or of another version."""
     if not root.is_dir():
         raise DatasetError(f"no such folder: {root}")
-    info = read_json(root / INFO)
+    info = read_meta(root / INFO)
     version = info.get("codebase_version")
     if version != VERSION:
         hint = "convert it with `sim2real import`" if version == "v2.1" else f"this program reads {VERSION}"

@@ -94,7 +94,7 @@ def aggregate_all(episodes: Sequence[Mapping[str, Stats]]) -> dict[str, Stats]:
     return {name: aggregate([episode[name] for episode in episodes]) for name in names}
 
 
-def plain(stats: Mapping[str, Stats]) -> dict[str, Any]:
+def nested_lists(stats: Mapping[str, Stats]) -> dict[str, Any]:
     """Return statistics for JSON, as nested lists."""
     return {name: {key: value.tolist() for key, value in entry.items()} for name, entry in stats.items()}
 

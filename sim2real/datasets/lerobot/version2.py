@@ -11,12 +11,12 @@ import numpy as np
 from sim2real.datasets import images
 from sim2real.datasets.checksums import write_listed_json
 from sim2real.datasets.clock import check_rate
-from sim2real.datasets.files import read_json, read_table
+from sim2real.datasets.files import read_meta, read_table
 from sim2real.datasets.lerobot.features import INDICES, Feature, read_features
 from sim2real.datasets.lerobot.meta import check_info
 from sim2real.datasets.lerobot.rows import EncodedImage, column_array
 from sim2real.datasets.lerobot.stats import Stats, image_statistics, sampled_rows
-from sim2real.datasets.lerobot.videos import read_frames
+from sim2real.datasets.lerobot.videos import read_video_frames
 from sim2real.datasets.lerobot.writer import EpisodeWriter
 from sim2real.datasets.paths import path_in
 from sim2real.errors import DatasetError, InputError
@@ -29,7 +29,7 @@ REPORT = "import_report.json"
 
 def is_version2(folder: Path) -> bool:
     """Return whether a folder is a LeRobot dataset of version 2.1."""
-    return (folder / "meta/info.json").is_file() and read_json(folder / "meta/info.json").get(
+    return (folder / "meta/info.json").is_file() and read_meta(folder / "meta/info.json").get(
         "codebase_version"
     ) == VERSION
 
@@ -44,7 +44,7 @@ def convert(source: Path, destination: Path, progress: Progress = silent) -> dic
             its time stamps, or the destination exists.
         OSError: the disk is full; nothing is left behind.
     """
-    info = read_json(source / "meta/info.json")
+    info = read_meta(source / "meta/info.json")
     check_info(source, info)
     features = read_features(info)
     own = {name: feature for name, feature in features.items() if name not in INDICES}
@@ -119,7 +119,7 @@ def _chunks_size(source: Path, info: Mapping[str, Any]) -> int:
 
 def _look(film: Path, length: int, fps: float, feature: Feature) -> Stats:
     """Compute a video's statistics by decoding all frames; version 2 lacks the quantiles that v3.0 needs."""
-    frames = read_frames(film, sampled_rows(length) / fps, fps, present=np.arange(length) / fps)
+    frames = read_video_frames(film, sampled_rows(length) / fps, fps, present=np.arange(length) / fps)
     _check_size(str(film), frames.shape[1:3], feature)
     return image_statistics(list(frames))
 

@@ -43,7 +43,7 @@ def write_frames(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
     return count
 
 
-def read_frames(path: Path, times: np.ndarray, fps: float, present: np.ndarray | None = None) -> np.ndarray:
+def read_video_frames(path: Path, times: np.ndarray, fps: float, present: np.ndarray | None = None) -> np.ndarray:
     """Return the frames (n, H, W, 3) uint8 RGB at the given times [s], in their order.
 
     Args:

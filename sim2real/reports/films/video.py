@@ -9,11 +9,14 @@ import cv2
 import numpy as np
 
 from sim2real.errors import InputError
+from sim2real.files import replaced_file, write_file
+
+FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov"}
 
 
 def check_video(path: Path) -> None:
     """Raise InputError for a file name that `write_video` does not accept."""
-    if path.suffix not in (".mp4", ".mkv", ".mov"):
+    if path.suffix not in FORMATS:
         raise InputError(f"cannot film to {path}: the name must end in .mp4, .mkv or .mov")
 
 
@@ -27,25 +30,19 @@ def write_video(path: Path, frames: Iterable[np.ndarray], fps: float) -> int:
         OSError: the file cannot be written.
     """
     check_video(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.part{path.suffix}")
     count = 0
-    try:
-        with av.open(str(temporary), "w") as container:
-            stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
-            stream.pix_fmt, stream.options = "yuv420p", {"crf": "20", "preset": "veryfast"}
-            for frame in frames:
-                even = np.ascontiguousarray(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])
-                if count == 0:  # fixed once the codec is open
-                    stream.height, stream.width = even.shape[:2]
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
-                count += 1
-            if not count:
-                raise InputError(f"cannot film to {path}: there are no frames")
-            container.mux(stream.encode(None))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replaced_file(path) as temporary, av.open(str(temporary), "w", format=FORMATS[path.suffix]) as container:
+        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1000))
+        stream.pix_fmt, stream.options = "yuv420p", {"crf": "20", "preset": "veryfast"}
+        for frame in frames:
+            even = np.ascontiguousarray(frame[: frame.shape[0] // 2 * 2, : frame.shape[1] // 2 * 2])
+            if count == 0:  # fixed once the codec is open
+                stream.height, stream.width = even.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+            count += 1
+        if not count:
+            raise InputError(f"cannot film to {path}: there are no frames")
+        container.mux(stream.encode(None))
     return count
 
 
@@ -77,8 +74,7 @@ def write_image(path: Path, image: np.ndarray) -> None:
     """Write an RGB image; raises InputError for an unknown kind of file, OSError if it cannot be written."""
     if path.suffix not in (".png", ".jpg"):
         raise InputError(f"cannot draw to {path}: the name must end in .png or .jpg")
-    path.parent.mkdir(parents=True, exist_ok=True)
     done, data = cv2.imencode(path.suffix, image[..., ::-1])
     if not done:
         raise OSError(f"cannot encode {path}")
-    path.write_bytes(data.tobytes())
+    write_file(path, data.tobytes())

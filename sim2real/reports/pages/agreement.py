@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from sim2real.evaluation.offline import Comparison, worst_rows
+from sim2real.evaluation.offline import ActionComparison, worst_rows
 from sim2real.evaluation.results import DatasetEvaluation
 from sim2real.recordings.frames import Frames
 from sim2real.replays.policy_replay import APART
@@ -44,7 +44,7 @@ def longest_line(frames: Frames) -> str:
     return f"longest {SHOWN} of {episodes} episodes" if episodes > SHOWN else "episodes"
 
 
-def candidate_table(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
+def comparison_table(comparison: ActionComparison) -> tuple[list[str], list[list[Any]]]:
     """Return a header and a row per metric, to fit a narrow terminal."""
     rows = []
     for name in comparison.metrics["policy"]:

@@ -8,6 +8,7 @@ from typing import Any
 from sim2real.evaluation.config import PLACES
 from sim2real.evaluation.results import SIDES, CorrelationResult
 from sim2real.reports.page import Report
+from sim2real.reports.plots.charts import write_plot
 from sim2real.reports.plots.correlation import correlation_plot
 from sim2real.statistics.correlation import Coefficient
 
@@ -34,7 +35,7 @@ def write_correlation_report(result: CorrelationResult, command: str) -> Path:
     names, config = short_names(result.config.checkpoints), result.config
     rates = dict(zip(names, zip(*(result.rates[side] for side in SIDES), strict=True), strict=True))
     figure = correlation_plot(rates, *SIDE_NAMES.values())
-    figure.savefig(result.folder / "correlation.png", dpi=120)
+    write_plot(result.folder / "correlation.png", figure)
     title = f"{result.task}: simulation and the rehearsal robot"
     page = Report(title, "How well simulation predicts the rehearsal robot, over checkpoints")
     coefficients = f"Pearson {result.correlation.pearson}, Spearman {result.correlation.spearman}"

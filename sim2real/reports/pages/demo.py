@@ -1,12 +1,12 @@
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false
 """The report page of a demo."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import cv2
 
+from sim2real.files import read_json
 from sim2real.reports.page import METRIC_NOTE, Report
 from sim2real.statistics.agreement import METRICS, Estimate, metric_header
 from sim2real.statistics.rates import Rate
@@ -78,4 +78,4 @@ def _picture(report: Report, path: Path, caption: str) -> None:
 
 
 def _metrics(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "metrics.json").read_text())
+    return read_json(folder / "metrics.json")

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from sim2real.identification.identify import Identification
-from sim2real.identification.judge import Errors
+from sim2real.identification.judge import Errors, Judgement
 from sim2real.identification.result import SOURCES, UNITS, without_gripper
-from sim2real.identification.servos import IdentifiedServos, Judgement
+from sim2real.identification.servos import IdentifiedServos
 from sim2real.identification.simulation import OBJECT, OFFSET
 from sim2real.identification.split import Split
 from sim2real.identification.uncertainty import FEW
@@ -49,7 +49,7 @@ def error_rows(servos: IdentifiedServos, judgement: Judgement) -> list[list[Any]
     if servos.gripper is not None:
         rows.append(row("open loop, without the gripper", *pairs, body))
     if servos.object_rmse is not None:
-        rows.append(row("open loop, all joints, nothing in the hand", judgement.before, judgement.servos))
+        rows.append(row("open loop, all joints, empty gripper", judgement.before, judgement.servos))
     rows.append(row("a second ahead, all joints", *ahead))
     if servos.gripper is not None:
         rows.append(row("a second ahead, without the gripper", *ahead, body))
@@ -76,7 +76,7 @@ def identified_rows(servos: IdentifiedServos) -> list[list[Any]]:
     return [row[:-1] for row in parameter_rows(servos) if row[3]]
 
 
-def interval_line(servos: IdentifiedServos) -> str:
+def parameter_interval_line(servos: IdentifiedServos) -> str:
     """Return a note on the parameters' intervals."""
     return CONDITIONAL if identified_rows(servos) else TOO_SHORT
 
@@ -92,7 +92,7 @@ def object_line(servos: IdentifiedServos) -> str:
         return "The gripper closes on no object in the fitted episodes; none is modelled."
     with_object, without = servos.object_rmse
     modelled = servos.parameters[servos.gripper].get(OBJECT)
-    said = f"the jaw's RMSE {with_object:.3f} rad with an object in the hand, {without:.3f} rad without"
+    said = f"the jaw's RMSE {with_object:.3f} rad with a grasped object, {without:.3f} rad without"
     if modelled is None:
         return f"The gripper closes on an object, but modelling it did not help on validation episodes ({said})."
     return (
@@ -125,7 +125,7 @@ def write_identification_report(result: Identification, command: str) -> None:
     page.figure(divergence_plot(result.typical, result.replays, servos.joints, recording.fps))
     page.heading("Parameters")
     page.text(
-        f"{interval_line(servos)} Hollow points are not from this log, which does not identify them."
+        f"{parameter_interval_line(servos)} Hollow points are not from this log, which does not identify them."
         " Braking is included in damping: below the torque limit a log does not separate them. " + _offset_line(servos)
     )
     page.figure(parameters_plot(servos))

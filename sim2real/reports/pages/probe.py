@@ -20,6 +20,7 @@ from sim2real.transfer.shift import DomainShift
 
 SHOWN = 8  # number of pictures in a row
 STRAIGHT = Alignment().in_pixels(1, 1)
+ZERO_SHOT_HEADER = ["zero-shot", "value [95 % interval]"]
 SHIFT_HEADER = ["part", "shift", "between simulated frames", "relative gradient"]
 
 
@@ -35,7 +36,7 @@ def write_probe_report(path: Path, probed: ProbeResult, command: str) -> None:
     )
     report.text(f"Recommended plan: {shift.recommended} ({shift.reason}).", lead=True)
     note = f"{interval_note(frames.units())} {METRIC_NOTE}"
-    report.table(["zero-shot", "value"], zero_shot_rows(shift), note)
+    report.table(ZERO_SHOT_HEADER, zero_shot_rows(shift), note)
     shift_section(report, shift)
     camera_section(report, probed.simulated, frames)
     settings = {"actions averaged over": f"± {frames.smoothing:g} s", "recordings": dataset}
@@ -43,7 +44,7 @@ def write_probe_report(path: Path, probed: ProbeResult, command: str) -> None:
 
 
 def zero_shot_rows(shift: DomainShift) -> list[list[object]]:
-    """Return a row per metric of the zero-shot policy."""
+    """Return a row per metric of the zero-shot policy, for `ZERO_SHOT_HEADER`."""
     return [[METRIC_NAMES[metric], value] for metric, value in shift.zero_shot.items()]
 
 

@@ -14,6 +14,7 @@ from sim2real.reports.page import Report
 from sim2real.reports.pages.playback import playback_page, playback_plot
 from sim2real.reports.pages.policy_replay import replay_page, replay_plot
 from sim2real.reports.pages.simulated_replay import exact_page, joints_plot, log_page, state_plot
+from sim2real.reports.plots.charts import write_plot
 from sim2real.reports.viewer import absent_cameras, write_recording
 from sim2real.robots import find_robot
 
@@ -63,7 +64,7 @@ def _through_policy(result: ReplayResult, folder: Path, stages: Stages) -> tuple
         name = episode_name(replay.episode)
         films.append(f"{name}.mp4")
         film_replay(replay, folder / films[-1], stages(f"film of episode {replay.episode}"))
-        replay_plot(replay, worst).savefig(folder / f"{name}.png", dpi=120)
+        write_plot(folder / f"{name}.png", replay_plot(replay, worst))
         write_image(folder / f"{name}-worst.png", worst_sheet(replay, worst))
     return replay_page(f"Replay of {_name(result)} through a policy", result.through_policy, films, worst), {}
 
@@ -78,7 +79,7 @@ def _logs(result: ReplayResult, folder: Path, stages: Stages) -> tuple[Report, N
         films.append(f"{name}.mp4")
         arm = arm_of(find_robot(replay.robot))
         film_log(folder / films[-1], arm, replay, frames, stages(f"film of episode {replay.episode}"))
-        joints_plot(replay).savefig(folder / f"{name}.png", dpi=120)
+        write_plot(folder / f"{name}.png", joints_plot(replay))
     return log_page(f"{_name(result)} in simulation", result.logs, films, notes), notes
 
 
@@ -88,7 +89,7 @@ def _exact(result: ReplayResult, folder: Path, stages: Stages) -> tuple[Report, 
         name = episode_name(replay.episode)
         report = stages(f"film of episode {replay.episode}")
         films.append(f"{name}.mp4" if film_exact(folder / f"{name}.mp4", result.dataset, k, report) else "")
-        state_plot(replay).savefig(folder / f"{name}.png", dpi=120)
+        write_plot(folder / f"{name}.png", state_plot(replay))
         if replay.changed:
             notes[replay.episode] = replay.changed
     return exact_page(f"{_name(result)}, simulated again", result.exact, films), notes
@@ -99,7 +100,7 @@ def _playback(result: ReplayResult, folder: Path) -> Report | None:
     replay = result.on_robot
     if replay is None or replay.played is None or not replay.tracking:
         return None
-    playback_plot(replay, replay.played).savefig(folder / f"{episode_name(replay.log.index)}.png", dpi=120)
+    write_plot(folder / f"{episode_name(replay.log.index)}.png", playback_plot(replay, replay.played))
     return playback_page(f"{_name(result)} on {replay.moved}", replay, replay.played)
 
 

@@ -15,7 +15,7 @@ def draw_dataset(result: InspectResult) -> None:
     dataset = result.dataset
     for camera in dataset.cameras:
         if not result.figures["truth"][f"{camera} readable and of its size"]:
-            write_image(result.folder / f"frames-{camera.rpartition('.')[2]}.png", contact_sheet(dataset, camera))
+            write_image(result.folder / f"frames-{camera.rpartition('.')[2]}.png", dataset_sheet(dataset, camera))
     action = dataset.features.get("action")
     if action is not None and len(action.shape) == 1:
         values = np.concatenate([episode["action"].reshape(len(episode), -1) for episode in dataset])
@@ -23,7 +23,7 @@ def draw_dataset(result: InspectResult) -> None:
         write_image(result.folder / "actions.png", histograms(values, names))
 
 
-def contact_sheet(dataset: EpisodeDataset, camera: str, count: int = 48, columns: int = 8) -> np.ndarray:
+def dataset_sheet(dataset: EpisodeDataset, camera: str, count: int = 48, columns: int = 8) -> np.ndarray:
     """Draw an RGB picture of `count` frames spread evenly over all episodes, each with its episode and frame number."""
     chosen = np.unique(np.linspace(0, dataset.frames - 1, count).round().astype(int))
     ends = dataset.lengths.cumsum()

@@ -2,6 +2,7 @@
 """Plots for reports, in a common plain style; matplotlib's global state is not used."""
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -9,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
+from sim2real.files import replaced_file
 from sim2real.statistics.agreement import METRIC_NAMES, Estimate
 
 # Distinguishable with colour blindness (Okabe & Ito 2008, darkened for a white page).
@@ -36,6 +38,12 @@ def new_grid(rows: int, columns: int, width: float, height: float) -> tuple[Figu
         axes.grid(True, color=LINES, linewidth=0.8)
         axes.set_axisbelow(True)
     return figure, grid
+
+
+def write_plot(path: Path, figure: Figure) -> None:
+    """Write a plot as PNG; raises OSError as `replaced_file`."""
+    with replaced_file(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
 
 
 def intervals_plot(rows: Mapping[str, Estimate], metric: str, reference: str | None = None) -> Figure:
@@ -72,14 +80,11 @@ def intervals_plot(rows: Mapping[str, Estimate], metric: str, reference: str | N
 def curve_plot(
     candidates: Mapping[str, Mapping[int, Estimate]],
     metric: str,
-    constant: Mapping[str, Estimate] | None = None,
-    xlabel: str = "recorded frames used for adapting",
 ) -> Figure:
     """Draw a metric against the number of frames (logarithmic), a line with 95 % intervals per candidate.
 
     Args:
         candidates: estimates by name and number of frames.
-        constant: candidates that use no frames; drawn as horizontal lines.
     """
     figure, axes = new_figure(height=4.0)
     counts = sorted({n for curve in candidates.values() for n in curve})
@@ -92,15 +97,12 @@ def curve_plot(
         for x, n in zip(aside, sorted(curve), strict=True):
             if _known(curve[n].low):
                 axes.vlines(x, curve[n].low, curve[n].high, color=colour, linewidth=2.5, alpha=0.35)
-    for k, (name, row) in enumerate((constant or {}).items(), start=len(candidates)):
-        colour = COLOURS[k % len(COLOURS)]
-        axes.axhline(row.value, color=colour, linewidth=1.5, linestyle=(0, (5, 3)), label=_short(name))
     axes.set_xscale("log")
     axes.set_xticks(counts, [f"{n:,}" for n in counts])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    _labels(axes, xlabel, _better(metric))
-    _legend(axes, len(candidates) + len(constant or {}))
+    _labels(axes, "recorded frames used for adapting", _better(metric))
+    _legend(axes, len(candidates))
     return figure
 
 

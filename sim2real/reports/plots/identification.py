@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from sim2real.identification.judge import Judgement
 from sim2real.identification.result import UNITS
-from sim2real.identification.servos import IdentifiedServos, Judgement
+from sim2real.identification.servos import IdentifiedServos
 from sim2real.recordings.arm_logs import Log
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure, new_grid
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from mujoco.batch import Batch
 
-from envs.arms.servo import MAX_DELAY, Servo, Servos, prepare
+from envs.arms.servo import MAX_DELAY, Servo, Servos, prepare_actuators
 
 STILL = Servo(gain=50.0, damping=1.0, friction=0.0, armature=0.02, torque=5.0)
 DT = 1 / 300
@@ -22,7 +22,7 @@ def make(worlds: int = 1) -> tuple[Batch, Servos]:
     body.add_geom(type=mujoco.mjtGeom.mjGEOM_CAPSULE, size=[0.01, 0.05, 0], mass=0.01)
     actuator = spec.add_actuator(name="a", target="a", trntype=mujoco.mjtTrn.mjTRN_JOINT)
     actuator.set_to_position(kp=1.0)
-    prepare(spec)
+    prepare_actuators(spec)
     model = spec.compile()
     batch = Batch(model, worlds, 1)
     return batch, Servos(model, batch, ("a",))
@@ -94,5 +94,5 @@ def test_actuators_without_memory_are_refused():
         "<mujoco><worldbody><body><joint name='a' type='hinge'/><geom size='.1'/></body></worldbody>"
         "<actuator><position name='a' joint='a'/></actuator></mujoco>"
     )
-    with pytest.raises(ValueError, match="prepare"):
+    with pytest.raises(ValueError, match="prepare_actuators"):
         Servos(model, Batch(model, 1, 1), ("a",))

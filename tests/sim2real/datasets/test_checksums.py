@@ -49,7 +49,7 @@ def files(root: Path) -> list[Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize("video", [False, True])
 def test_a_flipped_bit_is_refused_or_changes_nothing(tmp_path, video):
-    """240 single-byte mutations spread over all files, half of them of a single bit."""
+    """120 single-byte mutations spread over all files, half of them of a single bit."""
     record(tmp_path / "set", 3, length=8, video=video)
     expected, random = content(tmp_path / "set"), np.random.default_rng(7)
     paths, refused, kinds = files(tmp_path / "set"), 0, set()

@@ -10,7 +10,7 @@ from recorder import CAMERA, record
 from relist import relist
 from sim2real.datasets import EpisodeDataset, import_tub
 from sim2real.datasets.inspection import inspect, rate
-from sim2real.reports.pictures.datasets import contact_sheet, histograms
+from sim2real.reports.pictures.datasets import dataset_sheet, histograms
 from tub_maker import line, make_tub
 
 
@@ -84,7 +84,7 @@ def test_videos_are_checked_too(tmp_path):
 
 
 def test_pictures_show_what_is_there(dataset):
-    sheet = contact_sheet(dataset, CAMERA, count=6, columns=3)
+    sheet = dataset_sheet(dataset, CAMERA, count=6, columns=3)
     assert sheet.shape == (2 * 120 + 2, 3 * 160 + 4, 3)
     values = np.concatenate([np.zeros(90), np.ones(10)])[:, None]
     drawn = histograms(values, ["steering"], bins=2, size=(200, 100))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sim2real.errors import DatasetError, InputError
-from sim2real.files import read_json, read_versioned_json, write_json
+from sim2real.files import read_json, read_versioned_json, replaced_file, write_json
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,28 @@ def test_a_full_disk_leaves_the_old_file_and_names_it(tmp_path: Path, monkeypatc
         write_json(path, {"a": 2})
     assert caught.value.filename == str(path)
     assert [each.name for each in path.parent.iterdir()] == ["file.json"] and json.loads(path.read_text()) == {"a": "ä"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError(), OSError(28, "No space left on device")])
+def test_what_happens_in_between_leaves_the_old_file(tmp_path: Path, error: BaseException):
+    path = tmp_path / "plot.png"
+    for before in ([], ["plot.png"]):
+        with pytest.raises(type(error)), replaced_file(path) as file:
+            file.write_bytes(b"half")
+            raise error
+        assert [each.name for each in tmp_path.iterdir()] == before
+        path.write_bytes(b"old")
+    assert path.read_bytes() == b"old"
+    with replaced_file(path) as file:
+        file.write_bytes(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new" and [each.name for each in tmp_path.iterdir()] == ["plot.png"]
+
+
+def test_an_error_with_another_file_keeps_its_name(tmp_path: Path):
+    with pytest.raises(FileNotFoundError) as caught, replaced_file(tmp_path / "film.mp4"):
+        (tmp_path / "frames.mp4").read_bytes()
+    assert Path(caught.value.filename) == tmp_path / "frames.mp4" and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

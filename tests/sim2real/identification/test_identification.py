@@ -14,8 +14,8 @@ from sim2real.identification import fit_servos as fitting
 from sim2real.identification import result
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
 from sim2real.identification.fit_servos import fit_servos
-from sim2real.identification.judge import Errors, open_loop, second_ahead
-from sim2real.identification.servos import IdentifiedServos, Judgement, Parameter, judge
+from sim2real.identification.judge import Errors, Judgement, judge, open_loop, second_ahead
+from sim2real.identification.servos import IdentifiedServos, Parameter
 from sim2real.identification.simulation import NOTHING, OBJECT, Grasp
 from sim2real.identification.split import Split, check_motion, some_rows, split_episodes
 from sim2real.identification.start import blocked_angle
@@ -130,7 +130,7 @@ def test_a_second_ahead_needs_more_than_a_second():
     figures = result.figures(servos_found, judged, split, ArmRecording((long, short), 30.0, arm_logs.units(), ()), 0)
     assert figures["second_ahead"] == {"before": None, "after": None}
     json.dumps(figures, allow_nan=False)
-    assert "too few for intervals" in page.interval_line(servos_found)
+    assert "too few for intervals" in page.parameter_interval_line(servos_found)
 
 
 def test_the_jaw_closes_on_an_object_near_the_table_and_not_in_the_air():

@@ -29,7 +29,7 @@ def test_a_notebook_gets_the_figures_of_the_run(
 
     result = identify(IdentifyConfig("so101", str(root)), tmp_path / "run", stages)
     assert capsys.readouterr() == ("", "")
-    assert names[0] == "read" and names[-1] == "judge" and "what the log tells" in names
+    assert names[0] == "read" and names[-1] == "judge" and "measure identifiability" in names
     assert {path.name for path in result.folder.iterdir()} == {
         *("config.json", "metrics.json", "randomization.toml", "robot.json"),
     }

@@ -11,7 +11,7 @@ import pytest
 from drives import CAMERA, actions_of, image_of, new_policy, record_drives, spoil
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.recordings.smoothing import smooth
-from sim2real.replays.policy_replay import PolicyReplay, place, replay_episode
+from sim2real.replays.policy_replay import PolicyReplay, position_of, replay_episode
 from sim2real.reports import viewer
 from sim2real.reports.films.replay import film_replay, replay_picture, worst_sheet
 from sim2real.reports.pictures.overlay import COLOURS, draw_steering
@@ -70,7 +70,7 @@ def test_the_worst_frames_are_the_worst_and_not_all_of_one_moment(replay):
 
 def test_episodes_are_known_by_their_index_on_the_disk(root):
     dataset = EpisodeDataset(root, [1])
-    assert place(dataset, 1) == 0
+    assert position_of(dataset, 1) == 0
     with pytest.raises(DatasetError, match="no episode 0 among the 1 chosen: 1"):
         replay_episode(dataset, 0, new_policy())
 

@@ -142,7 +142,7 @@ TIME = np.arange(40) / 20
 FIGURES = {
     "intervals": lambda: plots.intervals_plot(ROWS, "correlation", "zero-shot"),
     "intervals of nothing": lambda: plots.intervals_plot({"a": UNDEFINED}, "mae", "b"),
-    "curve": lambda: plots.curve_plot(CURVE, "gain_free_mae", {"zero-shot": GOOD}),
+    "curve": lambda: plots.curve_plot(CURVE, "gain_free_mae"),
     "curve of one": lambda: plots.curve_plot({"a": {100: GOOD}}, "mae"),
     "bars": lambda: plots.bars_plot({"stem": 0.5, "low": -0.2, "no": float("nan")}, "shift", ("stem",)),
     "series": lambda: plots.series_plot(TIME, {"a": np.sin(TIME), "b": TIME * np.nan}, "t", faint=("b",), marks=(1.0,)),

@@ -1,5 +1,6 @@
 """Films and pictures: complete or not there."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from envs import make_task
 from policies import EncoderConfig, Policy
 from sim2real.reports.films.rollouts import contact_sheet, film
 from sim2real.reports.films.video import enlarge, grid, label, write_image, write_video
+from sim2real.reports.plots.charts import new_figure, write_plot
 from sim2real.training.pretrain_config import PretrainConfig
 from sim2real.training.pretraining import policy_config
 
@@ -88,6 +90,27 @@ def test_a_picture_comes_back_as_it_was(tmp_path: Path):
     image = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
     write_image(tmp_path / "deep" / "picture.png", image)
     np.testing.assert_array_equal(read_image(tmp_path / "deep" / "picture.png")[..., ::-1], image)
+
+
+def test_a_full_disk_leaves_the_old_picture_plot_and_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write = {
+        "picture.png": lambda path: write_image(path, np.zeros((4, 4, 3), np.uint8)),
+        "plot.png": lambda path: write_plot(path, new_figure()[0]),
+        "film.mp4": lambda path: write_video(path, coloured(2), 20),
+    }
+    for name in write:
+        write[name](tmp_path / name)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    for name in write:
+        with pytest.raises(OSError, match="No space left") as caught:
+            write[name](tmp_path / name)
+        assert caught.value.filename == str(tmp_path / name)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before and len(before) == 3
 
 
 def test_a_grid_goes_row_by_row_and_is_white_where_nothing_is():

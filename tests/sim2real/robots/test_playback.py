@@ -16,7 +16,7 @@ from sim2real.recordings.arm_logs import Log
 from sim2real.rehearsal.robot import SimulatedRobot, boundary_of
 from sim2real.replays.robot_replay import RobotReplay
 from sim2real.reports.pages.playback import playback_plot
-from sim2real.robots.playback import GO, PAUSE, STOP, Program, play, prepare
+from sim2real.robots.playback import GO, PAUSE, STOP, Program, make_program, play
 from sim2real.robots.safety import Limits, UnsafeCommandError
 
 DT = 0.05
@@ -54,7 +54,7 @@ class Follower:
 
 
 def program(wanted: np.ndarray = SLOW, **settings: Any) -> Program:
-    return prepare(("a", "b"), wanted, LIMITS, DT, **settings)
+    return make_program(("a", "b"), wanted, LIMITS, DT, **settings)
 
 
 def test_a_gentle_recording_is_played_as_it_is():
@@ -175,7 +175,7 @@ def test_the_stand_in_for_a_robot_is_played_on_like_one():
     home = np.array(task.config.arm.home)
     wanted = home + 0.2 * np.sin(np.arange(60) / 12)[:, None] * np.array([1, 1, -1, 1, 1, 0])
     log = Log(4, wanted, wanted)
-    plan = prepare(task.config.arm.joints, wanted, limits, robot.control_dt)
+    plan = make_program(task.config.arm.joints, wanted, limits, robot.control_dt)
     try:
         played = play(robot, plan)
     finally:

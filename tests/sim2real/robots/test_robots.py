@@ -17,7 +17,7 @@ from relist import relist
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.recordings.arm_logs import Log, read_recording
 from sim2real.robots import find_robot
-from sim2real.robots.units import DEGREE_TICK, TICKS, Units, read_units, spacing
+from sim2real.robots.units import DEGREE_TICK, TICKS, JointUnits, read_units, spacing
 
 SO101 = find_robot("so101")
 
@@ -34,7 +34,7 @@ def waves(count: int = 240, episodes: int = 2, amplitude: float = 0.4) -> list[L
     st.lists(st.floats(-100, 100), min_size=6, max_size=6),
 )
 def test_units_convert_there_and_back(scale, values):
-    units = Units("normalized", tuple(scale), (0.0,) * 5 + (-0.17,))
+    units = JointUnits("normalized", tuple(scale), (0.0,) * 5 + (-0.17,))
     radians = units.to_radians(np.array([values]))
     np.testing.assert_allclose(units.from_radians(radians), [values], atol=1e-9)
     np.testing.assert_allclose(np.diff(units.to_radians(np.array([values, np.array(values) + 1])), axis=0)[0], scale)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2real.datasets import Rules
-from sim2real.datasets.donkeycar.account import cut, judge
+from sim2real.datasets.donkeycar.account import cut, set_verdicts
 from sim2real.datasets.donkeycar.record import Record, Verdict
 from sim2real.datasets.donkeycar.report import counts
 from sim2real.datasets.donkeycar.tub import Tub, read_tub
@@ -29,7 +29,7 @@ record = st.builds(
 @given(st.lists(record, max_size=40), st.frozensets(st.integers(0, 12)), st.booleans(), st.integers(1, 4))
 def test_whatever_the_lines_say_the_account_adds_up(records, deleted, include, shortest):
     rules = Rules(include, 0.5, shortest)
-    judge(Tub(Path(), records, deleted, ()), rules)
+    set_verdicts(Tub(Path(), records, deleted, ()), rules)
     pieces = cut(records, rules)
     kept = [r for r in records if r.verdict is Verdict.KEPT]
     assert sorted(map(id, kept)) == sorted(id(r) for piece in pieces for r in piece)
@@ -49,7 +49,7 @@ def test_whatever_the_lines_say_the_account_adds_up(records, deleted, include, s
 def test_a_later_recording_owns_the_images_that_it_wrote(old, new, lost):
     lines = [Record("c", k, k, "old", k / 20) for k in range(old)]
     lines += [Record("c", k, k, "new", 1000 + k / 20) for k in range(new) if k != lost]
-    judge(Tub(Path(), lines, frozenset(), ()), Rules())
+    set_verdicts(Tub(Path(), lines, frozenset(), ()), Rules())
     kept = [r for r in lines if r.verdict is Verdict.KEPT]
     inside = 0 < lost < new - 1
     for r in kept:
@@ -68,6 +68,6 @@ fields = ["_index", "_timestamp_ms", "_session_id", "cam/image_array", "user/ang
 def test_no_line_stops_the_reader(tmp_path_factory, changes):
     lines = [line(k) for k in range(10)] + [line(k, **{field: value}) for k, (field, value) in enumerate(changes)]
     tub = read_tub(make_tub(tmp_path_factory.mktemp("odd") / "tub", lines, images=[]))
-    judge(tub, Rules())
+    set_verdicts(tub, Rules())
     assert len(tub.records) == len(lines) == sum(counts(tub.records).values())
     assert sum(len(piece) for piece in cut(tub.records, Rules())) == counts(tub.records)["kept"]

@@ -7,7 +7,7 @@ import pytest
 
 from recordings import genuine
 from sim2real.datasets import EpisodeDataset, Rules, import_tub
-from sim2real.datasets.donkeycar.account import cut, judge
+from sim2real.datasets.donkeycar.account import cut, set_verdicts
 from sim2real.datasets.donkeycar.report import counts
 from sim2real.datasets.donkeycar.tub import read_tub
 from sim2real.datasets.inspection import inspect
@@ -25,7 +25,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("name", TUBS)
 def test_every_record_of_a_tub_is_accounted_for(name):
     tub = read_tub(genuine(f"formula_usi/{name}"))
-    judge(tub, Rules())
+    set_verdicts(tub, Rules())
     pieces = cut(tub.records, Rules())
     assert {verdict: count for verdict, count in counts(tub.records).items() if count} == TUBS[name]
     lines = sum(path.read_bytes().count(b"\n") for path in tub.folder.glob("*.catalog"))

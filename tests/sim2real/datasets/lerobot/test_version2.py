@@ -15,7 +15,7 @@ from recorder import CAMERA, FEATURES, record
 from sim2real.datasets import DatasetError, EpisodeDataset, images
 from sim2real.datasets.lerobot.stats import sampled_rows
 from sim2real.datasets.lerobot.version2 import convert, is_version2
-from sim2real.datasets.lerobot.videos import read_frames
+from sim2real.datasets.lerobot.videos import read_video_frames
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* has no checksums")
 DATA = "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
@@ -183,7 +183,7 @@ def test_a_video_that_lacks_a_frame_is_not_counted_as_kept(tmp_path):
     record(tmp_path / "v3", 1, length=200, video=True)
     source = version2(tmp_path, 0, video=True)
     film, fps = next(source.rglob("*.mp4")), 20
-    frames = read_frames(film, np.arange(200) / fps, fps)
+    frames = read_video_frames(film, np.arange(200) / fps, fps)
     sampled = set(sampled_rows(200).tolist())
     lost = next(k for k in range(1, 199) if k not in sampled)
     with av.open(str(film), "w") as container:

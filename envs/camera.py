@@ -171,8 +171,9 @@ class Camera:
 
 
 def _is_finite(value: object) -> bool:
-    number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    return number and bool(abs(value) <= sys.float_info.max)  # a whole number may exceed it, too
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        return False
+    return bool(abs(value) <= sys.float_info.max)  # which a whole number may exceed, too
 
 
 def _is_whole(value: object) -> bool:

@@ -23,7 +23,7 @@ def command(
 ) -> None:
     """Adapt a policy to recordings; compare it with the control candidates; promote it only if it is better.
 
-    The run's folder gets `report.html`, `metrics.json` and `policy/`, the adapted policy only if the gate promoted it.
+    The run's folder gets `report.html`, `metrics.json` and `policy/`, the candidate that the gate hands out.
     With several seeds the weights are averaged if that is no worse on the validation frames; otherwise the best seed is
     kept. The gate judges exactly this policy. Without `--test` the policy is then also fitted to the held-out episodes;
     the judged weights are kept in `judged/`.

@@ -12,9 +12,9 @@ from sim2real.errors import AlreadyFinished
 from sim2real.progress import Stages, no_stages
 from sim2real.runs import Run, start_run
 from sim2real.transfer.adapt_config import AdaptConfig
-from sim2real.transfer.candidates import compare_candidates
-from sim2real.transfer.choose import Choice, choose
-from sim2real.transfer.fitting.plans import read_plans
+from sim2real.transfer.candidates import candidate_plans, compare_candidates
+from sim2real.transfer.choose import AUTO, Choice, choose
+from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.inputs import Inputs, read_inputs
 from sim2real.transfer.model_card import model_card, recipe_of
 from sim2real.transfer.outcome import Outcome
@@ -69,12 +69,13 @@ def adapt(config: AdaptConfig, out: Path | None = None, resume: bool = False, st
         run, config = start_run("adapt", config, out, False)
     shift, choice = _look(config, inputs, run.checkpoints, stages)
     plans = config.plans(choice.plan if choice else config.plan)
-    outcome = compare_candidates(config, inputs.material, inputs.test, plans, run.checkpoints, stages)
+    chosen = choice.candidate if choice else None
+    outcome = compare_candidates(config, inputs.material, inputs.test, plans, run.checkpoints, stages, chosen)
     _save(run.folder, config, inputs, outcome)
     metrics = {"finished": True, **outcome.metrics(), "dataset": config.dataset, "test": config.test}
     metrics["saturated"] = inputs.saturated
     if choice:
-        metrics["auto"] = dataclasses.asdict(choice)
+        metrics["auto"] = choice.to_dict()
     run.write_metrics(metrics)
     return Adaptation(run.folder, config, inputs, shift, choice, outcome, run.metrics)
 
@@ -91,8 +92,8 @@ def _look(
     shift = measure_shift(material.policy, limited.frames, material.simulated)
     if config.plan != "auto":
         return shift, None
-    plans = {name: plan if name == "gain" else config.overrides.on(plan) for name, plan in read_plans().items()}
-    return shift, choose(limited, shift, plans, folder, progress=stages("choose a plan"))
+    plans = candidate_plans(config, [find_plan(name) for name in AUTO])
+    return shift, choose(limited, plans, folder, progress=stages("choose a plan"))
 
 
 def _save(folder: Path, config: AdaptConfig, inputs: Inputs, outcome: Outcome) -> None:

@@ -93,8 +93,8 @@ class AdaptConfig:
     Attributes:
         checkpoint: a policy's folder, or the run that pretrained it.
         dataset: recordings to learn from, LeRobot v3.0; select episodes in brackets: path[0:17].
-        plan: gain, feature-extraction, sensor-shift, top-layers, generic-features, full, scratch; auto; or your own:
-            plans.toml:name.
+        plan: gain, feature-extraction, sensor-shift, top-layers, generic-features, full, scratch, strange-place; auto:
+            the plan with the smallest expected error in cross-validation; or your own: plans.toml:name.
         test: recordings for testing, which nothing is learned from; None: some of the dataset's episodes are held out.
         frames: number of frames to learn from: complete episodes, then consecutive frames; None: all.
         curve: numbers of frames at which all candidates are compared, comma-separated: 50,100,300.

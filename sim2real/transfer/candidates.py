@@ -13,6 +13,7 @@ from sim2real.progress import Progress, Stages
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
+from sim2real.transfer.choose import CONTROLS
 from sim2real.transfer.fitting.combine import Combined, combine
 from sim2real.transfer.fitting.fit import Fitted
 from sim2real.transfer.fitting.jobs import Job, run_jobs, side_by_side
@@ -21,8 +22,6 @@ from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 from sim2real.transfer.fitting.refit import Refitted, refit
 from sim2real.transfer.gate import decide, unjudged
 from sim2real.transfer.outcome import Comparison, Outcome
-
-CONTROLS = ("gain", "scratch")
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,7 @@ def compare_candidates(
     plans: list[TransferPlan],
     folder: Path,
     stages: Stages,
+    chosen: str | None = None,
 ) -> Outcome:
     """Fit every candidate with every number of frames and seed, compare them on the test frames, let the gate decide.
 
@@ -84,6 +84,7 @@ def compare_candidates(
         test: test frames; None: nothing is judged.
         plans: the plan first, then further candidates.
         folder: folder of the fits.
+        chosen: candidate that the learning frames speak for; None: the reference.
     """
     plan = plans[0].name
     fits = _fit(config, material, candidate_plans(config, plans), folder, stages("fit"))
@@ -92,8 +93,8 @@ def compare_candidates(
     comparisons = [_comparison(fits, size, outputs, agreement) for size in fits.sizes]
     candidates = {"zero-shot": Combined(material.policy, (), "as pretrained")} | _combined(fits, material)
     predictions = {} if test is None else _predictions(candidates, comparisons[-1], test)
-    decision = decide(agreement, predictions, plan) if agreement else None
-    output = decision.candidate if decision else unjudged(material.frames.criterion)
+    decision = decide(agreement, predictions, plan, chosen) if agreement else None
+    output = decision.candidate if decision else chosen or unjudged(material.frames.criterion)
     refitted = None
     if test is not None and config.test is None:
         refitted = _refit(fits, candidates[output], output, material, test, folder, stages)

@@ -1,13 +1,14 @@
-"""The gate: an adaptation is promoted only if it is significantly better on held-out recordings."""
+"""The gate: held-out recordings confirm the candidate that was chosen on the learning frames, or overrule it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim2real.statistics.agreement import METRIC_NAMES, Agreement, Estimate, gain_free
-from sim2real.statistics.units import FEWEST
 
 ROUNDING = 1e-6  # differences below this are rounding errors, as between scaled predictions of one policy
+CALLED = {"gain": "zero-shot + gain"}
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class Decision:
 
     Attributes:
         promoted: whether the plan's policy is used.
-        candidate: the candidate to use: the plan, or the better of the others.
+        candidate: the candidate to use.
+        confirmed: whether it is significantly better than the reference on the held-out frames.
         reason: one sentence.
         against: candidate -> paired difference of the criterion over units, plan minus candidate; below 0: the plan is
             better.
@@ -25,13 +27,14 @@ class Decision:
 
     promoted: bool
     candidate: str
+    confirmed: bool
     reason: str
     against: dict[str, Estimate]
     seeing: dict[str, Estimate]
 
 
 def unjudged(criterion: str) -> str:
-    """Return the candidate to use without test frames: zero-shot, or the gain if drivers have individual scales.
+    """Return the reference, which plans must beat: zero-shot, with the gain if drivers have individual scales.
 
     Args:
         criterion: the metric by which candidates are compared.
@@ -39,120 +42,99 @@ def unjudged(criterion: str) -> str:
     return "gain" if gain_free(criterion) else "zero-shot"
 
 
-def decide(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -> Decision:
-    """Promote the plan only if it is significantly better than the controls.
+def decide(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str, chosen: str | None = None) -> Decision:
+    """Hand out the candidate that was chosen, unless held-out frames show that another one is better.
 
-    If drivers have individual scales (the agreement's criterion is a gain-free error), the plan must have a smaller
-    gain-free error than zero-shot + gain, no larger plain error (both learned their scale from the same frames), and no
-    larger gain-free error than training from scratch. The error after the best gain of each candidate measures
-    perception, independent of the driver's scale. With known units, the plan must have a smaller plain and gain-free
-    error than zero-shot, and no larger gain-free error than scratch: a policy with smaller motions has a smaller plain
-    error (regression to the mean) without better perception, and fails at the task. A gain alone is never promoted
-    there.
+    What counts is the 95 % interval of a paired difference over independent units, which is wide for few of them
+    (Student's t): a candidate is overruled only beyond doubt. If drivers have individual scales, candidates are
+    compared by the error after the best gain of each, which measures perception; a candidate whose plain error is
+    larger than that of zero-shot + gain is overruled, too. With known units one must have the smaller error both plain
+    and gain-free: smaller motions alone reduce the plain error (regression to the mean) without better perception, and
+    fail at the task. There a gain alone is never handed out, and a plan only if held-out frames confirm it.
 
     Args:
         predictions: predictions of "zero-shot", "gain", "scratch" and the plan, for `Agreement.measure`.
+        chosen: the candidate that the learning frames speak for; None: the reference, so that a plan must prove itself.
     """
-    evidence = _weigh(agreement, predictions, plan)
-    units = agreement.units
-    if len(units) < FEWEST:
-        return evidence.keep(evidence.scaled, f"{units.called('held-out')} are not enough, {FEWEST} are needed")
-    return _decide_on_gain(evidence) if plan == "gain" else _decide_on_plan(evidence)
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """Paired differences of errors, negative if the first is better, and their names.
-
-    Attributes:
-        plain, criterion, clear: names of the plain, the deciding and the gain-free error.
-        own_scale: whether drivers have individual scales.
-        reference: the candidate that the plan must beat.
-        against, seeing: plan minus each other candidate, by the criterion and by the gain-free error.
-        gain: gain minus zero-shot, plain error.
-        scale: plan minus gain, plain error.
-        scratch: scratch minus the reference, gain-free error.
-    """
-
-    plan: str
-    plain: str
-    criterion: str
-    clear: str
-    own_scale: bool
-    reference: str
-    against: dict[str, Estimate]
-    seeing: dict[str, Estimate]
-    gain: Estimate
-    scale: Estimate
-    scratch: Estimate
-
-    @property
-    def scaled(self) -> str:
-        """Return the better of zero-shot and gain."""
-        return "gain" if self.own_scale and _below(self.gain) else "zero-shot"
-
-    def keep(self, candidate: str, reason: str) -> Decision:
-        return Decision(False, candidate, reason, self.against, self.seeing)
-
-    def promote(self, reason: str) -> Decision:
-        return Decision(True, self.plan, reason, self.against, self.seeing)
-
-
-def _weigh(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str) -> _Evidence:
-    criterion = agreement.criterion
-    plain, own_scale = criterion.removeprefix("gain_free_"), gain_free(criterion)
-    clear, reference = f"gain_free_{plain}", "gain" if own_scale else "zero-shot"
-
-    def difference(first: str, second: str, metric: str) -> Estimate:
-        return agreement.difference(predictions[first], predictions[second], metric)
-
-    others = [candidate for candidate in predictions if candidate != plan]
-    return _Evidence(
-        *(plan, plain, criterion, clear, own_scale, reference),
-        against={candidate: difference(plan, candidate, criterion) for candidate in others},
-        seeing={candidate: difference(plan, candidate, clear) for candidate in others},
-        gain=difference("gain", "zero-shot", plain),
-        scale=difference(plan, "gain", plain),
-        scratch=difference("scratch", reference, clear),
+    test = _Test(agreement, predictions)
+    chosen = test.reference if chosen is None else chosen
+    candidate, reason = test.overruled(chosen)
+    if candidate == "gain" and not test.below("gain", "zero-shot", test.plain):
+        candidate = "zero-shot"
+    others = [name for name in predictions if name != plan]
+    return Decision(
+        promoted=candidate == plan,
+        candidate=candidate,
+        confirmed=candidate != test.reference and test.better(candidate, test.reference),
+        reason=reason,
+        against={name: test.difference(plan, name, agreement.criterion) for name in others},
+        seeing={name: test.difference(plan, name, test.clear) for name in others},
     )
 
 
-def _decide_on_gain(evidence: _Evidence) -> Decision:
-    if not evidence.own_scale:
-        sight = evidence.seeing["zero-shot"]
-        reason = f"with known units a gain changes only the scale ({METRIC_NAMES[evidence.clear]}, difference {sight})"
-        return evidence.keep(evidence.scaled, reason)
-    measured = f"({METRIC_NAMES[evidence.plain]}, difference {evidence.gain})"
-    if _below(evidence.gain):
-        return evidence.promote(f"better than zero-shot {measured}")
-    return evidence.keep(evidence.scaled, f"not shown to be better than zero-shot {measured}")
+class _Test:
+    """Paired comparisons of candidates on held-out frames."""
+
+    def __init__(self, agreement: Agreement, predictions: dict[str, np.ndarray]) -> None:
+        self._agreement, self._predictions = agreement, predictions
+        self.own_scale, self.reference = gain_free(agreement.criterion), unjudged(agreement.criterion)
+        self.plain = agreement.criterion.removeprefix("gain_free_")
+        self.clear = f"gain_free_{self.plain}"
+        self.metrics = (self.clear,) if self.own_scale else (self.plain, self.clear)
+
+    def difference(self, first: str, second: str, metric: str) -> Estimate:
+        """Return the difference of a metric; below 0: the first is better."""
+        return self._agreement.difference(self._predictions[first], self._predictions[second], metric)
+
+    def below(self, first: str, second: str, metric: str) -> bool:
+        """Tell whether the first has the smaller error beyond doubt."""
+        high = self.difference(first, second, metric).high
+        return high is not None and high < -ROUNDING
+
+    def better(self, first: str, second: str) -> bool:
+        """Tell whether the first is better beyond doubt by every metric that counts."""
+        return all(self.below(first, second, metric) for metric in self.metrics)
+
+    def overruled(self, chosen: str) -> tuple[str, str]:
+        """Return the candidate to use, and why."""
+        rivals = [name for name in self._predictions if name != chosen and (self.own_scale or name != "gain")]
+        winners = [name for name in rivals if self._valid(name) and self.better(name, chosen)]
+        if winners:
+            best = min(winners, key=lambda name: self._error(name))
+            return best, f"{_called(best)} is better than {_called(chosen)} ({self._measured(best, chosen)})"
+        if chosen == self.reference:
+            return (
+                chosen,
+                f"no candidate is shown to be better than {_called(chosen)}{self._best_rival(chosen, rivals)}",
+            )
+        if not self._valid(chosen):
+            measured = self._measured(chosen, self.reference, (self.plain, *self.metrics))
+            return self.reference, f"{chosen} is worse than {_called(self.reference)} ({measured})"
+        better = self.better(chosen, self.reference)
+        if not (better or self.own_scale):
+            return self.reference, f"{chosen} is not shown to be better ({self._measured(chosen, self.reference)})"
+        verdict = "better than" if better else "not shown to be better or worse than"
+        return chosen, f"{chosen} is {verdict} {_called(self.reference)} ({self._measured(chosen, self.reference)})"
+
+    def _valid(self, name: str) -> bool:
+        """Tell whether a candidate is worse than the reference by no metric, its scale included."""
+        return not any(self.below(self.reference, name, metric) for metric in {self.plain, *self.metrics})
+
+    def _error(self, name: str) -> float:
+        return self._agreement.measure(self._predictions[name])[self._agreement.criterion].value
+
+    def _measured(self, first: str, second: str, metrics: Iterable[str] = ()) -> str:
+        names = dict.fromkeys(metrics or self.metrics)
+        return "; ".join(
+            f"{METRIC_NAMES[metric]}, difference {self.difference(first, second, metric)}" for metric in names
+        )
+
+    def _best_rival(self, chosen: str, rivals: list[str]) -> str:
+        if not rivals:
+            return ""
+        best = min(rivals, key=lambda name: self._error(name))
+        return f" ({best}: {self._measured(best, chosen)})"
 
 
-def _decide_on_plan(evidence: _Evidence) -> Decision:
-    fallback = "scratch" if _below(evidence.scratch) else evidence.scaled
-    called = "zero-shot + gain" if evidence.own_scale else "zero-shot"
-    difference, sight = evidence.against[evidence.reference], evidence.seeing[evidence.reference]
-    clear = METRIC_NAMES[evidence.clear]
-    measured = f"{METRIC_NAMES[evidence.criterion]}, difference {difference}"
-    if not _below(difference):
-        worse = "worse than" if _above(difference) else "not shown to be better than"
-        return evidence.keep(fallback, f"{worse} {called} ({measured})")
-    if not _below(sight):
-        sees = "is worse after the best gain" if _above(sight) else "is not shown to be better after the best gain"
-        reason = f"a smaller error than {called} ({measured}) but {sees} ({clear}, difference {sight})"
-        return evidence.keep(fallback, f"{reason}: smaller motions alone reduce the error")
-    if evidence.own_scale and _above(evidence.scale):
-        scale = f"{METRIC_NAMES[evidence.plain]}, difference {evidence.scale}"
-        return evidence.keep(fallback, f"better than {called} after the best gain, but with a worse scale ({scale})")
-    if evidence.plan != "scratch" and _above(more := evidence.seeing["scratch"]):
-        return evidence.keep("scratch", f"worse than training from scratch ({clear}, difference {more})")
-    measured += "" if evidence.own_scale else f"; {clear}, difference {sight}"
-    return evidence.promote(f"better than {called} ({measured})")
-
-
-def _below(difference: Estimate) -> bool:
-    return difference.high is not None and difference.high < -ROUNDING
-
-
-def _above(difference: Estimate) -> bool:
-    return difference.low is not None and difference.low > ROUNDING
+def _called(name: str) -> str:
+    return CALLED.get(name, name)

@@ -14,7 +14,7 @@ from sim2real.transfer.fitting.refit import Refitted
 from sim2real.transfer.gate import Decision
 
 SPLIT = "test"
-UNVALIDATED = "one episode and no --test: nothing could be held out, so no adaptation is promoted"
+UNVALIDATED = "nothing could be held out (a single block, and no --test), so the output was not tested"
 
 
 @dataclass(frozen=True)

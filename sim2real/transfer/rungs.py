@@ -33,7 +33,6 @@ from sim2real.transfer.frames.reading import check_apart, read_apart
 from sim2real.transfer.frames.simulated import SIMULATED, mirror_signs, simulated_frames
 from sim2real.transfer.ladder_config import PLANS, LadderConfig
 from sim2real.transfer.outcome import Outcome
-from sim2real.transfer.shift import measure_shift
 from sim2real.worlds import load_randomization
 
 # Name of the simulated camera -> (whether its lens is right, what is varied).
@@ -169,12 +168,10 @@ def _rung(config: LadderConfig, name: str, folder: Path, teacher: Path, wrong: P
 def _auto(material: Material, size: int, place: Path, progress: Progress) -> str:
     """Return the plan that `auto` chooses for a number of frames."""
     limited = dataclasses.replace(material, frames=material.frames.limited(size, np.random.default_rng(0)))
-    assert material.simulated is not None
-    shift = measure_shift(material.policy, limited.frames, material.simulated)
     plans = {name: find_plan(name) for name in ("gain", *PLANS)}
     folder = place / f"auto-{size}"
-    choice = choose(limited, shift, plans, folder, progress=progress)
-    return choice.plan if choice.plan in plans else PLANS[0]
+    choice = choose(limited, plans, folder, progress=progress)
+    return choice.candidate if choice.candidate in plans else "gain"
 
 
 def best_and_behind(test: Frames, predictions: Mapping[str, np.ndarray], plan: str, seed: int = 0) -> Behind:

@@ -83,17 +83,6 @@ def recommend(frames: int, shift: dict[str, float], correlation: float) -> tuple
     return "feature-extraction", f"{seen}, {frames} frames: the sensor is familiar"
 
 
-def plausible(frames: int, shift: dict[str, float], correlation: float) -> tuple[str, ...]:
-    """Return the plans for cross-validation; with a familiar sensor, low stages stay frozen."""
-    names = ["gain", "feature-extraction"]
-    if (shift["stem"] + shift["stage1"]) / 2 >= NEAR or frames >= LITTLE:
-        names.append("sensor-shift")
-    names.append("full")
-    if not correlation >= BLIND and frames >= LITTLE:
-        names.append("generic-features")
-    return tuple(names)
-
-
 def _channels(policy: Policy, images: np.ndarray, recorded: bool) -> dict[str, np.ndarray]:
     """Return, by stage, (n, C) channel means over the image; only recorded images are aligned."""
     result: dict[str, list[np.ndarray]] = {name: [] for name in STAGE_NAMES}

@@ -35,6 +35,8 @@ class TransferPlan:
         mirror: also train on mirrored frames with mirrored actions.
         cotrain: share of simulated frames in a batch, labelled by the pretrained policy (learning without forgetting,
             Li & Hoiem 2016).
+        expected: prior of cross-validation: log of (error / zero-shot's error, with the gain) after 300 frames where
+            zero-shot agrees with the recordings, where it does not, and its change with ten times the frames.
 
     Raises:
         InputError: an unknown part, a part that is both reset and frozen, or a number out of range.
@@ -57,6 +59,7 @@ class TransferPlan:
     align: bool = False
     mirror: bool = True
     cotrain: float = 0.0
+    expected: tuple[float, float, float] = (0.05, -0.2, -0.05)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w.-]+", self.name) or self.name in RESERVED:
@@ -75,6 +78,8 @@ class TransferPlan:
         for name, value in [*self.rates.items(), *((n, getattr(self, n)) for n in ("weight_decay", "l2sp"))]:
             if not 0 <= value < float("inf"):
                 raise InputError(f"plan {self.name!r}: {name} must be at least 0, not {value}")
+        if len(self.expected) != 3 or not all(abs(value) < 10 for value in self.expected):
+            raise InputError(f"plan {self.name!r}: expected must be three numbers, not {self.expected}")
         for name in ("ema", "augment", "cotrain"):
             if not 0 <= getattr(self, name) <= (0.95 if name == "cotrain" else 1):
                 raise InputError(f"plan {self.name!r}: {name} must be in 0…1, not {getattr(self, name)}")
@@ -133,12 +138,17 @@ def _plan(path: Path, name: str, settings: Any) -> TransferPlan:
         if key not in fields or key == "name":
             raise InputError(f"{path}, plan {name!r}: no setting {key!r}; {suggest(key, fields)}")
         values = list(value.values()) if key == "rates" and isinstance(value, dict) else [value]
+        values = value if key == "expected" and isinstance(value, list) else values
         if not all(_is(_KINDS.get(key, float), each) for each in values):
             raise InputError(f"{path}, plan {name!r}: {key} = {value!r} is not of the right kind")
     try:
-        return TransferPlan(name, **{"about": "", **settings, "reset": tuple(settings.get("reset", ()))})
+        return TransferPlan(name, **{"about": "", **settings, **_tuples(settings)})
     except TypeError as error:
         raise InputError(f"{path}, plan {name!r}: {error}") from None
+
+
+def _tuples(settings: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    return {key: tuple(settings[key]) for key in ("reset", "expected") if key in settings}
 
 
 _KINDS: dict[str, type] = {

@@ -38,7 +38,7 @@ def test_a_harmful_adaptation_is_refused(knows_bars):
     harmful = bars(1, 150, seed=10, shuffled=True)
     decided = decision(knows_bars, harmful, bars(12, 30, seed=11), learning_rate=3e-3, l2sp=0.0)
     assert not decided.promoted and decided.candidate in ("zero-shot", "gain")
-    assert "worse than zero-shot + gain" in decided.reason
+    assert decided.against["gain"].low is not None and decided.against["gain"].low > 0
 
 
 @pytest.mark.slow
@@ -56,13 +56,38 @@ def test_a_useful_adaptation_is_promoted(knows_bars):
     assert decided.against["gain"].high is not None and decided.against["gain"].high < 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("episodes", [1, 5])
-def test_few_held_out_episodes_prove_nothing(knows_bars, episodes):
-    frames, test = bars(10, 8, seed=14, dim=True), bars(episodes, 100, seed=15, dim=True)
-    decided = decision(knows_bars, frames, test, "sensor-shift")
+def test_a_single_held_out_episode_neither_promotes_nor_overrules():
+    actual, _, unseen = recorded()
+    agreement = Agreement(actual, np.zeros(600, int))
+    errors = {"zero-shot": 4.0, "gain": 4.0, "scratch": 5.0, "full": 0.5}
+    predictions = {name: (actual + k * unseen)[None] for name, k in errors.items()}
+    for chosen in ("gain", "full", "scratch"):
+        decided = decide(agreement, predictions, "full", chosen)
+        assert decided.candidate == {"gain": "zero-shot"}.get(chosen, chosen) and not decided.confirmed
+
+
+@pytest.mark.parametrize("episodes", [3, 12])
+def test_held_out_episodes_overrule_a_choice_only_beyond_doubt(episodes):
+    """Few episodes have wide intervals; a policy that sees nothing is found out by them all the same."""
+    actual, episode, unseen = recorded()
+    agreement = Agreement(actual, episode * episodes // 12)
+    noise = np.random.default_rng(5).normal(0, 0.4, 600)
+    blind = {"zero-shot": noise, "gain": 0.1 * noise, "scratch": actual + 2 * unseen, "full": actual + unseen}
+    decided = decide(agreement, {name: p[None] for name, p in blind.items()}, "full", "gain")
+    assert decided.promoted and decided.confirmed and "full is better than zero-shot + gain" in decided.reason
+    doubtful = {"zero-shot": actual + unseen, "gain": actual + unseen, "scratch": noise}
+    doubtful["full"] = actual + 1.02 * np.random.default_rng(6).permutation(unseen)
+    decided = decide(agreement, {name: p[None] for name, p in doubtful.items()}, "full", "full")
+    assert decided.promoted and not decided.confirmed and "not shown to be better or worse" in decided.reason
+
+
+def test_a_choice_that_held_out_episodes_contradict_is_not_handed_out():
+    actual, episode, unseen = recorded()
+    errors = {"zero-shot": 1.0, "gain": 1.0, "scratch": 5.0, "full": 2.0}
+    predictions = {name: (actual + k * unseen)[None] for name, k in errors.items()}
+    decided = decide(Agreement(actual, episode), predictions, "full", "full")
     assert (
-        not decided.promoted and f"{episodes} held-out episode" in decided.reason and "6 are needed" in decided.reason
+        not decided.promoted and decided.candidate in ("gain", "zero-shot") and "is better than full" in decided.reason
     )
 
 
@@ -92,7 +117,9 @@ def test_who_sees_better_but_steers_on_a_wrong_scale_is_refused(factor):
     agreement = Agreement(actual, episode)
     assert decide(agreement, {**predictions, "full": (actual + unseen / 4)[None]}, "full").promoted
     decided = decide(agreement, {**predictions, "full": factor * (actual + unseen / 4)[None]}, "full")
-    assert not decided.promoted and "with a worse scale" in decided.reason
+    assert not decided.promoted
+    decided = decide(agreement, {**predictions, "full": factor * (actual + unseen / 4)[None]}, "full", "full")
+    assert not decided.promoted and "full is worse than zero-shot + gain (MAE" in decided.reason
 
 
 def test_who_is_worse_than_scratch_is_refused():
@@ -101,9 +128,8 @@ def test_who_is_worse_than_scratch_is_refused():
     decided = decide(
         Agreement(actual, episode), {name: (actual + k * unseen)[None] for name, k in errors.items()}, "full"
     )
-    assert (
-        not decided.promoted and decided.candidate == "scratch" and "worse than training from scratch" in decided.reason
-    )
+    assert not decided.promoted and decided.candidate == "scratch"
+    assert "scratch is better than zero-shot + gain" in decided.reason
 
 
 def test_where_a_robot_rests_most_of_the_time_the_rmse_tells_who_sees_better():
@@ -137,7 +163,7 @@ def test_where_commands_are_in_known_units_a_gain_is_no_rival():
     predictions = {name: p[None] for name, p in predictions.items()}
     agreement = Agreement(actual, episode, criterion="rmse")
     decided = decide(agreement, {name: p for name, p in predictions.items() if name != "worse"}, "full")
-    assert decided.promoted and "better than zero-shot (RMSE" in decided.reason
+    assert decided.promoted and "better than zero-shot (RMSE" in decided.reason and "gain-free RMSE" in decided.reason
     decided = decide(agreement, {name: p for name, p in predictions.items() if name != "full"}, "worse")
     assert not decided.promoted and decided.candidate == "zero-shot"
 
@@ -171,7 +197,9 @@ def test_where_commands_are_in_known_units_smaller_motions_alone_are_not_promote
     smaller = agreement.difference(predictions[plan], predictions["zero-shot"], "rmse")
     assert smaller.high is not None and smaller.high < 0
     decided = decide(agreement, predictions, plan)
-    assert not decided.promoted and decided.candidate == "zero-shot" and "gain-free RMSE" in decided.reason, decided
+    assert not decided.promoted and decided.candidate == "zero-shot", decided
+    chosen = decide(agreement, predictions, plan, plan)
+    assert not chosen.promoted and chosen.candidate == "zero-shot"
     assert decided.seeing["zero-shot"].value == pytest.approx(0, abs=1e-9)
 
 

@@ -139,7 +139,7 @@ def test_the_probe_and_the_choice_of_a_plan_look_at_both(knows_both, simulated, 
     assert shift.zero_shot == agreement.measure(predict_judged(knows_both, frames))
     assert set(shift.gradients) == set(PARTS) and min(shift.gradients.values()) > 0
     plans = {name: quick(name, updates=10) for name in ("gain", "feature-extraction")}
-    choice = choose(Material(knows_both, frames, None, simulated), shift, plans, tmp_path)
+    choice = choose(Material(knows_both, frames, None, simulated), plans, tmp_path)
     assert choice.plan in choice.errors and set(choice.errors) == set(plans)
 
 

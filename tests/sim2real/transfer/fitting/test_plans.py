@@ -8,7 +8,16 @@ from policies.stages import STAGE_NAMES
 from sim2real.transfer.adapt_config import Overrides
 from sim2real.transfer.fitting.plans import PARTS, TransferPlan, find_plan, read_plans
 
-NAMES = ("gain", "feature-extraction", "sensor-shift", "generic-features", "top-layers", "full", "scratch")
+NAMES = (
+    "gain",
+    "feature-extraction",
+    "sensor-shift",
+    "generic-features",
+    "top-layers",
+    "full",
+    "scratch",
+    "strange-place",
+)
 
 
 def test_the_named_plans_are_there():

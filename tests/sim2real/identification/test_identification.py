@@ -14,8 +14,8 @@ from sim2real.identification import fit_servos as fitting
 from sim2real.identification import result
 from sim2real.identification.fit import COORDINATES, NAMES, Problem, solve, to_coordinates, to_values
 from sim2real.identification.fit_servos import fit_servos
-from sim2real.identification.judge import Errors, open_loop, second_ahead
-from sim2real.identification.servos import IdentifiedServos, Judgement, Parameter, judge
+from sim2real.identification.judge import Errors, Judgement, judge, open_loop, second_ahead
+from sim2real.identification.servos import IdentifiedServos, Parameter
 from sim2real.identification.simulation import NOTHING, OBJECT, Grasp
 from sim2real.identification.split import Split, check_motion, some_rows, split_episodes
 from sim2real.identification.start import blocked_angle
@@ -130,7 +130,7 @@ def test_a_second_ahead_needs_more_than_a_second():
     figures = result.figures(servos_found, judged, split, ArmRecording((long, short), 30.0, arm_logs.units(), ()), 0)
     assert figures["second_ahead"] == {"before": None, "after": None}
     json.dumps(figures, allow_nan=False)
-    assert "too few for intervals" in page.interval_line(servos_found)
+    assert "too few for intervals" in page.parameter_interval_line(servos_found)
 
 
 def test_the_jaw_closes_on_an_object_near_the_table_and_not_in_the_air():
@@ -183,9 +183,11 @@ def test_episodes_of_a_session_are_on_one_side_and_are_drawn_together():
     square = np.random.default_rng(0).uniform(1, 2, (6, 1))
     once, copied = Errors(square, np.ones(6)), np.repeat(square, 4, axis=0)
     within = Errors(copied, np.ones(24), np.repeat(np.arange(6), 4))
-    low, naive = (errors.estimate().low for errors in (within, Errors(copied, np.ones(24))))
-    assert low is not None and naive is not None
-    assert low == pytest.approx(once.estimate().low) and within.rmse() - low > 1.5 * (within.rmse() - naive)
+    naive = Errors(copied, np.ones(24)).estimate()
+    assert within.estimate().low == pytest.approx(once.estimate().low)
+    ours = within.estimate()
+    assert ours.low is not None and ours.high is not None and naive.low is not None and naive.high is not None
+    assert ours.high - ours.low > 1.5 * (naive.high - naive.low)
     assert within.fall(within).value == 0
 
 

@@ -127,7 +127,10 @@ def test_another_seed_is_another_episode(copy):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "expected"),
-    [({"mujoco": "3.9.0"}, "recorded with MuJoCo 3.9.0, this is"), ({"model_sha256": "0" * 64}, "model of Reach is")],
+    [
+        ({"mujoco": "3.9.0"}, "recorded with MuJoCo 3.9.0, this is"),
+        ({"model_sha256": "0" * 64}, "model of Reach has changed"),
+    ],
 )
 def test_what_changed_since_is_said_and_a_tolerance_holds_then(copy, changed, expected):
     rewrite(copy, **changed)

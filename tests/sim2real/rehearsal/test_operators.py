@@ -73,7 +73,7 @@ def test_who_does_what():
 def test_failures_are_recorded_anew_unless_they_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(recording, "SIDE_BY_SIDE", 2)
     monkeypatch.setattr(recording, "PATIENCE", 1)
-    with pytest.raises(ValueError, match=r"who demonstrates Reach succeeded in only 0 of \d+ .* --keep-failed"):
+    with pytest.raises(ValueError, match=r"operator of Reach succeeded in only 0 of \d+ .* --keep-failed"):
         record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, **REACH), teacher=still)
     assert not list(tmp_path.iterdir())
     result = record_on_rehearsal(tmp_path / "set", RecordConfig(episodes=2, keep_failed=True, **REACH), teacher=still)

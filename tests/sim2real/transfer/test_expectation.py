@@ -12,6 +12,7 @@ from sim2real.transfer.choose import AUTO
 from sim2real.transfer.expectation import Expectation, measured, prior
 from sim2real.transfer.fitting.plans import find_plan
 
+PLANS = [find_plan(name) for name in AUTO]
 NUMBERS = st.floats(-3, 3)
 STDS = st.floats(0.01, 3)
 
@@ -25,8 +26,7 @@ def test_a_posterior_lies_between_prior_and_measurement_and_is_surer_than_both(m
 
 @given(st.floats(-1, 1), st.integers(10, 100_000))
 def test_priors_follow_what_zero_shot_sees_and_how_much_there_is_to_learn_from(correlation, frames):
-    for name in AUTO:
-        plan = find_plan(name)
+    for plan in PLANS:
         expectation = prior(plan, correlation, frames)
         assert 0 < expectation.std < 1
         assert expectation.mean >= prior(plan, correlation - 0.2, frames).mean - 1e-9
@@ -54,7 +54,7 @@ def regret(rule, blocks: int, seed: int = 0, worlds: int = 4000) -> float:
     random = np.random.default_rng([seed, blocks])
     total = 0.0
     for correlation in random.uniform(-0.1, 0.95, worlds):
-        priors = [prior(find_plan(name), correlation, 300) for name in AUTO]
+        priors = [prior(plan, correlation, 300) for plan in PLANS]
         truth = np.array([0.0, *(random.normal(e.mean, e.std) for e in priors)])
         noise = math.hypot(0.4 / math.sqrt(blocks), 0.1) if blocks else math.inf
         seen = [Expectation(random.normal(t, noise), noise) if blocks else None for t in truth[1:]]

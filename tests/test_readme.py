@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-README = Path(__file__).parents[1] / "README.md"
+from envs.lane_follow.task import LaneFollowConfig
+from sim2real.training.pretrain_config import DistillationConfig
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 SMALLER = {"frames": 200, "steps": 8000, "evaluate": 3, "episodes": 4, "seconds": 1}
 """In place of the numbers that stand in the lines."""
 
@@ -55,3 +59,15 @@ def test_the_mission_runs_as_it_stands_in_the_readme(
     assert driven["success"]["count"] == driven["against"]["success"]["count"] == SMALLER["episodes"]
     printed = capsys.readouterr().out
     assert len(printed.splitlines()) == 1 and "'value':" in printed
+
+
+def test_a_figure_says_what_was_chosen_by_it():
+    """`track_2` chose settings of pretraining: its agreement never stands alone."""
+    for name in ("README.md", "CHANGELOG.md"):
+        for line in (ROOT / name).read_text().splitlines():
+            if "0.927" in line:
+                assert "used to choose look-ahead, `share` and `jolt`" in line, f"{name}: {line}"
+    readme = README.read_text()
+    assert "0.922 [0.915, 0.928]" in readme and "0.075 [0.070, 0.081]" in readme and "0.851 [0.736, 0.885]" in readme
+    for config in (DistillationConfig, LaneFollowConfig):
+        assert "track_2" in str(config.__doc__)

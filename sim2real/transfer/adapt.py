@@ -83,7 +83,7 @@ def adapt(config: AdaptConfig, out: Path | None = None, resume: bool = False, st
 def _look(
     config: AdaptConfig, inputs: Inputs, folder: Path, stages: Stages
 ) -> tuple[DomainShift | None, Choice | None]:
-    """Measure the shift between the training frames and simulation, and for `auto` choose the plan by it."""
+    """Measure the shift between the training frames and simulation, and for `auto` choose the candidate."""
     material = inputs.material
     if material.simulated is None:
         return None, None

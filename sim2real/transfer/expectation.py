@@ -48,9 +48,6 @@ class Expectation:
         return asdict(self) | {"loss": self.loss}
 
 
-REFERENCE = Expectation(0.0, 0.0)
-
-
 def prior(plan: TransferPlan, correlation: float, frames: int) -> Expectation:
     """Return what to expect of a plan before it is fitted.
 

@@ -103,10 +103,8 @@ class _Test:
             best = min(winners, key=lambda name: self._error(name))
             return best, f"{_called(best)} is better than {_called(chosen)} ({self._measured(best, chosen)})"
         if chosen == self.reference:
-            return (
-                chosen,
-                f"no candidate is shown to be better than {_called(chosen)}{self._best_rival(chosen, rivals)}",
-            )
+            best = self._best_rival(chosen, rivals)
+            return chosen, f"no candidate is shown to be better than {_called(chosen)}{best}"
         if not self._valid(chosen):
             measured = self._measured(chosen, self.reference, (self.plain, *self.metrics))
             return self.reference, f"{chosen} is worse than {_called(self.reference)} ({measured})"

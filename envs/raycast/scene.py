@@ -47,7 +47,6 @@ class Scene:
     flat_faces: wp.array(dtype=int)
     flat_corners: wp.array2d(dtype=wp.vec2)  # (faces, 3) cells
     mesh_faceadr: wp.array(dtype=int)
-    mesh_faceadr: wp.array(dtype=int)
     mesh_normaladr: wp.array(dtype=int)
     mesh_normal: wp.array(dtype=wp.vec3)
     mesh_facenormal: wp.array(dtype=wp.vec3i)

@@ -1,8 +1,7 @@
 """Simulated worlds: models, tasks, randomization, cameras, batched physics and rendering.
 
-Importing this package registers the tasks by the names of their factories, here and, once it is imported, with
-gymnasium. The names below are imported when they are first used: MuJoCo and Warp take seconds to import. So importing
-`envs.errors` needs nothing but the standard library.
+Importing this package registers the tasks by the names of their factories, here and with gymnasium. The names below are
+imported when they are first used: MuJoCo and Warp take seconds to import.
 """
 
 import importlib

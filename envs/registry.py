@@ -3,11 +3,11 @@
 import importlib
 import inspect
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
-from envs.errors import InputError, suggest
-from envs.when_imported import when_imported
+import gymnasium
+
+from policies.errors import InputError, suggest
 
 if TYPE_CHECKING:
     from envs.task import Task
@@ -30,16 +30,7 @@ def register_task(name: str, factory: Factory | str) -> None:
 
 
 def register_gymnasium(name: str) -> None:
-    """Register a task with gymnasium.make and make_vec as `sim2real/NAME-v0`, once gymnasium is imported.
-
-    Options are those of BatchEnv.
-    """
-    when_imported("gymnasium", partial(_register, name))
-
-
-def _register(name: str) -> None:
-    import gymnasium
-
+    """Register a task with gymnasium.make and make_vec as `sim2real/NAME-v0`; options are those of BatchEnv."""
     gymnasium.register(
         f"sim2real/{name}-v0",
         entry_point="envs.single_env:make_single",

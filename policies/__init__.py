@@ -1,7 +1,7 @@
 """Vision policies: preprocessing, encoder, heads and the policy that combines them.
 
 The names below are imported when they are first used, so that a robot's computer can import
-`policies.preprocessing` without torch.
+`policies.preprocessing` without torch, and every package `policies.errors` with the standard library alone.
 """
 
 import importlib

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from envs.errors import InputError
+from policies.errors import InputError
 from policies.stages import STAGE_NAMES
 
 # Per kind: channels of stem, stage1 … stage4 in units of `width`, their strides, default width, default depth.

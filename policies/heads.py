@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from envs.errors import InputError
 from policies.encoder import EncoderConfig
+from policies.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from envs.errors import InputError
 from policies.alignment import Alignment
 from policies.encoder import EncoderConfig, VisionEncoder
+from policies.errors import InputError
 from policies.heads import Heads, HeadsConfig
 from policies.preprocessing import MIN_STD, Preprocessing
 

@@ -7,7 +7,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from envs.errors import InputError
+from policies.errors import InputError
 
 NORMALIZATIONS = ("per-image", "per-channel", "none")
 # Smaller standard deviations, in grey levels, are noise: a black frame becomes zeros, not amplified noise.

@@ -3,7 +3,7 @@
 Needs only the standard library.
 """
 
-from envs.errors import InputError, suggest
+from policies.errors import InputError, suggest
 
 __all__ = ["AlreadyFinished", "CheckpointError", "DatasetError", "InputError", "suggest"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from envs.errors import InputError
+from policies.errors import InputError
 
 
 @dataclass(frozen=True)

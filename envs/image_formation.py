@@ -37,22 +37,22 @@ def _normalized(weights: np.ndarray) -> np.ndarray:
     return (weights / (2 * weights.sum(1, keepdims=True) - weights[:, :1])).astype(np.float32)
 
 
-def blur(images: np.ndarray, weights: np.ndarray, axis: int) -> np.ndarray:
-    """Filter images along one axis with symmetric weights (n, R + 1) per world; mirrored borders keep the mean."""
-    weights = weights.reshape(*weights.shape, 1, 1, 1)
-    radius = int(np.flatnonzero(weights.any(0)).max())
-    size = images.shape[axis]
-    padded = np.pad(images, [(radius, radius) if a == axis else (0, 0) for a in range(4)], mode="symmetric")
+def blur(images: np.ndarray, defocus: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """Filter images by weights (n, R + 1) of the defocus along both axes, and by those of the motion along rows.
 
-    def shifted(by: int) -> np.ndarray:
-        return padded[(slice(None),) * axis + (slice(radius + by, radius + by + size),)]
-
-    out, pair = images * weights[:, 0], np.empty_like(images)
-    for k in range(1, radius + 1):
-        np.add(shifted(-k), shifted(k), out=pair)
-        pair *= weights[:, k]
-        out += pair
+    Mirrored borders keep the mean.
+    """
+    out = np.empty_like(images)
+    for k, image in enumerate(images):
+        along = np.convolve(_symmetric(defocus[k]), _symmetric(motion[k]))
+        cv2.sepFilter2D(image, -1, along, _symmetric(defocus[k]), dst=out[k], borderType=cv2.BORDER_REFLECT)
     return out
+
+
+def _symmetric(weights: np.ndarray) -> np.ndarray:
+    """Return the complete filter of weights (R + 1,) at distances 0…R, without zeros at the ends."""
+    used = weights[: np.flatnonzero(weights).max() + 1]
+    return np.concatenate([used[:0:-1], used])
 
 
 @dataclass(frozen=True)

@@ -217,11 +217,9 @@ def _form(
     """Apply optics, photosensor and image processor, in this order, to (m, H, W, 3) uint8."""
     p = {name: value[:, 0] for name, value in values.items()}
     images = frames.astype(np.float32)
-    if p["defocus"].any():
-        weights = image_formation.gaussian_weights(p["defocus"])
-        images = image_formation.blur(image_formation.blur(images, weights, 1), weights, 2)
-    if p["motion_blur"].any():
-        images = image_formation.blur(images, image_formation.box_weights(p["motion_blur"]), 2)
+    if p["defocus"].any() or p["motion_blur"].any():
+        defocus, motion = image_formation.gaussian_weights(p["defocus"]), image_formation.box_weights(p["motion_blur"])
+        images = image_formation.blur(images, defocus, motion)
     if p["vignette"].any():
         images *= 1 - p["vignette"][:, None, None, None] * vignette
     if p["glare"].any():

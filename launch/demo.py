@@ -46,8 +46,8 @@ class Sizes:
 def command(
     out: Path = Path("demo"),
     data: Path | None = None,
-    frames: int = 60_000,
-    steps: int = 500_000,
+    frames: int = 45_000,
+    steps: int = 350_000,
     episodes: int = 40,
     recorded: int = 20,
     seconds: float = 20.0,
@@ -127,7 +127,7 @@ def _settings(out: Path, sizes: Sizes) -> tuple[TrainConfig, PretrainConfig]:
     teacher = TrainConfig(TASK, TeacherConfig(steps=sizes.steps), evaluate=sizes.episodes)
     policy = PretrainConfig(
         *(TASK, "dagger", str(out / "teacher")),
-        distillation=DistillationConfig(frames=sizes.frames),
+        distillation=DistillationConfig(frames=sizes.frames, batch_size=64),  # few frames want many updates
         evaluate=sizes.episodes,
         checkpoint_every=200,
     )

@@ -30,7 +30,7 @@ def _make_surface(context: Any, kinds: frozenset[int], lit: Any) -> Any:
         if hit.face >= 0:
             mesh = scene.geom_dataid[of_world(world, scene.geom_dataid.shape[0]), geom]
         if wp.static(smooth):
-            if hit.face >= 0:
+            if hit.face >= 0 and scene.flat[mesh] < 0:
                 three = scene.mesh_facenormal[scene.mesh_faceadr[mesh] + hit.face]
                 first = scene.mesh_normaladr[mesh]
                 mean = mjw_render.vertex_normal(scene.mesh_normal[first + three[0]], hit.normal) * hit.u

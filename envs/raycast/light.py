@@ -39,8 +39,10 @@ def _make_shine(specular: bool) -> Any:
         color = wp.cw_mul(base, diffuse) * (facing * weight)
         if wp.static(specular):
             if facing > 0.0 and spec > 0.0 and exponent > 0.0 and wp.max(gloss) > 0.0:
-                middle = wp.normalize(towards + view)
-                color += gloss * (spec * wp.pow(wp.max(0.0, wp.dot(normal, middle)), exponent) * weight)
+                near = wp.dot(normal, wp.normalize(towards + view))
+                # near ** exponent is at most exp(-exponent * (1 - near)): without effect on 8 bits.
+                if exponent * (1.0 - near) < 9.0 and near > 0.0:
+                    color += gloss * (spec * wp.pow(near, exponent) * weight)
         return color
 
     return shine

@@ -45,7 +45,8 @@ class Scene:
     flat_cells: wp.array(dtype=wp.vec3)  # cells per m
     flat_first: wp.array3d(dtype=int)  # where the faces of a cell begin in flat_faces, and end
     flat_faces: wp.array(dtype=int)
-    flat_corners: wp.array2d(dtype=wp.vec2)  # (faces, 3) cells
+    flat_sum: wp.array3d(dtype=int)  # faces listed in the cells before a row and before a column
+    flat_shares: wp.array2d(dtype=wp.vec2)  # (faces, 3) last corner, gradients of two barycentric coordinates; cells
     mesh_faceadr: wp.array(dtype=int)
     mesh_normaladr: wp.array(dtype=int)
     mesh_normal: wp.array(dtype=wp.vec3)

@@ -4,7 +4,7 @@ from typing import Any
 
 import mujoco
 
-from envs.raycast.flat import give_grids
+from envs.raycast.flat_grids import give_grids
 from envs.raycast.scene import Poses, Scene
 from envs.raycast.textures import give_textures
 from envs.warp_start import wp

@@ -3,7 +3,8 @@
 
 import numpy as np
 
-from envs.raycast.scene import FAR, PLANE, Near, Poses, Rays, Scene, half_sizes, material, of_world, paint
+from envs.raycast.flat import may_hit_flat
+from envs.raycast.scene import FAR, MESH, PLANE, Near, Poses, Rays, Scene, half_sizes, material, of_world, paint
 from envs.warp_start import wp  # before mujoco_warp, which compiles with Warp's settings
 
 wp.set_module_options({"enable_backward": False})
@@ -84,7 +85,12 @@ def cull(scene: Scene, rays: Rays, worlds: wp.array(dtype=int), near: Near):
                     leave = wp.min(leave, (half[i] - origin[i]) / low)
                 elif high < -1.0e-6:
                     leave = wp.min(leave, (origin[i] + half[i]) / -high)
-            if enter <= leave:
+            met, geom = enter <= leave, scene.geoms[slot]
+            if met and scene.geom_type[geom] == wp.static(MESH):
+                place = scene.flat[scene.geom_dataid[of_world(worlds[row], scene.geom_dataid.shape[0]), geom]]
+                if place >= 0:
+                    met = may_hit_flat(scene, place, origin, along, stray, enter, leave)
+            if met:
                 near.candidate[row, tile, count] = slot
                 count += 1
     near.count[row, tile] = count

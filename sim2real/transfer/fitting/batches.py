@@ -144,6 +144,6 @@ class Batches:
         chosen = torch.from_numpy(rows)
         inputs, state = self._inputs[chosen], None if self._state is None else self._state[chosen]
         if self.after is None:
-            inputs = photometric(inputs, self._plan.augment, self._random)
+            inputs = torch.from_numpy(photometric(inputs.numpy(), self._plan.augment, self._random))
         recorded = size - simulated
         return Batch(inputs, state, self._actions[chosen], recorded, self._mirrored[chosen[:recorded]])

@@ -32,6 +32,7 @@ VERBS = {
     "adapt": "Adapt a policy to recordings, and compare it with the control candidates.",
     "probe": "Compare recordings with simulated frames through a policy's eyes, without training.",
     "ladder": "Pretrain with a matched and with increasingly wrong cameras, adapt each by every plan.",
+    "matrix": "Adapt policies to recordings at several numbers of frames; show where adapting helps.",
     "identify": "Fit an arm's servos to logged commands and states; evaluate on held-out episodes.",
     "replay": "Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.",
 }

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sim2real.transfer.adapt_config import AdaptConfig, Overrides
     from sim2real.transfer.ladder import ladder
     from sim2real.transfer.ladder_config import LadderConfig
+    from sim2real.transfer.matrix import matrix
+    from sim2real.transfer.matrix_config import MatrixConfig
     from sim2real.transfer.probe import probe
     from sim2real.transfer.probe_config import ProbeConfig
 
@@ -41,6 +43,7 @@ __all__ = [
     "ImportConfig",
     "InputError",
     "LadderConfig",
+    "MatrixConfig",
     "Overrides",
     "PretrainConfig",
     "ProbeConfig",
@@ -55,6 +58,7 @@ __all__ = [
     "inspect_dataset",
     "ladder",
     "load_policy",
+    "matrix",
     "pretrain",
     "probe",
     "record",
@@ -84,6 +88,8 @@ _HOMES = {
     "transfer.adapt_config": ("AdaptConfig", "Overrides"),
     "transfer.ladder": ("ladder",),
     "transfer.ladder_config": ("LadderConfig",),
+    "transfer.matrix": ("matrix",),
+    "transfer.matrix_config": ("MatrixConfig",),
     "transfer.probe": ("probe",),
     "transfer.probe_config": ("ProbeConfig",),
 }

@@ -44,7 +44,13 @@ class Adaptation:
     metrics: dict[str, Any]
 
 
-def adapt(config: AdaptConfig, out: Path | None = None, resume: bool = False, stages: Stages = no_stages) -> Adaptation:
+def adapt(
+    config: AdaptConfig,
+    out: Path | None = None,
+    resume: bool = False,
+    stages: Stages = no_stages,
+    inputs: Inputs | None = None,
+) -> Adaptation:
     """Adapt a policy to recordings, compare it with the controls, and promote it only if it is better.
 
     The policy to use is saved in `policy/` of the run's folder, and the figures in `metrics.json`. Invalid inputs leave
@@ -53,6 +59,7 @@ def adapt(config: AdaptConfig, out: Path | None = None, resume: bool = False, st
     Args:
         out: folder of the run; None: a new one under runs/.
         resume: resume an interrupted run, with the settings that it was started with.
+        inputs: the inputs of these settings, if they were read before; None: they are read.
 
     Raises:
         InputError: settings, policy, recordings or folder cannot be used.
@@ -64,7 +71,7 @@ def adapt(config: AdaptConfig, out: Path | None = None, resume: bool = False, st
         if run.finished:
             raise AlreadyFinished(f"{run.folder} is finished: there is nothing to resume")
     config = config.located()
-    inputs = read_inputs(config, stages)
+    inputs = inputs or read_inputs(config, stages)
     if run is None:
         run, config = start_run("adapt", config, out, False)
     shift, choice = _look(config, inputs, run.checkpoints, stages)

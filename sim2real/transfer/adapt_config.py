@@ -11,6 +11,9 @@ from sim2real.errors import InputError
 from sim2real.recordings.smoothing import check_smoothing
 from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 
+AUTO_PLANS = ("sensor-shift", "strange-place")
+"""The plans that `auto` chooses from, controls aside: near and far."""
+
 
 @dataclass(frozen=True)
 class Overrides:

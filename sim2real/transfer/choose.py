@@ -13,6 +13,7 @@ from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import METRIC_NAMES, Agreement, gain_free
 from sim2real.statistics.units import FEWEST, JUDGING, STOPPING, Units
+from sim2real.transfer.adapt_config import AUTO_PLANS
 from sim2real.transfer.expectation import Expectation, measured, prior
 from sim2real.transfer.fitting.gain import with_gain
 from sim2real.transfer.fitting.jobs import Job, run_jobs
@@ -23,7 +24,7 @@ from sim2real.transfer.gate import CALLED, unjudged
 
 CONTROLS = ("gain", "scratch")
 
-AUTO = ("sensor-shift", "strange-place", "scratch")
+AUTO = (*AUTO_PLANS, "scratch")
 """The plans that `auto` compares: near, far, and the control without pretraining."""
 HOPELESS = 2.0  # standard deviations of the prior above no change, from where on a plan is not tried
 

@@ -151,10 +151,11 @@ class Outcome:
 
     def _judged_on(self) -> dict[str, Any]:
         if self.agreement is None:
-            return {"test_frames": 0, "test_episodes": 0, "judged_on": [], "unit": None}
+            return {"test_frames": 0, "test_episodes": 0, "judged_on": [], "unit": None, "criterion": None}
         episodes = self.agreement.episodes.tolist()
         unit = self.agreement.units.describe()
-        return {"test_frames": len(self.agreement), "test_episodes": len(episodes), "judged_on": episodes, "unit": unit}
+        counts = {"test_frames": len(self.agreement), "test_episodes": len(episodes)}
+        return {**counts, "judged_on": episodes, "unit": unit, "criterion": self.agreement.criterion}
 
 
 def _plain(estimates: dict[str, dict[str, Estimate]]) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""The page of a transfer matrix, and the table that its command prints, too."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from sim2real.reports.page import METRIC_NOTE, Report
+from sim2real.reports.plots.matrix import matrix_plot
+from sim2real.statistics.agreement import METRIC_NAMES
+from sim2real.transfer.matrix import Cell, Matrix
+
+
+def cell_name(cell: Cell) -> str:
+    """Return the name of a cell: policy, recording and number of frames."""
+    learned, _, test = cell.recording.partition(",")
+    places = Path(learned).name + (f" → {Path(test).name}" if test else "")
+    return f"{Path(cell.policy).name}, {places}, {cell.frames}"
+
+
+def matrix_table(matrix: Matrix) -> tuple[list[str], list[list[Any]]]:
+    """Return the header, and a row per cell with the error of every candidate."""
+    names = list(dict.fromkeys(name for cell in matrix.cells for name in cell.errors))
+    header = ["policy, recording, frames", *names, "chosen by auto", "regret", "scratch needs"]
+    return header, [_row(matrix, cell, names) for cell in matrix.cells]
+
+
+def matrix_lines(matrix: Matrix) -> list[str]:
+    """Return the summary: mean and worst regret, cells that were handed a blind policy, and what was judged."""
+    metrics, cells = matrix.metrics, matrix.cells
+    kinds = ", ".join(dict.fromkeys(METRIC_NAMES[cell.metric] for cell in cells))
+    lines = [
+        f"Errors on test frames ({kinds}); regret of the candidate that `auto` chose on the learning frames: "
+        f"mean {100 * metrics['mean_regret']:.1f} %, worst {100 * metrics['worst_regret']:.1f} % of {len(cells)} cells."
+    ]
+    blind = [cell_name(cell) for cell in cells if cell.blind]
+    if blind:
+        lines.append(f"Chosen although it may see nothing, while another candidate sees: {'; '.join(blind)}.")
+    units = dict.fromkeys(f"{Path(cell.recording.rpartition(',')[2]).name}: {cell.unit}" for cell in cells)
+    return [*lines, f"Judged over {'; '.join(units)}."]
+
+
+def write_matrix_report(path: Path, matrix: Matrix, command: str) -> None:
+    """Write the page of a matrix.
+
+    Args:
+        command: the command line that made it.
+    """
+    summary, *notes = matrix_lines(matrix)
+    report = Report("Where adapting helps", f"{len(matrix.cells)} adaptations")
+    report.text(summary, lead=True)
+    report.figure(
+        matrix_plot({cell_name(cell): cell for cell in matrix.cells}),
+        "Error of each candidate on the test frames, relative to zero-shot with the best-fitting gain (or zero-shot, "
+        "where units are known); left is better. The ring marks what `auto` chose before it saw the test frames.",
+    )
+    header, rows = matrix_table(matrix)
+    report.table(header, rows, " ".join([*notes, METRIC_NOTE]))
+    report.text(
+        "`Scratch needs` is the number of frames with which training from scratch reaches the chosen candidate's "
+        "error, interpolated between the numbers that were tried: `more` if it never did, `fewer` if it did with the "
+        "fewest frames that were tried."
+    )
+    report.provenance(command, 0, seeds=matrix.config.seeds).write(path)
+
+
+def _row(matrix: Matrix, cell: Cell, names: list[str]) -> list[Any]:
+    needed = matrix.frames_of_scratch(cell)
+    words = "fewer" if needed is None else "more" if math.isinf(needed) else f"{needed:.0f}"
+    errors = [cell.errors.get(name) for name in names]
+    return [cell_name(cell), *errors, cell.chosen, f"{100 * cell.regret:.1f} %", words]

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from sim2real.checkpoints import load_policy, policy_folder
+from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.progress import Stages, no_stages, prefixed
 from sim2real.runs import Run, start_run
 from sim2real.statistics.agreement import Estimate
 from sim2real.transfer.adapt import adapt
+from sim2real.transfer.frames.simulated import task_spec
 from sim2real.transfer.inputs import Inputs, read_inputs
 from sim2real.transfer.matrix_config import MatrixConfig
 
@@ -109,10 +112,7 @@ def matrix(config: MatrixConfig, out: Path | None = None, resume: bool = False, 
     Raises:
         InputError: settings, policies, recordings or folder cannot be used.
     """
-    if not resume:
-        for policy in config.policies:  # before a folder is made
-            for recording in config.recordings:
-                read_inputs(config.adaptation(policy, recording), no_stages)
+    _check(config)
     run, config = start_run("matrix", config, out, resume)
     cells = tuple(_cells(config, run.folder, stages))
     regrets = [cell.regret for cell in cells]
@@ -120,6 +120,17 @@ def matrix(config: MatrixConfig, out: Path | None = None, resume: bool = False, 
     blind = [f"{cell.policy}, {cell.recording}, {cell.frames}" for cell in cells if cell.blind]
     run.write_metrics({"finished": True, **summary, "blind": blind, "cells": [_plain(cell) for cell in cells]})
     return Matrix(run.folder, config, cells, run.metrics)
+
+
+def _check(config: MatrixConfig) -> None:
+    """Open every policy and recording, so that a wrong path fails before an hour of fitting, and leaves no folder."""
+    for path in config.policies:
+        policy = load_policy(policy_folder(path)).config
+        if task_spec(policy.task) is None:
+            raise InputError(f"{path}: auto needs simulated frames, but {policy.task!r} is not a registered task")
+        for recording in config.recordings:
+            for dataset in recording.split(","):
+                EpisodeDataset.open(dataset).camera(policy.preprocessing.camera)
 
 
 def _cells(config: MatrixConfig, folder: Path, stages: Stages) -> Iterator[Cell]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim2real.errors import InputError
-from sim2real.transfer.adapt_config import AUTO_PLANS, AdaptConfig, frame_counts
+from sim2real.transfer.adapt_config import AUTO_PLANS, AdaptConfig, Overrides, frame_counts
 
 ALL = "all"
 
@@ -20,6 +20,7 @@ class MatrixConfig:
         frames: numbers of frames to adapt on, comma-separated; `all` is all of a dataset.
         candidates: further plans to compare with those of `auto`, comma-separated.
         seeds: number of repetitions of every fit.
+        updates: number of gradient steps of a fit, as for `adapt`; None: the plans' numbers.
         smooth: recorded actions are averaged over ± this many seconds; None: the task's value.
         hold_out: share of a dataset's frames held out for testing if it has no test dataset.
     """
@@ -29,6 +30,7 @@ class MatrixConfig:
     frames: str = "100,300"
     candidates: str | None = None
     seeds: int = 1
+    updates: int | None = None
     smooth: float | None = None
     hold_out: float = 0.3
 
@@ -64,4 +66,5 @@ class MatrixConfig:
             seeds=self.seeds,
             smooth=self.smooth,
             hold_out=self.hold_out,
+            overrides=Overrides(updates=self.updates),
         )

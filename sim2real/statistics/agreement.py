@@ -105,12 +105,13 @@ class Agreement:
     def __len__(self) -> int:
         return self.frames
 
-    def measure(self, predicted: np.ndarray) -> dict[str, Estimate]:
+    def measure(self, predicted: np.ndarray, metrics: Iterable[str] = ()) -> dict[str, Estimate]:
         """Return metrics of a candidate.
 
         Args:
             predicted: (n,) or (n, J), as the recorded actions; or (S, n) or (S, n, J) of S seeds, whose mean metric
                 is returned.
+            metrics: names of METRIC_NAMES; (): those of `metrics`.
 
         Returns:
             By name: correlation; mae; rmse; gain_free_mae or gain_free_rmse, the error after the best-fitting gain and
@@ -121,7 +122,7 @@ class Agreement:
         drawn = self._resampled(sums)
         return {
             name: self._estimate(each[name].mean(), drawn[name], *BOUNDS.get(name, (0.0, np.inf)))
-            for name in self.metrics
+            for name in metrics or self.metrics
         }
 
     def difference(self, predicted: np.ndarray, reference: np.ndarray, metric: str) -> Estimate:

@@ -138,9 +138,9 @@ def _ratios(
     """
     ratios: dict[str, Expectation] = {}
     errors: dict[str, float] = {}
+    agreement = Agreement(frames.done, frames.episode, criterion=frames.criterion, units=units)
     for metric in dict.fromkeys((frames.criterion, _clear(frames.criterion))):
-        agreement = Agreement(frames.done, frames.episode, criterion=metric, units=units)
-        estimates = {name: agreement.measure(values[None])[metric] for name, values in predicted.items()}
+        estimates = {name: agreement.measure(values[None], [metric])[metric] for name, values in predicted.items()}
         errors = {name: estimate.value for name, estimate in estimates.items()}
         for name in predicted:
             if name == reference:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real.statistics.agreement import METRIC_NAMES, Agreement, Estimate, gain_free
+from sim2real.transfer.expectation import measured
 
 ROUNDING = 1e-6  # differences below this are rounding errors, as between scaled predictions of one policy
 CALLED = {"gain": "zero-shot + gain"}
@@ -50,7 +51,8 @@ def decide(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str, 
     compared by the error after the best gain of each, which measures perception; a candidate whose plain error is
     larger than that of zero-shot + gain is overruled, too. With known units one must have the smaller error both plain
     and gain-free: smaller motions alone reduce the plain error (regression to the mean) without better perception, and
-    fail at the task. There a gain alone is never handed out, and a plan only if held-out frames confirm it.
+    fail at the task. There a gain alone is never handed out, and a plan only if held-out frames confirm it, or if it
+    was chosen and they lead to expect that both errors are smaller.
 
     Args:
         predictions: predictions of "zero-shot", "gain", "scratch" and the plan, for `Agreement.measure`.
@@ -106,13 +108,28 @@ class _Test:
             best = self._best_rival(chosen, rivals)
             return chosen, f"no candidate is shown to be better than {_called(chosen)}{best}"
         if not self._valid(chosen):
-            measured = self._measured(chosen, self.reference, (self.plain, *self.metrics))
-            return self.reference, f"{chosen} is worse than {_called(self.reference)} ({measured})"
-        better = self.better(chosen, self.reference)
-        if not (better or self.own_scale):
-            return self.reference, f"{chosen} is not shown to be better ({self._measured(chosen, self.reference)})"
-        verdict = "better than" if better else "not shown to be better or worse than"
-        return chosen, f"{chosen} is {verdict} {_called(self.reference)} ({self._measured(chosen, self.reference)})"
+            figures = self._measured(chosen, self.reference, (self.plain, *self.metrics))
+            return self.reference, f"{chosen} is worse than {_called(self.reference)} ({figures})"
+        figures = self._measured(chosen, self.reference)
+        if self.better(chosen, self.reference):
+            return chosen, f"{chosen} is better than {_called(self.reference)} ({figures})"
+        if self.own_scale:
+            return chosen, f"{chosen} is not shown to be better or worse than {_called(self.reference)} ({figures})"
+        if self.expected_better(chosen):
+            return chosen, f"{chosen} has a smaller expected error than {_called(self.reference)} ({figures})"
+        return self.reference, f"{chosen} is not expected to be better than {_called(self.reference)} ({figures})"
+
+    def expected_better(self, name: str) -> bool:
+        """Return whether a candidate's expected error is smaller than the reference's by every metric that counts.
+
+        A wide interval counts against it: the mean of a log-normal ratio grows with its spread.
+        """
+        own, other = (self._agreement.measure(self._predictions[k], self.metrics) for k in (name, self.reference))
+        ratios = [
+            measured(own[metric], other[metric], self.difference(name, self.reference, metric))
+            for metric in self.metrics
+        ]
+        return all(ratio is not None and ratio.loss < 1 for ratio in ratios)
 
     def _valid(self, name: str) -> bool:
         """Tell whether a candidate is worse than the reference by no metric, its scale included."""

@@ -211,3 +211,20 @@ def test_a_plan_that_sees_worse_is_not_promoted_because_it_does_less(shrunk):
     decided = decide(agreement, predictions, "full")
     assert decided.against["zero-shot"].value < 0 and decided.seeing["zero-shot"].value > 0
     assert not decided.promoted and decided.candidate == "zero-shot", decided
+
+
+def test_where_commands_are_in_known_units_a_choice_is_handed_out_if_both_errors_are_expected_to_fall():
+    """Few sessions cannot prove it; a named plan has to."""
+    random = np.random.default_rng(0)
+    episode, actual = np.repeat(np.arange(4), 40), random.normal(0, 0.3, 160)
+    unseen = random.normal(0, 1, 160) * np.repeat([0.1, 0.3, 0.5, 0.7], 40)
+    predictions = {"zero-shot": actual + unseen, "gain": 0.5 * (actual + unseen), "scratch": 0 * actual}
+    predictions["full"] = actual + unseen * np.repeat([1.1, 0.9, 0.7, 0.8], 40)
+    predictions = {name: p[None] for name, p in predictions.items()}
+    agreement = Agreement(actual, episode, criterion="rmse")
+    named = decide(agreement, predictions, "full")
+    assert not named.promoted and named.candidate == "zero-shot", named
+    chosen = decide(agreement, predictions, "full", "full")
+    assert chosen.promoted and not chosen.confirmed and "smaller expected error" in chosen.reason
+    wider = predictions | {"full": (actual + unseen * np.repeat([3.0, 0.9, 0.9, 0.95], 40))[None]}
+    assert not decide(agreement, wider, "full", "full").promoted

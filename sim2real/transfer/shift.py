@@ -1,4 +1,4 @@
-"""Shift between recordings and simulation for a pretrained policy, without training, and the plans it suggests."""
+"""Shift between recordings and simulation for a pretrained policy, without training, and the plan it recommends."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ from sim2real.evaluation.offline import agreement_on, predict_judged
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Estimate
 from sim2real.training.losses import multi_task_loss
+from sim2real.transfer.adapt_config import AUTO_PLANS
+from sim2real.transfer.expectation import prior
 from sim2real.transfer.fitting.batches import Simulated
 from sim2real.transfer.fitting.fit import part_parameters
 from sim2real.transfer.fitting.gain import with_gain
-from sim2real.transfer.fitting.plans import PARTS
+from sim2real.transfer.fitting.plans import PARTS, find_plan
+from sim2real.transfer.gate import unjudged
 
 MOST = 1000  # frames looked at
-LITTLE, MUCH = 1000, 5000  # frames
-NEAR = 0.3  # standard deviations: with a smaller shift of the low stages the sensor is familiar
-BLIND = 0.3  # zero-shot correlation below which high-level features do not transfer
 
 
 @dataclass(frozen=True)
@@ -64,23 +64,24 @@ def measure_shift(policy: Policy, frames: Frames, simulated: Simulated, seed: in
     zero_shot = agreement_on(frames).measure(predict_judged(policy, frames))
     gradients = _gradients(with_gain(policy, frames), sample)
     count, episodes = len(frames), len(frames.episodes)
-    recommended, reason = recommend(count, shift, zero_shot["correlation"].value)
+    recommended, reason = recommend(count, shift, zero_shot["correlation"].value, unjudged(frames.criterion))
     return DomainShift(count, episodes, shift, usual, gradients, zero_shot, recommended, reason)
 
 
-def recommend(frames: int, shift: dict[str, float], correlation: float) -> tuple[str, str]:
-    """Recommend a plan, and say why: retrain little with little data, the low stages where the sensor differs."""
+def recommend(frames: int, shift: dict[str, float], correlation: float, reference: str = "gain") -> tuple[str, str]:
+    """Recommend what has the smallest expected error before anything is fitted (see `prior`), and say why.
+
+    Args:
+        reference: what is recommended where no plan is expected to be better.
+    """
+    losses = {name: prior(find_plan(name), correlation, frames).loss for name in (*AUTO_PLANS, "scratch")}
+    best = min(losses, key=lambda name: losses[name])
     low = (shift["stem"] + shift["stage1"]) / 2
-    seen = f"low stages shifted by {low:.2f} standard deviations"
-    if not correlation >= BLIND and frames >= LITTLE:
-        return "generic-features", f"zero-shot correlation {correlation:.2f}: high-level features do not transfer"
-    if frames >= MUCH:
-        return "full", f"{frames} frames are enough to fine-tune everything"
-    if low >= NEAR:
-        return "sensor-shift", f"{seen}, {frames} frames: the sensor differs, the task does not"
-    if frames < LITTLE:
-        return "gain", f"{seen}, {frames} frames: the sensor is familiar, and there is too little data for more"
-    return "feature-extraction", f"{seen}, {frames} frames: the sensor is familiar"
+    seen = f"zero-shot correlation {correlation:.2f}, low stages shifted by {low:.2f} standard deviations"
+    expected = ", ".join(f"{name} {loss:.2f}" for name, loss in losses.items())
+    return best if losses[
+        best
+    ] < 1 else reference, f"{seen}, {frames} frames; expected errors: {expected} times today's"
 
 
 def _channels(policy: Policy, images: np.ndarray, recorded: bool) -> dict[str, np.ndarray]:

@@ -34,7 +34,7 @@ def test_another_sensor_is_seen_in_the_low_stages(knows_bars, simulated):
     assert set(other.gradients) == set(PARTS) and min(other.gradients.values()) > 0
     assert other.zero_shot["correlation"].value < familiar.zero_shot["correlation"].value
     assert familiar.frames == 120 and familiar.episodes == 6
-    assert (familiar.recommended, other.recommended) == ("gain", "sensor-shift")
+    assert familiar.recommended == "gain"
 
 
 def test_the_probe_leaves_the_policy_alone(knows_bars, simulated):
@@ -44,19 +44,18 @@ def test_the_probe_leaves_the_policy_alone(knows_bars, simulated):
 
 
 @pytest.mark.parametrize(
-    ("frames", "shift", "correlation", "plan"),
+    ("frames", "correlation", "plan"),
     [
-        (100, 0.1, 0.9, "gain"),
-        (100, 0.8, 0.8, "sensor-shift"),
-        (2000, 0.8, 0.8, "sensor-shift"),
-        (2000, 0.1, 0.9, "feature-extraction"),
-        (20_000, 0.8, 0.8, "full"),
-        (2000, 0.8, 0.1, "generic-features"),
-        (2000, 0.8, float("nan"), "generic-features"),
+        (100, 0.93, "gain"),
+        (2000, 0.85, "strange-place"),
+        (100, 0.0, "strange-place"),
+        (300, float("nan"), "strange-place"),
+        (20_000, 0.0, "scratch"),
     ],
 )
-def test_the_textbooks_rule(frames, shift, correlation, plan):
-    assert recommend(frames, same_shift(shift), correlation)[0] == plan
+def test_what_transfers_depends_on_what_zero_shot_sees_and_on_the_number_of_frames(frames, correlation, plan):
+    recommended, reason = recommend(frames, same_shift(0.8), correlation)
+    assert recommended == plan and "low stages shifted by 0.80" in reason and f"{frames} frames" in reason
 
 
 @pytest.mark.slow
@@ -65,7 +64,8 @@ def test_auto_takes_what_errs_least_on_episodes_left_out(knows_bars, simulated, 
     quick = {"updates": 20, "most_passes": 1e3, "learning_rate": 4e-3}
     plans = {name: dataclasses.replace(find_plan(name), **quick) for name in ("sensor-shift", "full")}
     choice = choose(Material(knows_bars, frames, np.array([-1.0]), simulated), plans, tmp_path)
-    assert set(choice.errors) == {"gain", *plans} and choice.errors[choice.candidate] == min(choice.errors.values())
+    assert set(choice.errors) == {"gain", *plans}
+    assert choice.errors[choice.candidate] < 1.05 * min(choice.errors.values())  # priors decide between equals
     assert choice.candidate == choice.plan and choice.expected[choice.plan].loss < 1 and "3-fold" in choice.reason
     single = dataclasses.replace(frames, episode=np.zeros(len(frames), int))
     alone = choose(Material(knows_bars, single, None, simulated), plans, tmp_path / "one")

@@ -218,7 +218,7 @@ def _described(folder: Path) -> Path:
 
 
 def _adapt(out: Path, recordings: Path, sizes: Sizes) -> None:
-    config = AdaptConfig(out / "policy", str(recordings), seeds=sizes.seeds)
+    config = AdaptConfig(out / "policy", str(recordings), "sensor-shift", seeds=sizes.seeds)
     adapt(config, out / "adapted", resume=_begun(out / "adapted"))
 
 

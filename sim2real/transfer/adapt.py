@@ -11,7 +11,7 @@ from sim2real.checkpoints import save_policy
 from sim2real.errors import AlreadyFinished
 from sim2real.progress import Stages, no_stages
 from sim2real.runs import Run, start_run
-from sim2real.transfer.adapt_config import AdaptConfig
+from sim2real.transfer.adapt_config import AUTO_PLANS, AdaptConfig
 from sim2real.transfer.candidates import candidate_plans, compare_candidates
 from sim2real.transfer.choose import AUTO, Choice, choose
 from sim2real.transfer.fitting.plans import find_plan
@@ -75,7 +75,7 @@ def adapt(
     if run is None:
         run, config = start_run("adapt", config, out, False)
     shift, choice = _look(config, inputs, run.checkpoints, stages)
-    plans = config.plans(choice.plan if choice else config.plan)
+    plans = config.plans(choice.plan if choice else AUTO_PLANS[0])
     chosen = choice.candidate if choice else None
     outcome = compare_candidates(config, inputs.material, inputs.test, plans, run.checkpoints, stages, chosen)
     _save(run.folder, config, inputs, outcome)

@@ -12,7 +12,7 @@ from sim2real.recordings.smoothing import check_smoothing
 from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 
 AUTO_PLANS = ("sensor-shift", "strange-place")
-"""The plans that `auto` chooses from, controls aside: near and far."""
+"""The plans that `auto` chooses from, controls aside: near and far. The first is taken where it cannot choose."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,9 @@ class AdaptConfig:
     Attributes:
         checkpoint: a policy's folder, or the run that pretrained it.
         dataset: recordings to learn from, LeRobot v3.0; select episodes in brackets: path[0:17].
-        plan: gain, feature-extraction, sensor-shift, top-layers, generic-features, full, scratch, strange-place; auto:
-            the plan with the smallest expected error in cross-validation; or your own: plans.toml:name.
+        plan: auto: the one with the smallest expected error, by cross-validation (sensor-shift if the policy's task is
+            not registered, so that there are no simulated frames); gain, feature-extraction, sensor-shift, top-layers,
+            generic-features, full, scratch, strange-place; or your own: plans.toml:name.
         test: recordings for testing, which nothing is learned from; None: some of the dataset's episodes are held out.
         frames: number of frames to learn from: complete episodes, then consecutive frames; None: all.
         curve: numbers of frames at which all candidates are compared, comma-separated: 50,100,300.
@@ -111,7 +112,7 @@ class AdaptConfig:
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
     dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
-    plan: str = "sensor-shift"
+    plan: str = "auto"
     test: str | None = None
     frames: int | None = None
     curve: str | None = None
@@ -130,7 +131,7 @@ class AdaptConfig:
         if not 0 < self.hold_out < 1:
             raise InputError(f"hold_out must be between 0 and 1, not {self.hold_out}")
         self.sizes(1)
-        for plan in self.plans("gain"):
+        for plan in self.plans(AUTO_PLANS[0]):
             self.overrides.on(plan)
 
     @property

@@ -14,7 +14,7 @@ from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import METRIC_NAMES, Agreement, gain_free
 from sim2real.statistics.units import FEWEST, JUDGING, STOPPING, Units
 from sim2real.transfer.adapt_config import AUTO_PLANS
-from sim2real.transfer.expectation import Expectation, measured, prior
+from sim2real.transfer.expectation import OTHER_DAYS, OTHER_DRIVES, Expectation, measured, prior
 from sim2real.transfer.fitting.gain import with_gain
 from sim2real.transfer.fitting.jobs import Job, run_jobs
 from sim2real.transfer.fitting.learn import FOLDS, Material
@@ -138,6 +138,8 @@ def _ratios(
     """
     ratios: dict[str, Expectation] = {}
     errors: dict[str, float] = {}
+    sessions = np.unique(frames.episode if frames.session is None else frames.session)
+    elsewhere = OTHER_DAYS if len(sessions) > 1 else OTHER_DRIVES
     agreement = Agreement(frames.done, frames.episode, criterion=frames.criterion, units=units)
     for metric in dict.fromkeys((frames.criterion, _clear(frames.criterion))):
         estimates = {name: agreement.measure(values[None], [metric])[metric] for name, values in predicted.items()}
@@ -146,7 +148,7 @@ def _ratios(
             if name == reference:
                 continue
             difference = agreement.difference(predicted[name][None], predicted[reference][None], metric)
-            ratio = measured(estimates[name], estimates[reference], difference)
+            ratio = measured(estimates[name], estimates[reference], difference, elsewhere)
             if ratio is not None and (name not in ratios or ratio.mean > ratios[name].mean):
                 ratios[name] = ratio
     return errors, ratios

@@ -15,7 +15,8 @@ from sim2real.transfer.fitting.plans import TransferPlan
 
 AGREES = 0.9  # correlation from which on zero-shot is as good as smoothed human steering lets it be
 SPREAD_NEAR, SPREAD_FAR = 0.1, 0.25  # standard deviations of the prior
-OTHER_DAYS = 0.1  # standard deviation by which the log ratio differs between one drive and the next
+OTHER_DAYS = 0.1  # standard deviation by which the log ratio of several sessions differs from that of others
+OTHER_DRIVES = 0.3  # the same for a single session, whose surroundings are soon known by heart
 MEASURED_AT = 300  # frames, that the plans' expectations are stated for
 Z = 1.96  # standard deviations in half a 95 % interval
 
@@ -61,14 +62,17 @@ def prior(plan: TransferPlan, correlation: float, frames: int) -> Expectation:
     return Expectation(mean, agrees * SPREAD_NEAR + (1 - agrees) * SPREAD_FAR)
 
 
-def measured(errors: Estimate, reference: Estimate, difference: Estimate) -> Expectation | None:
+def measured(
+    errors: Estimate, reference: Estimate, difference: Estimate, elsewhere: float = OTHER_DAYS
+) -> Expectation | None:
     """Return the log ratio of two errors with its standard deviation; None if a single block gives no interval.
 
     Args:
         errors, reference: error of the candidate and of the reference on the same frames.
         difference: their paired difference, with its interval over independent units.
+        elsewhere: standard deviation by which the log ratio differs in other sessions.
     """
     if difference.low is None or difference.high is None or min(errors.value, reference.value) <= 0:
         return None
     noise = (difference.high - difference.low) / (2 * Z) / errors.value
-    return Expectation(math.log(errors.value / reference.value), math.hypot(noise, OTHER_DAYS))
+    return Expectation(math.log(errors.value / reference.value), math.hypot(noise, elsewhere))

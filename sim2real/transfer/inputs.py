@@ -43,9 +43,8 @@ def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
     folder = policy_folder(config.checkpoint)
     policy = load_policy(folder)
     spec = task_spec(policy.config.task)
-    if spec is None and (config.plan == "auto" or config.overrides.cotrain):
-        plan = "auto" if config.plan == "auto" else "cotrain"
-        raise InputError(f"{plan} needs simulated frames, but {policy.config.task!r} is not a registered task")
+    if spec is None and config.overrides.cotrain:
+        raise InputError(f"cotrain needs simulated frames, but {policy.config.task!r} is not a registered task")
     reading: tuple[Reading, ...]
     if config.test is None:
         frames, recordings = read_recordings(config.dataset, policy.config, config.smooth, stages("read recordings"))

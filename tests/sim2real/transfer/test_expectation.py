@@ -35,7 +35,7 @@ def test_priors_follow_what_zero_shot_sees_and_how_much_there_is_to_learn_from(c
 
 def test_before_anything_is_measured_a_blind_policy_is_not_expected_to_be_the_best():
     near, far = ({name: prior(find_plan(name), r, 300) for name in AUTO} for r in (0.93, 0.0))
-    assert all(expectation.loss >= 0.99 for expectation in near.values())
+    assert all(expectation.loss >= 0.97 for expectation in near.values())
     assert min(far.values(), key=lambda e: e.loss).loss < 0.7
     assert prior(find_plan("scratch"), math.nan, 300) == prior(find_plan("scratch"), 0.0, 300)
 

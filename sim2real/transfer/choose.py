@@ -17,7 +17,7 @@ from sim2real.transfer.adapt_config import AUTO_PLANS
 from sim2real.transfer.expectation import OTHER_DAYS, OTHER_DRIVES, Expectation, measured, prior
 from sim2real.transfer.fitting.gain import with_gain
 from sim2real.transfer.fitting.jobs import Job, run_jobs
-from sim2real.transfer.fitting.learn import FOLDS, Material
+from sim2real.transfer.fitting.learn import Material
 from sim2real.transfer.fitting.plans import TransferPlan
 from sim2real.transfer.frames.folds import folds
 from sim2real.transfer.gate import CALLED, unjudged
@@ -26,6 +26,7 @@ CONTROLS = ("gain", "scratch")
 
 AUTO = (*AUTO_PLANS, "scratch")
 """The plans that `auto` compares: near, far, and the control without pretraining."""
+FOLDS = 3
 HOPELESS = 2.0  # standard deviations of the prior above no change, from where on a plan is not tried
 
 

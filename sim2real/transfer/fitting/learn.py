@@ -5,17 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from policies.policy import Policy
-from sim2real.progress import Progress, part_of, silent
+from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.units import STOPPING
 from sim2real.transfer.fitting.align import aligned_to
 from sim2real.transfer.fitting.batches import Simulated
 from sim2real.transfer.fitting.fit import Fitted, fit
 from sim2real.transfer.fitting.plans import TransferPlan
-from sim2real.transfer.frames.folds import FEW, folds, held_out
+from sim2real.transfer.frames.folds import FEW, held_out
 
 VALIDATION = 0.15  # share of frames held out for early stopping
-FOLDS = 3
 
 
 @dataclass(frozen=True)
@@ -38,52 +37,25 @@ class Material:
 def learn(
     material: Material, plan: TransferPlan, seed: int, progress: Progress = silent, share: float | None = None
 ) -> Fitted:
-    """Train by the plan; held-out units (sessions, or blocks of 5 s if there are few) decide when to stop.
+    """Train by the plan; with many units (sessions, or blocks of 5 s), some are held out and decide when to stop.
 
-    With many units some are held out permanently. With few, each is held out in turn; the policy is then trained on
-    all of them for the number of updates that was best on average. With a single unit the complete schedule is run
-    without validation.
+    With few units the complete schedule is run on all frames: a stop that is chosen on a few seconds of one drive comes
+    too early. In a dark place with walls, 300 frames, scratch had a gain-free MAE of 0.152 with and 0.116 without it.
 
     Args:
         share: share of the plan's schedule after which to stop, if known; all frames are then learned from.
     """
-    frames, count = material.frames, len(material.frames.units(STOPPING))
-    shared = {"signs": material.signs, "simulated": material.simulated, "seed": seed}
+    frames = material.frames
+    shared = {"signs": material.signs, "simulated": material.simulated, "seed": seed, "progress": progress}
     if share is not None:
         updates = round(share * plan.steps(len(frames)))
-        return fit(_start(material, plan, frames), plan, frames, **shared, updates=updates, progress=progress)
-    if not plan.trained or count < 2:
-        return fit(_start(material, plan, frames), plan, frames, **shared, progress=progress)
-    if count >= FEW:
-        kept, out = validation_split(frames)
-        return fit(_start(material, plan, kept), plan, kept, out, **shared, progress=progress)
-    splits, steps = folds(frames, FOLDS, seed, STOPPING), plan.steps(len(frames))
-    shared["schedule"], parts = steps, len(splits) + 1
-    errors: dict[int, list[float]] = {}
-    for k, (kept, out) in enumerate(splits):
-        rest = frames.select(kept)
-        fitted = fit(
-            *(_start(material, plan, rest), plan, rest, frames.select(out)),
-            **shared,
-            progress=part_of(progress, k, parts),
-        )
-        for update, error in fitted.errors.items():
-            errors.setdefault(update, []).append(error * out.sum())
-    judged = sum(out.sum() for _, out in splits)
-    mean = {update: float(np.sum(each)) / judged for update, each in errors.items()}
-    best = min(mean, key=lambda update: mean[update])
-    result = fit(
-        *(_start(material, plan, frames), plan, frames),
-        **shared,
-        updates=best,
-        progress=part_of(progress, len(splits), parts),
-    )
-    progress(parts, parts)
-    return Fitted(result.policy, best, mean, steps)
+        return fit(_start(material, plan, frames), plan, frames, **shared, updates=updates)
+    kept, out = validation_split(frames) if plan.trained else (frames, None)
+    return fit(_start(material, plan, kept), plan, kept, out, **shared)
 
 
 def validation_split(frames: Frames) -> tuple[Frames, Frames | None]:
-    """Return (training frames, held-out frames); the latter are None if each of few units is held out in turn.
+    """Return (training frames, held-out frames); the latter are None if there are few units.
 
     The split is the same for every seed, so that seeds can be compared on frames that none of them learned from.
     """

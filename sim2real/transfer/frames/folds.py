@@ -6,7 +6,7 @@ from sim2real.errors import InputError
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.units import JUDGING, Blocks, between
 
-FEW = 10  # units; with fewer, each of them is held out in turn
+FEW = 10  # units; with fewer, none is held out to decide when to stop
 
 
 def folds(frames: Frames, count: int, seed: int = 0, blocks: Blocks = JUDGING) -> list[tuple[np.ndarray, np.ndarray]]:

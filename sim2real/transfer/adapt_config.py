@@ -100,7 +100,8 @@ class AdaptConfig:
             not registered, so that there are no simulated frames); gain, feature-extraction, sensor-shift, top-layers,
             generic-features, full, scratch, strange-place; or your own: plans.toml:name.
         test: recordings for testing, which nothing is learned from; None: some of the dataset's episodes are held out.
-        frames: number of frames to learn from: complete episodes, then consecutive frames; None: all.
+        frames: number of frames to learn from, spread evenly over the recordings; None: all. For the first seconds of
+            a drive, select episodes: DATASET[0:1].
         curve: numbers of frames at which all candidates are compared, comma-separated: 50,100,300.
         candidates: further plans to compare with the plan, comma-separated.
         seeds: number of repetitions of every fit, each with its own choice of frames; weights are averaged if that is

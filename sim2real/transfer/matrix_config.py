@@ -17,7 +17,7 @@ class MatrixConfig:
         policies: pretrained policies, or the runs that pretrained them.
         recordings: datasets to learn from, each with a dataset to test on after a comma, LEARN,TEST; without one, some
             of the dataset's blocks are held out for testing.
-        frames: numbers of frames to adapt on, comma-separated; `all` is all of a dataset.
+        frames: numbers of frames to adapt on, comma-separated, spread evenly over a dataset; `all` is all of it.
         candidates: further plans to compare with those of `auto`, comma-separated.
         seeds: number of repetitions of every fit.
         updates: number of gradient steps of a fit, as for `adapt`; None: the plans' numbers.

@@ -25,8 +25,8 @@ def command(
 
     The run's folder gets `report.html`, `metrics.json` and `policy/`, the candidate that the gate hands out.
     With several seeds the weights are averaged if that is no worse on the validation frames; otherwise the best seed is
-    kept. The gate judges exactly this policy. Without `--test` the policy is then also fitted to the held-out episodes;
-    the judged weights are kept in `judged/`.
+    kept, or the first if the recordings are too few to hold frames out. The gate judges exactly this policy. Without
+    `--test` the policy is then also fitted to the held-out episodes; the judged weights are kept in `judged/`.
 
     Example: sim2real adapt runs/policy datasets/track_1 --test datasets/track_2 --frames 300
     """
@@ -63,6 +63,8 @@ def _print_inputs(adaptation: "Adaptation") -> None:
         say(line)
     if material.simulated is None:
         say(f"{material.policy.config.task!r} is not a registered task: no simulated frames to compare with or mix in")
+        if adaptation.config.plan == "auto":
+            say(f"auto: {adaptation.outcome.plan}, as it cannot choose without them")
     say(frames_line("to learn from", material.frames))
     if choice:
         say(f"auto: {choice.plan}, {choice.reason}")

@@ -63,9 +63,9 @@ def test_import_and_inspect_do_without_torch_and_simulator(place: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("modules", ["gymnasium, envs", "envs, gymnasium", "envs"])
+@pytest.mark.parametrize("modules", ["gymnasium, envs", "envs, gymnasium"])
 def test_importing_envs_registers_every_task_without_a_simulator(modules: str):
-    text = f"import sys, {modules}, gymnasium; print(*envs.task_names(), *(f'sim2real/{{n}}-v0' in gymnasium.registry"
+    text = f"import sys, {modules}; print(*envs.task_names(), *(f'sim2real/{{n}}-v0' in gymnasium.registry"
     text += " for n in envs.task_names()), *({'mujoco', 'warp', 'mujoco_warp', 'cv2'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["LaneFollow", "Lift", "Push", "Reach", *["True"] * 4]

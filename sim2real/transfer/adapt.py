@@ -30,7 +30,7 @@ class Adaptation:
         config: settings, with absolute paths.
         inputs: the policy, recordings and simulated frames.
         shift: shift between recordings and simulation; None if the policy's task is not registered.
-        choice: the automatic choice of the plan; None if the plan was given.
+        choice: the automatic choice of the plan; None if one was named, or without simulated frames.
         outcome: the compared candidates, and the policy to use.
         metrics: content of `metrics.json`.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real.statistics.agreement import METRIC_NAMES, Agreement, Estimate, gain_free
-from sim2real.transfer.expectation import measured
+from sim2real.transfer.expectation import OTHER_DAYS, OTHER_DRIVES, measured
 
 ROUNDING = 1e-6  # differences below this are rounding errors, as between scaled predictions of one policy
 CALLED = {"gain": "zero-shot + gain"}
@@ -82,6 +82,7 @@ class _Test:
         self.own_scale, self.reference = gain_free(agreement.criterion), unjudged(agreement.criterion)
         self.plain = agreement.criterion.removeprefix("gain_free_")
         self.clear = f"gain_free_{self.plain}"
+        self._elsewhere = OTHER_DAYS if agreement.units.blocks is None else OTHER_DRIVES
         self.metrics = (self.clear,) if self.own_scale else (self.plain, self.clear)
 
     def difference(self, first: str, second: str, metric: str) -> Estimate:
@@ -126,7 +127,7 @@ class _Test:
         """
         own, other = (self._agreement.measure(self._predictions[k], self.metrics) for k in (name, self.reference))
         ratios = [
-            measured(own[metric], other[metric], self.difference(name, self.reference, metric))
+            measured(own[metric], other[metric], self.difference(name, self.reference, metric), self._elsewhere)
             for metric in self.metrics
         ]
         return all(ratio is not None and ratio.loss < 1 for ratio in ratios)

@@ -145,6 +145,10 @@ def _cells(config: MatrixConfig, folder: Path, stages: Stages) -> Iterator[Cell]
                 part = prefixed(stages, f"{policy.name}, {Path(settings.dataset).name}, {size or 'all'} frames: ")
                 if not Run(place, True).finished:
                     inputs = inputs or read_inputs(settings, part)
+                    if inputs.test is None:
+                        raise InputError(f"{recording}: nothing can be held out for testing; add a dataset: LEARN,TEST")
+                    if size and None in config.sizes and size >= len(inputs.material.frames):
+                        continue  # the same as all
                     adapt(settings, place, (place / "config.json").is_file(), part, inputs)
                 cell = _cell(str(policy), recording, Run(place, True).metrics)
                 if cell.frames not in counted:  # a short recording has no more than all of its frames
@@ -153,14 +157,8 @@ def _cells(config: MatrixConfig, folder: Path, stages: Stages) -> Iterator[Cell]
 
 
 def _cell(policy: str, recording: str, metrics: Mapping[str, Any]) -> Cell:
-    """Make a cell of the metrics of its adaptation.
-
-    Raises:
-        InputError: nothing could be held out, so that there is no test.
-    """
+    """Make a cell of the metrics of its adaptation."""
     figures, metric = metrics["candidates"], metrics["criterion"]
-    if not figures:
-        raise InputError(f"{recording}: nothing can be held out for testing; add a dataset: LEARN,TEST")
     return Cell(
         policy=policy,
         recording=recording,

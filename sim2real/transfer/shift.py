@@ -33,7 +33,7 @@ class DomainShift:
         usual: the same between two sets of simulated frames, the noise level.
         gradients: part -> norm of the loss gradient relative to that of the weights, after the gain.
         zero_shot: metrics of the judged actions.
-        recommended: name of a plan.
+        recommended: name of a plan, or of the reference if none is expected to be better.
         reason: reason for the recommendation.
     """
 
@@ -72,16 +72,15 @@ def recommend(frames: int, shift: dict[str, float], correlation: float, referenc
     """Recommend what has the smallest expected error before anything is fitted (see `prior`), and say why.
 
     Args:
-        reference: what is recommended where no plan is expected to be better.
+        reference: candidate that is recommended where no plan is expected to be better: gain, or zero-shot.
     """
     losses = {name: prior(find_plan(name), correlation, frames).loss for name in (*AUTO_PLANS, "scratch")}
     best = min(losses, key=lambda name: losses[name])
     low = (shift["stem"] + shift["stage1"]) / 2
     seen = f"zero-shot correlation {correlation:.2f}, low stages shifted by {low:.2f} standard deviations"
     expected = ", ".join(f"{name} {loss:.2f}" for name, loss in losses.items())
-    return best if losses[
-        best
-    ] < 1 else reference, f"{seen}, {frames} frames; expected errors: {expected} times today's"
+    reason = f"{seen}, {frames} frames; expected errors relative to {CALLED.get(reference, reference)}: {expected}"
+    return best if losses[best] < 1 else reference, reason
 
 
 def _channels(policy: Policy, images: np.ndarray, recorded: bool) -> dict[str, np.ndarray]:

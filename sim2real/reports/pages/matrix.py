@@ -1,6 +1,7 @@
 """The page of a transfer matrix, and the table that its command prints, too."""
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,23 @@ from sim2real.statistics.agreement import METRIC_NAMES
 from sim2real.transfer.matrix import Cell, Matrix
 
 
-def cell_name(cell: Cell) -> str:
-    """Return the name of a cell: policy, recording and number of frames."""
-    learned, _, test = cell.recording.partition(",")
-    places = Path(learned).name + (f" → {Path(test).name}" if test else "")
-    return f"{Path(cell.policy).name}, {places}, {cell.frames}"
+def cell_names(cells: Sequence[Cell]) -> list[str]:
+    """Return the cells' names: policy, recording and number of frames; complete paths where their last parts agree."""
+    short = _names(cells, lambda path: Path(path).name)
+    return short if len(set(short)) == len(cells) else _names(cells, str)
+
+
+def _names(cells: Sequence[Cell], named: Callable[[str], str]) -> list[str]:
+    places = [" → ".join(map(named, cell.recording.split(","))) for cell in cells]
+    return [f"{named(cell.policy)}, {place}, {cell.frames}" for cell, place in zip(cells, places, strict=True)]
 
 
 def matrix_table(matrix: Matrix) -> tuple[list[str], list[list[Any]]]:
     """Return the header, and a row per cell with the error of every candidate."""
     names = list(dict.fromkeys(name for cell in matrix.cells for name in cell.errors))
     header = ["policy, recording, frames", *names, "chosen by auto", "regret", "scratch needs"]
-    return header, [_row(matrix, cell, names) for cell in matrix.cells]
+    titles = cell_names(matrix.cells)
+    return header, [_row(matrix, cell, names, title) for cell, title in zip(matrix.cells, titles, strict=True)]
 
 
 def matrix_lines(matrix: Matrix) -> list[str]:
@@ -32,7 +38,7 @@ def matrix_lines(matrix: Matrix) -> list[str]:
         f"Errors on test frames ({kinds}); regret of the candidate that `auto` chose on the learning frames: "
         f"mean {100 * metrics['mean_regret']:.1f} %, worst {100 * metrics['worst_regret']:.1f} % of {len(cells)} cells."
     ]
-    blind = [cell_name(cell) for cell in cells if cell.blind]
+    blind = [name for cell, name in zip(cells, cell_names(cells), strict=True) if cell.blind]
     if blind:
         lines.append(f"Chosen although it may see nothing, while another candidate sees: {'; '.join(blind)}.")
     units = dict.fromkeys(f"{Path(cell.recording.rpartition(',')[2]).name}: {cell.unit}" for cell in cells)
@@ -49,7 +55,7 @@ def write_matrix_report(path: Path, matrix: Matrix, command: str) -> None:
     report = Report("Where adapting helps", f"{len(matrix.cells)} adaptations")
     report.text(summary, lead=True)
     report.figure(
-        matrix_plot({cell_name(cell): cell for cell in matrix.cells}),
+        matrix_plot(dict(zip(cell_names(matrix.cells), matrix.cells, strict=True))),
         "Error of each candidate on the test frames, relative to zero-shot with the best-fitting gain (or zero-shot, "
         "where units are known); left is better. The ring marks what `auto` chose before it saw the test frames.",
     )
@@ -63,8 +69,8 @@ def write_matrix_report(path: Path, matrix: Matrix, command: str) -> None:
     report.provenance(command, 0, seeds=matrix.config.seeds).write(path)
 
 
-def _row(matrix: Matrix, cell: Cell, names: list[str]) -> list[Any]:
+def _row(matrix: Matrix, cell: Cell, names: list[str], title: str) -> list[Any]:
     needed = matrix.frames_of_scratch(cell)
     words = "fewer" if needed is None else "more" if math.isinf(needed) else f"{needed:.0f}"
     errors = [cell.errors.get(name) for name in names]
-    return [cell_name(cell), *errors, cell.chosen, f"{100 * cell.regret:.1f} %", words]
+    return [title, *errors, cell.chosen, f"{100 * cell.regret:.1f} %", words]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from matplotlib.figure import Figure
 
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
-from sim2real.transfer.gate import unjudged
+from sim2real.transfer.gate import CALLED, unjudged
 from sim2real.transfer.matrix import Cell
 
 MARKS = "osD^vPX"
@@ -35,6 +35,8 @@ def matrix_plot(cells: Mapping[str, Cell]) -> Figure:
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set_yticks(range(len(cells)), list(cells))
     axes.set_ylim(len(cells) - 0.5, -0.5)
-    axes.set_xlabel("error relative to zero-shot + gain (lower is better)", fontsize=9.5, color=INK)
+    references = {CALLED.get(name, name) for name in (unjudged(cell.metric) for cell in cells.values())}
+    label = f"error relative to {' or '.join(sorted(references))} (lower is better)"
+    axes.set_xlabel(label, fontsize=9.5, color=INK)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=4, frameon=False, fontsize=9, labelcolor=INK)
     return figure

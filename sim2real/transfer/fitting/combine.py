@@ -38,7 +38,7 @@ def combine(fits: Sequence[Fitted], plan: TransferPlan, validation: Frames | Non
 
     Args:
         fits: fits by seed, from 0.
-        validation: frames that no fit learned from; None: the fits have none in common.
+        validation: frames that no fit learned from; None: the fits have none in common, and the first is used.
         comparable: whether the fits learned from the same frames, and so had the same validation.
     """
     count = len(fits)
@@ -47,16 +47,14 @@ def combine(fits: Sequence[Fitted], plan: TransferPlan, validation: Frames | Non
     if not comparable:
         return Combined(fits[0].policy, (0,), f"seed 0 of {count}, each of which learned from different frames")
     if validation is None:
-        errors = [min(fit.errors.values(), default=0.0) for fit in fits]
-    else:
-        errors = [deviation(predict_judged(fit.policy, validation), validation) for fit in fits]
+        return Combined(fits[0].policy, (0,), f"seed 0 of {count}, as there are no validation frames")
+    errors = [deviation(predict_judged(fit.policy, validation), validation) for fit in fits]
     best = int(np.argmin(errors))
-    if validation is not None and not plan.reset:
+    if not plan.reset:
         mean = averaged([fit.policy for fit in fits])
         if deviation(predict_judged(mean, validation), validation) <= errors[best]:
             return Combined(mean, tuple(range(count)), f"average of {count} seeds")
-    why = "the best on validation frames" if fits[best].errors else "as there are no validation frames"
-    return Combined(fits[best].policy, (best,), f"seed {best} of {count}, {why}")
+    return Combined(fits[best].policy, (best,), f"seed {best} of {count}, the best on validation frames")
 
 
 def averaged(policies: Sequence[Policy]) -> Policy:

@@ -76,7 +76,6 @@ def fit(
     *,
     signs: np.ndarray | None = None,
     simulated: Simulated | None = None,
-    schedule: int | None = None,
     updates: int | None = None,
     seed: int = 0,
     cache: bool = True,
@@ -89,7 +88,6 @@ def fit(
     Args:
         signs: (A,) -1 for actions that change sign when mirrored; None: frames are not mirrored.
         simulated: simulated frames for plans that mix them in; None: none are mixed in.
-        schedule: gradient steps over which the learning rate decays; None: the plan's for this number of frames.
         updates: stop after this number of steps; None: the complete schedule.
         cache: compute features of frozen stages once; this only saves time.
 
@@ -105,7 +103,7 @@ def fit(
     learner = Learner(model, plan)
     straight = torch.zeros(0 if validation is None else len(validation), dtype=torch.bool)
     checked = None if validation is None else batches.outputs(validation.images, straight)
-    total = plan.steps(len(frames)) if schedule is None else schedule
+    total = plan.steps(len(frames))
     result, last = Fitted(model, 0, steps=total), total if updates is None else min(updates, total)
     best = copy.deepcopy(model.state_dict())
 

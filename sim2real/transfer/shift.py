@@ -17,7 +17,7 @@ from sim2real.transfer.fitting.batches import Simulated
 from sim2real.transfer.fitting.fit import part_parameters
 from sim2real.transfer.fitting.gain import with_gain
 from sim2real.transfer.fitting.plans import PARTS, find_plan
-from sim2real.transfer.gate import unjudged
+from sim2real.transfer.gate import CALLED, unjudged
 
 MOST = 1000  # frames looked at
 

@@ -29,7 +29,7 @@ def command(
     out = out or run_folder("matrix", config, resume)
     with resumable(resume_command(out), out), reporting() as stages:
         finished = matrix(config, out, resume, stages)
-    print_table(*matrix_table(finished))
+    print_table(*matrix_table(finished, intervals=False))
     for line in matrix_lines(finished):
         say(line)
     write_matrix_report(out / "report.html", finished, typed_command())

@@ -168,7 +168,7 @@ def _cell(policy: str, recording: str, metrics: Mapping[str, Any]) -> Cell:
         correlation={name: Estimate(**figure["test"]["correlation"]) for name, figure in figures.items()},
         chosen=metrics["auto"]["candidate"],
         output=metrics["output"],
-        unit=metrics["unit"],
+        unit=metrics["unit"]["text"],
     )
 
 

@@ -39,7 +39,7 @@ def test_every_cell_is_compared_drawn_and_kept(command: Callable[..., Any], work
     assert metrics["worst_regret"] == max(regrets) and metrics["mean_regret"] == pytest.approx(sum(regrets) / 3)
     page = (workplace / "run" / "report.html").read_text()
     assert "policy, learn → judge, 60" in page and "image/svg" in page
-    assert "mean" in done.out and "worst" in done.out
+    assert "mean" in done.out and "worst" in done.out and "Judged over judge: 2 " in done.out, done.out
 
     # What is there is read and not fitted again; what is missing is fitted.
     cells = workplace / "run" / "cells"

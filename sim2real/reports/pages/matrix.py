@@ -22,12 +22,14 @@ def _names(cells: Sequence[Cell], named: Callable[[str], str]) -> list[str]:
     return [f"{named(cell.policy)}, {place}, {cell.frames}" for cell, place in zip(cells, places, strict=True)]
 
 
-def matrix_table(matrix: Matrix) -> tuple[list[str], list[list[Any]]]:
-    """Return the header, and a row per cell with the error of every candidate."""
+def matrix_table(matrix: Matrix, intervals: bool = True) -> tuple[list[str], list[list[Any]]]:
+    """Return the header, and a row per cell with the error of every candidate, with or without its interval."""
     names = list(dict.fromkeys(name for cell in matrix.cells for name in cell.errors))
-    header = ["policy, recording, frames", *names, "chosen by auto", "regret", "scratch needs"]
+    header = ["policy, recording, frames", "chosen by auto", "regret", "scratch needs", *names]
     titles = cell_names(matrix.cells)
-    return header, [_row(matrix, cell, names, title) for cell, title in zip(matrix.cells, titles, strict=True)]
+    return header, [
+        _row(matrix, cell, names, title, intervals) for cell, title in zip(matrix.cells, titles, strict=True)
+    ]
 
 
 def matrix_lines(matrix: Matrix) -> list[str]:
@@ -69,8 +71,9 @@ def write_matrix_report(path: Path, matrix: Matrix, command: str) -> None:
     report.provenance(command, 0, seeds=matrix.config.seeds).write(path)
 
 
-def _row(matrix: Matrix, cell: Cell, names: list[str], title: str) -> list[Any]:
+def _row(matrix: Matrix, cell: Cell, names: list[str], title: str, intervals: bool) -> list[Any]:
     needed = matrix.frames_of_scratch(cell)
     words = "fewer" if needed is None else "more" if math.isinf(needed) else f"{needed:.0f}"
     errors = [cell.errors.get(name) for name in names]
-    return [title, *errors, cell.chosen, f"{100 * cell.regret:.1f} %", words]
+    figures = [error if intervals or error is None else f"{error.value:.3f}" for error in errors]
+    return [title, cell.chosen, f"{100 * cell.regret:.1f} %", words, *figures]

@@ -10,6 +10,7 @@ from gymnasium.vector.utils import batch_space
 from mujoco.batch import Batch
 
 from envs.camera import Camera
+from envs.errors import InputError
 from envs.frame_history import FrameHistory
 from envs.image_formation import blur_reach
 from envs.random import WorldRandom
@@ -18,7 +19,6 @@ from envs.sensor import SensorConfig
 from envs.task import Task, TaskSpec
 from envs.vision import Vision, make_sensors, widened
 from envs.world_parameters import COEFFICIENT, WorldParameters
-from policies.errors import InputError
 
 STREAMS = (0, 2**41, 2**42)  # seed offsets of a world's streams: task, randomization, image noise
 LIMIT = 10.0  # range of state and privileged observations, which tasks scale to about 1

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from envs.errors import InputError
 from envs.lens import Lens
-from policies.errors import InputError
 
 COEFFICIENTS = {"pinhole": (0,), "brown-conrady": (4, 5, 8), "fisheye": (4,)}
 """Number of distortion coefficients that each lens model takes."""

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from envs.errors import InputError, suggest
 from envs.random import WorldRandom
-from policies.errors import InputError, suggest
 
 DISTRIBUTIONS = ("uniform", "log-uniform", "normal", "choice")
 OPERATIONS = ("set", "add", "scale")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import gymnasium
 
-from policies.errors import InputError, suggest
+from envs.errors import InputError, suggest
 
 if TYPE_CHECKING:
     from envs.task import Task

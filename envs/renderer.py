@@ -10,8 +10,8 @@ import mujoco
 import numpy as np
 
 from envs.camera import Camera
+from envs.errors import InputError
 from envs.warp_start import announce_compilation, wp  # before mujoco_warp, which compiles with Warp's settings
-from policies.errors import InputError
 
 import mujoco_warp as mjw  # isort: skip
 from envs.raycast.draw import make_kernel  # isort: skip

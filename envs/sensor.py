@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from envs import image_formation
+from envs.errors import InputError
 from envs.frame_history import FrameHistory
 from envs.image_formation import Part
 from envs.random import WorldRandom
-from policies.errors import InputError
 
 _CHUNK = 16  # worlds at a time: their float32 images stay in the cache
 

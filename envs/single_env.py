@@ -6,8 +6,8 @@ import gymnasium
 import numpy as np
 
 from envs.batch_env import BatchEnv
+from envs.errors import InputError
 from envs.registry import make_task
-from policies.errors import InputError
 
 
 class SingleEnv(gymnasium.Env):

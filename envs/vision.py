@@ -8,13 +8,13 @@ import numpy as np
 from mujoco.batch import Batch
 
 from envs.camera import Camera
+from envs.errors import InputError
 from envs.frame_history import FrameHistory
 from envs.random import WorldRandom
 from envs.renderer import POSES, BatchRenderer, RenderedFrames
 from envs.sensor import Sensor, SensorConfig
 from envs.task import TaskSpec
 from envs.world_parameters import WorldParameters
-from policies.errors import InputError
 
 # Model fields that the renderer reads besides poses; all others only affect physics.
 VISUAL_FIELDS = frozenset(

@@ -9,8 +9,8 @@ import numpy as np
 from mujoco.batch import MODEL_FIELDS, Batch, SimulationError
 
 from envs.camera import Camera
+from envs.errors import InputError, suggest
 from envs.randomization import Target
-from policies.errors import InputError, suggest
 
 LENS = {"zoom": 1.0, "cx": 0.0, "cy": 0.0, "k1": 0.0, "k2": 0.0}  # zoom scales fx and fy; the others are added
 COEFFICIENT = {"camera.k1": 0, "camera.k2": 1}  # index among the lens's distortion coefficients

@@ -21,7 +21,7 @@ def command(
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
     resume: Annotated[bool, tyro.conf.arg(help="resume an interrupted run")] = False,
 ) -> None:
-    """Adapt a policy to recordings; compare it with the control candidates; promote it only if it is better.
+    """Adapt a policy to recordings, compare it with the control candidates, and hand out what should err least.
 
     The run's folder gets `report.html`, `metrics.json` and `policy/`, the candidate that the gate hands out.
     With several seeds the weights are averaged if that is no worse on the validation frames; otherwise the best seed is

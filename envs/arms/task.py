@@ -15,10 +15,10 @@ from envs.arms.menagerie import find_arm
 from envs.arms.scene import FRONT, WRIST, FixedCamera, build_model
 from envs.arms.so101 import SO101
 from envs.arms.world import ArmWorld
+from envs.errors import InputError
 from envs.random import WorldRandom
 from envs.randomization import Randomization
 from envs.task import Task, TaskSpec
-from policies.errors import InputError
 
 CONTROL_DT = 1 / 30  # s, as people record
 _HERE = Path(__file__).parent

@@ -9,13 +9,13 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
+from envs.errors import InputError
 from envs.lane_follow.dressing import Dressing
 from envs.lane_follow.looks import PRESETS
 from envs.lane_follow.scene import NOMINAL_CAMERA, TRACK_GEOMS, CameraMount, build_model
 from envs.lane_follow.track import Track, TrackConfig, generate_track
 from envs.random import WorldRandom
 from envs.task import Task, TaskSpec
-from policies.errors import InputError
 
 WHEEL_RADIUS = 0.033  # m, as in car.xml
 PREVIEW = (0.0, 0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0)  # m ahead along the centre line

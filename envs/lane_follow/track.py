@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from policies.errors import InputError
+from envs.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def adapt(
     stages: Stages = no_stages,
     inputs: Inputs | None = None,
 ) -> Adaptation:
-    """Adapt a policy to recordings, compare it with the controls, and promote it only if it is better.
+    """Adapt a policy to recordings, compare it with the controls, and hand out what should err least.
 
     The policy to use is saved in `policy/` of the run's folder, and the figures in `metrics.json`. Invalid inputs leave
     no files behind.

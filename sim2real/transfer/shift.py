@@ -11,7 +11,7 @@ from sim2real.evaluation.offline import agreement_on, predict_judged
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Estimate
 from sim2real.training.losses import multi_task_loss
-from sim2real.transfer.adapt_config import AUTO_PLANS
+from sim2real.transfer.choose import AUTO
 from sim2real.transfer.expectation import prior
 from sim2real.transfer.fitting.batches import Simulated
 from sim2real.transfer.fitting.fit import part_parameters
@@ -74,7 +74,7 @@ def recommend(frames: int, shift: dict[str, float], correlation: float, referenc
     Args:
         reference: candidate that is recommended where no plan is expected to be better: gain, or zero-shot.
     """
-    losses = {name: prior(find_plan(name), correlation, frames).loss for name in (*AUTO_PLANS, "scratch")}
+    losses = {name: prior(find_plan(name), correlation, frames).loss for name in AUTO}
     best = min(losses, key=lambda name: losses[name])
     low = (shift["stem"] + shift["stage1"]) / 2
     seen = f"zero-shot correlation {correlation:.2f}, low stages shifted by {low:.2f} standard deviations"

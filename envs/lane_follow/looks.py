@@ -27,6 +27,7 @@ _VARIED = {
     "none": (),
     **_FILES,
     "places": (*_FILES["default"], *_load("places")),
+    **{f"rehearsal-{name}": (*_FILES["rehearsal"], *_load(f"rehearsal_{name}")) for name in ("walls", "tape", "gloss")},
     "fixed-camera": _without(*_CAMERA),
     "fixed-camera-gray": (*_without(*_CAMERA), _GRAY),
     "fixed-camera-one-look": _without(*_CAMERA, *_LOOK),

@@ -15,7 +15,7 @@ LAYER = {"marking": 0.001, "road": 0.002, "edges": 0.003, "dashes": 0.004, "tape
 # Of tape lines and barriers, drawn per layout; a barrier stands at most where the next part of the way leaves room.
 TAPE_WIDTH = (0.018, 0.07)  # m
 BARRIER_HEIGHT = (0.03, 0.45)  # m, from a kerb to a wall above the camera
-BARRIER_ASIDE = (0.52, 1.6)  # road widths from the centre line to the inner face
+BARRIER_ASIDE = (0.52, 1.0)  # road widths from the centre line to the inner face
 BARRIER_THICKNESS = 0.03  # m
 _EVERY = 4  # samples of the centre line per face of a barrier: its tree of faces is searched for every ray
 

@@ -77,7 +77,7 @@ class Dressing:
         """Place windows, on the walls at distances far (m, WALLS), and lamps: every other one is a window."""
         first = self._model.geom("lamp0").id
         count = self._structure["lamps"][ids, 0]
-        self._pos[np.ix_(ids, np.arange(first, first + LAMPS), [2])] = HIDDEN
+        self._pos[ids, first : first + LAMPS, 2] = HIDDEN
         lit = np.flatnonzero(count >= 0.5)
         if not len(lit):
             return

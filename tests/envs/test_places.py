@@ -17,7 +17,6 @@ from envs.lane_follow.task import LaneFollowConfig
 from envs.lane_follow.track import Track, TrackConfig, generate_track
 from envs.randomization import Randomization, Vary
 from envs.renderer import BatchRenderer
-
 from tests.envs.test_golden import difference
 
 ROAD = 0.5  # m
@@ -106,9 +105,7 @@ def test_a_printed_mat_without_lamps_is_what_default_draws(seed):
 
 
 def test_worlds_do_not_keep_the_structure_of_their_last_episode():
-    env = BatchEnv(
-        LaneFollow(LaneFollowConfig(layouts=4)), 6, randomization="places", observations=("images.front",)
-    )
+    env = BatchEnv(LaneFollow(LaneFollowConfig(layouts=4)), 6, randomization="places", observations=("images.front",))
     first = env.reset(seed=2)[0]["images.front"].copy()
     env.reset(seed=400)
     np.testing.assert_array_equal(env.reset(seed=2)[0]["images.front"], first)

@@ -16,7 +16,7 @@ from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.training.losses import multi_task_loss
 from sim2real.training.precision import bf16_autocast
-from sim2real.transfer.fitting.batches import Batch, Batches, Simulated, aligned, answered, labelled
+from sim2real.transfer.fitting.batches import Batch, Batches, Simulated, aligned, answered, from_beside, labelled
 from sim2real.transfer.fitting.gain import beginning
 from sim2real.transfer.fitting.plans import TransferPlan
 
@@ -98,7 +98,8 @@ def fit(
     model = prepare(scaled, plan, seed)
     if not plan.trained:
         return Fitted(model.eval(), 0)
-    batches = Batches(model, plan, cache, np.random.default_rng([seed, 1]))
+    views = from_beside(simulated, policy, scaled, plan, signs)
+    batches = Batches(model, plan, cache, np.random.default_rng([seed, 1]), views)
     batches.fill(labelled(frames, scaled, plan, signs), answered(simulated, policy, scaled, plan))
     learner = Learner(model, plan)
     straight = torch.zeros(0 if validation is None else len(validation), dtype=torch.bool)

@@ -51,7 +51,7 @@ def cross_validate(
 
     Units are sessions, or blocks of 5 s if there are few. After each fold, plans whose expected error is LEFT_BEHIND
     times that of the best candidate are given up (racing, Maron & Moore 1994): a fold of a hopeless plan costs as much
-    time as one of the best.
+    time as one of the best. Before anything is measured (a single unit has no interval) none is given up.
 
     Args:
         priors: expectations of the plans before anything is fitted.
@@ -63,18 +63,17 @@ def cross_validate(
     if len(splits) < 2 or not plans:
         return Validation({}, expected, f"by the prior alone: {units}, no cross-validation")
     race = _Race(material, units)
-    racing, fitted = list(plans), dict.fromkeys(plans, 0)
+    racing, fitted, ratios = list(plans), dict.fromkeys(plans, 0), dict[str, Expectation | None]()
     for k, (kept, out) in enumerate(splits):
         part = dataclasses.replace(material, frames=frames.select(kept))
         jobs = [Job(f"auto-{name}-{k}", part, plans[name], k, 1.0) for name in racing]
         done = run_jobs(jobs, folder, _share(progress, k, len(splits)))
         race.judge(part, out, {name: done[f"auto-{name}-{k}"].policy for name in racing})
         for name in racing:
-            fitted[name] = k + 1
-            ratio = race.ratio(name)
+            fitted[name], ratios[name] = k + 1, (ratio := race.ratio(name))
             expected[name] = priors[name] if ratio is None else priors[name].updated(ratio)
         best = min(1.0, *(expected[name].loss for name in racing))
-        racing = [name for name in racing if expected[name].loss < LEFT_BEHIND * best]
+        racing = [name for name in racing if ratios[name] is None or expected[name].loss < LEFT_BEHIND * best]
         if not racing:
             break
     progress(len(splits), len(splits))

@@ -84,7 +84,7 @@ def test_the_rule_has_less_regret_than_measurement_alone_or_no_adaptation(blocks
     assert ours < {0: 0.25, 2: 0.15, 6: 0.08, 20: 0.04}[blocks]
 
 
-def raced(limit: float, blocks: int = 12, seed: int = 0, worlds: int = 4000) -> tuple[float, float]:
+def raced(limit: float, blocks: int = 12, seed: int = 0, worlds: int = 2000) -> tuple[float, float]:
     """Return the mean regret of a race over FOLDS folds, and the share of the fits that it needs."""
     random, total, fits = np.random.default_rng([seed, blocks]), 0.0, 0
     for correlation in random.uniform(-0.1, 0.95, worlds):

@@ -29,7 +29,7 @@ class Validation:
     """Cross-validated plans.
 
     Attributes:
-        errors: candidate -> gain-free error on the folds that it was fitted for; empty if nothing could be left out.
+        errors: candidate -> gain-free error (see `_Race.errors`); empty if nothing could be left out.
         expected: plan -> its error relative to the reference: the prior, updated by what was measured.
         grounds: the same in words.
     """
@@ -114,8 +114,14 @@ class _Race:
             row[out] = predict_judged(each, left)
 
     def errors(self) -> dict[str, float]:
-        """Return the gain-free error of each candidate on the frames that it was judged on, the reference first."""
-        return {name: self._measured(name, self.clear)[name].value for name in self._predicted}
+        """Return the gain-free errors, the reference first.
+
+        That of a plan that was given up is its ratio to the reference's on the same frames, times the reference's on
+        all: folds differ in difficulty.
+        """
+        everything = self._measured(self.reference, self.clear)[self.reference].value
+        each = {name: self._measured(name, self.clear) for name in self._predicted}
+        return {name: e[name].value / e[self.reference].value * everything for name, e in each.items()}
 
     def ratio(self, name: str) -> Expectation | None:
         """Return the log ratio of a plan's error to the reference's on the same frames; None without an interval.

@@ -121,7 +121,7 @@ class _Race:
         """
         everything = self._measured(self.reference, self.clear)[self.reference].value
         each = {name: self._measured(name, self.clear) for name in self._predicted}
-        return {name: e[name].value / e[self.reference].value * everything for name, e in each.items()}
+        return {name: e[name].value / max(e[self.reference].value, 1e-12) * everything for name, e in each.items()}
 
     def ratio(self, name: str) -> Expectation | None:
         """Return the log ratio of a plan's error to the reference's on the same frames; None without an interval.

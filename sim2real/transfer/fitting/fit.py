@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from policies.encoder import reset_parameters
 from policies.policy import Policy
+from sim2real.evaluation.offline import BATCH
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.training.losses import multi_task_loss
@@ -204,9 +205,9 @@ def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None,
     state = None if frames.state is None else torch.from_numpy(frames.state)
     outputs = []
     with torch.inference_mode():
-        for k in range(0, len(inputs), 512):
-            part = inputs[k : k + 512] if after is not None else model.align(inputs[k : k + 512])
-            outputs.append(_forward(model, part, None if state is None else state[k : k + 512], after, frozen))
+        for k in range(0, len(inputs), BATCH):
+            part = inputs[k : k + BATCH] if after is not None else model.align(inputs[k : k + BATCH])
+            outputs.append(_forward(model, part, None if state is None else state[k : k + BATCH], after, frozen))
     return deviation(torch.cat(outputs).clamp(-1, 1).cpu().numpy()[:, list(frames.judged)], frames)
 
 

@@ -7,6 +7,7 @@ from sim2real.errors import InputError
 from sim2real.transfer.adapt_config import AUTO_PLANS, AdaptConfig, Overrides, frame_counts
 
 ALL = "all"
+QUICK = 200  # gradient steps of a fit in a first look
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class MatrixConfig:
         candidates: further plans to compare with those of `auto`, comma-separated.
         seeds: number of repetitions of every fit.
         updates: number of gradient steps of a fit, as for `adapt`; None: the plans' numbers.
+        quick: a first look: the largest of the numbers of frames only, and at most 200 gradient steps per fit.
         smooth: recorded actions are averaged over ± this many seconds; None: the task's value.
         hold_out: share of a dataset's frames held out for testing if it has no test dataset.
     """
@@ -31,6 +33,7 @@ class MatrixConfig:
     candidates: str | None = None
     seeds: int = 1
     updates: int | None = None
+    quick: bool = False
     smooth: float | None = None
     hold_out: float = 0.3
 
@@ -54,7 +57,8 @@ class MatrixConfig:
         parts = [part.strip() for part in self.frames.split(",") if part.strip()]
         numbers = [part for part in parts if part != ALL]
         counted = frame_counts(",".join(numbers), "--frames") if numbers else []
-        return (*counted, *([None] if ALL in parts else []))
+        sizes = (*counted, *([None] if ALL in parts else []))
+        return sizes[-1:] if self.quick else sizes
 
     def adaptation(self, policy: Path, recording: str, frames: int | None = None) -> AdaptConfig:
         """Return the settings of one cell: the plan that `auto` chooses, beside the plans that it may choose."""
@@ -66,5 +70,5 @@ class MatrixConfig:
             seeds=self.seeds,
             smooth=self.smooth,
             hold_out=self.hold_out,
-            overrides=Overrides(updates=self.updates),
+            overrides=Overrides(updates=min(self.updates or QUICK, QUICK) if self.quick else self.updates),
         )

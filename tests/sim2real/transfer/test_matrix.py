@@ -42,3 +42,14 @@ def test_frames_of_scratch_are_interpolated_between_those_that_were_tried():
     assert both.frames_of_scratch(few) == pytest.approx(math.sqrt(100 * 1000))
     assert both.frames_of_scratch(more) == math.inf
     assert matrix(cell(100, plan=0.3, scratch=0.2)).frames_of_scratch(cell(100, plan=0.3, scratch=0.2)) is None
+
+
+def test_a_quick_matrix_takes_the_largest_number_of_frames_and_few_steps():
+    asked = MatrixConfig((Path("p"),), ("r",), frames="300,100", quick=True)
+    assert asked.sizes == (300,) and replace(asked, quick=False).sizes == (100, 300)
+    assert replace(asked, frames="100,all").sizes == (None,)
+    updates = {
+        steps: replace(asked, updates=steps).adaptation(Path("p"), "r").overrides.updates for steps in (None, 50, 900)
+    }
+    assert updates == {None: 200, 50: 50, 900: 200}
+    assert replace(asked, quick=False).adaptation(Path("p"), "r").overrides.updates is None

@@ -132,7 +132,8 @@ class _Race:
         ratios = []
         for metric in dict.fromkeys((self._frames.criterion, self.clear)):
             errors = self._measured(name, metric)
-            difference = self._agreement(name).difference(*self._rows(name, name, self.reference), metric)
+            own, others = self._rows(name, name, self.reference)
+            difference = self._agreement(name).difference(own, others, metric)
             ratios.append(measured(errors[name], errors[self.reference], difference, self._elsewhere))
         known = [ratio for ratio in ratios if ratio is not None]
         return max(known, key=lambda ratio: ratio.mean, default=None)
@@ -144,7 +145,7 @@ class _Race:
         return {who: agreement.measure(row, [metric])[metric] for who, row in zip(both, rows, strict=True)}
 
     def _judged(self, name: str) -> np.ndarray:
-        return np.isfinite(self._predicted[name]).all(1)
+        return np.asarray(np.isfinite(self._predicted[name]).all(1))
 
     def _rows(self, judged: str, *names: str) -> list[np.ndarray]:
         where = self._judged(judged)

@@ -1,5 +1,7 @@
 """Which rehearsal robot: the usual one, another one by its preset, and nothing else."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from sim2real.rehearsal.preset import PRESET, rehearsal_preset
 
 def test_the_usual_one_unless_another_is_named():
     assert rehearsal_preset("none", "none") == rehearsal_preset(PRESET, "none") == PRESET
-    assert RecordConfig().preset == EvaluateConfig("p", on="rehearsal").preset == PRESET  # type: ignore[arg-type]
+    assert RecordConfig().preset == EvaluateConfig(Path("p"), on="rehearsal").preset == PRESET
     assert RecordConfig(randomization="rehearsal-tape").preset == "rehearsal-tape"
 
 
@@ -21,8 +23,8 @@ def test_the_usual_one_unless_another_is_named():
 def test_nothing_but_rehearsal_robots(name):
     for config in (
         lambda: RecordConfig(randomization=name),
-        lambda: EvaluateConfig("p", on="rehearsal", randomization=name),
-    ):  # type: ignore[arg-type]
+        lambda: EvaluateConfig(Path("p"), on="rehearsal", randomization=name),
+    ):
         with pytest.raises(InputError, match="fixed appearance"):
             config()
 

@@ -12,7 +12,7 @@ from mujoco.batch import Batch
 from envs.errors import InputError
 from envs.lane_follow.dressing import Dressing
 from envs.lane_follow.looks import PRESETS
-from envs.lane_follow.meshes import TRACK_GEOMS
+from envs.lane_follow.meshes import PRINTED
 from envs.lane_follow.places import STRUCTURE
 from envs.lane_follow.scene import NOMINAL_CAMERA, CameraMount, build_model
 from envs.lane_follow.track import Track, TrackConfig, generate_track
@@ -89,7 +89,7 @@ class LaneFollow(Task):
             ),
             cameras={"front": config.camera.view},
             label_names=("offset", "heading", "curvature"),
-            mask_geoms=(*TRACK_GEOMS,),
+            mask_geoms=(*PRINTED, "tape"),  # barriers bound the way: a corridor has an empty mask
             film_camera="chase",
             robot="lane-car",
             judged=("steering",),

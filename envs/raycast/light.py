@@ -96,7 +96,9 @@ def make_lit(context: Any, lights: int, shadows: bool, intersect: Any) -> Any:
                         power = scene.light_exponent[of_world(world, scene.light_exponent.shape[0]), k]
                         if inside < wp.cos(cutoff * wp.static(float(wp.pi) / 180.0)):
                             weight = 0.0
-                        weight *= wp.pow(wp.max(inside, 0.0), power)
+                        # An exponent of 0 is a sharp edge; 0 to the power of 0 is no number with fast math.
+                        if power > 0.0:
+                            weight *= wp.pow(wp.max(inside, 0.0), power)
                 if wp.static(shadows):
                     casts = scene.light_castshadow[of_world(world, scene.light_castshadow.shape[0]), k]
                     if casts and weight > 0.0 and wp.dot(normal, towards) > 0.0:

@@ -72,6 +72,8 @@ class EvaluateConfig:
             raise InputError("--robot, --port, --camera, --calibration and --move are for --on robot")
         if self.on == BOTH and len(self.checkpoints) < 3:
             raise InputError(f"--on {BOTH} needs at least three checkpoints: two are always perfectly correlated")
+        if self.on == BOTH and self.randomization.startswith("rehearsal"):
+            raise InputError(f"--on {BOTH} takes --randomization for the simulation, not {self.randomization!r}")
         if self.on != BOTH and self.more:
             raise InputError(f"two checkpoints can be compared; with --on {BOTH} three or more are correlated")
 

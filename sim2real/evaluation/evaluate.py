@@ -104,6 +104,7 @@ def _conclude(
         run.write_metrics(_unfinished(config, episodes))
     else:
         metrics: dict[str, Any] = {"finished": not interrupted, "on": config.on, "robot": config.hardware.robot}
+        metrics |= {"preset": config.preset} if config.on == "rehearsal" else {}
         metrics |= _figures(episodes[0])
         if len(episodes) > 1:
             metrics["against"] = _figures(episodes[1])

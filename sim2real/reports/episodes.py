@@ -9,11 +9,13 @@ import numpy as np
 from sim2real.evaluation.config import PLACES, EvaluateConfig
 from sim2real.evaluation.results import Evaluation
 from sim2real.evaluation.simulation import Episodes
+from sim2real.rehearsal.preset import PRESET
 
 
 def place_line(config: EvaluateConfig) -> str:
     """Return the place of the evaluation, in words."""
-    details = {"sim": f" ({config.randomization})", "robot": f": {config.hardware.robot}"}
+    other = f" ({config.preset})" if config.on == "rehearsal" and config.preset != PRESET else ""
+    details = {"sim": f" ({config.randomization})", "rehearsal": other, "robot": f": {config.hardware.robot}"}
     return PLACES[config.on] + details.get(config.on, "")
 
 

@@ -22,7 +22,8 @@ class MatrixConfig:
         candidates: further plans to compare with those of `auto`, comma-separated.
         seeds: number of repetitions of every fit.
         updates: number of gradient steps of a fit, as for `adapt`; None: the plans' numbers.
-        quick: a first look: the largest of the numbers of frames only, and at most 200 gradient steps per fit.
+        quick: a first look: the largest of the numbers of frames only, and 200 gradient steps per fit
+            (more where a plan demands several passes over many frames).
         smooth: recorded actions are averaged over ± this many seconds; None: the task's value.
         hold_out: share of a dataset's frames held out for testing if it has no test dataset.
     """

@@ -21,6 +21,7 @@ from sim2real.transfer.frames.folds import folds
 from sim2real.transfer.gate import unjudged
 
 FOLDS = 3
+FAR_OFF = 10.0  # actions are in [-1, 1]
 LEFT_BEHIND = 1.2  # expected error as a multiple of the best one's, from where on a plan gets no further fold
 
 
@@ -111,7 +112,8 @@ class _Race:
         reference = with_gain(policy, part.frames) if self._own_scale else policy
         for name, each in {self.reference: reference, **policies}.items():
             row = self._predicted.setdefault(name, np.full(self._frames.done.shape, np.nan, np.float32))
-            row[out] = predict_judged(each, left)
+            # A fit that diverged answers nothing finite: it counts as far off, not as unjudged.
+            row[out] = np.nan_to_num(predict_judged(each, left), nan=FAR_OFF, posinf=FAR_OFF, neginf=FAR_OFF)
 
     def errors(self) -> dict[str, float]:
         """Return the gain-free errors, the reference first.

@@ -117,7 +117,7 @@ class Batches:
         self, model: Policy, plan: TransferPlan, cache: bool, random: np.random.Generator, views: Views | None = None
     ) -> None:
         self._model, self._plan, self._random, self._views = model, plan, random, views
-        self.after = plan.frozen_until if cache and not plan.augment else None
+        self.after = plan.frozen_until if cache and not plan.augment and views is None else None
 
     def fill(self, recorded: Labelled, simulated: Labelled | None = None) -> None:
         """Set the recorded frames, and optionally the simulated ones."""

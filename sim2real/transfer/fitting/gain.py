@@ -50,12 +50,17 @@ def with_spread(policy: Policy, frames: Frames) -> Policy:
 
     Errors of perception make the fitted gain smaller (regression dilution), to nearly 0 if the policy sees nothing in
     the recordings; the ratio of the standard deviations does not depend on them (reduced major axis regression, York
-    1966). It is limited to SANE, as the actions of a policy that sees nothing may have any spread. The offset is the
-    fitted one.
+    1966). It is limited to SANE, as the actions of a policy that sees nothing may have any spread. The offset
+    keeps the mean.
     """
     _, offset, predicted = _fitted(policy, frames)
-    ratios = [_spread(y) / max(_spread(p), 1e-6) for p, y in zip(predicted.T, frames.actions.T, strict=True)]
-    return _folded(policy, np.clip(np.nan_to_num(ratios, nan=1.0), *SANE), offset)
+    pairs = list(zip(predicted.T, frames.actions.T, strict=True))
+    ratios = np.nan_to_num([_spread(y) / max(_spread(p), 1e-6) for p, y in pairs], nan=1.0).clip(*SANE)
+    known = np.isfinite(frames.actions).any(0)
+    means = np.array(
+        [np.nanmean(y) - r * p.mean() if k else 0 for (p, y), r, k in zip(pairs, ratios, known, strict=True)]
+    )
+    return _folded(policy, ratios, np.where(known, means, offset))
 
 
 def _fitted(policy: Policy, frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ answers to such a warp is measured on simulated frames, which the pretrained pol
 places that it does not.
 """
 
+import copy
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +18,7 @@ from sim2real.evaluation.offline import predict
 TURN = 0.0625  # standard deviation of the shift to the side, in image widths: the car is turned
 ASIDE = 0.25  # standard deviation of the shift per row, about the top row: the car stands beside the line
 WARPED = 0.75  # share of frames that are warped
-MEASURED_ON = 1000  # simulated frames
+MEASURED_ON = 1000  # simulated frames, at least, if there are
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,11 @@ def views_of(
         signs: (A,) -1 for actions that change sign when mirrored; the others are not corrected.
         scale: (A,) actions of the recordings for each of the policy's.
     """
-    images, state = images[:MEASURED_ON], None if state is None else state[:MEASURED_ON]
+    if policy.align.moves:  # of a recorded camera: simulated frames are not aligned
+        policy = copy.deepcopy(policy)
+        policy.align.similarity.zero_()
+    every = max(len(images) // MEASURED_ON, 1)  # of all times: neighbours are similar
+    images, state = images[::every], None if state is None else state[::every]
     warp = _drawn(len(images), images.shape[2], np.random.default_rng(0))
     there, back = (predict(policy, warped(images, each), state, clip=False) for each in (warp, -warp))
     response = np.linalg.lstsq(2 * warp, there - back)[0]

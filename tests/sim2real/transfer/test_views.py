@@ -1,13 +1,20 @@
 """Views from beside the driven line: what the warp means, and how labels follow it."""
 
+import dataclasses
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bars import bars
 from envs import BatchEnv, LaneFollow
 from envs.lane_follow.task import LaneFollowConfig
 from envs.randomization import Randomization, Vary
+from sim2real.transfer.fitting.batches import Batches, Simulated, answered, from_beside, labelled
+from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.fitting.views import ASIDE, TURN, Views, views_of, warped
 
 
@@ -72,7 +79,8 @@ def test_labels_follow_the_measured_response_in_the_recordings_scale(monkeypatch
         return np.stack([0.02 * (middle - 39.5), 0.01 * (middle - 39.5)], 1)
 
     monkeypatch.setattr("sim2real.transfer.fitting.views.predict", column)
-    views = views_of(None, images, None, np.array([-1.0, 1.0]), np.array([0.5, 0.5]))  # type: ignore[arg-type]
+    unaligned: Any = SimpleNamespace(align=SimpleNamespace(moves=False))
+    views = views_of(unaligned, images, None, np.array([-1.0, 1.0]), np.array([0.5, 0.5]))
     np.testing.assert_allclose(views.response[:, 1], 0)
     np.testing.assert_allclose(views.response[:, 0], [0.01, 0.01 * 47], rtol=0.1)
     actions = np.zeros((200, 2), np.float32)
@@ -90,3 +98,32 @@ def test_views_are_drawn_anew_and_repeat_with_the_seed():
     np.testing.assert_array_equal(first[0], again[0])
     np.testing.assert_array_equal(first[1], again[1])
     assert (first[0] != other[0]).any()
+
+
+@pytest.fixture(scope="module")
+def simulated() -> Simulated:
+    frames = bars(6, 25, seed=7)
+    return Simulated(frames.images, frames.actions, frames.episode)
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_only_recorded_rows_of_a_batch_are_views(knows_bars, simulated, cache):
+    """Also where features of frozen stages could be cached: a view needs its image."""
+    plan = dataclasses.replace(find_plan("feature-extraction"), cotrain=0.5, views=True, batch_size=16)
+    frames = bars(2, 20, seed=5)
+    views = Views(np.full((2, frames.actions.shape[1]), 100.0))  # every warp is seen in its label
+    batches = Batches(knows_bars, plan, cache, np.random.default_rng(0), views)
+    recorded, mixed = labelled(frames, knows_bars, plan, None), answered(simulated, knows_bars, knows_bars, plan)
+    batches.fill(recorded, mixed)
+    batch = batches.draw()
+    assert batch.recorded == 8 and (batch.actions[:8].abs() > 5).any()
+    assert (batch.actions[8:].abs() < 5).all()
+
+
+def test_a_plan_without_simulated_frames_or_signs_has_no_views(knows_bars, simulated):
+    plan = dataclasses.replace(find_plan("strange-place"))
+    signs = np.array([-1.0])
+    assert from_beside(simulated, knows_bars, knows_bars, plan, signs) is not None
+    assert from_beside(None, knows_bars, knows_bars, plan, signs) is None
+    assert from_beside(simulated, knows_bars, knows_bars, plan, None) is None
+    assert from_beside(simulated, knows_bars, knows_bars, dataclasses.replace(plan, views=False), signs) is None

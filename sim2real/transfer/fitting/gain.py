@@ -56,11 +56,9 @@ def with_spread(policy: Policy, frames: Frames) -> Policy:
     _, offset, predicted = _fitted(policy, frames)
     pairs = list(zip(predicted.T, frames.actions.T, strict=True))
     ratios = np.nan_to_num([_spread(y) / max(_spread(p), 1e-6) for p, y in pairs], nan=1.0).clip(*SANE)
-    known = np.isfinite(frames.actions).any(0)
-    means = np.array(
-        [np.nanmean(y) - r * p.mean() if k else 0 for (p, y), r, k in zip(pairs, ratios, known, strict=True)]
-    )
-    return _folded(policy, ratios, np.where(known, means, offset))
+    means = [np.nanmean(y) if np.isfinite(y).any() else np.nan for _, y in pairs]  # NaN: an action that is not known
+    kept = np.array(means) - ratios * predicted.mean(0)
+    return _folded(policy, ratios, np.where(np.isfinite(kept), kept, offset))
 
 
 def _fitted(policy: Policy, frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

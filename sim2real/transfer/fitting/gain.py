@@ -50,15 +50,20 @@ def with_spread(policy: Policy, frames: Frames) -> Policy:
 
     Errors of perception make the fitted gain smaller (regression dilution), to nearly 0 if the policy sees nothing in
     the recordings; the ratio of the standard deviations does not depend on them (reduced major axis regression, York
-    1966). It is limited to SANE, as the actions of a policy that sees nothing may have any spread. The offset
-    keeps the mean.
+    1966). It is limited to SANE, as the actions of a policy that sees nothing may have any spread. The offset is the
+    fitted one, whose prior holds where the mean of such actions says nothing; actions to one side keep the fitted gain.
     """
-    _, offset, predicted = _fitted(policy, frames)
-    pairs = list(zip(predicted.T, frames.actions.T, strict=True))
-    ratios = np.nan_to_num([_spread(y) / max(_spread(p), 1e-6) for p, y in pairs], nan=1.0).clip(*SANE)
-    means = [np.nanmean(y) if np.isfinite(y).any() else np.nan for _, y in pairs]  # NaN: an action that is not known
-    kept = np.array(means) - ratios * predicted.mean(0)
-    return _folded(policy, ratios, np.where(np.isfinite(kept), kept, offset))
+    gain, offset, predicted = _fitted(policy, frames)
+    for k, (p, y) in enumerate(zip(predicted.T, frames.actions.T, strict=True)):
+        if _two_sided(y):
+            gain[k] = np.clip(_spread(y) / max(_spread(p), 1e-6), *SANE)
+    return _folded(policy, gain, offset)
+
+
+def _two_sided(values: np.ndarray) -> bool:
+    """Return whether values (n,) lie about 0, such as a steering's and unlike a throttle's."""
+    known = values[np.isfinite(values)]
+    return len(known) > 0 and abs(float(known.mean())) < float(known.std())
 
 
 def _fitted(policy: Policy, frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """Alignments of a policy's low stages with unlabelled frames, to compare; none of them is part of `sim2real adapt`.
 
-All learn or set only the affine parameters of the norms of stem and stage1, from recorded frames without their actions and
-simulated frames of the worlds that the policy was pretrained in.
+All learn or set only the affine parameters of the norms of stem and stage1, from simulated frames and from recorded
+frames without their actions.
 """
 
 import copy

@@ -38,9 +38,11 @@ def policy() -> Policy:
 
 @pytest.fixture(scope="module")
 def frames() -> tuple[np.ndarray, np.ndarray]:
-    """Simulated frames, and recorded ones that are darker and have less contrast, (64, 24, 40, 3)."""
+    """Simulated frames, and recorded ones whose upper half is dark, (64, 24, 40, 3)."""
     simulated = np.random.default_rng(0).integers(0, 256, (64, 24, 40, 3), np.uint8)
-    return simulated, (20 + simulated[::-1] // 3).astype(np.uint8)
+    recorded = simulated[::-1].copy()
+    recorded[:, :12] //= 10
+    return simulated, recorded
 
 
 def output_of(layer: nn.Module, policy: Policy, images: np.ndarray) -> Tensor:

@@ -15,6 +15,7 @@ from envs.warp_start import announce_compilation, wp  # before mujoco_warp, whic
 
 import mujoco_warp as mjw  # isort: skip
 from envs.raycast.draw import make_kernel  # isort: skip
+from envs.raycast.mirror import make_mirror_kernel  # isort: skip
 from envs.raycast.scene import DRAWN, Near, Rays  # isort: skip
 from envs.raycast.tables import poses_of, scene_of  # isort: skip
 from envs.raycast.tiles import cones, cull, place, tiles  # isort: skip
@@ -101,7 +102,9 @@ class BatchRenderer:
         self._device, self._depth, self._segmentation = available_device(device), depth, segmentation
         self._camera = cameras.index(camera_name)
         with wp.ScopedDevice(self._device):
-            self._model = mjw.put_model(model, batch_sizes=dict.fromkeys(per_world, num_worlds))
+            own_mirrors = "mat_reflectance" in per_world
+            sizes = dict.fromkeys(sorted({*per_world} - {"mat_reflectance"}), num_worlds)
+            self._model = mjw.put_model(model, batch_sizes=sizes)
             self._context = mjw.create_render_context(
                 model,
                 cam_res=(1, 1),  # its own frames are never drawn
@@ -112,13 +115,15 @@ class BatchRenderer:
                 enable_per_light_ambient="light_ambient" in per_world or bool(model.light_ambient.any()),
             )
             self._context.light_attenuation_is_default &= "light_attenuation" not in per_world
-            self._scene, self._poses = scene_of(model, self._model, self._context), poses_of(model, num_worlds)
+            self._scene = scene_of(model, self._model, self._context, num_worlds if own_mirrors else 1)
+            self._poses = poses_of(model, num_worlds)
             kinds = frozenset(model.geom_type[self._scene.geoms.numpy()].tolist())
             if not kinds <= DRAWN:
                 raise InputError(f"geoms of type {sorted(kinds - DRAWN)} cannot be drawn")
             announce_compilation()
             self._together = 32 if self._device == "cpu" else 1
-            self._kernel = make_kernel(self._context, kinds, model.nlight, shadows, self._together)
+            mirrors = own_mirrors or bool(model.mat_reflectance.any())
+            self._kernel = make_kernel(self._context, kinds, model.nlight, shadows, mirrors, self._together)
             self._tile, self._tiles = tiles(camera.width, camera.height)
             self._rays = Rays()
             self._rays.tile = wp.array(self._tile.ravel(), dtype=int)
@@ -127,6 +132,10 @@ class BatchRenderer:
             self._rgb = wp.zeros((num_worlds, pixels, 3), dtype=wp.uint8)
             self._far = wp.zeros((num_worlds if depth else 0, pixels), dtype=float)
             self._seen = wp.zeros((num_worlds if segmentation else 0, pixels), dtype=int)
+            self._mirror = wp.zeros((num_worlds if mirrors else 0, pixels), dtype=wp.vec4)
+            self._gloss = None
+            if mirrors:
+                self._gloss = make_mirror_kernel(self._context, kinds, model.nlight, shadows, self._together)
             self._pool = ThreadPoolExecutor(threads) if threads > 1 and self._device == "cpu" else None
             shares = min(threads, num_worlds) if self._pool else 1
             most = -(-num_worlds // shares)
@@ -150,7 +159,8 @@ class BatchRenderer:
 
     def set_field(self, name: str, ids: np.ndarray, values: np.ndarray) -> None:
         """Set model field name of worlds ids (m,), one of those named per_world, to values (m, ...)."""
-        self._write(getattr(self._model, name), ids, values)
+        owner = self._scene if name == "mat_reflectance" else self._model
+        self._write(getattr(owner, name), ids, values)
 
     def _write(self, target: wp.array, ids: np.ndarray | slice, values: np.ndarray) -> None:
         """Write rows of a device array; on the CPU directly to its memory."""
@@ -185,10 +195,14 @@ class BatchRenderer:
             ids = wp.array(worlds, dtype=int)
             wp.launch(place, dim=(m, len(scene.geoms)), inputs=[scene, poses, self._camera, ids, near])
             wp.launch(cull, dim=(m, self._tiles), inputs=[scene, rays, ids, near])
-            far, seen = (a[start : start + m] if len(a) else a for a in (self._far, self._seen))
-            pictures = [self._rgb[start : start + m], far, seen]
+            kept = (self._rgb, self._far, self._seen, self._mirror)
+            pictures = [a[start : start + m] if len(a) else a for a in kept]
             inputs = [scene, poses, self._context.textures, rays, near, self._camera, ids, self.samples**2]
-            wp.launch(self._kernel, dim=(m, -(-len(rays.tile) // self._together)), inputs=[*inputs, *pictures])
+            groups = (m, -(-len(rays.tile) // self._together))
+            wp.launch(self._kernel, dim=groups, inputs=[*inputs, *pictures])
+            if self._gloss is not None:
+                inputs = [scene, poses, rays, self._camera, ids, pictures[-1], pictures[0]]
+                wp.launch(self._gloss, dim=groups, inputs=inputs)
 
     def _collect(self, m: int) -> RenderedFrames:
         size = (m, self.camera.height, self.camera.width)

@@ -19,8 +19,8 @@ from envs.world_parameters import WorldParameters
 # Model fields that the renderer reads besides poses; all others only affect physics.
 VISUAL_FIELDS = frozenset(
     """geom_rgba geom_size geom_matid geom_dataid mat_rgba mat_texid mat_texrepeat mat_specular mat_shininess
-    mat_emission light_active light_ambient light_diffuse light_specular light_attenuation light_cutoff
-    light_exponent light_castshadow""".split()  # noqa: SIM905 (one string reads better than eighteen)
+    mat_emission mat_reflectance light_active light_ambient light_diffuse light_specular light_attenuation light_cutoff
+    light_exponent light_castshadow""".split()  # noqa: SIM905 (one string reads better than nineteen)
 )
 
 

@@ -5,7 +5,13 @@ from pathlib import Path
 from envs.randomization import Randomization, Vary
 
 _HERE = Path(__file__).parent
-_FILES = {name: Randomization.load(_HERE / f"{name}.toml").varied for name in ("default", "wide", "rehearsal")}
+
+
+def _load(name: str) -> tuple[Vary, ...]:
+    return Randomization.load(_HERE / f"{name}.toml").varied
+
+
+_FILES = {name: _load(name) for name in ("default", "wide", "rehearsal")}
 
 
 def _without(*beginnings: str) -> tuple[Vary, ...]:
@@ -20,6 +26,8 @@ _GRAY = Vary("sensor.saturation", "uniform", (0.0, 0.0), "set")
 _VARIED = {
     "none": (),
     **_FILES,
+    "places": (*_FILES["default"], *_load("places")),
+    **{f"rehearsal-{name}": (*_FILES["rehearsal"], *_load(f"rehearsal_{name}")) for name in ("walls", "tape", "gloss")},
     "fixed-camera": _without(*_CAMERA),
     "fixed-camera-gray": (*_without(*_CAMERA), _GRAY),
     "fixed-camera-one-look": _without(*_CAMERA, *_LOOK),

@@ -8,15 +8,13 @@ import mujoco
 import numpy as np
 
 from envs.camera import Camera
+from envs.lane_follow.meshes import LAYER, PRINTED, TRACK_GEOMS, track_meshes
 from envs.lane_follow.track import Track, TrackConfig
 from envs.task import View
 from envs.textures import add_textures
 
-CLUTTER, MARKINGS, WALLS = 6, 5, 4
-TRACK_GEOMS = ("road", "edges", "dashes")
-
-# The printed mat lies in thin layers: the ray tracer needs distinct heights, the tyres feel only the plane.
-LAYER = {"marking": 0.001, "road": 0.002, "edges": 0.003, "dashes": 0.004}
+CLUTTER, MARKINGS, WALLS, LAMPS = 6, 5, 4, 4
+HIDDEN = -5.0  # m, below everything: the height of what is not there
 
 # Median colours of the recordings, as the camera saw them under its own light.
 RGB = {
@@ -27,6 +25,9 @@ RGB = {
     "marking": (0.86, 0.84, 0.80),
     "clutter": (0.40, 0.33, 0.28),
     "wall": (0.51, 0.45, 0.38),
+    "tape": (0.85, 0.83, 0.80),
+    "barrier": (0.60, 0.57, 0.53),
+    "lamp": (1.0, 1.0, 1.0),
 }
 
 
@@ -52,42 +53,6 @@ NOMINAL_CAMERA = CameraMount(
 )
 
 
-def _strip(track: Track, left: float, right: float, first: int = 0, count: int | None = None) -> tuple[list, list]:
-    """Return vertices and upward faces of a band between two offsets (m, positive left) along the centre line."""
-    n = len(track.points)
-    index = np.arange(first, first + (n if count is None else count) + 1) % n
-    centre, normal = track.points[index], track.normal[index]
-    vertices = np.concatenate([centre + left * normal, centre + right * normal])
-    m = len(index)
-    a = np.arange(m - 1)
-    faces = np.concatenate([np.stack([a, a + m, a + m + 1], 1), np.stack([a, a + m + 1, a + 1], 1)])
-    return [vertices], [faces]
-
-
-def track_meshes(track: Track, config: TrackConfig) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return vertices (V, 3) and faces (F, 3) of road, edge lines and dashes of one layout."""
-    half, line = config.road_width / 2, config.line_width / 2
-    n, step = len(track.points), track.length / len(track.points)
-    period, dash = (config.dash_length + config.dash_gap) / step, max(round(config.dash_length / step), 1)
-    starts = np.round(np.arange(max(round(n / period), 1)) * n / max(round(n / period), 1)).astype(int)
-    bands = {
-        "road": [(half, -half, 0, None)],
-        "edges": [(half + line, half - line, 0, None), (-half + line, -half - line, 0, None)],
-        "dashes": [(config.dash_width / 2, -config.dash_width / 2, int(s), dash) for s in starts],
-    }
-    meshes = {}
-    for name, pieces in bands.items():
-        vertices, faces, base = [], [], 0
-        for piece in pieces:
-            v, f = _strip(track, *piece)
-            vertices, faces = [*vertices, *v], [*faces, f[0] + base]
-            base += len(v[0])
-        flat = np.concatenate(vertices)
-        height = np.full((len(flat), 1), LAYER[name])
-        meshes[name] = (np.concatenate([flat, height], 1), np.concatenate(faces))
-    return meshes
-
-
 def camera_quat(pitch: float, yaw: float = 0.0, roll: float = 0.0) -> np.ndarray:
     """Return the quaternion car_from_camera (w x y z) of a camera looking ahead, tilted down by pitch (rad).
 
@@ -102,12 +67,16 @@ def camera_quat(pitch: float, yaw: float = 0.0, roll: float = 0.0) -> np.ndarray
 
 
 def build_model(tracks: list[Track], config: TrackConfig, camera: CameraMount) -> mujoco.MjModel:
-    """Build the lane world with all layouts' meshes; a world's `geom_dataid` selects its layout."""
+    """Build the lane world with all layouts' meshes.
+
+    A world's `geom_dataid` selects its layout; what is not there lies HIDDEN below the floor.
+    """
     spec = mujoco.MjSpec.from_file(str(Path(__file__).with_name("car.xml")))
     add_textures(spec)
     _add_materials(spec)
     for i, track in enumerate(tracks):
-        for name, (vertices, faces) in track_meshes(track, config).items():
+        sizes = np.random.default_rng(int(1e6 * track.length))  # a layout has the same ones in every set of layouts
+        for name, (vertices, faces) in track_meshes(track, config, sizes).items():
             spec.add_mesh(name=f"{name}{i}", uservert=vertices.ravel(), userface=faces.ravel(),
                           inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL)  # fmt: skip
     _add_surroundings(spec.worldbody)
@@ -120,17 +89,19 @@ def build_model(tracks: list[Track], config: TrackConfig, camera: CameraMount) -
 def _add_materials(spec: mujoco.MjSpec) -> None:
     names = ["surround", *TRACK_GEOMS, *(f"marking{i}" for i in range(MARKINGS))]
     names += [f"clutter{i}" for i in range(CLUTTER)] + [f"wall{i}" for i in range(WALLS)]
-    for name in names:
+    for name in [*names, "lamp"]:
         material = spec.add_material(name=name, rgba=[*RGB[name.rstrip("0123456789")], 1], specular=0.1, shininess=0.3)
-        if name not in TRACK_GEOMS:  # meshes have no texture coordinates
+        if name == "lamp":
+            material.emission = 1.0
+        elif name not in TRACK_GEOMS:  # meshes have no texture coordinates
             material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "panels" if name.startswith("wall") else "noise"
 
 
 def _add_surroundings(world: mujoco.MjsBody) -> None:
-    """Add track, markings, clutter and walls; their positions are set per world at reset."""
-    visual = {"contype": 0, "conaffinity": 0}
-    for name in TRACK_GEOMS:
-        world.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_MESH, meshname=f"{name}0", material=name, **visual)
+    """Add track, markings, clutter, walls and lamps; their positions are set per world at reset."""
+    visual, mesh = {"contype": 0, "conaffinity": 0}, mujoco.mjtGeom.mjGEOM_MESH
+    for name in PRINTED:
+        world.add_geom(name=name, type=mesh, meshname=f"{name}0", material=name, **visual)
     box = mujoco.mjtGeom.mjGEOM_BOX
     for kind, count, size in (
         ("marking", MARKINGS, (0.3, 0.15, LAYER["marking"])),
@@ -143,3 +114,7 @@ def _add_surroundings(world: mujoco.MjsBody) -> None:
     for i, (x, y) in enumerate([(8, 0), (0, 8), (-8, 0), (0, -8)]):
         size = (0.05, 12, 1.5) if x else (12, 0.05, 1.5)
         world.add_geom(name=f"wall{i}", type=box, size=size, pos=[x, y, 1.5], material=f"wall{i}", **visual)
+    for name in TRACK_GEOMS[len(PRINTED) :]:
+        world.add_geom(name=name, type=mesh, meshname=f"{name}0", material=name, **visual)
+    for i in range(LAMPS):
+        world.add_geom(name=f"lamp{i}", type=box, size=(0.5, 0.5, 0.02), pos=[0, 0, HIDDEN], material="lamp", **visual)

@@ -12,7 +12,9 @@ from mujoco.batch import Batch
 from envs.errors import InputError
 from envs.lane_follow.dressing import Dressing
 from envs.lane_follow.looks import PRESETS
-from envs.lane_follow.scene import NOMINAL_CAMERA, TRACK_GEOMS, CameraMount, build_model
+from envs.lane_follow.meshes import TRACK_GEOMS
+from envs.lane_follow.places import STRUCTURE
+from envs.lane_follow.scene import NOMINAL_CAMERA, CameraMount, build_model
 from envs.lane_follow.track import Track, TrackConfig, generate_track
 from envs.random import WorldRandom
 from envs.task import Task, TaskSpec
@@ -92,7 +94,7 @@ class LaneFollow(Task):
             robot="lane-car",
             judged=("steering",),
             mirrored=("steering", "offset", "heading", "curvature"),
-            scene_fields=("geom_dataid", "geom_size"),
+            scene_fields=("geom_dataid", "geom_size", "light_active"),
             presets=PRESETS,
         )
         self._points = np.stack([t.points for t in self.tracks])
@@ -108,8 +110,8 @@ class LaneFollow(Task):
         n = batch.nsim
         self._random = random
         self._qpos, self._qvel, self._ctrl = batch.bind("qpos"), batch.bind("qvel"), batch.bind("ctrl")
-        self._dressing = Dressing(self.model, batch, self.tracks, self.config.track.road_width)
-        self.parameters = {name: np.full((n, 1), value) for name, value in NOMINAL.items()}
+        self.parameters = {name: np.full((n, 1), value) for name, value in {**NOMINAL, **STRUCTURE}.items()}
+        self._dressing = Dressing(self.model, batch, self.tracks, self.config.track.road_width, self.parameters)
         self.layout = np.zeros(n, int)
         self._at = np.zeros(n, int)  # nearest sample of the centre line
         self._linkage = np.zeros(n)  # rad, steering command behind the slack
@@ -191,7 +193,7 @@ class LaneFollow(Task):
         columns = [
             *(2 * self.offset / self.config.track.road_width, np.sin(self._heading_error), np.cos(self._heading_error)),
             self._speed[:, 0],
-            *(10 * (value[:, 0] - NOMINAL[name]) for name, value in self.parameters.items()),
+            *(10 * (self.parameters[name][:, 0] - value) for name, value in NOMINAL.items()),
         ]
         return np.concatenate([np.stack(columns, 1), self._ahead()], 1).astype(np.float32)
 

@@ -28,6 +28,7 @@ class Scene:
     mat_emission: wp.array2d(dtype=float)
     mat_specular: wp.array2d(dtype=float)
     mat_shininess: wp.array2d(dtype=float)
+    mat_reflectance: wp.array2d(dtype=float)  # of a mirror seen at right angles
     light_type: wp.array2d(dtype=int)
     light_castshadow: wp.array2d(dtype=bool)
     light_active: wp.array2d(dtype=bool)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import mujoco
+import numpy as np
 
 from envs.raycast.flat_grids import give_grids
 from envs.raycast.scene import Poses, Scene
@@ -10,14 +11,20 @@ from envs.raycast.textures import give_textures
 from envs.warp_start import wp
 
 
-def scene_of(mujoco_model: mujoco.MjModel, model: Any, context: Any) -> Scene:
-    """Return shared arrays of a mujoco_warp model and its render context for drawing, with textures and grids."""
+def scene_of(mujoco_model: mujoco.MjModel, model: Any, context: Any, mirrors: int = 1) -> Scene:
+    """Return shared arrays of a mujoco_warp model and its render context for drawing, with textures and grids.
+
+    Args:
+        mirrors: rows of the materials' reflectance, which mujoco_warp does not have: 1, or one per world.
+    """
     scene = Scene()
     scene.geoms = context.enabled_geom_ids
     scene.mesh, scene.mesh_half = context.mesh_bvh_id, context.mesh_bounds_size
     for name in Scene.vars:
         if hasattr(context, name) or hasattr(model, name):
             setattr(scene, name, getattr(context, name) if hasattr(context, name) else getattr(model, name))
+    reflectance = np.tile(mujoco_model.mat_reflectance.astype(np.float32), (mirrors, 1))
+    scene.mat_reflectance = wp.array(reflectance, dtype=float)
     give_textures(scene, mujoco_model)
     give_grids(scene, mujoco_model)
     return scene

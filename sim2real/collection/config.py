@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from sim2real.errors import InputError
+from sim2real.rehearsal.preset import rehearsal_preset
 from sim2real.seeds import RECORDING, SIMULATED_RECORDING
 
 SECONDS, LONGEST = 20.0, 120.0  # s: the default and the maximum length of an episode
@@ -25,7 +26,8 @@ class RecordConfig:
         keep_failed: keep episodes that ended in failure, too; otherwise they are recorded again. Episodes of the driver
             are always kept.
         checkpoint: with --on sim, a policy that acts in place of a teacher; without both, actions are random.
-        randomization: with --on sim, a preset of the task, or a TOML file.
+        randomization: with --on sim, a preset of the task, or a TOML file; with --on rehearsal, another rehearsal
+            robot: rehearsal-walls, rehearsal-tape or rehearsal-gloss (LaneFollow).
 
     Raises:
         InputError: no episode, a length out of range, a negative seed, or settings that exclude each other.
@@ -54,9 +56,15 @@ class RecordConfig:
                 raise InputError(f"{options}: in simulation the task ends episodes")
             if self.teacher is not None and self.checkpoint is not None:
                 raise InputError("give either --teacher or --checkpoint, not both")
-        elif self.checkpoint is not None or self.randomization != "none":
-            options = "--checkpoint and --randomization are for --on sim"
-            raise InputError(f"{options}: the rehearsal robot has a fixed appearance")
+        elif self.checkpoint is not None:
+            raise InputError("--checkpoint is for --on sim: a simulated operator moves the rehearsal robot")
+        else:
+            _ = self.preset
+
+    @property
+    def preset(self) -> str:
+        """Return the preset of the rehearsal robot; raises InputError for one of the plain simulation."""
+        return rehearsal_preset(self.randomization, "none")
 
     @property
     def first_seed(self) -> int:

@@ -13,7 +13,7 @@ from sim2real.files import new_folder
 from sim2real.progress import Progress, part_of, silent
 from sim2real.recordings.arm_logs import ACTION, STATE
 from sim2real.rehearsal.operators import Operator, Teacher, habit_of, words_for
-from sim2real.rehearsal.robot import PRESET, boundary_of, measured
+from sim2real.rehearsal.robot import boundary_of, measured
 from sim2real.robots.boundary import Boundary
 
 SIDE_BY_SIDE = 16  # parallel worlds: their frames stay in memory until an episode is complete
@@ -51,7 +51,7 @@ def record_on_rehearsal(
         steps = round(min(config.seconds, task.spec.episode_seconds) / task.spec.control_dt)
         rounds = -(-config.episodes // SIDE_BY_SIDE)
         worlds = -(-config.episodes // rounds)
-        env = BatchEnv(task, worlds, randomization=PRESET, observations=(f"images.{camera}",))
+        env = BatchEnv(task, worlds, randomization=config.preset, observations=(f"images.{camera}",))
         features = _features(env, boundary, camera)
         lengths, tried, successes = [], 0, 0
         try:

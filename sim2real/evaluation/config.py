@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from sim2real.errors import InputError
+from sim2real.rehearsal.preset import rehearsal_preset
 from sim2real.robots.hardware import Hardware
 from sim2real.seeds import TEST
 
@@ -29,7 +30,8 @@ class EvaluateConfig:
         dataset: compare with these recordings instead of acting: a dataset, or a selection of episodes (path[0:17]).
         smooth: recorded actions are averaged over ± this many seconds; by default the task's value.
         episodes: number of episodes; in simulation all run in parallel.
-        randomization: a preset of the task, or a TOML file; for `--on sim`.
+        randomization: for `--on sim`, a preset of the task, or a TOML file; for `--on rehearsal`, another rehearsal
+            robot: rehearsal-walls, rehearsal-tape or rehearsal-gloss (LaneFollow).
         seed: seed of the first episode; no training uses seeds between 10 million and 2^32.
         device: device that renders frames.
         real_time: run the rehearsal robot like hardware: one episode after the other, at its control rate.
@@ -58,7 +60,9 @@ class EvaluateConfig:
             raise InputError(f"smooth must be 0 or more seconds, not {self.smooth}")
         if self.against is not None and self.dataset is not None:
             raise InputError("--dataset takes one checkpoint: evaluate the second in a run of its own")
-        if self.on in ("rehearsal", "robot") and self.randomization != "default":
+        if self.on == "rehearsal":
+            _ = self.preset
+        if self.on == "robot" and self.randomization != "default":
             raise InputError(f"--randomization is for --on sim: {PLACES[self.on]} has a fixed appearance")
         if self.on != "sim" and self.dataset is not None:
             raise InputError(f"--dataset moves nothing: leave out --on {self.on}")
@@ -75,6 +79,11 @@ class EvaluateConfig:
     def checkpoints(self) -> tuple[Path, ...]:
         """Return the folders of all checkpoints."""
         return (self.checkpoint, *(() if self.against is None else (self.against,)), *self.more)
+
+    @property
+    def preset(self) -> str:
+        """Return the preset of the rehearsal robot; raises InputError for one of the plain simulation."""
+        return rehearsal_preset(self.randomization, "default")
 
     @property
     def task(self) -> str:

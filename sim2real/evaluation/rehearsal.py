@@ -9,7 +9,7 @@ from policies.policy import Policy
 from sim2real.errors import InputError
 from sim2real.evaluation.simulation import TEST_SEED, Episodes, run_episodes
 from sim2real.progress import Progress, part_of, silent
-from sim2real.rehearsal.robot import PRESET
+from sim2real.rehearsal.preset import PRESET
 
 
 def evaluate_on_rehearsal(
@@ -18,6 +18,7 @@ def evaluate_on_rehearsal(
     first_seed: int = TEST_SEED,
     progress: Progress = silent,
     *,
+    preset: str = PRESET,
     device: str = "cpu",
 ) -> list[Episodes]:
     """Run policies on the rehearsal robot in the same episodes, on layouts that are never recorded.
@@ -26,6 +27,7 @@ def evaluate_on_rehearsal(
 
     Args:
         progress: called with (steps done, maximum number of steps), over all policies.
+        preset: the task's randomization that makes the robot.
         device: device that renders frames.
 
     Raises:
@@ -40,7 +42,7 @@ def evaluate_on_rehearsal(
     task = make_task(tasks[0], "rehearsal")
     env = BatchEnv(
         *(task, episodes),
-        randomization=PRESET,
+        randomization=preset,
         observations=("state", *keys),
         device=device,
         windows=_looked_at(task.spec, policies),

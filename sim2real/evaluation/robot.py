@@ -13,6 +13,7 @@ from sim2real.errors import InputError
 from sim2real.evaluation.config import EvaluateConfig
 from sim2real.evaluation.simulation import Episodes
 from sim2real.progress import Progress, silent
+from sim2real.rehearsal.preset import PRESET
 from sim2real.rehearsal.robot import SimulatedRobot, boundary_of, home_of
 from sim2real.robots.boundary import Boundary
 from sim2real.robots.hardware import OperatedVenue, open_robot
@@ -55,14 +56,18 @@ class RehearsalVenue:
 
     Args:
         cameras: names of the cameras that policies use.
+        preset: the task's randomization that makes the robot.
         real_time: keep the control period in real time.
 
     Raises:
         InputError: an unknown task, or a camera that the robot does not have.
     """
 
-    def __init__(self, task: str, cameras: Sequence[str], *, real_time: bool = True, device: str = "cpu") -> None:
-        self.robot = SimulatedRobot(make_task(task, "rehearsal"), cameras, real_time=real_time, device=device)
+    def __init__(
+        self, task: str, cameras: Sequence[str], *, preset: str = PRESET, real_time: bool = True, device: str = "cpu"
+    ) -> None:
+        made = make_task(task, "rehearsal")
+        self.robot = SimulatedRobot(made, cameras, randomization=preset, real_time=real_time, device=device)
         self.boundary, self.steps = self.robot.boundary, self.robot.steps_at_most
 
     def prepare(self, seed: int, policy: int) -> None:
@@ -89,7 +94,7 @@ def open_venue(
     """
     name, cameras = policies[0].config.task, sorted({policy.config.preprocessing.camera for policy in policies})
     if config.on == "rehearsal":
-        return RehearsalVenue(name, cameras, real_time=config.real_time, device=config.device)
+        return RehearsalVenue(name, cameras, preset=config.preset, real_time=config.real_time, device=config.device)
     config.hardware.check()
     if len(cameras) > 1:
         raise InputError(f"the policies use different cameras ({', '.join(cameras)}): evaluate one at a time")

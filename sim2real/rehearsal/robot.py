@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from envs import ArmTask, BatchEnv, LaneFollow, Randomization, Task
+from sim2real.rehearsal.preset import PRESET
 from sim2real.robots.boundary import OWN, Boundary, DirectBoundary, JointBoundary, own_units
 from sim2real.robots.robot import Ticker
 
-PRESET = "rehearsal"
 CATCH_UP = 3  # maximum number of periods that the world runs without a command; a debugger may stop us for hours
 
 

@@ -1,6 +1,7 @@
 """Comparison of candidates: the plan, further plans and the controls, with the same training and test frames."""
 
 import dataclasses
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,13 +31,13 @@ class Fits:
 
     Attributes:
         plans: candidate -> its plan.
-        seeds: number of fits of each candidate at each number of frames.
+        seeds: candidate -> number of its fits at each number of frames.
         materials: (number of frames, seed) -> the training data.
         fitted: fits by `fit_name`.
     """
 
     plans: dict[str, TransferPlan]
-    seeds: int
+    seeds: dict[str, int]
     materials: dict[tuple[int, int], Material]
     fitted: dict[str, Fitted]
 
@@ -47,7 +48,7 @@ class Fits:
 
     def names(self, candidate: str, size: int) -> list[str]:
         """Return the names of a candidate's fits at a number of frames, by seed."""
-        return [fit_name(candidate, size, seed) for seed in range(self.seeds)]
+        return [fit_name(candidate, size, seed) for seed in range(self.seeds[candidate])]
 
     def of(self, candidate: str, size: int) -> list[Fitted]:
         """Return a candidate's fits at a number of frames, by seed."""
@@ -84,10 +85,12 @@ def compare_candidates(
         test: test frames; None: nothing is judged.
         plans: the plan first, then further candidates.
         folder: folder of the fits.
-        chosen: candidate that the learning frames speak for; None: the reference.
+        chosen: candidate that the learning frames speak for; others than it and the plan are then fitted once, unless a
+            curve is asked for. None: the reference; every candidate is fitted with every seed.
     """
     plan = plans[0].name
-    fits = _fit(config, material, candidate_plans(config, plans), folder, stages("fit"))
+    repeated = None if chosen is None or config.curve else {plan, chosen}
+    fits = _fit(config, material, candidate_plans(config, plans), folder, stages("fit"), repeated)
     agreement = None if test is None else agreement_on(test)
     outputs = None if test is None else _fit_outputs(fits, test, stages("compare"))
     comparisons = [_comparison(fits, size, outputs, agreement) for size in fits.sizes]
@@ -118,9 +121,15 @@ def compare_candidates(
 
 
 def _fit(
-    config: AdaptConfig, material: Material, plans: dict[str, TransferPlan], folder: Path, progress: Progress
+    config: AdaptConfig,
+    material: Material,
+    plans: dict[str, TransferPlan],
+    folder: Path,
+    progress: Progress,
+    repeated: Collection[str] | None = None,
 ) -> Fits:
-    """Fit every candidate at every number of frames with every seed."""
+    """Fit every candidate at every number of frames, with every seed or, unless it is among the repeated ones, once."""
+    seeds = {name: config.seeds if repeated is None or name in repeated else 1 for name in plans}
     available = len(material.frames)
     materials = {}
     for size in dict.fromkeys(min(size, available) for size in config.sizes(available)):
@@ -131,8 +140,9 @@ def _fit(
         Job(fit_name(candidate, size, seed), part, plan, seed)
         for (size, seed), part in materials.items()
         for candidate, plan in plans.items()
+        if seed < seeds[candidate]
     ]
-    return Fits(plans, config.seeds, materials, run_jobs(jobs, folder, progress))
+    return Fits(plans, seeds, materials, run_jobs(jobs, folder, progress))
 
 
 def _combined(fits: Fits, material: Material) -> dict[str, Combined]:
@@ -168,7 +178,7 @@ def _comparison(
     fits: Fits, size: int, outputs: dict[str, np.ndarray] | None, agreement: Agreement | None
 ) -> Comparison:
     """Compare the candidates at one number of frames; `outputs` as `_fit_outputs` gives them."""
-    parts = [fits.materials[size, seed].frames for seed in range(fits.seeds)]
+    parts = [part.frames for (count, _), part in fits.materials.items() if count == size]
     predictions = {}
     if outputs is not None:
         predictions = {"zero-shot": outputs["zero-shot"][None]}
@@ -188,7 +198,7 @@ def _fit_outputs(fits: Fits, test: Frames, progress: Progress) -> dict[str, np.n
     unclipped = predict_judged(policy, test, clip=False)
     outputs = {"zero-shot": unclipped.clip(-1, 1)}
     scaled_only = [name for name, plan in fits.plans.items() if not plan.trained and not plan.align]
-    for name in (fit_name(candidate, size, seed) for candidate in scaled_only for size, seed in fits.materials):
+    for name in (name for candidate in scaled_only for size in fits.sizes for name in fits.names(candidate, size)):
         outputs[name] = _rescaled(unclipped, policy, fits.fitted[name].policy, test.judged)
     others = [name for name in fits.fitted if name not in outputs]
     work = {name: partial(predict_judged, fits.fitted[name].policy, test) for name in others}

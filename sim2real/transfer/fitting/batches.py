@@ -11,6 +11,7 @@ from policies.policy import Policy
 from sim2real.recordings.frames import Frames
 from sim2real.transfer.fitting.augment import mirrored, mirrored_actions, photometric
 from sim2real.transfer.fitting.plans import TransferPlan
+from sim2real.transfer.fitting.views import Views, views_of
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,19 @@ def answered(simulated: Simulated | None, policy: Policy, scaled: Policy, plan: 
     return Labelled(simulated.images, (gain * (simulated.actions - old) + new).astype(np.float32), simulated.state)
 
 
+def from_beside(
+    simulated: Simulated | None, policy: Policy, scaled: Policy, plan: TransferPlan, signs: np.ndarray | None
+) -> Views | None:
+    """Return views in the scale of the recordings; None if the plan has none, or they cannot be measured.
+
+    Frames with a state have none: it would have to change, too.
+    """
+    if not plan.views or simulated is None or signs is None or simulated.state is not None:
+        return None
+    scale = (scaled.heads.action.gain / policy.heads.action.gain).cpu().numpy()
+    return views_of(policy, simulated.images, None, signs, scale)
+
+
 def aligned(model: Policy, images: Tensor, recorded: int, mirrored: Tensor) -> Tensor:
     """Align the first `recorded` images (n, h, w, 3) as the model does; the others are unchanged.
 
@@ -99,8 +113,10 @@ def aligned(model: Policy, images: Tensor, recorded: int, mirrored: Tensor) -> T
 class Batches:
     """Batches of images, or of features of the frozen stages, with states and labels."""
 
-    def __init__(self, model: Policy, plan: TransferPlan, cache: bool, random: np.random.Generator) -> None:
-        self._model, self._plan, self._random = model, plan, random
+    def __init__(
+        self, model: Policy, plan: TransferPlan, cache: bool, random: np.random.Generator, views: Views | None = None
+    ) -> None:
+        self._model, self._plan, self._random, self._views = model, plan, random, views
         self.after = plan.frozen_until if cache and not plan.augment else None
 
     def fill(self, recorded: Labelled, simulated: Labelled | None = None) -> None:
@@ -143,7 +159,11 @@ class Batches:
         )
         chosen = torch.from_numpy(rows)
         inputs, state = self._inputs[chosen], None if self._state is None else self._state[chosen]
+        recorded, actions = size - simulated, self._actions[chosen]
         if self.after is None:
-            inputs = torch.from_numpy(photometric(inputs.numpy(), self._plan.augment, self._random))
-        recorded = size - simulated
-        return Batch(inputs, state, self._actions[chosen], recorded, self._mirrored[chosen[:recorded]])
+            images = inputs.numpy()
+            if self._views is not None:
+                seen, done = self._views.draw(images[:recorded], actions[:recorded].numpy(), self._random)
+                images[:recorded], actions[:recorded] = seen, torch.from_numpy(done)
+            inputs = torch.from_numpy(photometric(images, self._plan.augment, self._random))
+        return Batch(inputs, state, actions, recorded, self._mirrored[chosen[:recorded]])

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from policies.encoder import reset_parameters
 from policies.policy import Policy
+from sim2real.evaluation.offline import BATCH
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.training.losses import multi_task_loss
 from sim2real.training.precision import bf16_autocast
-from sim2real.transfer.fitting.batches import Batch, Batches, Simulated, aligned, answered, labelled
+from sim2real.transfer.fitting.batches import Batch, Batches, Simulated, aligned, answered, from_beside, labelled
 from sim2real.transfer.fitting.gain import beginning
 from sim2real.transfer.fitting.plans import TransferPlan
 
@@ -98,7 +99,8 @@ def fit(
     model = prepare(scaled, plan, seed)
     if not plan.trained:
         return Fitted(model.eval(), 0)
-    batches = Batches(model, plan, cache, np.random.default_rng([seed, 1]))
+    views = from_beside(simulated, policy, scaled, plan, signs)
+    batches = Batches(model, plan, cache, np.random.default_rng([seed, 1]), views)
     batches.fill(labelled(frames, scaled, plan, signs), answered(simulated, policy, scaled, plan))
     learner = Learner(model, plan)
     straight = torch.zeros(0 if validation is None else len(validation), dtype=torch.bool)
@@ -203,9 +205,9 @@ def _error(model: Policy, inputs: Tensor, after: str | None, frozen: str | None,
     state = None if frames.state is None else torch.from_numpy(frames.state)
     outputs = []
     with torch.inference_mode():
-        for k in range(0, len(inputs), 512):
-            part = inputs[k : k + 512] if after is not None else model.align(inputs[k : k + 512])
-            outputs.append(_forward(model, part, None if state is None else state[k : k + 512], after, frozen))
+        for k in range(0, len(inputs), BATCH):
+            part = inputs[k : k + BATCH] if after is not None else model.align(inputs[k : k + BATCH])
+            outputs.append(_forward(model, part, None if state is None else state[k : k + BATCH], after, frozen))
     return deviation(torch.cat(outputs).clamp(-1, 1).cpu().numpy()[:, list(frames.judged)], frames)
 
 

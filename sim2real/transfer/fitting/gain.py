@@ -12,6 +12,7 @@ from sim2real.statistics.agreement import fitted_gain, gain_free
 from sim2real.transfer.fitting.plans import TransferPlan
 
 PRIOR_GAIN, PRIOR_OFFSET = 0.35, 0.05  # prior std about 1 and 0
+SANE = (0.5, 2.0)  # two prior standard deviations in the logarithm, of scales between drivers
 
 
 def estimate_gain(predicted: np.ndarray, actual: np.ndarray, independent: float = 1.0) -> tuple[float, float]:
@@ -41,12 +42,40 @@ def with_gain(policy: Policy, frames: Frames) -> Policy:
 
     They are fitted to the head's unclipped output, to which they apply.
     """
+    return _folded(policy, *_fitted(policy, frames)[:2])
+
+
+def with_spread(policy: Policy, frames: Frames) -> Policy:
+    """Return a copy of the policy whose actions spread as much as the recorded ones, per action.
+
+    Errors of perception make the fitted gain smaller (regression dilution), to nearly 0 if the policy sees nothing in
+    the recordings; the ratio of the standard deviations does not depend on them (reduced major axis regression, York
+    1966). It is limited to SANE, as the actions of a policy that sees nothing may have any spread. The offset is the
+    fitted one.
+    """
+    _, offset, predicted = _fitted(policy, frames)
+    ratios = [_spread(y) / max(_spread(p), 1e-6) for p, y in zip(predicted.T, frames.actions.T, strict=True)]
+    return _folded(policy, np.clip(np.nan_to_num(ratios, nan=1.0), *SANE), offset)
+
+
+def _fitted(policy: Policy, frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the fitted gain (A,), the offset (A,), and the policy's unclipped actions (n, A)."""
     predicted = predict(policy, frames.images, frames.state, clip=False)
     pairs = [estimate_gain(p, y, frames.independent) for p, y in zip(predicted.T, frames.actions.T, strict=True)]
-    gain, offset = torch.tensor(pairs, dtype=torch.float32).T
+    gain, offset = np.array(pairs).T
+    return gain, offset, predicted
+
+
+def _spread(values: np.ndarray) -> float:
+    """Return the standard deviation of values (n,) without the outer tenth on both sides; NaN if none is known."""
+    known = values[np.isfinite(values)]
+    return float(np.std(known.clip(*np.quantile(known, [0.1, 0.9])))) if len(known) else float("nan")
+
+
+def _folded(policy: Policy, gain: np.ndarray, offset: np.ndarray) -> Policy:
     result = copy.deepcopy(policy)
     device = result.heads.action.gain.device
-    result.heads.action.fold(gain.to(device), offset.to(device))
+    result.heads.action.fold(*(torch.tensor(value, dtype=torch.float32, device=device) for value in (gain, offset)))
     return result
 
 
@@ -55,7 +84,10 @@ def beginning(policy: Policy, frames: Frames, plan: TransferPlan) -> Policy:
 
     With known units the policy keeps its scale. Perception errors are noise in the variable that the gain multiplies,
     so that the best-fitting gain is below 1 (regression dilution) and would make all motions smaller. A plan that
-    trains nothing consists of the gain and always uses it.
+    trains nothing consists of the gain and always uses it. A plan with a new head does not start from the policy's
+    actions but learns them on simulated frames, in the scale of `with_spread`.
     """
     rescale = gain_free(frames.criterion) if plan.rescale is None else plan.rescale
-    return with_gain(policy, frames) if rescale or not plan.trained else copy.deepcopy(policy)
+    if not rescale and plan.trained:
+        return copy.deepcopy(policy)
+    return with_spread(policy, frames) if "head" in plan.reset else with_gain(policy, frames)

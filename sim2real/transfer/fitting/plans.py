@@ -35,6 +35,8 @@ class TransferPlan:
         mirror: also train on mirrored frames with mirrored actions.
         cotrain: share of simulated frames in a batch, labelled by the pretrained policy (learning without forgetting,
             Li & Hoiem 2016).
+        views: also train on views from beside the driven line, with corrected actions, see `views`; needs simulated
+            frames, and a task whose actions mirror.
         expected: prior of cross-validation: log of (error / zero-shot's error, with the gain) after 300 frames where
             zero-shot agrees with the recordings, where it does not, and its change with ten times the frames.
 
@@ -59,6 +61,7 @@ class TransferPlan:
     align: bool = False
     mirror: bool = True
     cotrain: float = 0.0
+    views: bool = False
     expected: tuple[float, float, float] = (0.05, -0.2, -0.05)
 
     def __post_init__(self) -> None:
@@ -152,7 +155,7 @@ def _tuples(settings: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
 
 
 _KINDS: dict[str, type] = {
-    **{"reset": list, "about": str, "rescale": bool, "align": bool, "mirror": bool},
+    **{"reset": list, "about": str, "rescale": bool, "align": bool, "mirror": bool, "views": bool},
     **{"updates": int, "batch_size": int},
 }
 

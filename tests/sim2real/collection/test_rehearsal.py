@@ -21,7 +21,7 @@ from sim2real.errors import InputError
 from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
 from sim2real.evaluation.simulation import TEST_SEED, run_episodes
 from sim2real.rehearsal.driver import RehearsalDriver
-from sim2real.rehearsal.robot import PRESET
+from sim2real.rehearsal.preset import PRESET
 from sim2real.training.pretrain_config import PretrainConfig
 from sim2real.training.pretraining import policy_config
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bars import bars
 from sim2real.evaluation.offline import predict
 from sim2real.transfer.fitting.fit import fit
-from sim2real.transfer.fitting.gain import estimate_gain, with_gain
+from sim2real.transfer.fitting.gain import SANE, estimate_gain, with_gain, with_spread
 from sim2real.transfer.fitting.plans import find_plan
 
 
@@ -78,3 +78,21 @@ def test_scaling_twice_by_the_same_recordings_changes_nothing(knows_bars):
     twice = with_gain(once, frames)
     assert float(twice.heads.action.gain) == pytest.approx(float(once.heads.action.gain), rel=0.01)
     assert float(twice.heads.action.offset) == pytest.approx(float(once.heads.action.offset), abs=0.01)
+
+
+def folded(scaled, policy) -> float:
+    return float(scaled.heads.action.gain / policy.heads.action.gain)
+
+
+def test_a_policy_that_sees_nothing_keeps_a_scale_in_which_its_answers_can_be_learned(knows_bars):
+    """A fitted gain collapses without any correlation; the ratio of the spreads does not know of it."""
+    frames = bars(6, 50, seed=5, gain=0.7)
+    blind = dataclasses.replace(frames, actions=np.random.default_rng(0).permutation(frames.actions))
+    for recorded in (frames, blind):
+        assert folded(with_spread(knows_bars, recorded), knows_bars) == pytest.approx(0.7, abs=0.15)
+    assert folded(with_gain(knows_bars, blind), knows_bars) < 0.3
+    for scale, limit in ((0.01, SANE[0]), (100.0, SANE[1])):
+        wild = dataclasses.replace(frames, actions=(scale * frames.actions).astype(np.float32))
+        assert folded(with_spread(knows_bars, wild), knows_bars) == pytest.approx(limit)
+    unknown = dataclasses.replace(frames, actions=np.full_like(frames.actions, np.nan))
+    assert folded(with_spread(knows_bars, unknown), knows_bars) == pytest.approx(1.0)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from alignments import Descent, align_channels, align_subspace, align_views
+from alignments import align_channels, align_views
 from policies.policy import Policy
 from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.evaluation.offline import agreement_on, predict_judged
@@ -24,22 +24,18 @@ from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
 from sim2real.evaluation.simulation import paired_difference
 from sim2real.files import read_json, write_json
 from sim2real.recordings.frames import Frames
+from sim2real.transfer.fitting.batches import Simulated
+from sim2real.transfer.fitting.unlabelled import align_unlabelled
 from sim2real.transfer.frames.reading import read_apart, read_recordings
 from sim2real.transfer.frames.simulated import SIMULATED, simulated_frames
 
 METRICS = ("gain_free_mae", "correlation", "mae")
-Align = Callable[[Policy, np.ndarray, np.ndarray, int], Policy]
+Align = Callable[[Policy, Simulated, np.ndarray, int], Policy]
 
-# Chosen on one cell: a policy pretrained with one look, aligned with and judged on `track_1`.
-SUBSPACE, POOLED = Descent(), Descent(layer="pooled", mirror=False)
-VIEWS = Descent(layer="last", learning_rate=1e-3, mirror=False)
 METHODS: dict[str, Align] = {
-    "channels": lambda policy, simulated, recorded, seed: align_channels(policy, simulated, recorded),
-    "subspace": lambda policy, simulated, recorded, seed: align_subspace(policy, simulated, recorded, SUBSPACE, seed),
-    "subspace, pooled": lambda policy, simulated, recorded, seed: align_subspace(
-        policy, simulated, recorded, POOLED, seed
-    ),
-    "vicreg": lambda policy, simulated, recorded, seed: align_views(policy, simulated, recorded, VIEWS, seed),
+    "channels": lambda policy, simulated, recorded, seed: align_channels(policy, simulated.images, recorded),
+    "subspace": lambda policy, simulated, recorded, seed: align_unlabelled(policy, simulated, recorded, True, seed),
+    "vicreg": lambda policy, simulated, recorded, seed: align_views(policy, simulated.images, recorded, seed),
 }
 WITHOUT_CHANCE = ("channels",)
 
@@ -60,7 +56,7 @@ def thinned(frames: Frames, most: int) -> Frames:
     return frames.limited(most, np.random.default_rng(0))
 
 
-def aligned(policy: Policy, simulated: np.ndarray, recorded: np.ndarray, seeds: int) -> Iterator[tuple[str, Policy]]:
+def aligned(policy: Policy, simulated: Simulated, recorded: np.ndarray, seeds: int) -> Iterator[tuple[str, Policy]]:
     """Yield the method and policy of every fit."""
     for name, align in METHODS.items():
         for seed in range(1 if name in WITHOUT_CHANCE else seeds):
@@ -71,7 +67,7 @@ def compare(policy: Policy, folder: Path, recording: str, seeds: int, drive: int
     """Return the figures of one cell: each method's metrics, and their paired differences from zero-shot."""
     learned, judged = split(recording, policy)
     recorded, test = thinned(learned, SIMULATED).images, thinned(judged, SIMULATED)
-    simulated = simulated_frames(policy, SIMULATED, folder).images
+    simulated = simulated_frames(policy, SIMULATED, folder)
     predictions = {"zero-shot": [predict_judged(policy, test)]}
     driven = {"zero-shot": policy}
     for name, model in aligned(policy, simulated, recorded, seeds):

@@ -13,7 +13,7 @@ from sim2real.evaluation.offline import agreement_on, predict_judged
 from sim2real.progress import Progress, Stages
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
-from sim2real.transfer.adapt_config import AdaptConfig, Overrides
+from sim2real.transfer.adapt_config import UNLABELLED, AdaptConfig, Overrides
 from sim2real.transfer.choose import CONTROLS
 from sim2real.transfer.fitting.combine import Combined, combine
 from sim2real.transfer.fitting.fit import Fitted
@@ -62,7 +62,8 @@ def fit_name(candidate: str, size: int, seed: int) -> str:
 
 def candidate_plans(config: AdaptConfig, plans: list[TransferPlan]) -> dict[str, TransferPlan]:
     """Return the candidates' plans by name: the plan and further ones with the run's settings, then the controls."""
-    controls = [Overrides(updates=config.overrides.updates).on(find_plan(name)) for name in CONTROLS]
+    names = CONTROLS if config.unlabelled is None else (*CONTROLS, UNLABELLED)
+    controls = [Overrides(updates=config.overrides.updates).on(find_plan(name)) for name in names]
     return {plan.name: config.overrides.on(plan) for plan in plans} | {plan.name: plan for plan in controls}
 
 
@@ -197,7 +198,7 @@ def _fit_outputs(fits: Fits, test: Frames, progress: Progress) -> dict[str, np.n
     policy = next(iter(fits.materials.values())).policy
     unclipped = predict_judged(policy, test, clip=False)
     outputs = {"zero-shot": unclipped.clip(-1, 1)}
-    scaled_only = [name for name, plan in fits.plans.items() if not plan.trained and not plan.align]
+    scaled_only = [name for name, plan in fits.plans.items() if not (plan.trained or plan.align or plan.unlabelled)]
     for name in (name for candidate in scaled_only for size in fits.sizes for name in fits.names(candidate, size)):
         outputs[name] = _rescaled(unclipped, policy, fits.fitted[name].policy, test.judged)
     others = [name for name in fits.fitted if name not in outputs]

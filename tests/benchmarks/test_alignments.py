@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportCallIssue=false
 """Controls of the alignment with unlabelled frames: what they match, and what they leave alone."""
 
 import numpy as np

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from drives import SMALL, new_policy, record_drives
 from policies.policy import PolicyConfig
@@ -14,6 +15,7 @@ from sim2real.checkpoints import load_policy, save_policy
 from sim2real.datasets import EpisodeDataset
 from sim2real.transfer.frames.reading import read_images, read_recordings
 
+torch.set_num_threads(1)
 QUICK = ("--plan", "gain", "--updates", 2, "--seeds", 1)
 LANE: PolicyConfig = dataclasses.replace(SMALL, task="LaneFollow")
 
@@ -27,6 +29,12 @@ def lane(workplace: Path) -> Path:
     return workplace
 
 
+def errors_of(run: Path) -> dict[str, float]:
+    """Return the gain-free error of each candidate."""
+    candidates = json.loads((run / "metrics.json").read_text())["candidates"]
+    return {name: figures["test"]["gain_free_mae"]["value"] for name, figures in candidates.items()}
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_simulated", "short_lane")
 def test_images_alone_add_a_candidate_that_can_be_handed_out(
@@ -35,11 +43,9 @@ def test_images_alone_add_a_candidate_that_can_be_handed_out(
     done = command("adapt", "lane", "learn", "--unlabelled", "images", "--out", "run", *QUICK)
     assert done.code == 0 and done.err == "", done
     assert "to align with, without actions: 90 frames, 2 episodes" in " ".join(done.out.split())
-    metrics = json.loads((lane / "run" / "metrics.json").read_text())
-    candidates = metrics["candidates"]
-    assert set(candidates) == {"zero-shot", "gain", "scratch", "unlabelled"} and "unlabelled" in metrics["against"]
-    errors = [candidates[name]["test"]["gain_free_mae"]["value"] for name in ("gain", "unlabelled")]
-    assert errors[0] != pytest.approx(errors[1], rel=1e-3)
+    errors = errors_of(lane / "run")
+    assert set(errors) == {"zero-shot", "gain", "scratch", "unlabelled"}
+    assert errors["gain"] != pytest.approx(errors["unlabelled"], abs=1e-3)
     page = (lane / "run" / "report.html").read_text()
     assert "aligned with recorded frames" in page and str(lane / "images") in page
     aligned = load_policy(next((lane / "run" / "checkpoints").glob("unlabelled-*")))
@@ -52,11 +58,11 @@ def test_images_alone_add_a_candidate_that_can_be_handed_out(
     chosen = ("--plan", "unlabelled", *QUICK[2:])
     again = command("adapt", "lane", "learn", "--unlabelled", "images", "--out", "again", *chosen)
     assert again.code == 0, again
-    figures = json.loads((lane / "again" / "metrics.json").read_text())["candidates"]
-    assert figures["unlabelled"]["test"] == candidates["unlabelled"]["test"]
+    assert errors_of(lane / "again")["unlabelled"] == pytest.approx(errors["unlabelled"], abs=1e-4)
     assert command("adapt", "lane", "learn", "--out", "without", *QUICK).code == 0
-    without = json.loads((lane / "without" / "metrics.json").read_text())["candidates"]
-    assert without == {name: figure for name, figure in candidates.items() if name != "unlabelled"}
+    assert errors_of(lane / "without") == pytest.approx(
+        {name: error for name, error in errors.items() if name != "unlabelled"}, abs=1e-4
+    )
 
 
 @pytest.mark.usefixtures("few_simulated", "short_lane")

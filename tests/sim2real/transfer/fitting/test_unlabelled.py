@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from bars import bars
 from policies.encoder import EncoderConfig
 from policies.heads import HeadsConfig
 from policies.policy import Policy, PolicyConfig
 from policies.preprocessing import Preprocessing
+from sim2real.errors import InputError
 from sim2real.transfer.fitting.batches import Simulated
+from sim2real.transfer.fitting.gain import beginning
+from sim2real.transfer.fitting.learn import Material
+from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.fitting.unlabelled import (
     align_unlabelled,
     significant_subspace,
@@ -129,3 +134,16 @@ def test_mirrored_frames_are_those_of_both_sides(policy, frames):
     ours, theirs = (significant_subspace(policy, each, mirror=True) for each in (simulated, flipped))
     torch.testing.assert_close(ours.mean, theirs.mean, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(ours.variances, theirs.variances, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(("criterion", "kept"), [("mae", True), ("gain_free_mae", False)])
+def test_the_scale_is_kept_where_units_are_known(knows_bars, criterion, kept):
+    plan = find_plan("unlabelled")
+    frames = dataclasses.replace(bars(2, 30, seed=1, gain=0.5), criterion=criterion)
+    started = beginning(Material(knows_bars, frames, aligned=knows_bars).beginning(plan), frames, plan)
+    assert torch.equal(started.heads.action.gain, knows_bars.heads.action.gain) == kept
+
+
+def test_a_plan_without_the_frames_that_it_needs_is_refused(knows_bars):
+    with pytest.raises(InputError, match="there are none"):
+        Material(knows_bars, bars(2, 10, seed=1)).beginning(find_plan("unlabelled"))

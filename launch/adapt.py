@@ -28,6 +28,9 @@ def command(
     kept, or the first if the recordings are too few to hold frames out. The gate judges exactly this policy. Without
     `--test` the policy is then also fitted to the held-out episodes; the judged weights are kept in `judged/`.
 
+    With `--unlabelled` a further candidate is zero-shot whose low norms were aligned with recordings without actions
+    (Significant Subspace Alignment, Adachi et al. 2025), plus the gain where drivers have individual scales.
+
     Example: sim2real adapt runs/policy datasets/track_1 --test datasets/track_2 --frames 300
     """
     # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
@@ -68,6 +71,8 @@ def _print_inputs(adaptation: "Adaptation") -> None:
     say(frames_line("to learn from", material.frames))
     if choice:
         say(f"auto: {choice.plan}, {choice.reason}")
+    if (images := adaptation.inputs.unlabelled) is not None:
+        say(f"to align with, without actions: {len(images)} frames, {len(images.episodes)} episodes, {images.units()}")
     if adaptation.inputs.test is not None:
         say(frames_line("judged on", adaptation.inputs.test))
 

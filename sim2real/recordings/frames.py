@@ -132,29 +132,29 @@ def read_frames(
     for k in range(len(dataset)):
         episode = dataset.episode(k)
         raw, state = reading.read(episode)
-        images, rows = _readable(episode, camera, config, skipped)
+        images, rows = readable_images(episode, camera, config, skipped)
         parts.append((images, smooth(raw, smoothing, dataset.fps)[rows], np.full(len(rows), episode.index), rows))
         states.append(None if state is None else state[rows])
         saturated.append(reading.saturated(episode)[rows])
-        times.append((_clock(episode), rows))
+        times.append((clock_of(episode), rows))
         progress(k + 1, len(dataset))
     if not sum(len(part[3]) for part in parts):
         raise DatasetError(f"{dataset.root} has no frame that can be read")
     images, actions, index, rows = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     state = None if states[0] is None else np.concatenate(states)
     known = reading.judged, reading.criterion
-    recorded_there = np.concatenate(saturated), *_sessions(dataset, times)
+    recorded_there = np.concatenate(saturated), *sessions_of(dataset, times)
     return Frames(images, actions, index, rows, smoothing, dataset.fps, dict(skipped), state, *known, *recorded_there)
 
 
-def _clock(episode: Episode) -> np.ndarray | None:
+def clock_of(episode: Episode) -> np.ndarray | None:
     """Return (n,) s of an episode's frames by the recorder's clock; None without a usable clock."""
     time = episode.columns.get(CLOCK)
     usable = time is not None and time.dtype == np.float64 and time.ndim == 1 and np.isfinite(time).all()
     return time if usable else None
 
 
-def _sessions(
+def sessions_of(
     dataset: EpisodeDataset, clocks: list[tuple[np.ndarray | None, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Return session, time and session kind, as in `Frames`, from each episode's clock and rows.
@@ -174,7 +174,7 @@ def _sessions(
     return session, np.concatenate(times), session_kind
 
 
-def _readable(
+def readable_images(
     episode: Episode, camera: str, config: PolicyConfig, skipped: Counter[str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return images at the network's size, and their rows; damaged ones are counted in `skipped`."""

@@ -15,6 +15,8 @@ from sim2real.transfer.adapt_config import AUTO_PLANS, AdaptConfig
 from sim2real.transfer.candidates import candidate_plans, compare_candidates
 from sim2real.transfer.choose import AUTO, Choice, choose
 from sim2real.transfer.fitting.plans import find_plan
+from sim2real.transfer.fitting.unlabelled import align_unlabelled
+from sim2real.transfer.frames.simulated import SIMULATED
 from sim2real.transfer.inputs import Inputs, read_inputs
 from sim2real.transfer.model_card import model_card, recipe_of
 from sim2real.transfer.outcome import Outcome
@@ -74,6 +76,7 @@ def adapt(
     inputs = inputs or read_inputs(config, stages)
     if run is None:
         run, config = start_run("adapt", config, out, False)
+    inputs = _aligned(inputs, stages)
     shift, choice = _look(config, inputs, run.checkpoints, stages)
     plans = config.plans(choice.plan if choice else AUTO_PLANS[0])
     chosen = choice.candidate if choice else None
@@ -85,6 +88,17 @@ def adapt(
         metrics["auto"] = choice.to_dict()
     run.write_metrics(metrics)
     return Adaptation(run.folder, config, inputs, shift, choice, outcome, run.metrics)
+
+
+def _aligned(inputs: Inputs, stages: Stages) -> Inputs:
+    """Align the policy with the unlabelled frames, if there are any."""
+    material = inputs.material
+    if inputs.unlabelled is None or material.simulated is None:
+        return inputs
+    images = inputs.unlabelled.limited(SIMULATED, np.random.default_rng(0)).images
+    progress, mirror = stages("align with unlabelled frames"), material.signs is not None
+    aligned = align_unlabelled(material.policy, material.simulated, images, mirror, progress=progress)
+    return dataclasses.replace(inputs, material=dataclasses.replace(material, aligned=aligned))
 
 
 def _look(

@@ -14,6 +14,9 @@ from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 AUTO_PLANS = ("sensor-shift", "strange-place")
 """The plans that `auto` chooses from, controls aside: near and far. The first is taken where it cannot choose."""
 
+UNLABELLED = "unlabelled"
+"""The control that --unlabelled adds: zero-shot, aligned with frames without actions."""
+
 
 @dataclass(frozen=True)
 class Overrides:
@@ -98,8 +101,10 @@ class AdaptConfig:
         dataset: recordings to learn from, LeRobot v3.0; select episodes in brackets: path[0:17].
         plan: auto: the one with the smallest expected error, by cross-validation (sensor-shift if the policy's task is
             not registered, so that there are no simulated frames); gain, feature-extraction, sensor-shift, top-layers,
-            generic-features, full, scratch, strange-place; or your own: plans.toml:name.
+            generic-features, full, scratch, strange-place, unlabelled; or your own: plans.toml:name.
         test: recordings for testing, which nothing is learned from; None: some of the dataset's episodes are held out.
+        unlabelled: recordings whose images alone are used, of which DATASET may be a part: adds a candidate that is
+            aligned with them. Episodes for testing are left out.
         frames: number of frames to learn from, spread evenly over the recordings; None: all. For the first seconds of
             a drive, select episodes: DATASET[0:1].
         curve: numbers of frames at which all candidates are compared, comma-separated: 50,100,300.
@@ -115,6 +120,7 @@ class AdaptConfig:
     dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
     plan: str = "auto"
     test: str | None = None
+    unlabelled: str | None = None
     frames: int | None = None
     curve: str | None = None
     candidates: str | None = field(default=None, metadata={"formerly": "arms"})
@@ -134,6 +140,8 @@ class AdaptConfig:
         self.sizes(1)
         for plan in self.plans(AUTO_PLANS[0]):
             self.overrides.on(plan)
+            if plan.unlabelled and self.unlabelled is None:
+                raise InputError(f"plan {plan.name!r} needs recordings without actions: add --unlabelled DATASET")
 
     @property
     def task(self) -> str:
@@ -143,11 +151,13 @@ class AdaptConfig:
     def located(self) -> "AdaptConfig":
         """Return the settings with absolute paths, so that the run can be resumed from any folder."""
         # The episode selection is part of the path's last name; resolving the path does not access it.
-        dataset, test = (path and str(Path.cwd() / path) for path in (self.dataset, self.test))
+        paths = self.dataset, self.test, self.unlabelled
+        dataset, test, unlabelled = (path and str(Path.cwd() / path) for path in paths)
         file, colon, name = self.plan.rpartition(":") if ".toml:" in self.plan else (self.plan, "", "")
         plan = f"{Path(file).resolve()}{colon}{name}" if ".toml" in self.plan else self.plan
         checkpoint = self.checkpoint.resolve()
-        return dataclasses.replace(self, checkpoint=checkpoint, dataset=str(dataset), test=test, plan=plan)
+        located = {"dataset": str(dataset), "test": test, "unlabelled": unlabelled}
+        return dataclasses.replace(self, checkpoint=checkpoint, plan=plan, **located)
 
     def sizes(self, available: int) -> tuple[int, ...]:
         """Return the numbers of frames at which candidates are compared; the result is for the last one.

@@ -12,7 +12,7 @@ from sim2real.evaluation.offline import agreement_on, predict_judged
 from sim2real.progress import Progress, Stages
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
-from sim2real.transfer.adapt_config import AdaptConfig, Overrides
+from sim2real.transfer.adapt_config import UNLABELLED, AdaptConfig, Overrides
 from sim2real.transfer.choose import CONTROLS
 from sim2real.transfer.fitting.combine import Combined, combine
 from sim2real.transfer.fitting.fit import Fitted
@@ -61,7 +61,8 @@ def fit_name(candidate: str, size: int, seed: int) -> str:
 
 def candidate_plans(config: AdaptConfig, plans: list[TransferPlan]) -> dict[str, TransferPlan]:
     """Return the candidates' plans by name: the plan and further ones with the run's settings, then the controls."""
-    controls = [Overrides(updates=config.overrides.updates).on(find_plan(name)) for name in CONTROLS]
+    names = CONTROLS if config.unlabelled is None else (*CONTROLS, UNLABELLED)
+    controls = [Overrides(updates=config.overrides.updates).on(find_plan(name)) for name in names]
     return {plan.name: config.overrides.on(plan) for plan in plans} | {plan.name: plan for plan in controls}
 
 
@@ -187,7 +188,7 @@ def _fit_outputs(fits: Fits, test: Frames, progress: Progress) -> dict[str, np.n
     policy = next(iter(fits.materials.values())).policy
     unclipped = predict_judged(policy, test, clip=False)
     outputs = {"zero-shot": unclipped.clip(-1, 1)}
-    scaled_only = [name for name, plan in fits.plans.items() if not plan.trained and not plan.align]
+    scaled_only = [name for name, plan in fits.plans.items() if not (plan.trained or plan.align or plan.unlabelled)]
     for name in (fit_name(candidate, size, seed) for candidate in scaled_only for size, seed in fits.materials):
         outputs[name] = _rescaled(unclipped, policy, fits.fitted[name].policy, test.judged)
     others = [name for name in fits.fitted if name not in outputs]

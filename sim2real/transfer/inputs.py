@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from policies.policy import PolicyConfig
 from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.errors import InputError
 from sim2real.progress import Stages
 from sim2real.recordings.frames import Frames
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.fitting.learn import Material
+from sim2real.transfer.fitting.unlabelled import BATCH_SIZE
 from sim2real.transfer.frames.folds import held_out
-from sim2real.transfer.frames.reading import Reading, read_apart, read_recordings
+from sim2real.transfer.frames.reading import Reading, read_apart, read_images, read_recordings
 from sim2real.transfer.frames.simulated import SIMULATED, mirror_signs, simulated_frames, task_spec
 
 
@@ -23,12 +25,14 @@ class Inputs:
         material: training data.
         test: test frames; None if there are none.
         readings: statistics of reading the datasets.
+        unlabelled: frames without actions to align with; None without.
     """
 
     folder: Path
     material: Material
     test: Frames | None
     readings: tuple[Reading, ...]
+    unlabelled: Frames | None = None
 
     @property
     def saturated(self) -> dict[str, dict[str, int]]:
@@ -45,6 +49,8 @@ def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
     spec = task_spec(policy.config.task)
     if spec is None and config.overrides.cotrain:
         raise InputError(f"cotrain needs simulated frames, but {policy.config.task!r} is not a registered task")
+    if spec is None and config.unlabelled is not None:
+        raise InputError(f"unlabelled frames need simulated ones, but {policy.config.task!r} is not a registered task")
     reading: tuple[Reading, ...]
     if config.test is None:
         frames, recordings = read_recordings(config.dataset, policy.config, config.smooth, stages("read recordings"))
@@ -53,13 +59,31 @@ def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
     else:
         progress = stages("read recordings"), stages("read test recordings")
         (learned, test), reading = read_apart(config.dataset, config.test, policy.config, config.smooth, progress)
+    unlabelled = None
+    if config.unlabelled is not None:
+        unlabelled, images = _unlabelled(config, policy.config, test, stages)
+        reading = (*reading, images)
     simulated = None
     if spec is not None:
         simulated = simulated_frames(policy, SIMULATED, folder, progress=stages("render simulated frames"))
     signs = mirror_signs(spec, policy.config.action_names)
-    return Inputs(folder, Material(policy, learned, signs, simulated), test, reading)
+    return Inputs(folder, Material(policy, learned, signs, simulated), test, reading, unlabelled)
 
 
 def split(frames: Frames, share: float) -> tuple[Frames, Frames | None]:
     """Split frames into training frames and a share of test frames; the latter is None if there is only one unit."""
     return held_out(frames, share) if len(frames.units()) > 1 else (frames, None)
+
+
+def _unlabelled(
+    config: AdaptConfig, policy: PolicyConfig, test: Frames | None, stages: Stages
+) -> tuple[Frames, Reading]:
+    """Read the frames without actions; raises InputError if too few are left apart from the test frames."""
+    judged_in, progress = config.test or config.dataset, stages("read unlabelled recordings")
+    frames, reading = read_images(str(config.unlabelled), judged_in, test, policy, progress)
+    if len(frames) < BATCH_SIZE:
+        raise InputError(
+            f"{config.unlabelled} has {len(frames)} frames to align with, apart from those for testing: "
+            f"at least {BATCH_SIZE} are needed; choose other recordings"
+        )
+    return frames, reading

@@ -140,6 +140,8 @@ def test_damaged_images_are_left_out_and_counted(command: Callable[..., Any], wo
         (("policy", "learn", "--cotrain", 2), "cotrain must be in"),
         (("policy", "learn", "--rates", "stem:1"), "rates must be like stem=1,head=0.1"),
         (("policy", "learn", "--rates", "steam=1"), "no part 'steam'"),
+        (("policy", "learn", "--unlabelled", "nowhere"), "unlabelled frames need simulated ones"),
+        (("policy", "learn", "--plan", "unlabelled"), "plan 'unlabelled' needs recordings without actions: add"),
     ],
 )
 def test_what_cannot_be_adapted_is_said_in_one_line(command: Callable[..., Any], workplace: Path, words, message):

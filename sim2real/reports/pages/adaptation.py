@@ -15,6 +15,7 @@ from sim2real.reports.plots.actions import actions_scatter
 from sim2real.reports.plots.charts import curve_plot, intervals_plot
 from sim2real.statistics.agreement import METRIC_NAMES, Agreement, gain_free
 from sim2real.transfer.adapt import Adaptation
+from sim2real.transfer.adapt_config import UNLABELLED
 from sim2real.transfer.gate import Decision, unjudged
 from sim2real.transfer.outcome import Outcome
 
@@ -54,6 +55,8 @@ def write_report(path: Path, adaptation: Adaptation, command: str) -> None:
     judged = "nothing" if test is None else config.test or "held-out episodes of the same"
     settings = {"seeds of every fit": config.seeds, "actions averaged over": f"± {outcome.smoothing:g} s"}
     settings |= {"learned from": config.dataset, "judged on": judged}
+    if config.unlabelled is not None:
+        settings["aligned with, without actions"] = config.unlabelled
     report.provenance(command, 0, **settings).write(path)
 
 
@@ -63,6 +66,8 @@ def _figures(report: Report, outcome: Outcome, agreement: Agreement) -> None:
         "Zero-shot is the policy from simulation; gain is the same policy with a fitted scale and offset; scratch is "
         "the same network, trained on the recordings only. They are the controls that a plan is compared with."
     )
+    if UNLABELLED in outcome.estimates:
+        report.text("Unlabelled is zero-shot whose low norms were aligned with recorded frames without their actions.")
     names, metric = list(outcome.estimates), agreement.criterion
     note = f"{interval_note(agreement.units)} {METRIC_NOTE}"
     report.table(*candidate_table(outcome.estimates), note, {names.index(outcome.output)})

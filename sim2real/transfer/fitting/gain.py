@@ -92,10 +92,10 @@ def beginning(policy: Policy, frames: Frames, plan: TransferPlan) -> Policy:
 
     With known units the policy keeps its scale. Perception errors are noise in the variable that the gain multiplies,
     so that the best-fitting gain is below 1 (regression dilution) and would make all motions smaller. A plan that
-    trains nothing consists of the gain and always uses it. A plan with a new head does not start from the policy's
-    actions but learns them on simulated frames, in the scale of `with_spread`.
+    trains nothing consists of the gain and always uses it, unless it aligns with unlabelled frames. A plan with a new
+    head does not start from the policy's actions but learns them on simulated frames, in the scale of `with_spread`.
     """
     rescale = gain_free(frames.criterion) if plan.rescale is None else plan.rescale
-    if not rescale and plan.trained:
+    if not rescale and (plan.trained or plan.unlabelled):
         return copy.deepcopy(policy)
     return with_spread(policy, frames) if "head" in plan.reset else with_gain(policy, frames)

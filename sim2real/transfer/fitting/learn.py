@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from policies.policy import Policy
+from sim2real.errors import InputError
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.units import STOPPING
@@ -27,12 +28,22 @@ class Material:
         frames: recorded frames.
         signs: (A,) signs of the actions when mirrored; None: frames are not mirrored.
         simulated: simulated frames, for plans that mix them in.
+        aligned: the policy, aligned with unlabelled frames, for plans that start from it; None without such frames.
     """
 
     policy: Policy
     frames: Frames
     signs: np.ndarray | None = None
     simulated: Simulated | None = None
+    aligned: Policy | None = None
+
+    def beginning(self, plan: TransferPlan) -> Policy:
+        """Return the policy that a plan starts from; raises InputError if it needs unlabelled frames."""
+        if not plan.unlabelled:
+            return self.policy
+        if self.aligned is None:
+            raise InputError(f"plan {plan.name!r} starts from a policy aligned with unlabelled frames: there are none")
+        return self.aligned
 
 
 def learn(
@@ -66,5 +77,6 @@ def validation_split(frames: Frames) -> tuple[Frames, Frames | None]:
 
 
 def _start(material: Material, plan: TransferPlan, frames: Frames) -> Policy:
-    """Return the pretrained policy, aligned to the camera of these frames if the plan aligns."""
-    return aligned_to(material.policy, frames) if plan.align else material.policy
+    """Return the policy to start from, aligned to the camera of these frames if the plan aligns."""
+    policy = material.beginning(plan)
+    return aligned_to(policy, frames) if plan.align else policy

@@ -37,6 +37,7 @@ class TransferPlan:
             Li & Hoiem 2016).
         views: also train on views from beside the driven line, with corrected actions, see `views`; needs simulated
             frames, and a task whose actions mirror.
+        unlabelled: start from the policy that was aligned with unlabelled frames, see `align_unlabelled`; needs them.
         expected: prior of cross-validation: log of (error / zero-shot's error, with the gain) after 300 frames where
             zero-shot agrees with the recordings, where it does not, and its change with ten times the frames.
 
@@ -62,6 +63,7 @@ class TransferPlan:
     mirror: bool = True
     cotrain: float = 0.0
     views: bool = False
+    unlabelled: bool = False
     expected: tuple[float, float, float] = (0.05, -0.2, -0.05)
 
     def __post_init__(self) -> None:
@@ -155,7 +157,7 @@ def _tuples(settings: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
 
 
 _KINDS: dict[str, type] = {
-    **{"reset": list, "about": str, "rescale": bool, "align": bool, "mirror": bool, "views": bool},
+    **{"reset": list, "about": str, "rescale": bool, "align": bool, "mirror": bool, "views": bool, "unlabelled": bool},
     **{"updates": int, "batch_size": int},
 }
 

@@ -3,10 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from policies.policy import PolicyConfig
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames, read_frames
+from sim2real.recordings.unlabelled import read_unlabelled
+from sim2real.statistics.units import JUDGING, between
 from sim2real.transfer.frames.folds import kept_apart
 
 
@@ -52,6 +56,35 @@ def read_apart(
     frames, learned_reading = read_recordings(learned, policy, smooth, progress[0])
     test, judged_reading = read_recordings(judged, policy, smooth, progress[1])
     return kept_apart(frames, test) if same else (frames, test), (learned_reading, judged_reading)
+
+
+def read_images(
+    unlabelled: str, judged_in: str, judged: Frames | None, policy: PolicyConfig, progress: Progress = silent
+) -> tuple[Frames, Reading]:
+    """Read images without actions; of the dataset with the test frames, without these and frames near them.
+
+    Args:
+        judged_in: dataset that the test frames are of.
+        judged: test frames; None if there are none.
+
+    Raises:
+        DatasetError: as `read_unlabelled`.
+    """
+    dataset = EpisodeDataset.open(unlabelled)
+    frames = read_unlabelled(dataset, policy, progress)
+    reading = Reading(unlabelled, len(frames), frames.skipped, {})
+    if judged is None or dataset.root.resolve() != EpisodeDataset.open(judged_in).root.resolve():
+        return frames, reading
+    return _without(frames, judged), reading
+
+
+def _without(frames: Frames, judged: Frames) -> Frames:
+    """Return the frames of a dataset without some that are judged, and without those within seconds of them."""
+    theirs = set(zip(judged.episode.tolist(), judged.row.tolist(), strict=True))
+    own = [pair not in theirs for pair in zip(frames.episode.tolist(), frames.row.tolist(), strict=True)]
+    left = frames.select(np.array(own))
+    sessions, times = ([getattr(part, name) for part in (left, judged)] for name in ("session", "time"))
+    return left.select(~between(sessions, times, JUDGING.averaged(judged.smoothing).guard)[0])
 
 
 def check_apart(learned: str, judged: str) -> bool:

@@ -99,7 +99,7 @@ def test_a_policy_that_sees_nothing_keeps_a_scale_in_which_its_answers_can_be_le
 
 
 def test_an_action_to_one_side_keeps_its_mean(knows_bars):
-    """Labels of simulated frames are in the recordings' scale: a throttle's mean must not follow a steering's spread."""
+    """A throttle's mean must not follow its spread, or simulated frames would teach to drive slower."""
     frames = bars(3, 20, seed=4)
     throttle = dataclasses.replace(frames, actions=(0.1 * frames.actions + 0.5).astype(np.float32))
     spread = predict(with_spread(knows_bars, throttle), throttle.images, throttle.state, clip=False)

@@ -17,6 +17,7 @@ NAMES = (
     "full",
     "scratch",
     "strange-place",
+    "unlabelled",
 )
 
 

@@ -103,8 +103,6 @@ class AdaptConfig:
             not registered, so that there are no simulated frames); gain, feature-extraction, sensor-shift, top-layers,
             generic-features, full, scratch, strange-place, unlabelled; or your own: plans.toml:name.
         test: recordings for testing, which nothing is learned from; None: some of the dataset's episodes are held out.
-        unlabelled: recordings whose images alone are used, of which DATASET may be a part: adds a candidate that is
-            aligned with them. Episodes for testing are left out.
         frames: number of frames to learn from, spread evenly over the recordings; None: all. For the first seconds of
             a drive, select episodes: DATASET[0:1].
         curve: numbers of frames at which all candidates are compared, comma-separated: 50,100,300.
@@ -114,19 +112,21 @@ class AdaptConfig:
         smooth: recorded actions are averaged over ± this many seconds; None: the task's value.
         hold_out: share of the dataset's frames held out for testing when there is no --test; after the decision the
             output is fitted to all frames.
+        unlabelled: recordings whose images alone are used, of which DATASET may be a part: adds a candidate that is
+            aligned with them. Episodes for testing are left out.
     """
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
     dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
     plan: str = "auto"
     test: str | None = None
-    unlabelled: str | None = None
     frames: int | None = None
     curve: str | None = None
     candidates: str | None = field(default=None, metadata={"formerly": "arms"})
     seeds: int = 3
     smooth: float | None = None
     hold_out: float = 0.3
+    unlabelled: str | None = None
     overrides: Annotated[Overrides, tyro.conf.arg(name="")] = field(default_factory=Overrides)
 
     def __post_init__(self) -> None:

@@ -53,3 +53,11 @@ def test_a_quick_matrix_takes_the_largest_number_of_frames_and_few_steps():
     }
     assert updates == {None: 200, 50: 50, 900: 200}
     assert replace(asked, quick=False).adaptation(Path("p"), "r").overrides.updates is None
+    cell = asked.adaptation(Path("p"), "learn,judge", 300)
+    assert (str(cell.checkpoint), cell.dataset, cell.plan, cell.test, cell.frames) == (
+        "p",
+        "learn",
+        "auto",
+        "judge",
+        300,
+    )

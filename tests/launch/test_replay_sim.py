@@ -164,5 +164,6 @@ def test_what_cannot_be_recorded_in_simulation(complains, workplace: Path):
     complains((*sim, "--episodes", "0"), "episodes must be at least 1")
     complains((*sim[:-1], "Fly"), "no task 'Fly'")
     complains((*sim, "--randomization", "wild"), "no randomization 'wild'")
-    complains(("record", "set", "--checkpoint", "b"), "--checkpoint and --randomization are for --on sim")
+    complains(("record", "set", "--checkpoint", "b"), "--checkpoint is for --on sim")
+    complains(("record", "set", "--randomization", "wide"), "fixed appearance")
     complains((*sim, "--seconds", "3"), "are for --on rehearsal")

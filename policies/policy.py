@@ -1,5 +1,6 @@
 """A policy: preprocessing, encoder and heads, with one method `act`."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -61,6 +62,14 @@ class Policy(nn.Module):
             InputError: images of another type or size, or a state of another shape.
         """
         return self.heads(self.features(images), state)
+
+    def unaligned(self) -> "Policy":
+        """Return the policy without the alignment of a recorded camera, for simulated frames; itself if it has none."""
+        if not self.align.moves:
+            return self
+        result = copy.deepcopy(self)
+        result.align.similarity.zero_()
+        return result
 
     def features(self, images: Tensor, until: str | None = None) -> Tensor:
         """Return the output of stage `until` (None: the last) for images (n, H, W, 3) uint8."""

@@ -59,7 +59,7 @@ class RecordConfig:
         elif self.checkpoint is not None:
             raise InputError("--checkpoint is for --on sim: a simulated operator moves the rehearsal robot")
         else:
-            _ = self.preset
+            rehearsal_preset(self.randomization, "none")  # raises an error
 
     @property
     def preset(self) -> str:

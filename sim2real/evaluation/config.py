@@ -61,7 +61,7 @@ class EvaluateConfig:
         if self.against is not None and self.dataset is not None:
             raise InputError("--dataset takes one checkpoint: evaluate the second in a run of its own")
         if self.on == "rehearsal":
-            _ = self.preset
+            rehearsal_preset(self.randomization, "default")  # raises an error
         if self.on == "robot" and self.randomization != "default":
             raise InputError(f"--randomization is for --on sim: {PLACES[self.on]} has a fixed appearance")
         if self.on != "sim" and self.dataset is not None:

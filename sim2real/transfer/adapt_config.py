@@ -35,6 +35,7 @@ class Overrides:
         align: first estimate the pose of the recorded camera.
         mirror: also train on mirrored frames.
         cotrain: share of simulated frames in a batch.
+        views: also train on views from beside the driven line.
     """
 
     learning_rate: float | None = None
@@ -47,6 +48,7 @@ class Overrides:
     align: bool | None = None
     mirror: bool | None = None
     cotrain: float | None = None
+    views: bool | None = None
 
     def on(self, plan: TransferPlan) -> TransferPlan:
         """Return the plan with these settings; raises InputError for a number out of range."""

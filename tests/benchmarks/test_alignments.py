@@ -7,28 +7,19 @@ import torch
 from torch import Tensor, nn
 
 from alignments import align_channels, align_views, vicreg_loss
-from policies.encoder import EncoderConfig
-from policies.heads import HeadsConfig
-from policies.policy import Policy, PolicyConfig
-from policies.preprocessing import Preprocessing
+from policies.policy import Policy
 from sim2real.transfer.fitting.unlabelled import STAGES, low_norms
+from untrained import half_dark, untrained
 
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    torch.manual_seed(0)
-    encoder, heads = EncoderConfig(size=(24, 40), width=8), HeadsConfig(reduced=8, hidden=32)
-    preprocessing = Preprocessing(size=(40, 24), normalization="none")
-    return Policy(PolicyConfig(encoder, heads, preprocessing)).eval()
+    return untrained()
 
 
 @pytest.fixture(scope="module")
 def frames() -> tuple[np.ndarray, np.ndarray]:
-    """Simulated frames, and recorded ones whose upper half is dark, (64, 24, 40, 3)."""
-    simulated = np.random.default_rng(0).integers(0, 256, (64, 24, 40, 3), np.uint8)
-    recorded = simulated[::-1].copy()
-    recorded[:, :12] //= 10
-    return simulated, recorded
+    return half_dark()
 
 
 def output_of(layer: nn.Module, policy: Policy, images: np.ndarray) -> Tensor:

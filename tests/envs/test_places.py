@@ -16,7 +16,7 @@ from envs.lane_follow.scene import HIDDEN
 from envs.lane_follow.task import LaneFollowConfig
 from envs.lane_follow.track import Track, TrackConfig, generate_track
 from envs.randomization import Randomization, Vary
-from envs.renderer import BatchRenderer
+from envs.renderer import POSES, BatchRenderer
 from tests.envs.test_golden import difference
 
 ROAD = 0.5  # m
@@ -129,10 +129,21 @@ def test_strange_rehearsal_cars_differ_from_the_first_in_place_and_light_alone()
         assert changed & {"task.place", "mat_reflectance"}
 
 
+def rendered(xml: str, lens: Camera, reflectance: float | None = None) -> np.ndarray:
+    """Two worlds' frames (2, H, W, 3) of a model; a reflectance is given to the second world's first material alone."""
+    model = mujoco.MjModel.from_xml_string(xml)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    renderer = BatchRenderer(model, 2, lens, "eye", per_world=() if reflectance is None else ("mat_reflectance",))
+    if reflectance is not None:
+        renderer.set_field("mat_reflectance", np.array([1]), np.array([[reflectance, 0.0]]))
+    return renderer.render({name: np.repeat(getattr(data, name)[None], 2, 0) for name in POSES}).rgb
+
+
 def mirrored_share(reflectance: float, pitch: float, per_world: bool = False) -> float:
-    """Share of a white sky-box ceiling that a black floor mirrors, seen at an angle [rad] below the horizon."""
+    """Share of a white ceiling that a black floor mirrors, seen at an angle [rad] below the horizon."""
     c, s = np.cos(pitch), np.sin(pitch)
-    model = mujoco.MjModel.from_xml_string(f"""
+    xml = f"""
       <mujoco><visual><headlight active="0"/></visual><asset>
         <material name="floor" rgba="0 0 0 1" reflectance="{0 if per_world else reflectance}" specular="0"/>
         <material name="ceiling" rgba="1 1 1 1" emission="1" specular="0"/></asset>
@@ -140,18 +151,9 @@ def mirrored_share(reflectance: float, pitch: float, per_world: bool = False) ->
         <geom type="plane" size="0 0 1" material="floor"/>
         <geom type="box" size="500 500 0.1" pos="0 0 3" material="ceiling"/>
         <camera name="eye" pos="0 0 1" xyaxes="0 -1 0 {s} 0 {c}"/>
-      </worldbody></mujoco>""")
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    lens = Camera(9, 9, 400, 400, 4, 4)
-    fields = ("mat_reflectance",) if per_world else ()
-    renderer = BatchRenderer(model, 2, lens, "eye", per_world=fields)
-    if per_world:
-        renderer.set_field("mat_reflectance", np.array([1]), np.array([[reflectance, 0.0]]))
-    names = ("geom_xpos", "geom_xmat", "cam_xpos", "cam_xmat", "light_xpos", "light_xdir")
-    frames = renderer.render({name: np.repeat(getattr(data, name)[None], 2, 0) for name in names}).rgb
-    if per_world:
-        assert frames[0].max() == 0  # the other world's floor is matt
+      </worldbody></mujoco>"""
+    frames = rendered(xml, Camera(9, 9, 400, 400, 4, 4), reflectance if per_world else None)
+    assert not per_world or frames[0].max() == 0  # the other world's floor is matt
     return float(frames[1, 4, 4].mean() / 255)
 
 
@@ -170,7 +172,7 @@ def test_a_matt_floor_mirrors_nothing():
 
 def test_a_mirror_shows_things_upside_down_where_they_stand():
     """A red box on a perfect mirror: as many red pixels below its foot as above, in the same columns."""
-    model = mujoco.MjModel.from_xml_string("""
+    xml = """
       <mujoco><visual><headlight active="0"/></visual><asset>
         <material name="floor" rgba="0 0 0 1" reflectance="1" specular="0"/>
         <material name="box" rgba="1 0 0 1" emission="1" specular="0"/></asset>
@@ -178,12 +180,8 @@ def test_a_mirror_shows_things_upside_down_where_they_stand():
         <geom type="plane" size="0 0 1" material="floor"/>
         <geom type="box" size="0.2 0.1 0.3" pos="4 0.5 0.3" material="box"/>
         <camera name="eye" pos="0 0 0.02" xyaxes="0 -1 0 0 0 1"/>
-      </worldbody></mujoco>""")
-    data = mujoco.MjData(model)
-    mujoco.mj_forward(model, data)
-    names = ("geom_xpos", "geom_xmat", "cam_xpos", "cam_xmat", "light_xpos", "light_xdir")
-    lens = Camera(80, 80, 80, 80, 39.5, 39.5)
-    frames = BatchRenderer(model, 1, lens, "eye").render({name: getattr(data, name)[None] for name in names}).rgb
+      </worldbody></mujoco>"""
+    frames = rendered(xml, Camera(80, 80, 80, 80, 39.5, 39.5))
     red = frames[0, :, :, 0] > 128
     upper, lower = red[:40], red[40:]
     assert upper.sum() > 30

@@ -6,7 +6,6 @@ answers to such a warp is measured on simulated frames, which the pretrained pol
 places that it does not.
 """
 
-import copy
 from dataclasses import dataclass
 
 import cv2
@@ -64,9 +63,7 @@ def views_of(
         signs: (A,) -1 for actions that change sign when mirrored; the others are not corrected.
         scale: (A,) actions of the recordings for each of the policy's.
     """
-    if policy.align.moves:  # of a recorded camera: simulated frames are not aligned
-        policy = copy.deepcopy(policy)
-        policy.align.similarity.zero_()
+    policy = policy.unaligned()
     every = max(len(images) // MEASURED_ON, 1)  # of all times: neighbours are similar
     images, state = images[::every], None if state is None else state[::every]
     warp = _drawn(len(images), images.shape[2], np.random.default_rng(0))

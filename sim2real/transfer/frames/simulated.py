@@ -1,6 +1,5 @@
 """Simulated frames while a pretrained policy acts, to compare and mix with recordings."""
 
-import copy
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +49,7 @@ def simulated_frames(
     Raises:
         InputError: its task is unknown, or the randomization in its recipe no longer exists.
     """
-    if policy.align.moves:  # of a recorded camera: simulated frames are not aligned
-        policy = copy.deepcopy(policy)
-        policy.align.similarity.zero_()
+    policy = policy.unaligned()
     recipe: dict[str, Any] = read_config(checkpoint).get("recipe", {}) if checkpoint else {}
     preprocessing = policy.config.preprocessing
     env = BatchEnv(

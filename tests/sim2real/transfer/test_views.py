@@ -79,8 +79,8 @@ def test_labels_follow_the_measured_response_in_the_recordings_scale(monkeypatch
         return np.stack([0.02 * (middle - 39.5), 0.01 * (middle - 39.5)], 1)
 
     monkeypatch.setattr("sim2real.transfer.fitting.views.predict", column)
-    unaligned: Any = SimpleNamespace(align=SimpleNamespace(moves=False))
-    views = views_of(unaligned, images, None, np.array([-1.0, 1.0]), np.array([0.5, 0.5]))
+    stand_in: Any = SimpleNamespace(unaligned=lambda: None)
+    views = views_of(stand_in, images, None, np.array([-1.0, 1.0]), np.array([0.5, 0.5]))
     np.testing.assert_allclose(views.response[:, 1], 0)
     np.testing.assert_allclose(views.response[:, 0], [0.01, 0.01 * 47], rtol=0.1)
     actions = np.zeros((200, 2), np.float32)

@@ -24,6 +24,7 @@ from sim2real.transfer.fitting.unlabelled import (
     subspace_loss,
     trunk_features,
 )
+from untrained import half_dark, untrained
 
 
 def without_actions(images: np.ndarray, state: np.ndarray | None = None) -> Simulated:
@@ -33,18 +34,12 @@ def without_actions(images: np.ndarray, state: np.ndarray | None = None) -> Simu
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
-    torch.manual_seed(0)
-    encoder, heads = EncoderConfig(size=(24, 40), width=8), HeadsConfig(reduced=8, hidden=32)
-    preprocessing = Preprocessing(size=(40, 24), normalization="none")
-    return Policy(PolicyConfig(encoder, heads, preprocessing)).eval()
+    return untrained()
 
 
 @pytest.fixture(scope="module")
 def frames() -> tuple[Simulated, np.ndarray]:
-    """Simulated frames, and recorded ones whose upper half is dark, (64, 24, 40, 3)."""
-    simulated = np.random.default_rng(0).integers(0, 256, (64, 24, 40, 3), np.uint8)
-    recorded = simulated[::-1].copy()
-    recorded[:, :12] //= 10
+    simulated, recorded = half_dark()
     return without_actions(simulated), recorded
 
 

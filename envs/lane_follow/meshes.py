@@ -1,6 +1,7 @@
 """Meshes of one layout: what bounds and marks the way."""
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,17 +23,38 @@ _EVERY = 4  # samples of the centre line per face of a barrier: its tree of face
 Mesh = tuple[np.ndarray, np.ndarray]
 
 
-def track_meshes(track: Track, config: TrackConfig, random: np.random.Generator) -> dict[str, Mesh]:
-    """Return vertices (V, 3) and faces (F, 3) of one layout's TRACK_GEOMS.
+@dataclass(frozen=True)
+class Sizes:
+    """What a layout's tape line and barriers measure [m].
 
-    Args:
-        random: draws the sizes of tape and barriers.
+    Attributes:
+        tape: width of the line.
+        height: height of the barriers.
+        aside: distance of their inner faces from the centre line.
     """
+
+    tape: float
+    height: float
+    aside: float
+
+
+def drawn_sizes(track: Track, config: TrackConfig) -> Sizes:
+    """Draw the sizes of a layout's tape and barriers; a layout has the same ones in every set of layouts."""
+    random = np.random.default_rng(int(1e6 * track.length))
+    tape = random.uniform(*TAPE_WIDTH)
+    height = float(np.exp(random.uniform(*np.log(BARRIER_HEIGHT))))
+    near, far = np.array(BARRIER_ASIDE) * config.road_width
+    most = np.clip(clearance(track, config) / 2 - BARRIER_THICKNESS, near, far)
+    return Sizes(tape, height, random.uniform(near, most))
+
+
+def track_meshes(track: Track, config: TrackConfig, sizes: Sizes) -> dict[str, Mesh]:
+    """Return vertices (V, 3) and faces (F, 3) of one layout's TRACK_GEOMS."""
     half, line = config.road_width / 2, config.line_width / 2
     n, step = len(track.points), track.length / len(track.points)
     period, dash = (config.dash_length + config.dash_gap) / step, max(round(config.dash_length / step), 1)
     starts = np.round(np.arange(max(round(n / period), 1)) * n / max(round(n / period), 1)).astype(int)
-    tape = random.uniform(*TAPE_WIDTH) / 2
+    tape = sizes.tape / 2
     bands = {
         "road": [(half, -half, 0, None)],
         "edges": [(half + line, half - line, 0, None), (-half + line, -half - line, 0, None)],
@@ -40,7 +62,7 @@ def track_meshes(track: Track, config: TrackConfig, random: np.random.Generator)
         "tape": [(tape, -tape, 0, None)],
     }
     meshes = {name: _joined([_band(track, LAYER[name], *piece) for piece in pieces]) for name, pieces in bands.items()}
-    return meshes | {"barrier": _barrier(track, config, random)}
+    return meshes | {"barrier": _barrier(track, sizes)}
 
 
 def _joined(parts: list[Mesh]) -> Mesh:
@@ -71,12 +93,9 @@ def _ribbon(left: np.ndarray, right: np.ndarray) -> Mesh:
     return np.concatenate([left, right]), faces
 
 
-def _barrier(track: Track, config: TrackConfig, random: np.random.Generator) -> Mesh:
+def _barrier(track: Track, sizes: Sizes) -> Mesh:
     """Return walls or kerbs on both sides of the way: inner face, top and outer face."""
-    height = float(np.exp(random.uniform(*np.log(BARRIER_HEIGHT))))
-    near, far = np.array(BARRIER_ASIDE) * config.road_width
-    most = np.clip(clearance(track, config) / 2 - BARRIER_THICKNESS, near, far)
-    aside = random.uniform(near, most)
+    height, aside = sizes.height, sizes.aside
     index = np.append(np.arange(0, len(track.points), _EVERY), 0)
     parts = []
     for side in (1, -1):

@@ -33,3 +33,8 @@ _THERE = np.array([[name in there for name in TRACK_GEOMS] for there in PLACES.v
 def visible(place: np.ndarray) -> np.ndarray:
     """Return (m, 5) bool, which of the track's geoms are there in places (m,), clipped to those that exist."""
     return _THERE[np.clip(np.round(place), 0, len(PLACES) - 1).astype(int)]
+
+
+def bounded(place: np.ndarray) -> np.ndarray:
+    """Return (m,) bool, whether barriers stand beside the way in places (m,)."""
+    return visible(place)[:, TRACK_GEOMS.index("barrier")]

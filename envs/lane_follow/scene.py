@@ -8,7 +8,7 @@ import mujoco
 import numpy as np
 
 from envs.camera import Camera
-from envs.lane_follow.meshes import LAYER, PRINTED, TRACK_GEOMS, track_meshes
+from envs.lane_follow.meshes import LAYER, PRINTED, TRACK_GEOMS, Sizes, track_meshes
 from envs.lane_follow.track import Track, TrackConfig
 from envs.task import View
 from envs.textures import add_textures
@@ -66,17 +66,16 @@ def camera_quat(pitch: float, yaw: float = 0.0, roll: float = 0.0) -> np.ndarray
     return result
 
 
-def build_model(tracks: list[Track], config: TrackConfig, camera: CameraMount) -> mujoco.MjModel:
-    """Build the lane world with all layouts' meshes.
+def build_model(tracks: list[Track], sizes: list[Sizes], config: TrackConfig, camera: CameraMount) -> mujoco.MjModel:
+    """Build the lane world with all layouts' meshes, of these sizes.
 
     A world's `geom_dataid` selects its layout; what is not there lies HIDDEN below the floor.
     """
     spec = mujoco.MjSpec.from_file(str(Path(__file__).with_name("car.xml")))
     add_textures(spec)
     _add_materials(spec)
-    for i, track in enumerate(tracks):
-        sizes = np.random.default_rng(int(1e6 * track.length))  # a layout has the same ones in every set of layouts
-        for name, (vertices, faces) in track_meshes(track, config, sizes).items():
+    for i, (track, size) in enumerate(zip(tracks, sizes, strict=True)):
+        for name, (vertices, faces) in track_meshes(track, config, size).items():
             spec.add_mesh(name=f"{name}{i}", uservert=vertices.ravel(), userface=faces.ravel(),
                           inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL)  # fmt: skip
     _add_surroundings(spec.worldbody)

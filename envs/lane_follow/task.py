@@ -12,8 +12,8 @@ from mujoco.batch import Batch
 from envs.errors import InputError
 from envs.lane_follow.dressing import Dressing
 from envs.lane_follow.looks import PRESETS
-from envs.lane_follow.meshes import PRINTED
-from envs.lane_follow.places import STRUCTURE
+from envs.lane_follow.meshes import PRINTED, drawn_sizes
+from envs.lane_follow.places import STRUCTURE, bounded
 from envs.lane_follow.scene import NOMINAL_CAMERA, CameraMount, build_model
 from envs.lane_follow.track import Track, TrackConfig, generate_track
 from envs.random import WorldRandom
@@ -40,7 +40,8 @@ class LaneFollowConfig:
             corners and leaves the road.
         start_offset: maximum start distance from the centre line in road widths.
         start_heading: maximum start angle to its direction [rad].
-        off_road: distance from the centre line in road widths at which an episode fails.
+        off_road: distance from the centre line in road widths at which an episode fails; where a barrier stands nearer,
+            it fails there, since frames from beyond one show nothing of the way.
     """
 
     layouts: int = 48
@@ -58,10 +59,14 @@ class LaneFollowConfig:
 @lru_cache(maxsize=8)
 def _scene(
     seed: int, layouts: int, track: TrackConfig, camera: CameraMount
-) -> tuple[tuple[Track, ...], mujoco.MjModel]:
-    """Return the layouts from a seed on, and the model with all of them; cached, as commands make a task many times."""
+) -> tuple[tuple[Track, ...], tuple[float, ...], mujoco.MjModel]:
+    """Return the layouts from a seed on, how far aside [m] their barriers would stand, and the model with all of them.
+
+    Cached, as commands make a task many times.
+    """
     tracks = tuple(generate_track(each, track) for each in range(seed, seed + layouts))
-    return tracks, build_model(list(tracks), track, camera)
+    sizes = [drawn_sizes(each, track) for each in tracks]
+    return tracks, tuple(size.aside for size in sizes), build_model(list(tracks), sizes, track, camera)
 
 
 class LaneFollow(Task):
@@ -75,8 +80,8 @@ class LaneFollow(Task):
         if config.layouts < 1:
             raise InputError(f"LaneFollow needs at least one layout, not {config.layouts}")
         self.config = config
-        tracks, model = _scene(config.layout_seed, config.layouts, config.track, config.camera)
-        self.tracks, self.model = list(tracks), copy.copy(model)
+        tracks, asides, model = _scene(config.layout_seed, config.layouts, config.track, config.camera)
+        self.tracks, self.model, self._asides = list(tracks), copy.copy(model), np.array(asides)
         self.spec = TaskSpec(
             name="LaneFollow",
             control_dt=0.05,
@@ -119,6 +124,7 @@ class LaneFollow(Task):
         self._along, self.progress = np.zeros(n), np.zeros(n)
         self.offset, self._heading_error, self._speed = np.zeros(n), np.zeros(n), np.zeros((n, 2))
         self._gained = np.zeros(n)
+        self._limit = np.full(n, self.config.off_road * self.config.track.road_width)  # m from the centre line
 
     def reset(self, ids: np.ndarray) -> None:
         m = len(ids)
@@ -137,6 +143,9 @@ class LaneFollow(Task):
         for buffer in (self._action, self._last_action, self._linkage, self.progress, self._gained):
             buffer[ids] = 0
         self._dressing.dress(ids, layout, self._random)
+        far = self.config.off_road * self.config.track.road_width
+        walled = bounded(self.parameters["place"][ids, 0])
+        self._limit[ids] = np.where(walled, np.minimum(far, self._asides[layout]), far)
 
     @property
     def _rolling(self) -> np.ndarray:
@@ -228,7 +237,7 @@ class LaneFollow(Task):
         return (reward - 10.0 * self.terminated()).astype(np.float32)
 
     def terminated(self) -> np.ndarray:
-        return np.abs(self.offset) > self.config.off_road * self.config.track.road_width
+        return np.abs(self.offset) > self._limit
 
     def success(self) -> np.ndarray:
         on_road = np.abs(self.offset) <= self.config.track.road_width / 2

@@ -1,6 +1,8 @@
 # pyright: reportAttributeAccessIssue=false
 """Places beside the printed mat: what is there is seen, what is not there is not, and the familiar stays as it was."""
 
+from dataclasses import replace
+
 import mujoco
 import numpy as np
 import pytest
@@ -10,10 +12,18 @@ from hypothesis import strategies as st
 from envs import BatchEnv, LaneFollow
 from envs.camera import Camera
 from envs.lane_follow.looks import PRESETS
-from envs.lane_follow.meshes import BARRIER_ASIDE, BARRIER_HEIGHT, TAPE_WIDTH, TRACK_GEOMS, clearance, track_meshes
+from envs.lane_follow.meshes import (
+    BARRIER_ASIDE,
+    BARRIER_HEIGHT,
+    TAPE_WIDTH,
+    TRACK_GEOMS,
+    clearance,
+    drawn_sizes,
+    track_meshes,
+)
 from envs.lane_follow.places import PLACES, STRUCTURE
 from envs.lane_follow.scene import HIDDEN
-from envs.lane_follow.task import LaneFollowConfig
+from envs.lane_follow.task import TRAIN, LaneFollowConfig
 from envs.lane_follow.track import Track, TrackConfig, generate_track
 from envs.randomization import Randomization, Vary
 from envs.renderer import POSES, BatchRenderer
@@ -39,10 +49,10 @@ def frames_of(randomization: Randomization | str, worlds: int = 4, seed: int = 7
 
 
 @settings(max_examples=20)
-@given(TRACKS, st.integers(0, 2**32))
-def test_barriers_leave_the_way_free_and_their_size_is_as_stated(track: Track, seed: int):
+@given(TRACKS)
+def test_barriers_leave_the_way_free_and_their_size_is_as_stated(track: Track):
     config = TrackConfig()
-    meshes = track_meshes(track, config, np.random.default_rng(seed))
+    meshes = track_meshes(track, config, drawn_sizes(track, config))
     assert tuple(meshes) == TRACK_GEOMS
     vertices, faces = meshes["barrier"]
     gap = np.linalg.norm(vertices[:, None, :2] - track.points[None], axis=-1).min(1)
@@ -55,6 +65,22 @@ def test_barriers_leave_the_way_free_and_their_size_is_as_stated(track: Track, s
     tape, _ = meshes["tape"]
     width = np.linalg.norm(tape[: len(tape) // 2] - tape[len(tape) // 2 :], axis=1)
     assert TAPE_WIDTH[0] <= width.min() <= width.max() <= TAPE_WIDTH[1]
+
+
+def test_training_ends_at_a_barrier_and_goes_on_beyond_the_road_elsewhere():
+    """A car that drives straight on leaves the way; beyond a barrier it would see nothing of it."""
+    for name, place in (("printed mat", 0), ("corridor", 8)):
+        assert list(PLACES)[place] == name
+        task = LaneFollow(replace(TRAIN, layouts=8, episode_seconds=30.0))
+        env = BatchEnv(task, 16, randomization=with_structure("none", place=place), observations=("privileged",))
+        env.reset(seed=0)
+        farthest = np.zeros(16)
+        for _ in range(120):
+            _, _, terminated, _, _ = env.step(np.tile([0.0, 0.4], (16, 1)))
+            farthest = np.maximum(farthest, np.where(terminated, 0, np.abs(task.offset) / ROAD))
+        env.close()
+        assert (farthest.max() > 1.2) == (name == "printed mat")
+        assert farthest.max() < (TRAIN.off_road if name == "printed mat" else BARRIER_ASIDE[1])
 
 
 @settings(max_examples=20)

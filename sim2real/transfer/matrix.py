@@ -57,6 +57,11 @@ class Cell:
         return self.errors[self.chosen].value / self.errors[self.best].value - 1
 
     @property
+    def output_regret(self) -> float:
+        """Return the same of what the gate handed out; it has seen the test frames."""
+        return self.errors[self.output].value / self.errors[self.best].value - 1
+
+    @property
     def blind(self) -> bool:
         """Return whether the chosen candidate may see nothing, while another one clearly sees.
 
@@ -115,8 +120,9 @@ def matrix(config: MatrixConfig, out: Path | None = None, resume: bool = False, 
     _check(config)
     run, config = start_run("matrix", config, out, resume)
     cells = tuple(_cells(config, run.folder, stages))
-    regrets = [cell.regret for cell in cells]
+    regrets, outputs = [cell.regret for cell in cells], [cell.output_regret for cell in cells]
     summary = {"mean_regret": float(np.mean(regrets)), "worst_regret": max(regrets)}
+    summary |= {"mean_output_regret": float(np.mean(outputs)), "worst_output_regret": max(outputs)}
     blind = [f"{cell.policy}, {cell.recording}, {cell.frames}" for cell in cells if cell.blind]
     run.write_metrics({"finished": True, **summary, "blind": blind, "cells": [_plain(cell) for cell in cells]})
     return Matrix(run.folder, config, cells, run.metrics)
@@ -173,4 +179,10 @@ def _cell(policy: str, recording: str, metrics: Mapping[str, Any]) -> Cell:
 
 
 def _plain(cell: Cell) -> dict[str, Any]:
-    return {**dataclasses.asdict(cell), "best": cell.best, "regret": cell.regret, "blind": cell.blind}
+    return {
+        **dataclasses.asdict(cell),
+        "best": cell.best,
+        "regret": cell.regret,
+        "blind": cell.blind,
+        "output_regret": cell.output_regret,
+    }

@@ -36,6 +36,9 @@ def test_every_cell_is_compared_drawn_and_kept(command: Callable[..., Any], work
         chosen, best = (cell["errors"][cell[name]]["value"] for name in ("chosen", "best"))
         assert cell["regret"] == pytest.approx(chosen / best - 1) and cell["regret"] >= 0
     regrets = [cell["regret"] for cell in metrics["cells"]]
+    handed = [(cell["errors"][cell["output"]], cell["errors"][cell["best"]]) for cell in metrics["cells"]]
+    outputs = [own["value"] / best["value"] - 1 for own, best in handed]
+    assert metrics["worst_output_regret"] == pytest.approx(max(outputs))
     assert metrics["worst_regret"] == max(regrets) and metrics["mean_regret"] == pytest.approx(sum(regrets) / 3)
     page = (workplace / "run" / "report.html").read_text()
     assert "policy, learn → judge, 60" in page and "image/svg" in page

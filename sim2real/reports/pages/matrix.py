@@ -25,7 +25,7 @@ def _names(cells: Sequence[Cell], named: Callable[[str], str]) -> list[str]:
 def matrix_table(matrix: Matrix, intervals: bool = True) -> tuple[list[str], list[list[Any]]]:
     """Return the header, and a row per cell with the error of every candidate, with or without its interval."""
     names = list(dict.fromkeys(name for cell in matrix.cells for name in cell.errors))
-    header = ["policy, recording, frames", "chosen by auto", "regret", "scratch needs", *names]
+    header = ["policy, recording, frames", "chosen by auto", "handed out", "regret", "scratch needs", *names]
     titles = cell_names(matrix.cells)
     return header, [
         _row(matrix, cell, names, title, intervals) for cell, title in zip(matrix.cells, titles, strict=True)
@@ -36,9 +36,14 @@ def matrix_lines(matrix: Matrix) -> list[str]:
     """Return the summary: mean and worst regret, cells that were handed a blind policy, and what was judged."""
     metrics, cells = matrix.metrics, matrix.cells
     kinds = ", ".join(dict.fromkeys(METRIC_NAMES[cell.metric] for cell in cells))
+    mean, worst, mean_output, worst_output = (
+        f"{100 * metrics[name]:.1f} %"
+        for name in ("mean_regret", "worst_regret", "mean_output_regret", "worst_output_regret")
+    )
     lines = [
-        f"Errors on test frames ({kinds}); regret of the candidate that `auto` chose on the learning frames: "
-        f"mean {100 * metrics['mean_regret']:.1f} %, worst {100 * metrics['worst_regret']:.1f} % of {len(cells)} cells."
+        f"Errors on test frames ({kinds}); regret of the candidate that `auto` chose on the learning frames: mean "
+        f"{mean}, worst {worst} of {len(cells)} cells; of what was handed out after the gate had seen the test frames: "
+        f"mean {mean_output}, worst {worst_output}."
     ]
     blind = [name for cell, name in zip(cells, cell_names(cells), strict=True) if cell.blind]
     if blind:
@@ -76,4 +81,4 @@ def _row(matrix: Matrix, cell: Cell, names: list[str], title: str, intervals: bo
     words = "fewer" if needed is None else "more" if math.isinf(needed) else f"{needed:.0f}"
     errors = [cell.errors.get(name) for name in names]
     figures = [error if intervals or error is None else f"{error.value:.3f}" for error in errors]
-    return [title, cell.chosen, f"{100 * cell.regret:.1f} %", words, *figures]
+    return [title, cell.chosen, cell.output, f"{100 * cell.regret:.1f} %", words, *figures]

@@ -25,6 +25,7 @@ def test_regret_is_relative_to_the_best_in_hindsight():
     each = cell(100, plan=0.12, scratch=0.10, gain=0.2)
     assert each.best == "scratch" and each.regret == pytest.approx(0.2)
     assert replace(each, chosen="scratch").regret == 0
+    assert replace(each, output="gain").output_regret == pytest.approx(1) and each.output_regret == each.regret
 
 
 def test_blind_is_a_correlation_that_may_be_zero_beside_one_that_sees():

@@ -1,0 +1,82 @@
+"""Frames of a recording for the identification of its sensor: images only, at the size of the task's frames."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from envs.camera import Camera
+from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.identification.sensor.config import FEWEST_FRAMES
+from sim2real.progress import Progress, silent
+from sim2real.recordings.frames import clock_of, sessions_of
+from sim2real.statistics.units import Units
+
+TOGETHER = 6  # frames of a place, recorded or rendered, whose statistics are one: logarithms depend on their number
+
+
+@dataclass(frozen=True)
+class RecordedFrames:
+    """Some frames of a recording.
+
+    Attributes:
+        images: (g, TOGETHER, H, W, 3) uint8 in g groups.
+        unit: (g,) independent unit of each group.
+        units: description of the units.
+        resized: whether frames had another size.
+    """
+
+    images: np.ndarray
+    unit: np.ndarray
+    units: Units
+    resized: bool
+
+
+def read_some(text: str, name: str, camera: Camera, count: int, progress: Progress = silent) -> RecordedFrames:
+    """Read about `count` frames, spread evenly over the recordings, in groups that are spread over their unit.
+
+    Args:
+        name: the camera, as the task calls it.
+        camera: its frames' size.
+
+    Raises:
+        DatasetError: no dataset, no such camera, frames of another shape, damaged ones, or too few.
+    """
+    dataset = EpisodeDataset.open(text)
+    key = dataset.camera(name)
+    chosen = np.unique(np.linspace(0, dataset.frames - 1, min(count, dataset.frames)).astype(int))
+    starts = np.asarray(dataset.starts)
+    which = np.searchsorted(starts, chosen, side="right") - 1
+    rows = [chosen[which == k] - starts[k] for k in range(len(dataset))]
+    images, resized = [], False
+    for k, part in enumerate(rows):
+        if len(part):
+            episode = dataset.episode(k)
+            episode.verify(key)
+            frames = episode.images(key, part)
+            resized |= frames.shape[1:3] != (camera.height, camera.width)
+            images.append(_fitting(frames, camera, text))
+        progress(k + 1, len(rows))
+    units = Units.of(*sessions_of(dataset, [(clock_of(dataset.episode(k)), part) for k, part in enumerate(rows)]))
+    groups = groups_of(units.index)
+    if len(groups) * TOGETHER < FEWEST_FRAMES:
+        problem = f"{len(chosen)} frames in {units} give {len(groups)} groups of {TOGETHER}"
+        raise DatasetError(f"{text}: {problem}; a sensor needs {FEWEST_FRAMES // TOGETHER}: record more")
+    return RecordedFrames(np.concatenate(images)[groups], units.index[groups[:, 0]], units, resized)
+
+
+def groups_of(unit: np.ndarray) -> np.ndarray:
+    """Return (g, TOGETHER) frames of groups within a unit, each spread over all of it; the rest is left out."""
+    parts = [np.flatnonzero(unit == k) for k in np.unique(unit)]
+    grids = [part[: len(part) // TOGETHER * TOGETHER].reshape(TOGETHER, -1).T for part in parts]
+    return np.concatenate(grids)
+
+
+def _fitting(frames: np.ndarray, camera: Camera, text: str) -> np.ndarray:
+    height, width = frames.shape[1:3]
+    if abs(width * camera.height - height * camera.width) > 0.01 * width * camera.height:
+        raise DatasetError(f"{text}: frames of {width}x{height} px, the task's have {camera.width}x{camera.height}")
+    if (height, width) == (camera.height, camera.width):
+        return frames
+    size = camera.width, camera.height
+    return np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])

@@ -1,0 +1,113 @@
+"""The report page of an identified sensor."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from sim2real.identification.sensor.fit import KNOWN
+from sim2real.identification.sensor.identify import SensorIdentification
+from sim2real.identification.sensor.parameters import PARAMETERS as SCALES
+from sim2real.reports.films.video import grid
+from sim2real.reports.lines import interval_line
+from sim2real.reports.page import Report
+from sim2real.reports.plots.charts import bars_plot
+
+PARAMETERS = ["parameter", "value", "95 % interval", "unit", "uncertainty left", "identified"]
+SHOWN = 6  # number of frames in a row
+STRANGE = 3.0  # mean squared distance from which on recordings look like no rendered scene
+
+
+def parameter_rows(result: SensorIdentification) -> list[list[Any]]:
+    """Return a row per parameter, for `PARAMETERS`."""
+    rows = []
+    for parameter, scale in zip(result.fit.parameters, SCALES, strict=True):
+        interval = f"{parameter.low:.3g} … {parameter.high:.3g}"
+        known = "yes" if parameter.identified else "no"
+        alike = f", looks like {', '.join(parameter.alike)}" if parameter.alike else ""
+        left = f"{100 * parameter.left:.0f} %"
+        rows.append([parameter.name, f"{parameter.value:.3g}", interval, scale.unit, left, known + alike])
+    return rows
+
+
+def jpeg_line(result: SensorIdentification) -> str:
+    """Return the qualities of JPEG that the frames show, in words."""
+    if result.recorded.resized:
+        return "JPEG: unknown, as the frames were resized."
+    found = [
+        f"{'none' if quality == 0 else f'quality {quality}'} in {n} of {sum(result.qualities.values())} units"
+        for quality, n in result.qualities.items()
+    ]
+    return f"JPEG, by the comb in the histograms of the DCT's coefficients: {', '.join(found)}."
+
+
+def unknown_line(result: SensorIdentification) -> str:
+    """Return what cannot be told apart from the scene, in words."""
+    unknown = [parameter.name for parameter in result.fit.parameters if not parameter.identified]
+    if not unknown:
+        return "All of these parameters are identified. Glare, latency and lost frames are not looked for."
+    return (
+        f"Not identified, as the scene's own colours, textures and light could explain them as well:"
+        f" {', '.join(unknown)}. Their ranges stay those of the default. Glare, latency and lost frames are not"
+        " looked for."
+    )
+
+
+def distance_line(result: SensorIdentification) -> str:
+    """Return how far recordings are from rendered frames, before and after, in words."""
+    before, after = (result.metrics["distance"][name] for name in ("nominal", "identified"))
+    line = (
+        f"Statistics of recorded and rendered frames differ by {before:.2f} standard deviations between scenes through"
+        f" the nominal sensor, by {after:.2f} through the identified one (root mean square)."
+    )
+    if result.fit.misfit <= STRANGE:
+        return line
+    return (
+        f"{line} The recordings look like no rendered scene (misfit {result.fit.misfit:.1f}, 1 is usual): intervals are"
+        " widened by that, but hold for the sensor's model only."
+    )
+
+
+def write_sensor_report(result: SensorIdentification, command: str) -> None:
+    """Write report.html into the run's folder; raises OSError."""
+    recorded, name = result.recorded, Path(result.config.dataset).name
+    count = f"{np.prod(recorded.images.shape[:2])} frames, {recorded.units}, {len(result.scenes)} rendered worlds"
+    page = Report(f"The camera's sensor, identified from {name}", count)
+    page.text(distance_line(result), lead=True)
+    page.text(unknown_line(result))
+    note = (
+        f"{interval_line(recorded.units)} They include what the unknown scene adds: the spread between rendered"
+        " worlds, by the Fisher information of the fit. Uncertainty left: of the spread that is plausible before any"
+        f" frame; from {100 * KNOWN:.0f} % on a parameter counts as not identified."
+    )
+    page.table(PARAMETERS, parameter_rows(result), note)
+    page.text(jpeg_line(result))
+    page.heading("Frames")
+    page.picture(_row(recorded.images[_spread(len(recorded.images)), 0]), "Recorded.")
+    for z, title in ((result.fit.z, "identified"), (None, "nominal")):
+        page.picture(_rendered(result, z), f"Rendered, through the {title} sensor; other places, materials and light.")
+    page.heading("Statistics")
+    page.text("Distance of the recordings from rendered frames, in standard deviations between scenes.")
+    worst = sorted(result.distances, key=lambda key: -max(map(abs, result.distances[key])))[:20]
+    page.table(
+        ["statistic", "nominal", "identified"],
+        [[key, *result.distances[key]] for key in worst],
+        f"The 20 of {len(result.distances)} that differ most.",
+    )
+    left = {parameter.name: 100 * parameter.left for parameter in result.fit.parameters}
+    page.figure(bars_plot(left, "uncertainty left [%]", [n for n, share in left.items() if share >= 100 * KNOWN]))
+    page.provenance(command, result.config.seed).write(result.folder / "report.html")
+
+
+def _spread(count: int) -> np.ndarray:
+    return np.linspace(0, count - 1, SHOWN).astype(int)
+
+
+def _rendered(result: SensorIdentification, z: Tensor | None) -> np.ndarray:
+    seen = [result.scenes.seen(z, int(k))[0] for k in _spread(len(result.scenes))]
+    return _row(np.stack([frame.permute(1, 2, 0).numpy().astype(np.uint8) for frame in seen]))
+
+
+def _row(images: np.ndarray) -> np.ndarray:
+    return grid(list(images), SHOWN)

@@ -4,8 +4,8 @@
 
 Each sensor is drawn uniformly in RANGES, and sees one place: a world of the default randomization whose looks are held
 still, or one of the rehearsal car's four places, which the tool never renders. 300 frames of it, compressed as `record`
-does, are identified as the tool does. The factors by which standard errors must be widened are fitted on the
-first half of the sensors and checked on the second. Finished sensors are kept in the folder, so that the same command resumes.
+does, are identified as the tool does. The factors by which standard errors must be widened are fitted on the first half
+of the sensors and checked on the second. Finished sensors are kept in the folder, so that the same command resumes.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from envs.random import WorldRandom
 from envs.sensor import Sensor, SensorConfig
 from sim2real.datasets import images
 from sim2real.files import read_json, write_json
+from sim2real.identification.sensor.compression import stored_quality
 from sim2real.identification.sensor.identify import fit_frames
 from sim2real.identification.sensor.likelihood import optics_of
 from sim2real.identification.sensor.parameters import MIDDLE, PARAMETERS
@@ -72,7 +73,7 @@ def still(randomization: Randomization, random: np.random.Generator) -> Randomiz
 def recording(sensor: SensorConfig, place: str, seed: int) -> RecordedFrames:
     """Return frames of a place through a sensor, as a recording has them."""
     task, random = make_task(TASK, "recording"), np.random.default_rng([seed, 1])
-    preset = {"default": "default", "rehearsal": "rehearsal"}.get(place, f"rehearsal_{place}")
+    preset = {"default": "default", "rehearsal": "rehearsal"}.get(place, f"rehearsal-{place}")
     randomization = resolve_randomization(task.spec, preset)
     seeds = 10_000 + 100 * seed + np.arange(EPISODES)
     chosen = still(randomization, random) if place == "default" else randomization
@@ -84,10 +85,11 @@ def recording(sensor: SensorConfig, place: str, seed: int) -> RecordedFrames:
         center=(camera.cx, camera.cy),
     )
     seen = np.stack([model.apply(bare[:, k]) for k in range(FRAMES)], 1).reshape(-1, *bare.shape[2:])
-    kept = np.stack([images.decode(images.encode(image, ".jpg")) for image in seen])
+    files = [images.encode(image, ".jpg") for image in seen]
+    kept = np.stack([images.decode(content) for content in files])
     units = Units.undivided(np.repeat(np.arange(EPISODES), FRAMES))
     groups = groups_of(units.index)
-    return RecordedFrames(kept[groups], units.index[groups[:, 0]], units, False)
+    return RecordedFrames(kept[groups], units.index[groups[:, 0]], units, stored_quality(files[0]))
 
 
 def truth(sensor: SensorConfig) -> dict[str, float]:
@@ -109,7 +111,7 @@ def widths() -> dict[str, float]:
 
 def identified(seed: int, rendered: np.ndarray) -> dict[str, Any]:
     """Return truth, estimate and raw standard error (on scales z) of one drawn sensor."""
-    sensor, place = drawn(np.random.default_rng([seed, 0])), PLACES[seed % len(PLACES)]
+    sensor, place = drawn(np.random.default_rng([seed, 2])), PLACES[seed % len(PLACES)]
     recorded = recording(sensor, place, seed)
     start = time.process_time()
     found = fit_frames(recorded, rendered, optics_of(look_of(TASK)[2]), 0)

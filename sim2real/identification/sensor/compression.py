@@ -1,4 +1,5 @@
-"""JPEG quality of decoded frames, from the comb that quantization leaves in the histogram of DCT coefficients."""
+"""JPEG quality of files, from their header, and of frames that were compressed before, from the comb that quantization
+leaves in the histogram of DCT coefficients."""
 
 import math
 
@@ -11,6 +12,18 @@ from sim2real.identification.sensor.jpeg import blocks, tables, to_ycc
 QUALITIES = range(10, 100, 5)
 STRONG = 0.35  # of 1: mean of cos(2 pi c / step) from which on coefficients c count as quantized
 _FINEST = 4.0  # levels: the recorder's own compression and rounding blur combs that are finer
+
+
+def stored_quality(content: bytes) -> int:
+    """Return the quality (1 to 100) of libjpeg whose luma table is nearest to a file's; 0 if it is no JPEG."""
+    place = content.find(b"\xff\xdb")
+    if not content.startswith(b"\xff\xd8") or place < 0:
+        return 0
+    wide = (
+        content[place + 4] >> 4
+    )  # 16-bit steps; tables are in another order than ours, of which the sum knows nothing
+    steps = np.frombuffer(content[place + 5 : place + 5 + 64 * (1 + wide)], ">u2" if wide else np.uint8)
+    return min(range(1, 101), key=lambda quality: abs(float(tables(quality)[0].sum()) - float(steps.sum())))
 
 
 def comb(frames: Tensor, quality: int) -> float:

@@ -1,7 +1,8 @@
 """Statistics of unlabelled frames that tell of the sensor: vignette, blur, noise, colours and tone.
 
 All are averages over the frames of one place, mostly logarithms, so that a sensor's parameters act on them nearly
-linearly. They are made of the coefficients of JPEG's 8x8 blocks, in which compression acts, too.
+linearly. They are made of the coefficients of JPEG's 8x8 blocks, in which compression acts, too. Fine differences of
+colour are not used, as files usually keep colours at half the resolution.
 """
 
 from itertools import pairwise
@@ -28,14 +29,11 @@ def features(frames: Tensor, columns: Tensor) -> dict[str, Tensor]:
     Args:
         columns: (W / 8,) distance of each column of blocks from the optical axis, in half widths of the frame.
     """
-    coefficients = blocks(to_ycc(frames))
-    level = coefficients[:, 0, :, :, 0, 0] / 8
-    energy = coefficients**2
-    out = _profile(level, columns)
-    out |= _spectrum(energy[:, 0])
-    out |= _flat(energy, level)
-    out |= _colours(frames, coefficients[..., 0, 0] / 8)
-    return out
+    ycc = to_ycc(frames)
+    coefficients = blocks(ycc[:, :1])[:, 0]
+    level, energy = coefficients[..., 0, 0] / 8, coefficients**2
+    colours = torch.nn.functional.avg_pool2d(ycc[:, 1:], 8)
+    return _profile(level, columns) | _spectrum(energy) | _flat(energy, level) | _colours(frames, level, colours)
 
 
 def _profile(level: Tensor, columns: Tensor) -> dict[str, Tensor]:
@@ -62,25 +60,24 @@ def _spectrum(energy: Tensor) -> dict[str, Tensor]:
 
 def _flat(energy: Tensor, level: Tensor) -> dict[str, Tensor]:
     """Energies of the flattest blocks of each level, by frequency: noise in dark and bright places."""
-    flat_level, bands = level.flatten(), torch.einsum("nkyxuv,buv->nyxkb", energy, _BANDS).flatten(0, 2)
+    flat_level, bands = level.flatten(), torch.einsum("nyxuv,buv->nyxb", energy, _BANDS).flatten(0, 2)
     order = torch.argsort(flat_level)
     out: dict[str, Tensor] = {}
     for k, part in enumerate(order.tensor_split(LEVELS)):
-        calm = part[torch.argsort(bands[part, 0].mean(1))[: max(int(FLAT * len(part)), 1)]]
-        luma, chroma = bands[calm, 0].mean(0), bands[calm, 1:].mean((0, 1))
+        calm = part[torch.argsort(bands[part].mean(1))[: max(int(FLAT * len(part)), 1)]]
+        luma = bands[calm].mean(0)
         out |= {f"flat {k}, band {name}": torch.log(luma[b] + FLOOR) for b, name in enumerate(BANDS)}
-        out |= {f"flat {k}, colour {name}": torch.log(chroma[b] + FLOOR) for b, name in enumerate(BANDS) if b < 2}
         out[f"flat {k}, level"] = torch.log(flat_level[calm].mean().clamp(min=1.0))
     return out
 
 
-def _colours(frames: Tensor, level: Tensor) -> dict[str, Tensor]:
-    """Means of the channels, spread of colours and brightness; `level` (n, 3, y, x) are block means of Y, Cb, Cr."""
+def _colours(frames: Tensor, level: Tensor, colours: Tensor) -> dict[str, Tensor]:
+    """Means of the channels, spread of colours and brightness, from block means: Y (n, y, x); Cb, Cr (n, 2, y, x)."""
     red, green, blue = torch.log(frames.mean((0, 2, 3)).clamp(min=1.0))
-    luma = level[:, 0].flatten()
+    luma = level.flatten()
     quantiles = torch.quantile(luma, torch.tensor([0.05, 0.25, 0.5, 0.75, 0.95])).clamp(min=1.0)
     names = [f"luma quantile {q}" for q in (5, 25, 50, 75, 95)]
-    spread = torch.log(level[:, 1:].flatten(2).permute(1, 0, 2).flatten(1).var(1) + FLOOR)
+    spread = torch.log(colours.permute(1, 0, 2, 3).flatten(1).var(1) + FLOOR)
     ends = [((frames - 246) / 6).clamp(0, 1).mean(), ((8 - frames) / 6).clamp(0, 1).mean()]
     out = dict(zip(names, torch.log(quantiles) - torch.log(luma.mean().clamp(min=1.0)), strict=True))
     out |= {"red": red - green, "green": green, "blue": blue - green, "Cb spread": spread[0], "Cr spread": spread[1]}

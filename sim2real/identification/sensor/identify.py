@@ -22,6 +22,8 @@ from sim2real.identification.sensor.scenes import look_of, render_scenes
 from sim2real.progress import Progress, Stages, no_stages, silent
 from sim2real.runs import start_run
 
+SAME = 5  # difference of qualities up to which frames show the JPEG of their files, not an earlier one
+
 
 @dataclass(frozen=True)
 class SensorIdentification:
@@ -93,20 +95,22 @@ def fit_frames(
     found = _qualities(recorded)
     spread = np.sort(found)[(np.arange(len(rendered)) * len(found)) // len(rendered)]
     # As often as in the recordings, in an order that has nothing to do with the worlds'.
-    scenes = Scenes(rendered, optics, np.random.default_rng(seed).permutation(spread), seed)
+    order = np.random.default_rng(seed).permutation(spread)
+    scenes = Scenes(rendered, optics, order, seed, recorded.stored or 0)
     wanted = torch.stack([optics.described(planes(group)) for group in recorded.images])
     fit = fit_sensor(scenes, wanted, recorded.unit, progress)
     return FittedFrames(scenes, fit, found, _distances(scenes, optics, fit, wanted.mean(0)))
 
 
 def _qualities(recorded: RecordedFrames) -> np.ndarray:
-    """Return (units,) JPEG qualities; resizing wipes out the blocks."""
+    """Return (units,) qualities of the JPEG before that of the files; resizing and videos wipe out the blocks."""
     units = np.unique(recorded.unit)
-    if recorded.resized:
+    if recorded.stored is None:
         return np.zeros(len(units), int)
     height, width = recorded.images.shape[2:4]
     parts = [recorded.images[recorded.unit == k].reshape(-1, height, width, 3) for k in units]
-    return np.array([find_quality(planes(part[:, : height // 8 * 8, : width // 8 * 8])) for part in parts])
+    found = np.array([find_quality(planes(part[:, : height // 8 * 8, : width // 8 * 8])) for part in parts])
+    return np.where(np.abs(found - recorded.stored) <= SAME, 0, found)
 
 
 def _distances(scenes: Scenes, optics: Optics, fit: SensorFit, wanted: Tensor) -> dict[str, tuple[float, float]]:
@@ -129,7 +133,7 @@ def _metrics(
         "finished": True,
         "frames": int(np.prod(recorded.images.shape[:2])),
         "unit": recorded.units.describe(),
-        "resized": recorded.resized,
+        "stored_quality": recorded.stored,
         **{name: content[name] for name in ("parameters", "jpeg_quality", "not_identified", "misfit")},
         "correlation": fit.correlation.tolist(),
         "distance": dict(zip(("nominal", "identified"), np.sqrt(squares.mean(0)).tolist(), strict=True)),

@@ -14,6 +14,7 @@ from torch import Tensor
 from envs.image_formation import vignette_map
 from envs.task import View
 from sim2real.identification.sensor.features import features
+from sim2real.identification.sensor.jpeg import compressed
 from sim2real.identification.sensor.parameters import SPREAD, values_of
 from sim2real.identification.sensor.twin import form
 
@@ -66,7 +67,7 @@ def optics_of(view: View) -> Optics:
 
 def planes(images: np.ndarray) -> Tensor:
     """Return (n, 3, H, W) float32 of images (n, H, W, 3) uint8."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float()
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float().contiguous()
 
 
 class Scenes:
@@ -76,10 +77,12 @@ class Scenes:
         images: (p, t, H, W, 3) uint8 rendered frames.
         qualities: (p,) quality of the JPEG in each place; 0: none.
         seed: seed of the noise.
+        stored: quality of the JPEG files that recordings are kept in, by which all frames are compressed; 0: none.
     """
 
-    def __init__(self, images: np.ndarray, optics: Optics, qualities: np.ndarray, seed: int) -> None:
-        self.images, self.optics, self._qualities, self._seed = images, optics, qualities, seed
+    def __init__(self, images: np.ndarray, optics: Optics, qualities: np.ndarray, seed: int, stored: int = 0) -> None:
+        self.images, self.optics, self.stored = images, optics, stored
+        self._qualities, self._seed = qualities, seed
 
     def __len__(self) -> int:
         return len(self.images)
@@ -87,10 +90,10 @@ class Scenes:
     def seen(self, z: Tensor | None, place: int) -> Tensor:
         """Return the frames (t, 3, H, W) of a place through the sensor at z (D,); None: through the nominal one."""
         frames = planes(self.images[place])
-        if z is None:
-            return frames
-        noise = torch.randn(frames.shape, generator=torch.Generator().manual_seed(self._seed + place))
-        return form(frames, values_of(z), self.optics.vignette, noise, int(self._qualities[place]))
+        if z is not None:
+            noise = torch.randn(frames.shape, generator=torch.Generator().manual_seed(self._seed + place))
+            frames = form(frames, values_of(z), self.optics.vignette, noise, int(self._qualities[place]))
+        return compressed(frames, self.stored) if self.stored else frames
 
     def place(self, z: Tensor | None, place: int) -> Tensor:
         """Return statistics (K,) of a place."""

@@ -7,12 +7,15 @@ import numpy as np
 
 from envs.camera import Camera
 from sim2real.datasets import DatasetError, EpisodeDataset
+from sim2real.identification.sensor.compression import stored_quality
 from sim2real.identification.sensor.config import FEWEST_FRAMES
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import clock_of, sessions_of
 from sim2real.statistics.units import Units
 
 TOGETHER = 6  # frames of a place, recorded or rendered, whose statistics are one: logarithms depend on their number
+
+FEWEST_LEVELS = 16  # of 255, between the 5th and the 95th percentile: in a dark corridor there are 80
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,14 @@ class RecordedFrames:
         images: (g, TOGETHER, H, W, 3) uint8 in g groups.
         unit: (g,) independent unit of each group.
         units: description of the units.
-        resized: whether frames had another size.
+        stored: quality of the JPEG files they were kept in; 0: without loss; None: unknown, as in a video, or of no
+            use, as for frames that were resized.
     """
 
     images: np.ndarray
     unit: np.ndarray
     units: Units
-    resized: bool
+    stored: int | None
 
 
 def read_some(text: str, name: str, camera: Camera, count: int, progress: Progress = silent) -> RecordedFrames:
@@ -40,7 +44,7 @@ def read_some(text: str, name: str, camera: Camera, count: int, progress: Progre
         camera: its frames' size.
 
     Raises:
-        DatasetError: no dataset, no such camera, frames of another shape, damaged ones, or too few.
+        DatasetError: no dataset, no such camera, frames of another shape, damaged ones, too few, or without contrast.
     """
     dataset = EpisodeDataset.open(text)
     key = dataset.camera(name)
@@ -48,13 +52,14 @@ def read_some(text: str, name: str, camera: Camera, count: int, progress: Progre
     starts = np.asarray(dataset.starts)
     which = np.searchsorted(starts, chosen, side="right") - 1
     rows = [chosen[which == k] - starts[k] for k in range(len(dataset))]
-    images, resized = [], False
+    images, stored = [], 0
     for k, part in enumerate(rows):
         if len(part):
             episode = dataset.episode(k)
             episode.verify(key)
             frames = episode.images(key, part)
-            resized |= frames.shape[1:3] != (camera.height, camera.width)
+            same = frames.shape[1:3] == (camera.height, camera.width) and dataset.features[key].dtype == "image"
+            stored = stored_quality(episode.encoded(key, int(part[0]))) if same and stored is not None else None
             images.append(_fitting(frames, camera, text))
         progress(k + 1, len(rows))
     units = Units.of(*sessions_of(dataset, [(clock_of(dataset.episode(k)), part) for k, part in enumerate(rows)]))
@@ -62,7 +67,11 @@ def read_some(text: str, name: str, camera: Camera, count: int, progress: Progre
     if len(groups) * TOGETHER < FEWEST_FRAMES:
         problem = f"{len(chosen)} frames in {units} give {len(groups)} groups of {TOGETHER}"
         raise DatasetError(f"{text}: {problem}; a sensor needs {FEWEST_FRAMES // TOGETHER}: record more")
-    return RecordedFrames(np.concatenate(images)[groups], units.index[groups[:, 0]], units, resized)
+    dark, bright = np.percentile(np.concatenate(images), (5, 95))
+    if bright - dark < FEWEST_LEVELS:
+        seen = f"90 % of their values lie from {dark:.0f} to {bright:.0f} of 255"
+        raise DatasetError(f"{text}: frames show nothing, {seen}: is the lens covered, the room dark?")
+    return RecordedFrames(np.concatenate(images)[groups], units.index[groups[:, 0]], units, stored)
 
 
 def groups_of(unit: np.ndarray) -> np.ndarray:

@@ -33,13 +33,15 @@ def parameter_rows(result: SensorIdentification) -> list[list[Any]]:
 
 def jpeg_line(result: SensorIdentification) -> str:
     """Return the qualities of JPEG that the frames show, in words."""
-    if result.recorded.resized:
-        return "JPEG: unknown, as the frames were resized."
+    stored = result.recorded.stored
+    if stored is None:
+        return "JPEG: unknown, as the frames are a video's or were resized; it may pass for less noise and more blur."
     found = [
         f"{'none' if quality == 0 else f'quality {quality}'} in {n} of {sum(result.qualities.values())} units"
         for quality, n in result.qualities.items()
     ]
-    return f"JPEG, by the comb in the histograms of the DCT's coefficients: {', '.join(found)}."
+    kept = f"of quality {stored}, which the fit allows for" if stored else "none"
+    return f"JPEG of the files: {kept}. Before that, by the comb in the histograms of the DCT: {', '.join(found)}."
 
 
 def unknown_line(result: SensorIdentification) -> str:

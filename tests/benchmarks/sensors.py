@@ -78,8 +78,7 @@ def recording(sensor: SensorConfig, place: str, seed: int) -> RecordedFrames:
     seeds = 10_000 + 100 * seed + np.arange(EPISODES)
     chosen = still(randomization, random) if place == "default" else randomization
     bare = render_frames(task, chosen, seeds, APART, FRAMES)
-    _, _, view = look_of(TASK)
-    camera = view.camera
+    camera = look_of(TASK)[1].camera
     model = Sensor(
         *(sensor, EPISODES, camera.height, camera.width, WorldRandom(seeds)),
         center=(camera.cx, camera.cy),
@@ -114,7 +113,7 @@ def identified(seed: int, rendered: np.ndarray) -> dict[str, Any]:
     sensor, place = drawn(np.random.default_rng([seed, 2])), PLACES[seed % len(PLACES)]
     recorded = recording(sensor, place, seed)
     start = time.process_time()
-    found = fit_frames(recorded, rendered, optics_of(look_of(TASK)[2]), 0)
+    found = fit_frames(recorded, rendered, optics_of(look_of(TASK)[1]), 0)
     seconds, known = time.process_time() - start, truth(sensor)
     rows = {
         scale.name: {
@@ -184,7 +183,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     path = options.out / "sensors.json"
     cells: list[dict[str, Any]] = read_json(path)["cells"] if path.exists() else []
-    rendered = render_scenes(TASK, options.worlds, 0) if len(cells) < options.sensors else np.zeros(0)
+    if not (kept := options.out / "rendered.npy").exists():
+        np.save(kept, render_scenes(TASK, options.worlds, 0))
+    rendered = np.load(kept)
     for seed in range(len(cells), options.sensors):
         cells.append(identified(seed, rendered))
         write_json(path, {"cells": cells, "together": TOGETHER})

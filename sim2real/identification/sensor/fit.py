@@ -12,9 +12,9 @@ from sim2real.identification.sensor.parameters import NAMES, PARAMETERS, SPREAD,
 from sim2real.progress import Progress, silent
 from sim2real.statistics.bootstrap import Bootstrap
 
-ITERATIONS = 8
-DERIVED = (1, 3, 6)  # iterations with new derivatives, which cost most of the time
-PLACES = 8  # of which derivatives are averaged
+ITERATIONS = 6
+DERIVED = (1, 3)  # iterations with new derivatives, which cost most of the time
+PLACES = 6  # of which derivatives are averaged
 KNOWN = 0.5  # of the spread before any frame: with more left, a parameter is not identified
 ALIKE = 0.5  # correlation of errors from which on two parameters are said to look alike
 REACH = 1.96
@@ -55,12 +55,14 @@ class SensorFit:
         parameters: the estimates.
         correlation: (D, D) of the errors.
         misfit: squared residual per statistic, in variances between scenes; near 1 if recordings look like a scene.
+        statistics: (p, K) of the rendered scenes through it.
     """
 
     z: Tensor
     parameters: tuple[Identified, ...]
     correlation: np.ndarray
     misfit: float
+    statistics: Tensor
 
 
 def covariance(statistics: Tensor) -> Tensor:
@@ -86,13 +88,13 @@ def fit_sensor(scenes: Scenes, recorded: Tensor, unit: np.ndarray, progress: Pro
         progress(k, ITERATIONS)
         if (step.move.abs() < 0.02 * SPREAD).all():
             break
-        z = z + torch.clamp(step.move, -SPREAD, SPREAD) * (1.0 if k < 5 else 0.5)
+        z = z + torch.clamp(step.move, -SPREAD, SPREAD) * (1.0 if k < 4 else 0.5)
         jacobian = scenes.jacobian(z, chosen) if k in DERIVED else jacobian
         step = _step(scenes, z, wanted, jacobian)
     progress(ITERATIONS, ITERATIONS)
     errors = step.errors * max(step.misfit, 1.0)
     sampling = _sampling(((means - wanted) @ step.gain.T).numpy())
-    return SensorFit(z, _identified(z, errors, sampling, step.move), _correlation(errors), step.misfit)
+    return SensorFit(z, _identified(z, errors, sampling, step.move), _correlation(errors), step.misfit, step.statistics)
 
 
 class _Step(NamedTuple):
@@ -102,6 +104,7 @@ class _Step(NamedTuple):
     errors: Tensor
     gain: Tensor
     misfit: float
+    statistics: Tensor
 
 
 def _step(scenes: Scenes, z: Tensor, wanted: Tensor, jacobian: Tensor) -> _Step:
@@ -110,7 +113,8 @@ def _step(scenes: Scenes, z: Tensor, wanted: Tensor, jacobian: Tensor) -> _Step:
     left = wanted - statistics.mean(0)
     errors = torch.linalg.inv(jacobian.T @ weight @ jacobian + prior)
     gain = errors @ jacobian.T @ weight
-    return _Step(gain @ left + errors @ prior @ (START - z), errors, gain, float(left @ weight @ left) / len(left))
+    move = gain @ left + errors @ prior @ (START - z)
+    return _Step(move, errors, gain, float(left @ weight @ left) / len(left), statistics)
 
 
 def _sampling(moves: np.ndarray) -> np.ndarray:

@@ -65,8 +65,8 @@ def identify_sensor(config: SensorConfig, out: Path | None = None, stages: Stage
     """
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} exists: choose another --out")
-    spec, camera, view = look_of(config.task)
-    recorded = read_some(config.dataset, camera, view.camera, config.frames, stages("read recordings"))
+    spec, view = look_of(config.task)
+    recorded = read_some(config.dataset, spec, config.frames, stages("read recordings"))
     rendered = render_scenes(config.task, config.worlds, config.seed, stages("render scenes"))
     scenes, fit, found, distances = fit_frames(recorded, rendered, optics_of(view), config.seed, stages("fit"))
     run, config = start_run("identify-sensor", config, out, resume=False)
@@ -115,7 +115,7 @@ def _qualities(recorded: RecordedFrames) -> np.ndarray:
 
 def _distances(scenes: Scenes, optics: Optics, fit: SensorFit, wanted: Tensor) -> dict[str, tuple[float, float]]:
     """Return each statistic's distance before and after, on the scale of the scenes through the identified sensor."""
-    before, after = scenes.statistics(None), scenes.statistics(fit.z)
+    before, after = scenes.statistics(None), fit.statistics
     spread = after.std(0).clamp(min=0.03)
     names = optics.names(planes(scenes.images[0]))
     pairs = torch.stack([(wanted - each.mean(0)) / spread for each in (before, after)], 1)

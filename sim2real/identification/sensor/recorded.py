@@ -6,10 +6,12 @@ import cv2
 import numpy as np
 
 from envs.camera import Camera
+from envs.task import TaskSpec
 from sim2real.datasets import DatasetError, EpisodeDataset
 from sim2real.identification.sensor.compression import stored_quality
 from sim2real.identification.sensor.config import FEWEST_FRAMES
 from sim2real.progress import Progress, silent
+from sim2real.recordings.arm_logs import ACTION
 from sim2real.recordings.frames import clock_of, sessions_of
 from sim2real.statistics.units import Units
 
@@ -36,18 +38,20 @@ class RecordedFrames:
     stored: int | None
 
 
-def read_some(text: str, name: str, camera: Camera, count: int, progress: Progress = silent) -> RecordedFrames:
+def read_some(text: str, spec: TaskSpec, count: int, progress: Progress = silent) -> RecordedFrames:
     """Read about `count` frames, spread evenly over the recordings, in groups that are spread over their unit.
 
     Args:
-        name: the camera, as the task calls it.
-        camera: its frames' size.
+        spec: the task; frames are its first camera's, at its size.
 
     Raises:
-        DatasetError: no dataset, no such camera, frames of another shape, damaged ones, too few, or without contrast.
+        DatasetError: no dataset, another robot's, no such camera, frames of another shape, damaged ones, too
+            few, or without contrast.
     """
     dataset = EpisodeDataset.open(text)
-    key = dataset.camera(name)
+    name, view = next(iter(spec.cameras.items()))
+    key, camera = dataset.camera(name), view.camera
+    _check_robot(dataset, spec, text)
     chosen = np.unique(np.linspace(0, dataset.frames - 1, min(count, dataset.frames)).astype(int))
     starts = np.asarray(dataset.starts)
     which = np.searchsorted(starts, chosen, side="right") - 1
@@ -72,6 +76,14 @@ def read_some(text: str, name: str, camera: Camera, count: int, progress: Progre
         seen = f"90 % of their values lie from {dark:.0f} to {bright:.0f} of 255"
         raise DatasetError(f"{text}: frames show nothing, {seen}: is the lens covered, the room dark?")
     return RecordedFrames(np.concatenate(images)[groups], units.index[groups[:, 0]], units, stored)
+
+
+def _check_robot(dataset: EpisodeDataset, spec: TaskSpec, text: str) -> None:
+    """Raise DatasetError if a dataset has actions of another robot; without actions any frames will do."""
+    names = dataset.features[ACTION].names if ACTION in dataset.features else None
+    if names and not any(own in name for own in spec.action_names for name in names):
+        problem = f"its actions are {', '.join(names)}, those of {spec.name} are {', '.join(spec.action_names)}"
+        raise DatasetError(f"{text}: a recording of another robot: {problem}; choose another --task")
 
 
 def groups_of(unit: np.ndarray) -> np.ndarray:

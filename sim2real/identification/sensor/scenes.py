@@ -14,11 +14,10 @@ from sim2real.rehearsal.operators import HABITS
 APART = 15  # steps between two frames of a world
 
 
-def look_of(task: str) -> tuple[TaskSpec, str, View]:
-    """Return a task's spec, the name of its first camera, and its view, with the crop that policies see."""
+def look_of(task: str) -> tuple[TaskSpec, View]:
+    """Return a task's spec, and the view of its first camera, with the crop that policies see."""
     spec = make_task(task, "train").spec
-    name = next(iter(spec.cameras))
-    return spec, name, spec.cameras[name]
+    return spec, next(iter(spec.cameras.values()))
 
 
 def without_sensor(randomization: Randomization) -> Randomization:

@@ -115,7 +115,7 @@ def found(**changes: Any) -> SensorFit:
         value, low, high = changes.get(parameter.name, (parameter.middle, 0.5, 2.0))
         left = 0.2 if parameter.name in changes else 0.9
         parameters.append(Identified(parameter.name, value, low, high, 0.0, left, ()))
-    return SensorFit(START, tuple(parameters), np.eye(len(NAMES)), 1.0)
+    return SensorFit(START, tuple(parameters), np.eye(len(NAMES)), 1.0, torch.zeros(16, 2))
 
 
 def test_a_narrowed_randomization_keeps_what_is_unknown(tmp_path):

@@ -27,7 +27,7 @@ from sim2real.files import read_json, write_json
 from sim2real.identification.sensor.compression import stored_quality
 from sim2real.identification.sensor.identify import fit_frames
 from sim2real.identification.sensor.likelihood import optics_of
-from sim2real.identification.sensor.parameters import MIDDLE, PARAMETERS
+from sim2real.identification.sensor.parameters import MIDDLE, PARAMETERS, Parameter
 from sim2real.identification.sensor.recorded import TOGETHER, RecordedFrames, groups_of
 from sim2real.identification.sensor.scenes import look_of, render_frames, render_scenes
 from sim2real.statistics.units import Units
@@ -118,7 +118,6 @@ def identified(seed: int, rendered: np.ndarray) -> dict[str, Any]:
     rows = {
         scale.name: {
             "true": known[scale.name],
-            "true_z": scale.inverse(known[scale.name]),
             "z": float(found.fit.z[k]),
             "value": parameter.value,
             "error": parameter.error / scale.widen,
@@ -130,10 +129,10 @@ def identified(seed: int, rendered: np.ndarray) -> dict[str, Any]:
     return {"place": place, "seconds": seconds, "misfit": found.fit.misfit, **jpeg, "rows": rows}
 
 
-def ratios(cells: list[dict[str, Any]], name: str) -> np.ndarray:
+def ratios(cells: list[dict[str, Any]], scale: Parameter) -> np.ndarray:
     """Return the error of each sensor in half widths of the raw 90 % interval."""
-    rows = [cell["rows"][name] for cell in cells]
-    return np.array([abs(row["z"] - row["true_z"]) / (REACH * row["error"]) for row in rows])
+    rows = [cell["rows"][scale.name] for cell in cells]
+    return np.array([abs(row["z"] - scale.inverse(row["true"])) / (REACH * row["error"]) for row in rows])
 
 
 def factor(errors: np.ndarray) -> float:
@@ -150,9 +149,9 @@ def lines(cells: list[dict[str, Any]]) -> list[str]:
     table = [f"| parameter | {head} | prior error |", "|---" * 9 + "|"]
     for scale in PARAMETERS:
         name = scale.name
-        every, fitted, checked = (ratios(part, name) for part in (cells, first, second))
+        every, fitted, checked = (ratios(part, scale) for part in (cells, first, second))
         wide, rows = factor(fitted), [cell["rows"][name] for cell in cells]
-        ends = [[_value(scale, r["z"] + side * REACH * scale.widen * r["error"]) for side in (-1, 1)] for r in rows]
+        ends = [scale.ends(r["z"], REACH * scale.widen * r["error"]) for r in rows]
         width = np.median([min(high - low, 10 * prior[name]) for low, high in ends]) / prior[name]
         true = np.array([row["true"] for row in rows])
         error = np.median([abs(row["value"] - row["true"]) for row in rows])
@@ -163,10 +162,6 @@ def lines(cells: list[dict[str, Any]]) -> list[str]:
     right = sum(cell["found_quality"] == [round(cell["jpeg_quality"])] for cell in cells)
     seconds = np.median([cell["seconds"] for cell in cells])
     return [*table, f"JPEG quality right in {right} of {len(cells)}; {seconds:.0f} CPU seconds per fit (median)."]
-
-
-def _value(scale: Any, z: float) -> float:
-    return float(scale.value(torch.tensor(z)))
 
 
 def _count(covered: np.ndarray) -> str:

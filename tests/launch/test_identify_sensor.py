@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from drives import record_drives
+from drives import CAMERA, record_drives
 from envs import BatchEnv, make_task
 from envs.batch_env import resolve_randomization
 from envs.randomization import Randomization
 from sim2real.collection.config import RecordConfig
 from sim2real.collection.rehearsal import record_on_rehearsal
+from sim2real.datasets import EncodedImage, EpisodeWriter, camera_feature, images
 
 EPISODES = 12
 TOLD = ("vignette", "defocus")
@@ -27,6 +28,9 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(complains, workplace):
     complains((*words, blind), "no camera 'front'; its cameras: none")
     complains((*words, record_drives(workplace / "few", [10, 10])), "a sensor needs 10: record more")
     complains((*words, tall), "frames of 120x120 px, the task's have 160x120")
+    arm = record_drives(workplace / "arm", [60, 60], names=("shoulder_pan.pos", "gripper.pos"))
+    complains((*words, arm), "a recording of another robot: its actions are shoulder_pan.pos, gripper.pos")
+    complains((*words, covered(workplace / "covered")), "frames show nothing, 90 % of their values lie from 3 to 3")
     complains((*words, good, "--task", "Fly"), "Fly")
     complains((*words, good, "--frames", "3"), "frames must be at least 60")
     complains((*words, good, "--worlds", "2"), "worlds must be at least 16")
@@ -34,6 +38,14 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(complains, workplace):
     (workplace / "used").mkdir()
     (workplace / "used/file").write_text("")
     complains((*words, good, "--out", "used"), "used exists")
+
+
+def covered(root: Path) -> Path:
+    """A dataset of black frames."""
+    black = EncodedImage(images.encode(np.full((120, 160, 3), 3, np.uint8)), (120, 160, 3))
+    with EpisodeWriter(root, {CAMERA: camera_feature(120, 160)}, 20, robot_type="lane-car") as writer:
+        writer.save_columns({CAMERA: [black] * 90}, "drive")
+    return root
 
 
 def test_help_shows_an_example(command):

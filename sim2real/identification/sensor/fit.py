@@ -136,7 +136,7 @@ def _identified(z: Tensor, errors: Tensor, sampling: np.ndarray, move: Tensor) -
     total = total * torch.tensor([parameter.widen for parameter in PARAMETERS])
     correlation, found = _correlation(errors), []
     for k, parameter in enumerate(PARAMETERS):
-        value, low, high = (float(parameter.value(z[k] + side * total[k])) for side in (0, -REACH, REACH))
+        value, (low, high) = float(parameter.value(z[k])), parameter.ends(float(z[k]), REACH * float(total[k]))
         alike = [NAMES[j] for j in np.flatnonzero(np.abs(correlation[k]) > ALIKE) if j != k]
         left = min(float(total[k] / SPREAD[k]), 1.0)
         found.append(Identified(parameter.name, value, low, high, float(total[k]), left, tuple(alike)))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+EDGE = 0.03  # share of a logit scale at its ends that cannot be told from the end
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -40,12 +42,18 @@ class Parameter:
         return self.inverse(self.middle)
 
     def inverse(self, value: float) -> float:
-        """Return z of a value; values at the ends of the scale are moved inwards by a thousandth of the middle."""
-        least = 1e-3 * self.middle
+        """Return z of a value; on a logit scale, values nearer than EDGE to its ends count as EDGE."""
         if self.most is None:
-            return math.log(max(value, least))
-        value = min(max(value, least), self.most - least)
-        return math.log(value / (self.most - value))
+            return math.log(value)
+        share = min(max(value / self.most, EDGE), 1 - EDGE)
+        return math.log(share / (1 - share))
+
+    def ends(self, z: float, reach: float) -> tuple[float, float]:
+        """Return the interval of the value at z ± reach; an end nearer than EDGE to that of the scale is moved there."""
+        low, high = (float(self.value(torch.tensor(z + side * reach))) for side in (-1, 1))
+        if self.most is None:
+            return low, high
+        return (0.0 if low < EDGE * self.most else low), (self.most if high > (1 - EDGE) * self.most else high)
 
     def value(self, z: Tensor) -> Tensor:
         """Return the value at z."""

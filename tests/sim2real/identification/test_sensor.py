@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,8 @@ from envs.batch_env import resolve_randomization
 from envs.random import WorldRandom
 from envs.randomization import Randomization
 from envs.sensor import Sensor, SensorConfig
-from sim2real.identification.sensor.compression import find_quality
+from sim2real.datasets.images import encode
+from sim2real.identification.sensor.compression import find_quality, stored_quality
 from sim2real.identification.sensor.features import features
 from sim2real.identification.sensor.fit import Identified, SensorFit, fit_sensor
 from sim2real.identification.sensor.jpeg import compressed
@@ -79,6 +81,19 @@ def test_the_comb_tells_the_quality(quality: int):
     frames = planes(np.clip(pictures(6) + noise, 0, 255).astype(np.uint8))
     assert find_quality(frames) == 0
     assert find_quality(compressed(frames, quality)) == quality
+
+
+@pytest.mark.parametrize("quality", [10, 60, 75, 95])
+def test_files_tell_their_quality(quality: int):
+    content = cv2.imencode(".jpg", pictures(1)[0], [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+    assert stored_quality(content) == quality
+    assert stored_quality(encode(pictures(1)[0])) == 0
+
+
+def test_values_and_scales_are_inverse():
+    for parameter in PARAMETERS:
+        value = 0.7 * parameter.middle
+        assert float(parameter.value(torch.tensor(parameter.inverse(value)))) == pytest.approx(value, rel=1e-5)
 
 
 def scenes(count: int, quality: int = 0) -> Scenes:

@@ -65,7 +65,8 @@ def still(randomization: Randomization, random: np.random.Generator) -> Randomiz
         elif vary.distribution == "choice":
             varied.append(replace(vary, range=(float(random.choice(vary.range)),)))
         else:
-            value = random.normal(*vary.range) if vary.distribution == "normal" else random.uniform(*vary.range)
+            a, b = vary.range
+            value = random.normal(a, b) if vary.distribution == "normal" else random.uniform(a, b)
             varied.append(replace(vary, distribution="uniform", range=(float(value), float(value))))
     return replace(randomization, varied=tuple(varied))
 

@@ -49,7 +49,7 @@ class Parameter:
         return math.log(share / (1 - share))
 
     def ends(self, z: float, reach: float) -> tuple[float, float]:
-        """Return the interval of the value at z ± reach; an end nearer than EDGE to that of the scale is moved there."""
+        """Return the interval of the value at z ± reach; an end within EDGE of that of the scale is moved there."""
         low, high = (float(self.value(torch.tensor(z + side * reach))) for side in (-1, 1))
         if self.most is None:
             return low, high

@@ -28,6 +28,7 @@ def command(
         result = identify_sensor(config, out, stages)
     page.write_sensor_report(result, typed_command())
     print_table(page.PARAMETERS, page.parameter_rows(result), "the sensor, at the size of the camera's frames")
+    say(page.known_line(result))
     say(page.jpeg_line(result))
     say(page.unknown_line(result))
     say(page.distance_line(result))

@@ -18,6 +18,7 @@ PLACES = 6  # of which derivatives are averaged
 KNOWN = 0.5  # of the spread before any frame: with more left, a parameter is not identified
 ALIKE = 0.5  # correlation of errors from which on two parameters are said to look alike
 REACH = 1.96
+STRANGE = 3.0  # misfit from which on recordings look like no rendered scene
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Identified:
 
     @property
     def identified(self) -> bool:
-        """Return whether the frames tell of it, beyond what the scene's own colours and light could do."""
+        """Return whether its intervals can be relied on at all, and these frames tell of it."""
         return self.name in TOLD and self.left < KNOWN
 
 

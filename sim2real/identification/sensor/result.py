@@ -69,18 +69,20 @@ def narrowed(default: Randomization, fit: SensorFit, qualities: Mapping[int, int
     smaller ones, whose blocks would be of other sizes.
     """
     known = {p.name: p for p in fit.parameters if p.identified}
-    ranges = {name: _range(known[name]) for name in known if name != "noise"}
+    ranges = {name: _range(known[name]) for name in known if name not in ("noise", "shot_share")}
     if "noise" in known:
-        most = _range(known["noise"])[1]  # which of the two it is stays open: the share's interval missed the truth
+        most = _range(known["noise"])[1]  # how much of it is shot noise stays open
         ranges |= {"read_noise": (0.0, most), "shot_noise": (0.0, most / math.sqrt(MIDDLE))}
     factors = shrinkage(view)
     jpeg = sorted(quality for quality in qualities if quality) if view.size == view.crop[2:] else []
     replaced = {*ranges, *(["jpeg_quality"] if jpeg else [])}
     kept = tuple(vary for vary in default.varied if vary.field.removeprefix("sensor.") not in replaced)
+    components = {p.name: (p.field, () if p.component is None else (p.component,)) for p in PARAMETERS}
     added = []
     for name, ends in ranges.items():
-        low, high = np.clip(np.multiply(factors[name], ends), *LIMITS[name]).round(4).tolist()
-        added.append(Vary(f"sensor.{name}", "uniform", (low, high), "set"))
+        field, parts = components.get(name, (name, ()))
+        low, high = np.clip(np.multiply(factors.get(name, 1.0), ends), *LIMITS[field]).round(4).tolist()
+        added.append(Vary(f"sensor.{field}", "uniform", (low, high), "set", components=parts))
     if jpeg:
         added.append(Vary("sensor.jpeg_quality", "choice", tuple(map(float, jpeg)), "set"))
     return Randomization(kept + tuple(added), default.name, default.robot)

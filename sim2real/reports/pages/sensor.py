@@ -6,29 +6,52 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from sim2real.identification.sensor.fit import KNOWN
+from sim2real.identification.sensor.fit import KNOWN, STRANGE
 from sim2real.identification.sensor.identify import SensorIdentification
+from sim2real.identification.sensor.parameters import CHECKED
 from sim2real.identification.sensor.parameters import PARAMETERS as SCALES
 from sim2real.reports.films.video import grid
 from sim2real.reports.lines import interval_line
 from sim2real.reports.page import Report
 from sim2real.reports.plots.charts import bars_plot
 
-PARAMETERS = ["parameter", "value", "95 % interval", "unit", "uncertainty left", "identified"]
+PARAMETERS = ["parameter", "identified", "value", "95 % interval", "looks like", "uncertainty left"]
 SHOWN = 6  # number of frames in a row
-STRANGE = 3.0  # mean squared distance from which on recordings look like no rendered scene
+WORST = 12  # number of statistics in the table
 
 
 def parameter_rows(result: SensorIdentification) -> list[list[Any]]:
     """Return a row per parameter, for `PARAMETERS`."""
     rows = []
     for parameter, scale in zip(result.fit.parameters, SCALES, strict=True):
-        interval = f"{parameter.low:.3g} … {parameter.high:.3g}"
+        name = f"{parameter.name} [{scale.unit}]" if scale.unit else parameter.name
         known = "yes" if parameter.identified else "no"
-        alike = f", looks like {', '.join(parameter.alike)}" if parameter.alike else ""
+        interval = f"{parameter.low:.3g} … {parameter.high:.3g}"
         left = f"{100 * parameter.left:.0f} %"
-        rows.append([parameter.name, f"{parameter.value:.3g}", interval, scale.unit, left, known + alike])
+        rows.append([name, known, f"{parameter.value:.3g}", interval, ", ".join(parameter.alike), left])
     return rows
+
+
+def known_line(result: SensorIdentification) -> str:
+    """Return what was identified, in words."""
+    units = {scale.name: scale.unit for scale in SCALES}
+    known = [
+        f"{p.name} {p.value:.3g} ({p.low:.3g} to {p.high:.3g}) {units[p.name]}".strip()
+        for p in result.fit.parameters
+        if p.identified
+    ]
+    return (
+        f"Identified: {', '.join(known)}." if known else "Nothing was identified; all ranges stay those of the default."
+    )
+
+
+def coverage_line() -> str:
+    """Return how often intervals held the truth where it was known, in words."""
+    counts = ", ".join(f"{scale.name} {scale.covered}" for scale in SCALES)
+    return (
+        f"Checked on {CHECKED} drawn sensors of the simulation, of which 90 % intervals held the truth: {counts}. On"
+        f" {CHECKED} others the factors were fitted by which the standard errors are widened."
+    )
 
 
 def jpeg_line(result: SensorIdentification) -> str:
@@ -76,12 +99,13 @@ def write_sensor_report(result: SensorIdentification, command: str) -> None:
     recorded, name = result.recorded, Path(result.config.dataset).name
     count = f"{np.prod(recorded.images.shape[:2])} frames, {recorded.units}, {len(result.scenes)} rendered worlds"
     page = Report(f"The camera's sensor, identified from {name}", count)
-    page.text(distance_line(result), lead=True)
+    page.text(known_line(result), lead=True)
     page.text(unknown_line(result))
+    page.text(distance_line(result))
     note = (
         f"{interval_line(recorded.units)} They include what the unknown scene adds: the spread between rendered"
         " worlds, by the Fisher information of the fit. Uncertainty left: of the spread that is plausible before any"
-        f" frame; from {100 * KNOWN:.0f} % on a parameter counts as not identified."
+        f" frame; from {100 * KNOWN:.0f} % on a parameter counts as not identified. {coverage_line()}"
     )
     page.table(PARAMETERS, parameter_rows(result), note)
     page.text(jpeg_line(result))
@@ -91,11 +115,11 @@ def write_sensor_report(result: SensorIdentification, command: str) -> None:
         page.picture(_rendered(result, z), f"Rendered, through the {title} sensor; other places, materials and light.")
     page.heading("Statistics")
     page.text("Distance of the recordings from rendered frames, in standard deviations between scenes.")
-    worst = sorted(result.distances, key=lambda key: -max(map(abs, result.distances[key])))[:20]
+    worst = sorted(result.distances, key=lambda key: -max(map(abs, result.distances[key])))[:WORST]
     page.table(
         ["statistic", "nominal", "identified"],
-        [[key, *result.distances[key]] for key in worst],
-        f"The 20 of {len(result.distances)} that differ most.",
+        [[key, *(f"{distance:.1f}" for distance in result.distances[key])] for key in worst],
+        f"The {WORST} of {len(result.distances)} that differ most.",
     )
     left = {parameter.name: 100 * parameter.left for parameter in result.fit.parameters}
     page.figure(bars_plot(left, "uncertainty left [%]", [n for n, share in left.items() if share >= 100 * KNOWN]))

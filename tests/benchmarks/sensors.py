@@ -146,8 +146,9 @@ def lines(cells: list[dict[str, Any]]) -> list[str]:
     """Return a Markdown table: coverage of raw intervals, of those in the tool, and the factors of one half."""
     half, prior = len(cells) // 2, widths()
     first, second = cells[:half], cells[half:]
-    head = "raw coverage | factor, first half | raw, second half | widened, second half | in the tool | width | error"
-    table = [f"| parameter | {head} | prior error |", "|---" * 9 + "|"]
+    head = "raw | factor, first half | second half, raw | so widened | in the tool | foreign places | width | error"
+    table = [f"| parameter | {head} | error of a guess |", "|---" * 10 + "|"]
+    foreign = [cell for cell in cells if cell["place"] != "default"]
     for scale in PARAMETERS:
         name = scale.name
         every, fitted, checked = (ratios(part, scale) for part in (cells, first, second))
@@ -158,7 +159,8 @@ def lines(cells: list[dict[str, Any]]) -> list[str]:
         error = np.median([abs(row["value"] - row["true"]) for row in rows])
         guess = np.median(abs(true - np.median(true)))
         counts = [_count(every <= 1), f"{wide:.2f}", _count(checked <= 1), _count(checked <= wide)]
-        counts += [_count(every <= scale.widen), f"{width:.2f}", f"{error:.3g}", f"{guess:.3g}"]
+        counts += [_count(part <= scale.widen) for part in (every, ratios(foreign, scale))]
+        counts += [f"{width:.2f}", f"{error:.3g}", f"{guess:.3g}"]
         table.append(f"| {name} | {' | '.join(counts)} |")
     right = sum(cell["found_quality"] == [round(cell["jpeg_quality"])] for cell in cells)
     seconds = np.median([cell["seconds"] for cell in cells])

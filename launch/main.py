@@ -33,7 +33,7 @@ VERBS = {
     "probe": "Compare recordings with simulated frames through a policy's eyes, without training.",
     "ladder": "Pretrain with a matched and with increasingly wrong cameras, adapt each by every plan.",
     "matrix": "Adapt policies to recordings at several numbers of frames; show where adapting helps.",
-    "identify": "Fit an arm's servos to logged commands and states; evaluate on held-out episodes.",
+    "identify": "Fit an arm's servos to its log, or a camera's sensor to unlabelled frames.",
     "replay": "Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.",
 }
 """What each command does. Its module is imported only when it runs: torch and MuJoCo take seconds to import."""
@@ -41,7 +41,7 @@ VERBS = {
 
 def _load(verb: str) -> Callable[..., None]:
     """Return the function behind a verb: `launch.VERB.command`."""
-    module = f"launch.{verb}_" if verb in ("import", "inspect") else f"launch.{verb}"
+    module = f"launch.{verb}_" if verb in ("import", "inspect") else f"launch.{verb.replace(' ', '_')}"
     return importlib.import_module(module).command
 
 
@@ -64,7 +64,10 @@ def _run() -> None:
         near = get_close_matches(verb, VERBS, 1)
         wanted = f"did you mean {near[0]}?" if near else f"there are {', '.join(VERBS)}"
         raise InputError(f"no command {verb!r}; {wanted}")
-    tyro.cli(_load(verb), prog=f"sim2real {verb}", args=sys.argv[2:], config=(tyro.conf.PositionalRequiredArgs,))
+    words = sys.argv[2:]
+    if verb == "identify" and words[:1] == ["sensor"]:  # other settings than a robot's
+        verb, words = "identify sensor", words[1:]
+    tyro.cli(_load(verb), prog=f"sim2real {verb}", args=words, config=(tyro.conf.PositionalRequiredArgs,))
 
 
 def _interrupt(signum: int, frame: object) -> None:

@@ -168,7 +168,10 @@ HEAVY = {"torch", "mujoco", "mujoco_warp", "warp", "stable_baselines3"}
         ("import sim2real.runs, sim2real.files", HEAVY),  # reading JSON
         ("import launch.main", HEAVY),  # --help must not take seconds
         ("import launch.train, launch.pretrain", HEAVY),
-        ("import launch.replay, launch.identify", HEAVY | {"scipy", "pyarrow", "cv2", "gymnasium"}),
+        (
+            "import launch.replay, launch.identify, launch.identify_sensor",
+            HEAVY | {"scipy", "pyarrow", "cv2", "gymnasium"},
+        ),
         ("import launch.adapt, launch.probe, launch.ladder", HEAVY | {"gymnasium", "scipy", "pyarrow", "cv2"}),
     ],
 )

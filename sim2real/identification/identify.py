@@ -66,7 +66,10 @@ def identify(config: IdentifyConfig, out: Path | None = None, stages: Stages = n
         InputError: no such robot or dataset, a recording that does not fit or hardly moves, or a folder in use;
             nothing is written.
     """
-    robot = find_robot(config.robot)
+    try:
+        robot = find_robot(config.robot)
+    except InputError as error:
+        raise InputError(f"{error}; or `sensor`, a camera's") from None
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} exists: choose another --out")
     report = stages("read")

@@ -1,0 +1,1 @@
+"""Identification of a camera's image formation from unlabelled frames."""

@@ -128,6 +128,17 @@ def test_scratch_may_pull_to_one_side_too(knows_bars):
     assert float(scaled.heads.action.offset[0]) > 0.2
 
 
+def test_a_camera_that_looks_aside_does_not_teach_to_steer_aside(knows_bars):
+    """Mirror images of it are another camera's; zero-shot sees nothing, so that its fitted offset does not tell."""
+    frames, fresh = (bars(4, 75, seed=seed, negative=True) for seed in (11, 12))
+    for each in (frames, fresh):
+        each.images[:] = np.roll(each.images, 4, 2)
+    plan = short("scratch", updates=250, augment=0.0, ema=0.95)
+    fitted = fit(knows_bars, plan, frames, signs=SIGNS)
+    left = predict(fitted.policy, fresh.images) - fresh.actions
+    assert abs(float(left.mean())) < 0.03 and float(np.abs(left).mean()) < 0.1, left.mean()
+
+
 def test_the_alignment_is_of_recorded_images_alone_and_mirrored_with_mirror_images(knows_bars):
     policy = looking(knows_bars, np.array([0.2, 0, 0, 0]))  # 4 px to the right in an image of 40
     image = torch.zeros(3, 24, 40, 3)

@@ -33,6 +33,7 @@ VERBS = {
     "probe": "Compare recordings with simulated frames through a policy's eyes, without training.",
     "ladder": "Pretrain with a matched and with increasingly wrong cameras, adapt each by every plan.",
     "matrix": "Adapt policies to recordings at several numbers of frames; show where adapting helps.",
+    "reconstruct": "Rebuild a track from the log of a car that drove it: map, poses, centre line, vehicle.",
     "identify": "Fit an arm's servos to its log, or a camera's sensor to unlabelled frames.",
     "replay": "Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.",
 }

@@ -22,10 +22,8 @@ def check_worlds(task: str, randomization: str) -> None:
     BatchEnv(make_task(task, "train"), 1, randomization=varied, observations=("privileged",)).close()
 
 
-def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:
-    """Replace the task's first camera by the user's calibration; raises InputError for a file without one."""
-    if path is None:
-        return {}
+def read_camera(path: Path | str) -> Camera:
+    """Read a calibration from JSON; raises InputError for a file without one."""
     try:
         content = json.loads(Path(path).read_text())
     except (OSError, ValueError) as error:  # of the file's bytes, text or numbers
@@ -36,6 +34,14 @@ def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:
         camera = Camera.from_dict(content)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+    return camera
+
+
+def own_cameras(spec: TaskSpec, path: str | None) -> dict[str, Camera]:
+    """Replace the task's first camera by the user's calibration; raises InputError for a file without one."""
+    if path is None:
+        return {}
+    camera = read_camera(path)
     cameras = {next(iter(spec.cameras)): camera}
     with_cameras(spec, cameras)
     return cameras

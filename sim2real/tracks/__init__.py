@@ -1,0 +1,1 @@
+"""Rebuilding of a real track from its log: map, poses, centre line and vehicle."""

@@ -1,0 +1,102 @@
+"""Motion of the car from frame to frame, seen on the ground."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sim2real.tracks.places import views_of
+from sim2real.tracks.poses import chained, compose, relative
+from sim2real.tracks.register import Raster, Template, Views, register
+
+CLEAR = 0.8  # correlation, from where on a registration counts as certain
+KEY_DISTANCE, KEY_YAW = 0.1, 0.15  # m and rad between keyframes
+_TRIED = tuple((x, 0.0, yaw) for x in (0.0, 0.08, 0.16) for yaw in (-0.1, 0.0, 0.1))  # guesses where the last one fails
+
+
+@dataclass(frozen=True)
+class Drive:
+    """One episode's motion, by n frames and m keyframes.
+
+    Attributes:
+        steps: (n - 1, 3) pose of each next frame in the frame before it.
+        correlation: (n - 1,) of these registrations.
+        rows: (m,) frames that are keyframes.
+        templates: of the keyframes.
+        views: (m, O, D) float16, what the keyframes look like, see `views_of`.
+    """
+
+    steps: np.ndarray
+    correlation: np.ndarray
+    rows: np.ndarray
+    templates: list[Template]
+    views: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.steps) + 1
+
+    @cached_property
+    def every(self) -> np.ndarray:
+        """Return (n, 3) poses of all frames relative to the first one, by odometry alone."""
+        return chained(self.steps)
+
+    @cached_property
+    def path(self) -> np.ndarray:
+        """Return (m, 3) those of the keyframes."""
+        return self.every[self.rows]
+
+    def following(self, key: int) -> np.ndarray:
+        """Return the frames from a keyframe on to the next one."""
+        last = self.rows[key + 1] if key + 1 < len(self.rows) else len(self)
+        return np.arange(int(self.rows[key]), int(last))
+
+    def laid(self, keys: np.ndarray, poses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the frames (n,) from some keyframes (m,) on to their next ones, and their poses (n, 3) on a map.
+
+        Args:
+            poses: (m, 3) map_from_car of the keyframes.
+        """
+        rows = [self.following(int(key)) for key in keys]
+        parts = [
+            compose(pose, relative(self.every[each[0]], self.every[each]))
+            for each, pose in zip(rows, poses, strict=True)
+        ]
+        return np.concatenate([*rows, np.zeros(0, int)]), np.concatenate([*parts, np.zeros((0, 3))])
+
+    @cached_property
+    def travelled(self) -> np.ndarray:
+        """Return (m,) m driven until each keyframe."""
+        driven = np.concatenate([[0.0], np.cumsum(np.hypot(self.steps[:, 0], self.steps[:, 1]))])
+        return driven[self.rows]
+
+    @cached_property
+    def vague(self) -> np.ndarray:
+        """Return (m - 1,) bool, whether a registration failed between neighbouring keyframes."""
+        failed = np.concatenate([[0], np.cumsum(self.correlation < CLEAR)])
+        return np.asarray(np.diff(failed[self.rows]) > 0)
+
+
+def follow(images: np.ndarray, views: Views) -> Drive:
+    """Register every frame of an episode (n, h, w, 3) uint8 RGB to the one before it."""
+    steps, correlation, rows, templates, seen_as = [], [], [], [], []
+    last: Raster | None = None
+    guess, since = np.array(_TRIED[4]), np.zeros(3)
+    for row, image in enumerate(images):
+        seen = views.raster(image)
+        template = views.template(seen)
+        if last is not None:
+            found = register(template, last, guess)
+            if found.correlation < CLEAR:
+                others = (register(template, last, np.array(each)) for each in _TRIED)
+                found = max((found, *others), key=lambda each: each.correlation)
+            steps.append(found.pose)
+            correlation.append(found.correlation)
+            guess = found.pose if found.correlation >= CLEAR else guess
+            since = compose(since, found.pose)
+        if last is None or np.hypot(*since[:2]) > KEY_DISTANCE or abs(since[2]) > KEY_YAW:
+            rows.append(row)
+            templates.append(template)
+            seen_as.append(views_of(seen).astype(np.float16))
+            since = np.zeros(3)
+        last = seen
+    return Drive(np.array(steps).reshape(-1, 3), np.array(correlation), np.array(rows), templates, np.array(seen_as))

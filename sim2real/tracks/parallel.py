@@ -1,0 +1,55 @@
+"""Work on many drives at once, in processes: registration is Python on small arrays, which threads do not speed up."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any, TypeVar
+
+import cv2
+
+from sim2real.progress import Progress, silent
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_work: Callable[..., Any] | None = None  # of the processes that are started now: they inherit it
+
+
+def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], progress: Progress = silent) -> list[Result]:
+    """Return work(item) of all items, in their order, by as many processes as there are cores.
+
+    The processes are forks: what the function refers to is not copied. On systems that do not fork it is called here.
+    """
+    global _work
+    count = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1, len(items))
+    results: list[Result] = []
+    if count < 2 or "fork" not in multiprocessing.get_all_start_methods():
+        for item in items:
+            results.append(work(item))
+            progress(len(results), len(items))
+        return results
+    # A fork inherits OpenCV's threads as something that waits for ever: they are ended before, and started after.
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    _work = work
+    pool = ProcessPoolExecutor(count, multiprocessing.get_context("fork"), _alone)
+    try:
+        for result in pool.map(_call, items):
+            results.append(result)
+            progress(len(results), len(items))
+    finally:
+        _work = None
+        pool.shutdown(cancel_futures=True)
+        cv2.setNumThreads(threads)
+    return results
+
+
+def _alone() -> None:
+    """Leave Ctrl-C to the process that started this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _call(item: Any) -> Any:
+    assert _work is not None
+    return _work(item)

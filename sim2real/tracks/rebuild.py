@@ -1,0 +1,214 @@
+"""From drives to one map: the longest drive's laps are closed, then every other drive is placed on its map."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sim2real.progress import Progress, silent
+from sim2real.tracks.footage import Footage
+from sim2real.tracks.graph import Edges, optimized
+from sim2real.tracks.mosaic import Mosaic, MosaicMaker
+from sim2real.tracks.odometry import Drive
+from sim2real.tracks.parallel import in_parallel
+from sim2real.tracks.places import OFFSETS, Places, distinct, looks
+from sim2real.tracks.poses import compose, relative, wrapped
+from sim2real.tracks.register import Raster, register
+from sim2real.tracks.tracking import localized
+
+SEED = 60.0  # m at most of the longest drive make the first map
+_LATER = 3.0  # m driven, from where on a place may be seen again
+_SURE = 0.9  # probability of a place, from where on a keyframe is registered there
+_CLEAR = 0.75  # correlation of a registration to another lap or to the map: other light, other blur
+_MOVED = 0.06  # m that a refinement may move a keyframe
+_NEIGHBOURS = 16  # keyframes on either side that must agree with a meeting
+_FEWEST, _SHARE = 3, 0.4  # meetings, and share of its keyframes, that place a drive
+_ODOMETRY, _MEETING = (0.006, 0.004, 0.005), (0.01, 0.006, 0.006)  # standard deviations [m, m, rad]
+_SUPPORT = 4  # keyframes from one that was registered, beyond which a pose is odometry's alone
+_VAGUE = 10.0  # times those of odometry where a registration failed
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """A keyframe of a drive that was registered near another one, which the map was made of.
+
+    Attributes:
+        key: index of the keyframe in its drive.
+        drive, node: the other one's drive, and its index there.
+        pose: (3,) node_from_car.
+    """
+
+    key: int
+    drive: int
+    node: int
+    pose: np.ndarray
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Drives on one map.
+
+    Attributes:
+        poses: drive -> (m, 3) map_from_car of its keyframes; the seed first, of which there may be fewer.
+        meetings: drive -> what placed it.
+    """
+
+    poses: Mapping[int, np.ndarray]
+    meetings: Mapping[int, list[Meeting]]
+
+    @property
+    def seed(self) -> int:
+        """Return the drive that made the first map."""
+        return next(iter(self.poses))
+
+    def supported(self, drive: int) -> np.ndarray:
+        """Return the keyframes of a drive that were registered to the map, or are near ones that were."""
+        count = len(self.poses[drive])
+        if drive == self.seed:
+            return np.arange(count)
+        keys = np.array([each.key for each in self.meetings[drive]])
+        return np.flatnonzero(np.abs(np.arange(count)[:, None] - keys).min(1) <= _SUPPORT)
+
+    def settled(self, drives: Mapping[int, Drive]) -> "Placed":
+        """Return it with the poses that agree best with all odometry and all meetings."""
+        starts = dict(zip(self.poses, np.cumsum([0, *map(len, self.poses.values())]), strict=False))
+        poses = optimized(np.concatenate(list(self.poses.values())), _edges(drives, self, starts))
+        return replace(self, poses={k: poses[start : start + len(self.poses[k])] for k, start in starts.items()})
+
+
+def closed_seed(drives: Mapping[int, Drive], footage: Footage) -> Placed:
+    """Close the laps of the longest drive."""
+    k = max(drives, key=lambda each: drives[each].travelled[-1])
+    seed = drives[k]
+    count = int(np.searchsorted(seed.travelled, SEED))
+    path, travelled = seed.path[:count], seed.travelled[:count]
+    views = seed.views[:count].astype(np.float32)
+    places = Places(path, views[:, len(OFFSETS) // 2])
+    likeness, offset = places.likeness(views)
+    likeness[np.abs(travelled[:, None] - travelled) < _LATER] = -1
+    best, sure = places.found(likeness, relative(path[:-1], path[1:]))
+    meetings = []
+    for i in np.flatnonzero(sure > _SURE):
+        j = int(best[i])
+        target = footage.raster(k, int(seed.rows[j]))
+        found = register(seed.templates[i], target, np.array(OFFSETS[offset[i, j]]))
+        if found.correlation > _CLEAR:
+            meetings.append(Meeting(int(i), k, j, found.pose))
+    return Placed({k: path}, {k: agreeing(meetings, path)}).settled(drives)
+
+
+def mapped(placed: Placed, drives: Mapping[int, Drive], footage: Footage, progress: Progress = silent) -> Mosaic:
+    """Return the map of the keyframes of all placed drives."""
+    maker = MosaicMaker(footage.views.view, np.concatenate(list(placed.poses.values())))
+    for done, (k, poses) in enumerate(placed.poses.items()):
+        images = footage.images(k)
+        for i in placed.supported(k):
+            maker.add(images[drives[k].rows[i]], poses[i])
+        progress(done + 1, len(placed.poses))
+    return maker.mosaic()
+
+
+def known_places(placed: Placed, ground: Raster) -> Places:
+    """Return the places along the seed, driven either way, as they look on the map."""
+    here = distinct(placed.poses[placed.seed])
+    either = np.concatenate([here, compose(here, np.array([0.0, 0.0, np.pi]))])
+    return Places(either, looks(ground, either))
+
+
+def place(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress: Progress = silent) -> Placed:
+    """Place every other drive on the map of the seed, where it shows what was mapped."""
+    places, nodes = known_places(placed, ground), Nodes.of(placed)
+    poses, meetings = dict(placed.poses), dict(placed.meetings)
+    others = [k for k in drives if k != placed.seed]
+    found = in_parallel(lambda k: localized(drives[k], places, ground), others, progress)
+    for k, met in zip(others, found, strict=True):
+        drive = drives[k]
+        if len(met) >= max(_FEWEST, _SHARE * len(drive.rows)):
+            poses[k] = _laid(drive.path, {key: each.pose for key, each in met.items()})
+            meetings[k] = [nodes.met(k, key, each.pose) for key, each in met.items()]
+    return replace(placed, poses=poses, meetings=meetings).settled(drives)
+
+
+def refined(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress: Progress = silent) -> Placed:
+    """Register all keyframes to the map of all drives, where they are."""
+    nodes, meetings = Nodes.of(placed), dict(placed.meetings)
+
+    def again(k: int) -> list[Meeting]:
+        met = []
+        for i in placed.supported(k):
+            pose = placed.poses[k][i]
+            found = register(drives[k].templates[i], ground, pose, first=1)  # it is nearly there
+            if found.correlation > _CLEAR and np.hypot(*(found.pose - pose)[:2]) < _MOVED:
+                met.append(nodes.met(k, int(i), found.pose))
+        return met
+
+    for k, met in zip(placed.poses, in_parallel(again, list(placed.poses), progress), strict=True):
+        if k != placed.seed and len(met) >= _FEWEST:
+            meetings[k] = met
+        elif k == placed.seed:
+            meetings[k] = [*placed.meetings[k], *met]
+    return replace(placed, meetings=meetings).settled(drives)
+
+
+def agreeing(meetings: list[Meeting], path: np.ndarray) -> list[Meeting]:
+    """Return the meetings of a drive with itself that at least half of the neighbouring ones agree with.
+
+    Args:
+        path: (m, 3) of its keyframes, by odometry.
+    """
+    if not meetings:
+        return []
+    keys = np.array([each.key for each in meetings])
+    here = compose(path[[each.node for each in meetings]], np.array([each.pose for each in meetings]))
+    difference = relative(here[:, None], here[None]) - relative(path[keys][:, None], path[keys][None])
+    apart = np.abs(keys[:, None] - keys)
+    agree = np.hypot(difference[..., 0], difference[..., 1]) < 0.04 + 0.01 * apart
+    agree &= np.abs(wrapped(difference[..., 2])) < 0.04 + 0.005 * apart
+    near = (apart > 0) & (apart <= _NEIGHBOURS)
+    count, agreed = near.sum(1), (agree & near).sum(1)
+    return [each for each, n, of in zip(meetings, agreed, count, strict=True) if n >= _FEWEST - 1 and 2 * n >= of]
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Keyframes that a map was made of.
+
+    Attributes:
+        poses: (N, 3) map_from_car.
+        whose: (N, 2) their drives, and indices there.
+    """
+
+    poses: np.ndarray
+    whose: np.ndarray
+
+    @classmethod
+    def of(cls, placed: Placed) -> "Nodes":
+        """Return all keyframes that have a place."""
+        whose = [(k, i) for k in placed.poses for i in placed.supported(k)]
+        return cls(np.array([placed.poses[k][i] for k, i in whose]), np.array(whose))
+
+    def met(self, drive: int, key: int, pose: np.ndarray) -> Meeting:
+        """Return the meeting of a drive's keyframe at a pose on the map with the nearest node of another drive."""
+        distance = np.square(self.poses[:, :2] - pose[:2]).sum(1) + 1e9 * (self.whose[:, 0] == drive)
+        k = int(np.argmin(distance))
+        return Meeting(key, int(self.whose[k, 0]), int(self.whose[k, 1]), relative(self.poses[k], pose))
+
+
+def _laid(path: np.ndarray, known: Mapping[int, np.ndarray]) -> np.ndarray:
+    """Return odometry's path (m, 3) laid through known poses: each part moves with the nearest known one."""
+    keys = np.array(sorted(known))
+    nearest = keys[np.abs(np.arange(len(path))[:, None] - keys).argmin(1)]
+    return np.array([compose(known[m], relative(path[m], path[i])) for i, m in enumerate(nearest)])
+
+
+def _edges(drives: Mapping[int, Drive], placed: Placed, starts: Mapping[int, int]) -> Edges:
+    """Return odometry's and the meetings' edges; a drive's keyframes are numbered from its start on."""
+    first, second, motion, sigma = [], [], [], []
+    for k, poses in placed.poses.items():
+        path, count, met = drives[k].path[: len(poses)], len(poses), placed.meetings[k]
+        first += [*range(starts[k], starts[k] + count - 1), *(starts[each.drive] + each.node for each in met)]
+        second += [*range(starts[k] + 1, starts[k] + count), *(starts[k] + each.key for each in met)]
+        motion += [*relative(path[:-1], path[1:]), *(each.pose for each in met)]
+        spread = np.where(drives[k].vague[: count - 1, None], _VAGUE, 1.0) * np.array(_ODOMETRY)
+        sigma += [*spread, *[np.array(_MEETING)] * len(met)]
+    return Edges(*map(np.array, (first, second, motion, sigma)))

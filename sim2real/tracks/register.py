@@ -1,0 +1,146 @@
+"""Registration of a view of the ground to another one, or to a map (Lucas & Kanade 1981, by Gauss-Newton)."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sim2real.tracks.ground import GroundView, contrast
+from sim2real.tracks.poses import applied
+
+BLURS = (3.0, 1.0)  # cells
+POINTS = 1500  # cells with the strongest edges
+STEPS = 12
+HUBER = 1.5  # times the median residual, from where on a cell's counts linearly
+_LEAST = 0.25  # share of a template's cells that must be seen
+_STILL = 2e-4  # m or rad
+
+
+@dataclass(frozen=True)
+class Raster:
+    """An image of the ground that views are registered to: of a car's surroundings, or a map.
+
+    Attributes:
+        levels: per blur (H, W, 9) float32: contrast, and its slopes along both axes per metre.
+        known: (H, W) bool
+        origin: (2,) m, the middle of cell [0, 0]; rows go along x, columns along y.
+        cell: [m]
+    """
+
+    levels: tuple[np.ndarray, ...]
+    known: np.ndarray
+    origin: np.ndarray
+    cell: float
+
+    def sample(self, level: int, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return values (P, 9) at points (P, 2) m, and whether they are known (P,)."""
+        height, width = self.known.shape
+        place = (at - self.origin) / self.cell
+        low = np.floor(place).astype(np.intp)
+        inside = (low >= 0).all(1) & (low[:, 0] < height - 1) & (low[:, 1] < width - 1)
+        low = np.clip(low, 0, [height - 2, width - 2])
+        k = low[:, 0] * width + low[:, 1]
+        inside &= self.known.ravel()[k]
+        f = (place - low).astype(np.float32)[..., None]
+        flat = self.levels[level].reshape(-1, 9)
+        near = flat[k] * (1 - f[:, 1]) + flat[k + 1] * f[:, 1]
+        far = flat[k + width] * (1 - f[:, 1]) + flat[k + width + 1] * f[:, 1]
+        return near * (1 - f[:, 0]) + far * f[:, 0], inside
+
+
+@dataclass(frozen=True)
+class Registration:
+    """The pose of a view's car in a raster's frame.
+
+    Attributes:
+        pose: (3,) raster_from_car.
+        correlation: of the contrast of both, where both are known; 0 if they hardly overlap.
+    """
+
+    pose: np.ndarray
+    correlation: float
+
+
+Template = list[tuple[np.ndarray, np.ndarray]]
+"""Per blur: cells (P, 2) m in the car's frame, and their values and slopes (P, 9) float16, as many are kept."""
+
+
+def raster(colours: np.ndarray, known: np.ndarray, origin: np.ndarray, cell: float) -> Raster:
+    """Return the raster of colours (H, W, 3) uint8 RGB, (H, W) bool known."""
+    values, levels = contrast(colours, known, cell), []
+    for blur in BLURS:
+        blurred = cv2.GaussianBlur(values, (0, 0), blur)
+        slopes = (cv2.Sobel(blurred, cv2.CV_32F, dx, dy, scale=1 / (8 * cell)) for dx, dy in ((0, 1), (1, 0)))
+        levels.append(np.concatenate([blurred, *slopes], 2))
+    return Raster(tuple(levels), known, origin, cell)
+
+
+class Views:
+    """Rasters and templates of the frames of one camera."""
+
+    def __init__(self, view: GroundView) -> None:
+        self.view = view
+        margin = 2 * round(2 * BLURS[0]) + 1  # the blur would mix in what is not seen
+        seen = np.pad(view.seen.astype(np.uint8), 1)[1:-1, 1:-1]
+        self.clear = (cv2.erode(seen, np.ones((margin, margin), np.uint8)) > 0) & (view.sharpness > 0.15)
+
+    def raster(self, image: np.ndarray) -> Raster:
+        """Return the raster, in the car's frame, of a raw frame (h, w, 3) uint8 RGB."""
+        view = self.view
+        return raster(view.colours(image), view.seen, view.ground[0, 0], view.cell)
+
+    def template(self, seen: Raster) -> Template:
+        """Return the cells of a frame's raster that are registered: those with the strongest edges."""
+        result = []
+        for level in seen.levels:
+            strength = np.where(self.clear, np.square(level[..., 3:]).sum(2), 0).ravel()
+            chosen = np.sort(np.argpartition(strength, -POINTS)[-POINTS:])
+            cells = self.view.ground.reshape(-1, 2)[chosen].astype(np.float32)
+            result.append((cells, level.reshape(-1, 9)[chosen].astype(np.float16)))
+        return result
+
+
+def register(template: Template, target: Raster, guess: np.ndarray, first: int = 0) -> Registration:
+    """Return the pose of a template's car in a raster's frame.
+
+    Args:
+        guess: (3,) raster_from_car.
+        first: level to begin with; 0: the most blurred.
+    """
+    pose, correlation = np.array(guess, float), 0.0
+    for level in range(first, len(BLURS)):
+        ground, values = template[level][0], template[level][1].astype(np.float32)
+        seen = own = values
+        for _ in range(STEPS):
+            at = applied(pose, ground)
+            sampled, inside = target.sample(level, at)
+            if inside.mean() < _LEAST:
+                return Registration(pose, 0.0)
+            seen, own = sampled[inside], values[inside]
+            step = _step(seen, own, at[inside] - pose[:2], pose[2])
+            pose += step
+            if np.abs(step).max() < _STILL:
+                break
+        a, b = seen[:, :3].ravel(), own[:, :3].ravel()
+        correlation = float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-9))
+    return Registration(pose, correlation)
+
+
+def _step(seen: np.ndarray, own: np.ndarray, arm: np.ndarray, yaw: float) -> np.ndarray:
+    """Return the change (3,) of the pose that makes a template's values (P, 9) more like those seen (P, 9).
+
+    Efficient second-order minimization (Malis 2004): slopes are the mean of both, in the raster's frame.
+
+    Args:
+        arm: (P, 2) m from the car to the cells, in the raster's frame.
+    """
+    residual = seen[:, :3] - own[:, :3]
+    c, s = np.cos(yaw), np.sin(yaw)
+    x = 0.5 * (seen[:, 3:6] + c * own[:, 3:6] - s * own[:, 6:])
+    y = 0.5 * (seen[:, 6:] + s * own[:, 3:6] + c * own[:, 6:])
+    jacobian = np.stack([x, y, y * arm[:, :1] - x * arm[:, 1:]], -1).reshape(-1, 3)
+    norm = np.sqrt(np.square(residual).sum(1))
+    scale = HUBER * np.median(norm) + 1e-6
+    weight = np.repeat(np.minimum(1.0, scale / np.maximum(norm, 1e-6)), 3)
+    hessian = jacobian.T @ (jacobian * weight[:, None]) + 1e-3 * np.eye(3)
+    return np.clip(-np.linalg.solve(hessian, jacobian.T @ (weight * residual.ravel())), -0.05, 0.05)

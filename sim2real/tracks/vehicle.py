@@ -1,0 +1,93 @@
+"""How the car answered to its commands, measured on its odometry."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim2real.tracks.odometry import CLEAR
+
+MOST_DELAY = 0.6  # s
+_STANDING = 0.03  # m per frame
+_DRAWS = 400
+
+
+@dataclass(frozen=True)
+class Response:
+    """A drive's commands, and what the car did, frame by frame.
+
+    Attributes:
+        steering, throttle: (n,) commands, in the recordings' units.
+        curvature: (n,) 1/m, positive to the left; NaN where it is not known.
+        speed: (n,) m/s; NaN where it is not known.
+    """
+
+    steering: np.ndarray
+    throttle: np.ndarray
+    curvature: np.ndarray
+    speed: np.ndarray
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value with its 95 % interval, by bootstrap over drives."""
+
+    value: float
+    low: float
+    high: float
+
+
+def response(actions: np.ndarray, steps: np.ndarray, correlation: np.ndarray, fps: float) -> Response:
+    """Return a drive's response from its actions (n, 2+), odometry (n - 1, 3) and its correlation (n - 1,)."""
+    distance = np.hypot(steps[:, 0], steps[:, 1])
+    known = correlation >= CLEAR
+    moving = known & (distance > _STANDING)
+    curvature = np.where(moving, steps[:, 2] / np.maximum(distance, _STANDING), np.nan)
+    speed = np.where(known, distance * fps, np.nan)
+    steering, throttle = actions[:-1, 0], actions[:-1, 1]
+    return Response(steering, throttle, curvature, speed)
+
+
+def vehicle(responses: Sequence[Response], fps: float, seed: int = 0) -> dict[str, Measured]:
+    """Return curvature per unit of steering [1/m], its offset, the delay [s] and the speed per unit of throttle [m/s].
+
+    The delay is that with the highest correlation of steering and curvature, between frames by a parabola.
+    """
+    lags = np.arange(int(MOST_DELAY * fps) + 1)
+    sums = np.array([[_moments(_pairs(each, int(lag))) for lag in lags] for each in responses])
+    throttle = np.array([_moments((each.throttle[:-1], each.speed[1:])) for each in responses])
+    random = np.random.default_rng(seed)
+    draws = [np.arange(len(responses)), *random.integers(0, len(responses), (_DRAWS, len(responses)))]
+    figures = np.array([_figures(sums[draw].sum(0), throttle[draw].sum(0), fps) for draw in draws])
+    low, high = np.nanquantile(figures[1:], (0.025, 0.975), axis=0)
+    names = ("curvature_per_steering", "curvature_offset", "delay", "speed_per_throttle")
+    return {name: Measured(*map(float, each)) for name, *each in zip(names, figures[0], low, high, strict=True)}
+
+
+def _pairs(each: Response, lag: int) -> tuple[np.ndarray, np.ndarray]:
+    count = max(len(each.steering) - lag, 0)
+    return each.steering[:count], each.curvature[lag : lag + count]
+
+
+def _moments(pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Return n, sums of x, y, xx, yy, xy of the known pairs."""
+    x, y = (np.asarray(v, float) for v in pair)
+    known = np.isfinite(x) & np.isfinite(y)
+    x, y = x[known], y[known]
+    return np.array([len(x), x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum()])
+
+
+def _figures(sums: np.ndarray, throttle: np.ndarray, fps: float) -> np.ndarray:
+    n, x, y, xx, yy, xy = sums.T
+    with np.errstate(all="ignore"):
+        covariance, spread = xy / n - x * y / n**2, xx / n - (x / n) ** 2
+        correlation = np.nan_to_num(np.abs(covariance) / np.sqrt(spread * (yy / n - (y / n) ** 2)))
+        best = int(correlation.argmax())
+        delay = float(best)
+        if 0 < best < len(correlation) - 1:
+            a, b, c = correlation[best - 1 : best + 2]
+            delay += 0.5 * (a - c) / (a - 2 * b + c)
+        slope = covariance[best] / spread[best]
+        offset = (y[best] - slope * x[best]) / n[best]
+        speed = throttle[2] / throttle[1] if throttle[1] > 0 else np.nan
+    return np.array([slope, offset, delay / fps, speed])

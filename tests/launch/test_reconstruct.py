@@ -1,0 +1,82 @@
+"""`sim2real reconstruct` as a user runs it, on a log whose truth is known."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from drives import record_drives
+from printed_track import CURVATURE_PER_STEERING, ROAD, PrintedTrack, record_track
+
+TRACK = PrintedTrack()
+DRIVES = [TRACK.poses(0, 170), TRACK.poses(300, 70, back=True, aside=-0.05), TRACK.poses(500, 60, aside=0.08)]
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return record_track(tmp_path_factory.mktemp("log") / "oval", DRIVES)
+
+
+def to_truth(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Poses (n, 3) turned and moved, not scaled, so that they lie best on the true ones (Kabsch)."""
+    a, b = found[:, :2] - found[:, :2].mean(0), truth[:, :2] - truth[:, :2].mean(0)
+    angle = np.arctan2((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum(), (a * b).sum())
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return np.column_stack([a @ turn + truth[:, :2].mean(0), found[:, 2] + angle])
+
+
+@pytest.mark.slow
+def test_a_track_is_rebuilt_from_its_log(command: Callable[..., Any], workplace: Path, log: Path):
+    done = command("reconstruct", log, "--hold-out", 0.15, "--out", "tracks/oval")
+    assert done.code == 0 and done.err == "", done
+    folder = workplace / "tracks" / "oval"
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["placed"] > 0.9 and metrics["closed"]
+    assert metrics["heldout"]["compared"] > 10
+    assert metrics["heldout"]["across"]["median"] < 0.01 and metrics["heldout"]["along"]["median"] < 0.01
+    assert metrics["track"]["width"] == pytest.approx(ROAD, abs=0.03)
+    assert metrics["track"]["length"] == pytest.approx(len(TRACK.line) * 0.01, rel=0.02)
+    assert metrics["vehicle"]["curvature_per_steering"]["value"] == pytest.approx(CURVATURE_PER_STEERING, rel=0.1)
+
+    poses = pq.read_table(folder / "poses.parquet").to_pandas()
+    assert 0 < poses["held_out"].mean() < 0.5
+    found = poses[["x", "y", "yaw"]].to_numpy()
+    truth = np.array([DRIVES[e][k] for e, k in zip(poses["episode_index"], poses["frame_index"], strict=True)])
+    off = to_truth(found, truth) - truth
+    assert np.median(np.hypot(off[:, 0], off[:, 1])) < 0.02
+    yaw = np.abs((off[:, 2] + np.pi) % (2 * np.pi) - np.pi)
+    assert np.median(yaw) < 0.01
+    picture = cv2.imread(str(folder / "map.png"))
+    assert picture.shape[0] > 300 and picture.shape[1] > 300
+    page = (folder / "report.html").read_text()
+    assert "have a place on the map" in page and "held out" in page
+
+    again = command("reconstruct", log, "--out", "tracks/oval")
+    assert again.code == 2 and "exists" in again.err and len(again.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nothing",), "nothing"),
+        (("short",), "at least 60"),
+        (("noise",), "match the next one"),
+        (("noise", "--camera", "camera.json"), "camera.json"),
+        (("noise", "--pitch", 2), "pitch"),
+        (("small",), "--camera"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(
+    command: Callable[..., Any], workplace: Path, words: tuple[Any, ...], said: str
+):
+    record_drives(workplace / "short", [20])
+    record_drives(workplace / "noise", [40, 40])
+    record_drives(workplace / "small", [40, 40], size=(60, 80))
+    done = command("reconstruct", *words, "--out", "tracks/new")
+    assert done.code == 2 and said in done.err and len(done.err.splitlines()) == 1, done
+    assert not (workplace / "tracks").exists()

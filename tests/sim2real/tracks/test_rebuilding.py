@@ -1,0 +1,103 @@
+"""Rebuilding of tracks whose truth is known: registration, the pose graph, the centre line, the car's answer."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from printed_track import CURVATURE_PER_STEERING, DELAY, NOMINAL, ROAD, PrintedTrack, commands_of
+from sim2real.tracks.graph import Edges, optimized
+from sim2real.tracks.ground import GroundView
+from sim2real.tracks.line import centre_line
+from sim2real.tracks.mosaic import MosaicMaker
+from sim2real.tracks.parallel import in_parallel
+from sim2real.tracks.poses import applied, chained, compose, inverse, relative, wrapped
+from sim2real.tracks.register import Views, register
+from sim2real.tracks.vehicle import response, vehicle
+
+POSES = arrays.arrays(float, (3,), elements=st.floats(-3, 3))
+TRACK, VIEWS = PrintedTrack(), Views(GroundView(NOMINAL))
+
+
+@given(POSES, POSES, arrays.arrays(float, (4, 2), elements=st.floats(-5, 5)))
+def test_poses_compose_as_the_motions_of_points_do(a: np.ndarray, b: np.ndarray, points: np.ndarray):
+    np.testing.assert_allclose(applied(compose(a, b), points), applied(a, applied(b, points)), atol=1e-9)
+    np.testing.assert_allclose(applied(inverse(a), applied(a, points)), points, atol=1e-9)
+    between = relative(a, b)
+    np.testing.assert_allclose(compose(a, between)[:2], b[:2], atol=1e-9)
+    assert wrapped(a[2] + between[2] - b[2]) == pytest.approx(0, abs=1e-9) and -np.pi <= between[2] < np.pi
+
+
+@pytest.mark.parametrize("k", range(4))
+def test_a_view_is_registered_where_the_car_was(k: int):
+    poses = TRACK.poses(150 * k, 3)
+    first, second = (VIEWS.raster(TRACK.frame(pose)) for pose in poses[[0, 2]])
+    truth = relative(poses[0], poses[2])
+    found = register(VIEWS.template(second), first, truth + [0.04, -0.02, 0.05])
+    assert found.correlation > 0.95
+    np.testing.assert_allclose(found.pose, truth, atol=0.004)
+
+
+def test_a_view_of_nothing_known_is_not_found():
+    first, second = (VIEWS.raster(TRACK.frame(TRACK.poses(k, 2)[0])) for k in (0, 0))
+    far = register(VIEWS.template(second), first, np.array([5.0, 0, 0]))
+    assert far.correlation == 0
+
+
+def test_the_map_shows_the_mat():
+    poses = TRACK.poses(0, 90)
+    maker = MosaicMaker(VIEWS.view, poses)
+    for pose in poses:
+        maker.add(TRACK.frame(pose), pose)
+    mosaic = maker.mosaic()
+    cells = np.argwhere(mosaic.coverage > 1)[::50]
+    at = mosaic.origin + cells * mosaic.cell
+    truth = TRACK.picture[tuple(np.clip(np.round(at / 0.005).astype(int), 0, np.array(TRACK.picture.shape[:2]) - 1).T)]
+    assert len(cells) > 300
+    assert np.median(np.abs(mosaic.colours[tuple(cells.T)].astype(int) - truth)) < 8
+    line = centre_line(mosaic, poses[:85], closed=False)
+    assert line.width == pytest.approx(ROAD, abs=0.03)
+    nearest = np.sqrt(np.square(line.points[60:-60, None] - TRACK.line).sum(-1)).min(1)
+    assert np.median(nearest) < 0.01 and np.quantile(nearest, 0.9) < 0.03
+
+
+@given(st.integers(0, 2**32))
+def test_a_closed_lap_settles_against_drift_and_false_closures(seed: int):
+    random = np.random.default_rng(seed)
+    turn = np.full((60, 3), [0.1, 0.0, 2 * np.pi / 50])  # 1.2 laps
+    truth = chained(turn)
+    noisy = turn + random.normal(0, [0.004, 0.004, 0.01], turn.shape)
+    closures = [(k, k + 50) for k in range(10)]
+    wrong = [(5, 30), (12, 47)]
+    motion = np.array([*noisy, *(relative(truth[a], truth[b]) for a, b in closures), *np.zeros((2, 3))])
+    pairs = np.array([*((k, k + 1) for k in range(60)), *closures, *wrong])
+    sigma = np.array([[0.004, 0.004, 0.01]] * 60 + [[0.005, 0.005, 0.005]] * 12)
+    poses = optimized(chained(noisy), Edges(pairs[:, 0], pairs[:, 1], motion, sigma))
+    off = np.abs(relative(truth, poses))
+    before = np.abs(relative(truth, chained(noisy)))
+    assert off[:, :2].max() < 0.12
+    assert np.hypot(*off[50:, :2].T).mean() < max(np.hypot(*before[50:, :2].T).mean(), 0.02)
+
+
+def test_the_cars_answer_is_measured():
+    poses = TRACK.poses(0, 400)
+    steps = relative(poses[:-1], poses[1:])
+    steps += np.random.default_rng(0).normal(0, [0.001, 0.001, 0.003], steps.shape)
+    actions = commands_of(poses)
+    parts = [slice(k, k + 50) for k in range(0, 350, 50)]
+    responses = [response(actions[p], steps[p.start : p.stop - 1], np.ones(49), 20.0) for p in parts]
+    car = vehicle(responses, 20.0)
+    assert car["delay"].value == pytest.approx(DELAY / 20, abs=0.02)
+    slope = car["curvature_per_steering"]
+    assert slope.value == pytest.approx(CURVATURE_PER_STEERING, rel=0.1) and slope.low < slope.value < slope.high
+    speed = np.hypot(*steps[:, :2].T).mean() * 20
+    assert car["speed_per_throttle"].value == pytest.approx(speed / 0.5, rel=0.05)
+
+
+def test_parallel_work_keeps_its_order_and_raises_its_errors():
+    done: list[float] = []
+    assert in_parallel(lambda k: k * k, [3, 1, 2], lambda n, total, figures=None: done.append(n / total)) == [9, 1, 4]
+    assert done[-1] == 1
+    with pytest.raises(ZeroDivisionError):
+        in_parallel(lambda k: 1 / k, [1, 0, 2])

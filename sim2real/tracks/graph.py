@@ -8,7 +8,7 @@ from scipy.sparse.linalg import splu
 
 from sim2real.tracks.poses import wrapped
 
-KERNELS = (30.0, 30.0, 30.0, 10.0, 10.0, 10.0, 3.0)  # standard deviations, from where on a residual counts linearly
+KERNELS = (30.0, 30.0, 30.0, 10.0, 10.0, 10.0, 3.0)  # standard deviations, beyond which a residual loses weight
 STEPS = 30
 _STILL = 1e-5  # m or rad
 
@@ -41,17 +41,17 @@ def residuals(poses: np.ndarray, edges: Edges) -> np.ndarray:
 def optimized(poses: np.ndarray, edges: Edges) -> np.ndarray:
     """Return the poses (n, 3) that agree best with the edges, the first one fixed.
 
-    Residuals beyond KERNELS count linearly; these narrow step by step, so that edges far off lose weight only when the
+    Residuals beyond KERNELS lose weight (Cauchy); these narrow step by step, so that edges far off do so only when the
     others have settled (graduated non-convexity, Yang et al. 2020).
     """
     poses, n = poses.copy(), 3 * len(poses)
     for k in range(STEPS):
         kernel = KERNELS[min(k, len(KERNELS) - 1)]
         left = residuals(poses, edges) / edges.sigma
-        root = (1 + np.square(left).sum(1) / kernel**2) ** -0.25
+        root = (1 + np.square(left).sum(1) / kernel**2) ** -0.5
         scale = sparse.diags_array(np.repeat(root, 3) / edges.sigma.ravel())
         jacobian = scale @ _jacobian(poses, edges, n)
-        hessian = (jacobian.T @ jacobian + 1e-6 * sparse.eye_array(n)).tocsc()
+        hessian = sparse.csc_array(jacobian.T @ jacobian + 1e-6 * sparse.eye_array(n))
         hessian[[0, 1, 2], [0, 1, 2]] += 1e9  # the map's frame is free: it is that of the first pose
         # A third of the time of the default order, which is made for matrices that are not symmetric.
         factors = splu(hessian, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

@@ -110,4 +110,3 @@ def record_track(root: Path, drives: list[np.ndarray], track: PrintedTrack | Non
                 writer.add_frame({camera: track.frame(pose), "action": action})
             writer.save_episode("drive")
     return root
-

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sim2real.identification.identify import identify
     from sim2real.replays.config import ReplayConfig
     from sim2real.replays.replay import replay
+    from sim2real.tracks.reconstruct import reconstruct
+    from sim2real.tracks.reconstruct_config import ReconstructConfig
     from sim2real.training.pretrain import pretrain
     from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
     from sim2real.training.teacher_config import TeacherConfig, TrainConfig
@@ -47,6 +49,7 @@ __all__ = [
     "Overrides",
     "PretrainConfig",
     "ProbeConfig",
+    "ReconstructConfig",
     "RecordConfig",
     "ReplayConfig",
     "TeacherConfig",
@@ -61,6 +64,7 @@ __all__ = [
     "matrix",
     "pretrain",
     "probe",
+    "reconstruct",
     "record",
     "replay",
     "save_policy",
@@ -80,6 +84,8 @@ _HOMES = {
     "identification.identify": ("identify",),
     "replays.config": ("ReplayConfig",),
     "replays.replay": ("replay",),
+    "tracks.reconstruct": ("reconstruct",),
+    "tracks.reconstruct_config": ("ReconstructConfig",),
     "training.pretrain": ("pretrain",),
     "training.pretrain_config": ("DistillationConfig", "PretrainConfig"),
     "training.teacher_config": ("TeacherConfig", "TrainConfig"),

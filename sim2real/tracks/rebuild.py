@@ -25,6 +25,7 @@ _NEIGHBOURS = 16  # keyframes on either side that must agree with a meeting
 _FEWEST, _SHARE = 3, 0.4  # meetings, and share of its keyframes, that place a drive
 _ODOMETRY, _MEETING = (0.006, 0.004, 0.005), (0.01, 0.006, 0.006)  # standard deviations [m, m, rad]
 _SUPPORT = 4  # keyframes from one that was registered, beyond which a pose is odometry's alone
+_ENOUGH = 0.9  # share of its keyframes, from where on a drive is not placed again
 _VAGUE = 10.0  # times those of odometry where a registration failed
 
 
@@ -68,6 +69,10 @@ class Placed:
             return np.arange(count)
         keys = np.array([each.key for each in self.meetings[drive]])
         return np.flatnonzero(np.abs(np.arange(count)[:, None] - keys).min(1) <= _SUPPORT)
+
+    def share(self, drive: int) -> float:
+        """Return the share of a drive's keyframes that are supported; 0 if it has no place."""
+        return len(self.supported(drive)) / len(self.poses[drive]) if drive in self.poses else 0.0
 
     def settled(self, drives: Mapping[int, Drive]) -> "Placed":
         """Return it with the poses that agree best with all odometry and all meetings."""
@@ -116,10 +121,14 @@ def known_places(placed: Placed, ground: Raster) -> Places:
 
 
 def place(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress: Progress = silent) -> Placed:
-    """Place every other drive on the map of the seed, where it shows what was mapped."""
+    """Place every other drive on the map, where it shows what was mapped; those that are placed for the most part stay.
+
+    Where the longest drive's own motion was lost its map is bent, and others are lost there; they pull it straight, so
+    that placing them a second time finds more.
+    """
     places, nodes = known_places(placed, ground), Nodes.of(placed)
     poses, meetings = dict(placed.poses), dict(placed.meetings)
-    others = [k for k in drives if k != placed.seed]
+    others = [k for k in drives if k != placed.seed and placed.share(k) < _ENOUGH]
     found = in_parallel(lambda k: localized(drives[k], places, ground), others, progress)
     for k, met in zip(others, found, strict=True):
         drive = drives[k]

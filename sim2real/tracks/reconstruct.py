@@ -81,7 +81,8 @@ def reconstruct(config: ReconstructConfig, out: Path, stages: Stages = no_stages
     held = _held_out(segments, drives, config)
     part = {k: drive for k, drive in drives.items() if k not in held}
     placed = closed_seed(part, footage)
-    placed = place(placed, part, mapped(placed, drives, footage).raster(), stages("place drives"))
+    for name in ("place drives", "place drives again"):
+        placed = place(placed, part, mapped(placed, drives, footage).raster(), stages(name))
     placed = refined(placed, part, mapped(placed, drives, footage).raster(), stages("refine"))
     mosaic = mapped(placed, drives, footage, stages("draw the map"))
     ground = mosaic.raster()

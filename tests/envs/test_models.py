@@ -9,13 +9,15 @@ import pytest
 
 from envs.arms.scene import build_model as arm_model
 from envs.arms.so101 import SO101
+from envs.lane_follow.meshes import drawn_sizes
 from envs.lane_follow.scene import NOMINAL_CAMERA
 from envs.lane_follow.scene import build_model as lane_model
 from envs.lane_follow.track import TrackConfig, generate_track
 
 
 def lane() -> mujoco.MjModel:
-    return lane_model([generate_track(seed) for seed in range(2)], TrackConfig(), NOMINAL_CAMERA)
+    tracks, config = [generate_track(seed) for seed in range(2)], TrackConfig()
+    return lane_model(tracks, [drawn_sizes(track, config) for track in tracks], config, NOMINAL_CAMERA)
 
 
 def arm() -> mujoco.MjModel:

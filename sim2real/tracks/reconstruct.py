@@ -1,6 +1,5 @@
 """Rebuilding of a track from its log: the public function behind `sim2real reconstruct`."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +68,6 @@ def reconstruct(config: ReconstructConfig, out: Path, stages: Stages = no_stages
     """
     if out.exists():
         raise InputError(f"{out} exists: choose another --out, or remove it first")
-    started = time.monotonic()
     dataset = EpisodeDataset.open(config.dataset)
     camera = NOMINAL_CAMERA.view.camera if config.camera is None else read_camera(config.camera)
     mount = Mount(camera, config.ahead, config.height, config.pitch)
@@ -98,7 +96,6 @@ def reconstruct(config: ReconstructConfig, out: Path, stages: Stages = no_stages
     ]
     car = vehicle(responses, dataset.fps)
     metrics = _metrics(placed, drives, segments, held, where, judged, line, car, closed)
-    metrics["seconds"] = round(time.monotonic() - started, 1)
     write_track(out, config, mount, mosaic, line, placed, drives, segments, where, metrics)
     return Track(out, mosaic, line, placed, segments, where, judged, car, metrics)
 

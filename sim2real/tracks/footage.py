@@ -15,9 +15,16 @@ FEWEST = 60  # frames of a recording: less than a look around
 
 @dataclass(frozen=True)
 class Segment:
-    """A piece of an episode: rows first … last - 1 of the k-th selected one."""
+    """A piece of an episode.
+
+    Attributes:
+        episode: index among the selected ones.
+        index: the same in the dataset.
+        first, last: its rows first … last - 1.
+    """
 
     episode: int
+    index: int
     first: int
     last: int
 
@@ -36,7 +43,7 @@ class Footage:
         self.dataset, self.views, self.camera = dataset, views, dataset.camera()
         longest = max(round(JUDGING.seconds * dataset.fps), 2)
         self.segments = [
-            Segment(k, first, min(first + longest, int(length)))
+            Segment(k, int(dataset.indices[k]), first, min(first + longest, int(length)))
             for k, length in enumerate(dataset.lengths)
             for first in range(0, int(length), longest)
         ]

@@ -1,6 +1,5 @@
 """The map: an image of the ground, joined from all frames with known poses."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -71,12 +70,6 @@ class MosaicMaker:
         part = np.s_[low[0] : low[0] + height, low[1] : low[1] + width]
         self._sum[part] += colours * weight[..., None]
         self._weight[part] += weight
-
-    def add_all(self, frames: Iterable[tuple[np.ndarray, np.ndarray]]) -> "MosaicMaker":
-        """Add pairs of image and pose."""
-        for image, pose in frames:
-            self.add(image, pose)
-        return self
 
     def mosaic(self) -> Mosaic:
         """Return the map so far."""

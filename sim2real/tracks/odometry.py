@@ -65,8 +65,9 @@ class Drive:
 
     @cached_property
     def travelled(self) -> np.ndarray:
-        """Return (m,) m driven until each keyframe."""
-        driven = np.concatenate([[0.0], np.cumsum(np.hypot(self.steps[:, 0], self.steps[:, 1]))])
+        """Return (m,) m driven until each keyframe, as far as it was seen."""
+        seen = np.hypot(self.steps[:, 0], self.steps[:, 1]) * (self.correlation >= CLEAR)
+        driven = np.concatenate([[0.0], np.cumsum(seen)])
         return driven[self.rows]
 
     @cached_property
@@ -89,10 +90,11 @@ def follow(images: np.ndarray, views: Views) -> Drive:
             if found.correlation < CLEAR:
                 others = (register(template, last, np.array(each)) for each in _TRIED)
                 found = max((found, *others), key=lambda each: each.correlation)
-            steps.append(found.pose)
-            correlation.append(found.correlation)
+            # Where frames do not match the car goes on as before.
             guess = found.pose if found.correlation >= CLEAR else guess
-            since = compose(since, found.pose)
+            steps.append(guess)
+            correlation.append(found.correlation)
+            since = compose(since, guess)
         if last is None or np.hypot(*since[:2]) > KEY_DISTANCE or abs(since[2]) > KEY_YAW:
             rows.append(row)
             templates.append(template)

@@ -38,6 +38,10 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], progress:
         for result in pool.map(_call, items):
             results.append(result)
             progress(len(results), len(items))
+    except BaseException:
+        for process in multiprocessing.active_children():  # do not wait for what nobody will take
+            process.terminate()
+        raise
     finally:
         _work = None
         pool.shutdown(cancel_futures=True)
@@ -48,6 +52,7 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], progress:
 def _alone() -> None:
     """Leave Ctrl-C to the process that started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _call(item: Any) -> Any:

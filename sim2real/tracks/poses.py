@@ -30,9 +30,9 @@ def wrapped(angle: np.ndarray) -> np.ndarray:
     return (np.asarray(angle) + np.pi) % (2 * np.pi) - np.pi
 
 
-def chained(steps: np.ndarray, start: np.ndarray | None = None) -> np.ndarray:
+def chained(steps: np.ndarray) -> np.ndarray:
     """Return (n + 1, 3) poses of a path whose every step (n, 3) is in the frame of the pose before it."""
-    poses = [np.zeros(3) if start is None else np.asarray(start, float)]
+    poses = [np.zeros(3)]
     for step in steps:
         poses.append(compose(poses[-1], step))
     return np.array(poses)

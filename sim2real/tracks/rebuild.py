@@ -20,6 +20,7 @@ SEED = 60.0  # m at most of the longest drive make the first map
 _LATER = 3.0  # m driven, from where on a place may be seen again
 _SURE = 0.9  # probability of a place, from where on a keyframe is registered there
 _CLEAR = 0.75  # correlation of a registration to another lap or to the map: other light, other blur
+_FAR = 0.6  # m between two keyframes that meet
 _MOVED = 0.06  # m that a refinement may move a keyframe
 _NEIGHBOURS = 16  # keyframes on either side that must agree with a meeting
 _FEWEST, _SHARE = 3, 0.4  # meetings, and share of its keyframes, that place a drive
@@ -134,7 +135,7 @@ def place(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress:
         drive = drives[k]
         if len(met) >= max(_FEWEST, _SHARE * len(drive.rows)):
             poses[k] = _laid(drive.path, {key: each.pose for key, each in met.items()})
-            meetings[k] = [nodes.met(k, key, each.pose) for key, each in met.items()]
+            meetings[k] = nodes.met(k, {key: each.pose for key, each in met.items()})
     return replace(placed, poses=poses, meetings=meetings).settled(drives)
 
 
@@ -143,13 +144,13 @@ def refined(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progres
     nodes, meetings = Nodes.of(placed), dict(placed.meetings)
 
     def again(k: int) -> list[Meeting]:
-        met = []
+        met: dict[int, np.ndarray] = {}
         for i in placed.supported(k):
             pose = placed.poses[k][i]
             found = register(drives[k].templates[i], ground, pose, first=1)  # it is nearly there
             if found.correlation > _CLEAR and np.hypot(*(found.pose - pose)[:2]) < _MOVED:
-                met.append(nodes.met(k, int(i), found.pose))
-        return met
+                met[int(i)] = found.pose
+        return nodes.met(k, met)
 
     for k, met in zip(placed.poses, in_parallel(again, list(placed.poses), progress), strict=True):
         if k != placed.seed and len(met) >= _FEWEST:
@@ -196,11 +197,17 @@ class Nodes:
         whose = [(k, i) for k in placed.poses for i in placed.supported(k)]
         return cls(np.array([placed.poses[k][i] for k, i in whose]), np.array(whose))
 
-    def met(self, drive: int, key: int, pose: np.ndarray) -> Meeting:
-        """Return the meeting of a drive's keyframe at a pose on the map with the nearest node of another drive."""
-        distance = np.square(self.poses[:, :2] - pose[:2]).sum(1) + 1e9 * (self.whose[:, 0] == drive)
-        k = int(np.argmin(distance))
-        return Meeting(key, int(self.whose[k, 0]), int(self.whose[k, 1]), relative(self.poses[k], pose))
+    def met(self, drive: int, poses: Mapping[int, np.ndarray]) -> list[Meeting]:
+        """Return the meetings of a drive's keyframes at poses on the map with the nearest nodes of other drives."""
+        others = self.whose[:, 0] != drive
+        near, whose = self.poses[others], self.whose[others]
+        met = []
+        for key, pose in poses.items() if len(near) else ():
+            distance = np.square(near[:, :2] - pose[:2]).sum(1)
+            k = int(np.argmin(distance))
+            if distance[k] < _FAR**2:  # farther off both do not see the same ground
+                met.append(Meeting(key, int(whose[k, 0]), int(whose[k, 1]), relative(near[k], pose)))
+        return met
 
 
 def _laid(path: np.ndarray, known: Mapping[int, np.ndarray]) -> np.ndarray:
@@ -220,4 +227,4 @@ def _edges(drives: Mapping[int, Drive], placed: Placed, starts: Mapping[int, int
         motion += [*relative(path[:-1], path[1:]), *(each.pose for each in met)]
         spread = np.where(drives[k].vague[: count - 1, None], _VAGUE, 1.0) * np.array(_ODOMETRY)
         sigma += [*spread, *[np.array(_MEETING)] * len(met)]
-    return Edges(*map(np.array, (first, second, motion, sigma)))
+    return Edges(np.array(first, int), np.array(second, int), *(np.reshape(each, (-1, 3)) for each in (motion, sigma)))

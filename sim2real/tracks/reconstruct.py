@@ -26,6 +26,7 @@ from sim2real.tracks.vehicle import Measured, response, vehicle
 from sim2real.tracks.writing import write_track
 from sim2real.worlds import read_camera
 
+SHORTEST = 10  # keyframes of the longest drive
 LEAST_SEEN = 0.5  # share of neighbouring frames that must register
 
 
@@ -34,7 +35,7 @@ class Track:
     """A rebuilt track.
 
     Attributes:
-        folder: with the map, poses, figures and the page.
+        folder: with the map, poses and figures.
         mosaic: the map.
         line: its centre line.
         placed: the drives that the map was made of.
@@ -42,6 +43,7 @@ class Track:
         localized: held-out drive -> keyframe -> (3,) map_from_car.
         deviation: disagreement on held-out frames.
         vehicle: what the car did for its commands.
+        seed: of the blocks that were held out.
         metrics: content of `metrics.json`.
     """
 
@@ -53,6 +55,7 @@ class Track:
     localized: dict[int, dict[int, np.ndarray]]
     deviation: Deviation
     vehicle: dict[str, Measured]
+    seed: int
     metrics: dict[str, Any]
 
 
@@ -97,13 +100,17 @@ def reconstruct(config: ReconstructConfig, out: Path, stages: Stages = no_stages
     car = vehicle(responses, dataset.fps)
     metrics = _metrics(placed, drives, segments, held, where, judged, line, car, closed)
     write_track(out, config, mount, mosaic, line, placed, drives, segments, where, metrics)
-    return Track(out, mosaic, line, placed, segments, where, judged, car, metrics)
+    return Track(out, mosaic, line, placed, segments, where, judged, car, config.seed, metrics)
 
 
 def _check(config: ReconstructConfig, drives: Mapping[int, Drive]) -> None:
     """Raise InputError if the frames show no ground that moves."""
     correlation = np.concatenate([drive.correlation for drive in drives.values()])
     moved = np.concatenate([np.hypot(drive.steps[:, 0], drive.steps[:, 1]) for drive in drives.values()])
+    if max(len(drive.rows) for drive in drives.values()) < SHORTEST:
+        raise InputError(
+            f"{config.dataset}: no episode drives far enough to begin a map: {SHORTEST} keyframes are needed"
+        )
     if (correlation >= CLEAR).mean() < LEAST_SEEN:
         raise InputError(
             f"{config.dataset}: only {100 * (correlation >= CLEAR).mean():.0f} % of the frames match the next one on a "
@@ -119,7 +126,8 @@ def _held_out(segments: list[Segment], drives: Mapping[int, Drive], config: Reco
     wanted = config.hold_out * sum(len(each) for each in segments)
     held: list[int] = []
     for k in np.random.default_rng(config.seed).permutation(len(segments)):
-        if sum(len(segments[h]) for h in held) < wanted and k != seed:
+        # A block may exceed what is wanted by half of it, so that one that is much too long is left.
+        if k != seed and sum(len(segments[h]) for h in held) + len(segments[k]) / 2 < wanted:
             held.append(int(k))
     return sorted(held)
 

@@ -81,8 +81,9 @@ class Views:
     def __init__(self, view: GroundView) -> None:
         self.view = view
         margin = 2 * round(2 * BLURS[0]) + 1  # the blur would mix in what is not seen
-        seen = np.pad(view.seen.astype(np.uint8), 1)[1:-1, 1:-1]
-        self.clear = (cv2.erode(seen, np.ones((margin, margin), np.uint8)) > 0) & (view.sharpness > 0.15)
+        around = np.pad(view.seen.astype(np.uint8), margin)  # beyond the grid nothing is seen, either
+        inner = cv2.erode(around, np.ones((margin, margin), np.uint8))[margin:-margin, margin:-margin]
+        self.clear = (inner > 0) & (view.sharpness > 0.15)
 
     def raster(self, image: np.ndarray) -> Raster:
         """Return the raster, in the car's frame, of a raw frame (h, w, 3) uint8 RGB."""

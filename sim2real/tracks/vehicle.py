@@ -8,7 +8,9 @@ import numpy as np
 from sim2real.tracks.odometry import CLEAR
 
 MOST_DELAY = 0.6  # s
-_STANDING = 0.03  # m per frame
+_SLOW = 0.1  # m/s, below which a curvature is noise
+_FEWEST = 5  # drives, from where on their spread says something
+_PAIRS = 50  # frames that a figure needs
 _DRAWS = 400
 
 
@@ -30,19 +32,19 @@ class Response:
 
 @dataclass(frozen=True)
 class Measured:
-    """A value with its 95 % interval, by bootstrap over drives."""
+    """A value with its 95 % interval, by bootstrap over drives; None: not known, or of too few drives."""
 
-    value: float
-    low: float
-    high: float
+    value: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 def response(actions: np.ndarray, steps: np.ndarray, correlation: np.ndarray, fps: float) -> Response:
     """Return a drive's response from its actions (n, 2+), odometry (n - 1, 3) and its correlation (n - 1,)."""
     distance = np.hypot(steps[:, 0], steps[:, 1])
     known = correlation >= CLEAR
-    moving = known & (distance > _STANDING)
-    curvature = np.where(moving, steps[:, 2] / np.maximum(distance, _STANDING), np.nan)
+    moving = known & (distance * fps > _SLOW)
+    curvature = np.where(moving, steps[:, 2] / np.maximum(distance, _SLOW / fps), np.nan)
     speed = np.where(known, distance * fps, np.nan)
     steering, throttle = actions[:-1, 0], actions[:-1, 1]
     return Response(steering, throttle, curvature, speed)
@@ -59,9 +61,18 @@ def vehicle(responses: Sequence[Response], fps: float, seed: int = 0) -> dict[st
     random = np.random.default_rng(seed)
     draws = [np.arange(len(responses)), *random.integers(0, len(responses), (_DRAWS, len(responses)))]
     figures = np.array([_figures(sums[draw].sum(0), throttle[draw].sum(0), fps) for draw in draws])
-    low, high = np.nanquantile(figures[1:], (0.025, 0.975), axis=0)
     names = ("curvature_per_steering", "curvature_offset", "delay", "speed_per_throttle")
-    return {name: Measured(*map(float, each)) for name, *each in zip(names, figures[0], low, high, strict=True)}
+    return {name: _measured(figures[0, k], figures[1:, k], len(responses)) for k, name in enumerate(names)}
+
+
+def _measured(value: float, drawn: np.ndarray, drives: int) -> Measured:
+    """Return a value with the quantiles of those of resampled drives."""
+    drawn = drawn[np.isfinite(drawn)]
+    if not np.isfinite(value):
+        return Measured(None)
+    if drives < _FEWEST or not len(drawn):
+        return Measured(float(value))
+    return Measured(float(value), *map(float, np.quantile(drawn, (0.025, 0.975))))
 
 
 def _pairs(each: Response, lag: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,6 +90,8 @@ def _moments(pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
 
 def _figures(sums: np.ndarray, throttle: np.ndarray, fps: float) -> np.ndarray:
     n, x, y, xx, yy, xy = sums.T
+    if n.min() < _PAIRS or xx[0] / n[0] - (x[0] / n[0]) ** 2 < 1e-6:  # nothing was steered
+        return np.array([np.nan, np.nan, np.nan, throttle[2] / throttle[1] if throttle[1] > 0 else np.nan])
     with np.errstate(all="ignore"):
         covariance, spread = xy / n - x * y / n**2, xx / n - (x / n) ** 2
         correlation = np.nan_to_num(np.abs(covariance) / np.sqrt(spread * (yy / n - (y / n) ** 2)))

@@ -81,9 +81,7 @@ def _poses(
         rows, poses = drives[k].laid(keys, poses)
         segment = segments[k]
         parts.append(
-            np.column_stack(
-                [np.full(len(rows), segment.episode), rows + segment.first, np.full(len(rows), held), poses]
-            )
+            np.column_stack([np.full(len(rows), segment.index), rows + segment.first, np.full(len(rows), held), poses])
         )
     table = np.concatenate(parts)
     nearest, offset, heading = line.beside(table[:, 3:])

@@ -14,12 +14,15 @@ from drives import record_drives
 from printed_track import CURVATURE_PER_STEERING, ROAD, PrintedTrack, record_track
 
 TRACK = PrintedTrack()
-DRIVES = [TRACK.poses(0, 170), TRACK.poses(300, 70, back=True, aside=-0.05), TRACK.poses(500, 60, aside=0.08)]
+DRIVES = [
+    *(TRACK.poses(0, 170), TRACK.poses(300, 70, back=True, aside=-0.05), TRACK.poses(500, 60, aside=0.08)),
+    *(TRACK.poses(0, 10), TRACK.poses(200, 50, back=True)),
+]
 
 
 @pytest.fixture(scope="module")
 def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return record_track(tmp_path_factory.mktemp("log") / "oval", DRIVES)
+    return record_track(tmp_path_factory.mktemp("log") / "oval", DRIVES)  # of which the fourth is left out
 
 
 def to_truth(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
@@ -32,7 +35,7 @@ def to_truth(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 @pytest.mark.slow
 def test_a_track_is_rebuilt_from_its_log(command: Callable[..., Any], workplace: Path, log: Path):
-    done = command("reconstruct", log, "--hold-out", 0.15, "--out", "tracks/oval")
+    done = command("reconstruct", f"{log}[0,1,2,4]", "--hold-out", 0.2, "--out", "tracks/oval")
     assert done.code == 0 and done.err == "", done
     folder = workplace / "tracks" / "oval"
     metrics = json.loads((folder / "metrics.json").read_text())
@@ -71,6 +74,7 @@ def test_a_track_is_rebuilt_from_its_log(command: Callable[..., Any], workplace:
         (("noise", "--camera", "camera.json"), "camera.json"),
         (("noise", "--pitch", 2), "pitch"),
         (("small",), "--camera"),
+        (("tiny",), "far enough"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(
@@ -78,6 +82,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 ):
     record_drives(workplace / "short", [20])
     record_drives(workplace / "noise", [40, 40])
+    record_drives(workplace / "tiny", [1] * 62)
     record_drives(workplace / "small", [40, 40], size=(60, 80))
     done = command("reconstruct", *words, "--out", "tracks/new")
     assert done.code == 2 and said in done.err and len(done.err.splitlines()) == 1, done

@@ -61,10 +61,14 @@ def held_out_rows(track: Track) -> list[list[Any]]:
 def vehicle_rows(track: Track) -> list[list[Any]]:
     """Return rows of VEHICLE_HEADER."""
     return [
-        [f"{title} [{unit}]", f"{m.value:.3f}", f"{m.low:.3f} … {m.high:.3f}"]
+        [f"{title} [{unit}]", _number(m.value), f"{_number(m.low)} … {_number(m.high)}" if m.low is not None else ""]
         for name, (title, unit) in _VEHICLE.items()
         for m in [track.vehicle[name]]
     ]
+
+
+def _number(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.3f}"
 
 
 def write_track_report(path: Path, track: Track, command: str) -> None:
@@ -89,7 +93,7 @@ def write_track_report(path: Path, track: Track, command: str) -> None:
     report.heading("Vehicle").table(VEHICLE_HEADER, vehicle_rows(track), note)
     driver = track.metrics["driver"]["offset"]
     report.text(f"The driver was {100 * driver['mean']:+.1f} ± {100 * driver['std']:.1f} cm left of the centre line.")
-    report.provenance(command, track.metrics.get("seed", 0)).write(path)
+    report.provenance(command, track.seed).write(path)
 
 
 def _plan(track: Track) -> "Figure":

@@ -91,7 +91,12 @@ def test_the_cars_answer_is_measured():
     car = vehicle(responses, 20.0)
     assert car["delay"].value == pytest.approx(DELAY / 20, abs=0.02)
     slope = car["curvature_per_steering"]
-    assert slope.value == pytest.approx(CURVATURE_PER_STEERING, rel=0.1) and slope.low < slope.value < slope.high
+    assert slope.value == pytest.approx(CURVATURE_PER_STEERING, rel=0.1)
+    assert slope.value and slope.low and slope.high and slope.low < slope.value < slope.high
+    few = vehicle(responses[:2], 20.0)["curvature_per_steering"]
+    assert few.value == pytest.approx(CURVATURE_PER_STEERING, rel=0.1) and few.low is None
+    straight = response(0 * actions, steps, np.ones(399), 20.0)
+    assert vehicle([straight] * 6, 20.0)["delay"].value is None
     speed = np.hypot(*steps[:, :2].T).mean() * 20
     assert car["speed_per_throttle"].value == pytest.approx(speed / 0.5, rel=0.05)
 

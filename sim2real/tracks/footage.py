@@ -8,7 +8,7 @@ import numpy as np
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.statistics.units import JUDGING
-from sim2real.tracks.register import Raster, Views
+from sim2real.tracks.registration import Raster, Views
 
 FEWEST = 60  # frames of a recording: less than a look around
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sim2real.tracks.places import views_of
 from sim2real.tracks.poses import chained, compose, relative
-from sim2real.tracks.register import Raster, Template, Views, register
+from sim2real.tracks.registration import Raster, Template, Views, register
 
 CLEAR = 0.8  # correlation, from where on a registration counts as certain
 KEY_DISTANCE, KEY_YAW = 0.1, 0.15  # m and rad between keyframes

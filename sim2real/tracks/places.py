@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from sim2real.tracks.poses import applied, compose, inverse, relative
-from sim2real.tracks.register import Raster
+from sim2real.tracks.registration import Raster
 
 # What a place looks like: contrast on a coarse grid of the ground near the car.
 _AHEAD, _ASIDE = np.arange(0.27, 1.15, 0.05), np.arange(-0.45, 0.451, 0.05)  # m

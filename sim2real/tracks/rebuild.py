@@ -7,14 +7,14 @@ import numpy as np
 
 from sim2real.progress import Progress, silent
 from sim2real.tracks.footage import Footage
-from sim2real.tracks.graph import Edges, optimized
+from sim2real.tracks.localization import localized
 from sim2real.tracks.mosaic import Mosaic, MosaicMaker
 from sim2real.tracks.odometry import Drive
 from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.places import OFFSETS, Places, distinct, looks
+from sim2real.tracks.pose_graph import Edges, optimized
 from sim2real.tracks.poses import compose, relative, wrapped
-from sim2real.tracks.register import Raster, register
-from sim2real.tracks.tracking import localized
+from sim2real.tracks.registration import Raster, register
 
 SEED = 60.0  # m at most of the longest drive make the first map
 _LATER = 3.0  # m driven, from where on a place may be seen again

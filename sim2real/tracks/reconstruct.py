@@ -11,17 +11,17 @@ from envs.lane_follow.scene import NOMINAL_CAMERA
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.progress import Stages, no_stages
+from sim2real.tracks.centre_line import CentreLine, centre_line, one_lap
 from sim2real.tracks.footage import Footage, Segment
 from sim2real.tracks.ground import GroundView, Mount
-from sim2real.tracks.line import CentreLine, centre_line, one_lap
-from sim2real.tracks.localize import Deviation, deviation
+from sim2real.tracks.held_out import Deviation, deviation
+from sim2real.tracks.localization import localized
 from sim2real.tracks.mosaic import Mosaic
 from sim2real.tracks.odometry import CLEAR, Drive, follow
 from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.rebuild import Placed, closed_seed, known_places, mapped, place, refined
 from sim2real.tracks.reconstruct_config import ReconstructConfig
-from sim2real.tracks.register import Views
-from sim2real.tracks.tracking import localized
+from sim2real.tracks.registration import Views
 from sim2real.tracks.vehicle import Measured, response, vehicle
 from sim2real.tracks.writing import write_track
 from sim2real.worlds import read_camera

@@ -12,9 +12,9 @@ from sim2real.datasets.files import write_tables
 from sim2real.files.atomic import with_null, write_file, write_json
 from sim2real.files.configs import to_plain
 from sim2real.files.folders import new_folder
+from sim2real.tracks.centre_line import CentreLine
 from sim2real.tracks.footage import Segment
 from sim2real.tracks.ground import Mount
-from sim2real.tracks.line import CentreLine
 from sim2real.tracks.mosaic import Mosaic
 from sim2real.tracks.odometry import Drive
 from sim2real.tracks.rebuild import Placed

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from printed_track import CURVATURE_PER_STEERING, DELAY, NOMINAL, ROAD, PrintedTrack, commands_of
-from sim2real.tracks.graph import Edges, optimized
+from sim2real.tracks.centre_line import centre_line
 from sim2real.tracks.ground import GroundView
-from sim2real.tracks.line import centre_line
 from sim2real.tracks.mosaic import MosaicMaker
 from sim2real.tracks.parallel import in_parallel
+from sim2real.tracks.pose_graph import Edges, optimized
 from sim2real.tracks.poses import applied, chained, compose, inverse, relative, wrapped
-from sim2real.tracks.register import Views, register
+from sim2real.tracks.registration import Views, register
 from sim2real.tracks.vehicle import response, vehicle
 
 POSES = arrays.arrays(float, (3,), elements=st.floats(-3, 3))

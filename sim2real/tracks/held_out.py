@@ -9,7 +9,7 @@ from sim2real.tracks.footage import Footage
 from sim2real.tracks.odometry import Drive
 from sim2real.tracks.poses import compose, relative
 from sim2real.tracks.rebuild import Placed
-from sim2real.tracks.register import register
+from sim2real.tracks.registration import register
 
 _NEAR, _TURNED = 0.5, 0.4  # m and rad between a frame and the mapped one that it is compared with
 _CLEAR = 0.8  # correlation of two frames

@@ -17,7 +17,7 @@ def command(
 
     Needs images, steering and throttle, no poses. Frames are registered on the flat ground, laps are closed, drives in
     both directions find their place on one map. Blocks of frames that the map is not made of judge it. Writes map.png,
-    poses.parquet, track.json, camera.json, metrics.json and report.html.
+    poses.parquet, frames.parquet, track.json, camera.json, metrics.json and report.html.
 
     Example: sim2real reconstruct datasets/track_2 --out tracks/track_2
     """
@@ -35,7 +35,7 @@ def command(
     out = out or Path("tracks") / config.task
     with reporting() as stages:
         track = reconstruct(config, out, stages)
-    write_track_report(out / "report.html", track, typed_command())
+    write_track_report(out / "report.html", track, typed_command(), config.seed)
     for line in track_lines(track):
         say(line)
     print_table(HELD_OUT_HEADER, held_out_rows(track))

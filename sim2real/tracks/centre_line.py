@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from envs.lane_follow.track import Track
 from sim2real.tracks.mosaic import Mosaic
 from sim2real.tracks.poses import relative, wrapped
 
@@ -18,13 +19,10 @@ _TURN = 1.0  # cost of a change of the offset by one cell per sample, against th
 
 
 @dataclass(frozen=True)
-class CentreLine:
-    """A line on the map, sampled every STEP in the seed's driving direction.
+class CentreLine(Track):
+    """The centre line of a rebuilt track, sampled about every STEP in the seed's driving direction.
 
     Attributes:
-        points: (P, 2) m.
-        heading: (P,) rad, unwrapped.
-        curvature: (P,) 1/m, positive to the left.
         closed: whether its end meets its beginning.
         width: of the road between the middles of its edge lines [m]; None: none were found, and the line is the path.
         distinct: brightness of the edge lines above their surroundings, in standard deviations of the road's.
@@ -36,11 +34,6 @@ class CentreLine:
     closed: bool
     width: float | None
     distinct: float
-
-    @property
-    def length(self) -> float:
-        """Return m."""
-        return STEP * len(self.points)
 
     def beside(self, poses: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the nearest sample, offset to the left [m] and heading error [rad] of cars at poses (n, 3).
@@ -79,10 +72,16 @@ def centre_line(mosaic: Mosaic, lap: np.ndarray, closed: bool) -> CentreLine:
     offset, width, distinct = _middle(ridges * known, across, mosaic.cell, closed)
     points = driven + _smoothed(offset[:, None], _EVEN, closed) * normal
     points = _smoothed(_even(points, closed), _EVEN, closed)
+    return line_through(points, closed, width, distinct)
+
+
+def line_through(points: np.ndarray, closed: bool, width: float | None, distinct: float) -> CentreLine:
+    """Return the line through points (P, 2) at equal distances, its curvature smoothed over 10 cm."""
     heading = _heading(points, closed)
+    step = float(np.linalg.norm(np.diff(points, axis=0), axis=1).mean())
     turn = wrapped(np.diff(np.append(heading, heading[0] if closed else heading[-1])))
-    curvature = gaussian_filter1d(turn / STEP, 0.1 / STEP, mode="wrap" if closed else "nearest")
-    return CentreLine(points, np.unwrap(heading), curvature, closed, width, distinct)
+    curvature = gaussian_filter1d(turn / step, 0.1 / step, mode="wrap" if closed else "nearest")
+    return CentreLine(points, np.unwrap(heading), curvature, step * len(points), closed, width, distinct)
 
 
 def _even(points: np.ndarray, closed: bool) -> np.ndarray:
@@ -125,20 +124,17 @@ def _middle(
     """Return the offset (S,) m of the middle between two edges, their distance, and how distinct they are."""
     middles = across[np.abs(across) <= _REACH + 1e-9]
     first = int(np.searchsorted(across, middles[0] - 1e-9))
-    best: tuple[float, float, np.ndarray] | None = None
-    for width in _WIDTHS:
-        half = round(width / 2 / cell)
-        both = np.minimum(
-            ridges[:, first - half : first - half + len(middles)], ridges[:, first + half : first + half + len(middles)]
-        )
-        score = float(both.max(1).mean())
-        if best is None or score > best[0]:
-            best = score, float(2 * half * cell), both
-    assert best is not None
-    spread = float(np.std(ridges)) or 1.0
-    if best[0] < spread:
-        return np.zeros(len(ridges)), None, best[0] / spread
-    return middles[_track(best[2] / spread, closed)], best[1], best[0] / spread
+    halves = sorted({round(width / 2 / cell) for width in _WIDTHS})
+    sides = [
+        [ridges[:, first + side * half : first + side * half + len(middles)] for side in (-1, 1)] for half in halves
+    ]
+    both = [np.minimum(*each) for each in sides]
+    scores = [float(each.max(1).mean()) for each in both]
+    best, spread = int(np.argmax(scores)), float(np.std(ridges)) or 1.0
+    distinct = scores[best] / spread
+    if distinct < 1:
+        return np.zeros(len(ridges)), None, distinct
+    return middles[_track(both[best] / spread, closed)], float(2 * halves[best] * cell), distinct
 
 
 def _track(score: np.ndarray, closed: bool) -> np.ndarray:

@@ -11,6 +11,7 @@ from envs.camera import Camera
 CELL = 0.01  # m
 AHEAD = (0.22, 1.5)  # m from the car's middle: nearer the bumper hides the floor, farther a pixel covers many cells
 ASIDE = 0.7  # m
+_HORIZON = 0.03  # sine of the angle below the horizon, from where on a pixel sees ground
 _LOCAL = 0.15  # m, blur of the brightness that is subtracted: shading that moves with the car looks like standing still
 
 
@@ -37,6 +38,16 @@ class Mount:
         # Camera frame: x right, y down, z along the view.
         down, forward = self.height * c - ahead * s, ahead * c + self.height * s
         return self.camera.project(np.stack([-left, down, forward], -1))
+
+    def ground(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (h, w, 2) m on the ground in the car's frame, what each pixel sees, and whether it sees any (h, w)."""
+        u, v = np.meshgrid(np.arange(self.camera.width), np.arange(self.camera.height))
+        ray = self.camera.unproject(np.stack([u, v], -1).astype(float))
+        c, s = np.cos(self.pitch), np.sin(self.pitch)
+        down, forward = ray[..., 1] * c + ray[..., 2] * s, ray[..., 2] * c - ray[..., 1] * s
+        seen = down > _HORIZON  # False for NaN, outside the lens's field
+        far = self.height / np.where(seen, down, 1.0)
+        return np.where(seen[..., None], np.stack([self.x + far * forward, -far * ray[..., 0]], -1), 0.0), seen
 
 
 @dataclass(frozen=True)

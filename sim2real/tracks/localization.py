@@ -1,7 +1,5 @@
 """Following a drive along a map: every keyframe is registered where odometry leads from the one before it."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from sim2real.tracks.odometry import Drive
@@ -16,9 +14,6 @@ _COAST = 6  # keyframes without a registration, after which a drive is lost
 _TRIED = 8  # places that a drive is followed from
 _FEWEST = 3  # keyframes
 _DOUBT = 0.6  # correlation that counts for nothing: what strange places reach
-
-Followed = Mapping[int, Registration]
-"""Keyframe -> where on the map it was registered."""
 
 
 def localized(drive: Drive, places: Places, ground: Raster) -> dict[int, Registration]:
@@ -51,20 +46,10 @@ def localized(drive: Drive, places: Places, ground: Raster) -> dict[int, Registr
 
 def _spread(sure: np.ndarray) -> np.ndarray:
     """Return the keyframes with a sure place, the middle ones of long sure stretches first."""
-    known = np.flatnonzero(sure > _SURE)
-    if not len(known):
-        return known
-    from_edge = np.array([min(k - low, high - k) for k in known for low, high in [_stretch(sure > _SURE, int(k))]])
-    return known[np.argsort(-from_edge, kind="stable")]
-
-
-def _stretch(known: np.ndarray, k: int) -> tuple[int, int]:
-    low = high = k
-    while low > 0 and known[low - 1]:
-        low -= 1
-    while high < len(known) - 1 and known[high + 1]:
-        high += 1
-    return low, high
+    known = sure > _SURE
+    edges = np.flatnonzero(~np.pad(known, 1, constant_values=False))
+    from_edge = np.abs(np.arange(1, len(known) + 1)[:, None] - edges).min(1)
+    return np.argsort(-from_edge, kind="stable")[: known.sum()]
 
 
 def follow_from(drive: Drive, ground: Raster, key: int, start: Registration) -> dict[int, Registration]:

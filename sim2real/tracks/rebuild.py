@@ -82,9 +82,14 @@ class Placed:
         return replace(self, poses={k: poses[start : start + len(self.poses[k])] for k, start in starts.items()})
 
 
+def longest(drives: Mapping[int, Drive]) -> int:
+    """Return the drive that went farthest: it begins the map."""
+    return max(drives, key=lambda each: drives[each].travelled[-1])
+
+
 def closed_seed(drives: Mapping[int, Drive], footage: Footage) -> Placed:
     """Close the laps of the longest drive."""
-    k = max(drives, key=lambda each: drives[each].travelled[-1])
+    k = longest(drives)
     seed = drives[k]
     count = int(np.searchsorted(seed.travelled, SEED))
     path, travelled = seed.path[:count], seed.travelled[:count]
@@ -132,10 +137,10 @@ def place(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress:
     others = [k for k in drives if k != placed.seed and placed.share(k) < _ENOUGH]
     found = in_parallel(lambda k: localized(drives[k], places, ground), others, progress)
     for k, met in zip(others, found, strict=True):
-        drive = drives[k]
-        if len(met) >= max(_FEWEST, _SHARE * len(drive.rows)):
-            poses[k] = _laid(drive.path, {key: each.pose for key, each in met.items()})
-            meetings[k] = nodes.met(k, {key: each.pose for key, each in met.items()})
+        known = {key: each.pose for key, each in met.items()}
+        near = nodes.met(k, known)
+        if len(known) >= _SHARE * len(drives[k].rows) and len(near) >= _FEWEST:
+            poses[k], meetings[k] = _laid(drives[k].path, known), near
     return replace(placed, poses=poses, meetings=meetings).settled(drives)
 
 

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim2real.statistics.agreement import Estimate
+from sim2real.statistics.bootstrap import Bootstrap
 from sim2real.tracks.odometry import CLEAR
 
+NAMES = ("curvature_per_steering", "curvature_offset", "delay", "speed_per_throttle")  # 1/m, 1/m, s, m/s
 MOST_DELAY = 0.6  # s
 _SLOW = 0.1  # m/s, below which a curvature is noise
-_FEWEST = 5  # drives, from where on their spread says something
 _PAIRS = 50  # frames that a figure needs
-_DRAWS = 400
+_RESAMPLES = 400
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,6 @@ class Response:
     speed: np.ndarray
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A value with its 95 % interval, by bootstrap over drives; None: not known, or of too few drives."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-
-
 def response(actions: np.ndarray, steps: np.ndarray, correlation: np.ndarray, fps: float) -> Response:
     """Return a drive's response from its actions (n, 2+), odometry (n - 1, 3) and its correlation (n - 1,)."""
     distance = np.hypot(steps[:, 0], steps[:, 1])
@@ -50,29 +43,25 @@ def response(actions: np.ndarray, steps: np.ndarray, correlation: np.ndarray, fp
     return Response(steering, throttle, curvature, speed)
 
 
-def vehicle(responses: Sequence[Response], fps: float, seed: int = 0) -> dict[str, Measured]:
+def vehicle(responses: Sequence[Response], fps: float) -> dict[str, Estimate | None]:
     """Return curvature per unit of steering [1/m], its offset, the delay [s] and the speed per unit of throttle [m/s].
+
+    Intervals are by bootstrap over drives; None: not known, as nothing was steered or little was driven.
 
     The delay is that with the highest correlation of steering and curvature, between frames by a parabola.
     """
     lags = np.arange(int(MOST_DELAY * fps) + 1)
     sums = np.array([[_moments(_pairs(each, int(lag))) for lag in lags] for each in responses])
     throttle = np.array([_moments((each.throttle[:-1], each.speed[1:])) for each in responses])
-    random = np.random.default_rng(seed)
-    draws = [np.arange(len(responses)), *random.integers(0, len(responses), (_DRAWS, len(responses)))]
-    figures = np.array([_figures(sums[draw].sum(0), throttle[draw].sum(0), fps) for draw in draws])
-    names = ("curvature_per_steering", "curvature_offset", "delay", "speed_per_throttle")
-    return {name: _measured(figures[0, k], figures[1:, k], len(responses)) for k, name in enumerate(names)}
-
-
-def _measured(value: float, drawn: np.ndarray, drives: int) -> Measured:
-    """Return a value with the quantiles of those of resampled drives."""
-    drawn = drawn[np.isfinite(drawn)]
-    if not np.isfinite(value):
-        return Measured(None)
-    if drives < _FEWEST or not len(drawn):
-        return Measured(float(value))
-    return Measured(float(value), *map(float, np.quantile(drawn, (0.025, 0.975))))
+    bootstrap = Bootstrap(len(responses), _RESAMPLES)
+    weights = np.concatenate([np.ones((1, len(responses)), int), bootstrap.weights])
+    figures = np.array([_figures(np.tensordot(w, sums, 1), w @ throttle, fps) for w in weights])
+    result: dict[str, Estimate | None] = {}
+    for k, name in enumerate(NAMES):
+        value = float(figures[0, k])
+        low, high = bootstrap.interval(value, figures[1:, k]) or (None, None)
+        result[name] = Estimate(value, low, high) if np.isfinite(value) else None
+    return result
 
 
 def _pairs(each: Response, lag: int) -> tuple[np.ndarray, np.ndarray]:
@@ -89,9 +78,11 @@ def _moments(pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
 
 
 def _figures(sums: np.ndarray, throttle: np.ndarray, fps: float) -> np.ndarray:
+    """Return NAMES from sums of `_moments`: (lags, 6) of steering and curvature, (6,) of throttle and speed."""
     n, x, y, xx, yy, xy = sums.T
+    speed = throttle[2] / throttle[1] if throttle[1] > 0 else np.nan
     if n.min() < _PAIRS or xx[0] / n[0] - (x[0] / n[0]) ** 2 < 1e-6:  # nothing was steered
-        return np.array([np.nan, np.nan, np.nan, throttle[2] / throttle[1] if throttle[1] > 0 else np.nan])
+        return np.array([np.nan, np.nan, np.nan, speed])
     with np.errstate(all="ignore"):
         covariance, spread = xy / n - x * y / n**2, xx / n - (x / n) ** 2
         correlation = np.nan_to_num(np.abs(covariance) / np.sqrt(spread * (yy / n - (y / n) ** 2)))
@@ -102,5 +93,4 @@ def _figures(sums: np.ndarray, throttle: np.ndarray, fps: float) -> np.ndarray:
             delay += 0.5 * (a - c) / (a - 2 * b + c)
         slope = covariance[best] / spread[best]
         offset = (y[best] - slope * x[best]) / n[best]
-        speed = throttle[2] / throttle[1] if throttle[1] > 0 else np.nan
     return np.array([slope, offset, delay / fps, speed])

@@ -1,26 +1,23 @@
-"""Files of a rebuilt track: map, poses, centre line, camera and figures."""
+"""Files of a rebuilt track: map, poses, keyframes, centre line, camera and figures."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pyarrow as pa
 
 from sim2real.datasets.files import write_tables
+from sim2real.datasets.images import encode
 from sim2real.files.atomic import with_null, write_file, write_json
 from sim2real.files.configs import to_plain
 from sim2real.files.folders import new_folder
-from sim2real.tracks.centre_line import CentreLine
-from sim2real.tracks.footage import Segment
-from sim2real.tracks.ground import Mount
+from sim2real.tracks.footage import Footage
 from sim2real.tracks.mosaic import Mosaic
-from sim2real.tracks.odometry import Drive
-from sim2real.tracks.rebuild import Placed
 from sim2real.tracks.reconstruct_config import ReconstructConfig
+from sim2real.tracks.reconstruction import Reconstruction
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_POSE = ("x", "y", "yaw")
 
 
 def picture(mosaic: Mosaic) -> np.ndarray:
@@ -29,68 +26,73 @@ def picture(mosaic: Mosaic) -> np.ndarray:
     return np.ascontiguousarray(np.flip(seen.transpose(1, 0, 2), 0))
 
 
-def write_track(
-    folder: Path,
-    config: ReconstructConfig,
-    mount: Mount,
-    mosaic: Mosaic,
-    line: CentreLine,
-    placed: Placed,
-    drives: Mapping[int, Drive],
-    segments: list[Segment],
-    where: Mapping[int, Mapping[int, np.ndarray]],
-    metrics: Mapping[str, Any],
-) -> None:
+def write_track(folder: Path, config: ReconstructConfig, track: Reconstruction, footage: Footage) -> None:
     """Write a track's folder in one step; raises InputError if it exists.
 
-    `map.png` has x to the right and y up; its lower left pixel's middle is at `origin` in `track.json`.
+    `map.png` has x to the right and y up; its lower left pixel's middle is at `origin` in `track.json`. `coverage.png`
+    has the same cells: 255 where the map is known. `frames.parquet` keeps the keyframes that have a place.
     """
+    metrics, line = track.metrics(), track.line
     with new_folder(folder) as inside:
-        done, coded = cv2.imencode(".png", cv2.cvtColor(picture(mosaic), cv2.COLOR_RGB2BGR))
-        assert done
-        write_file(inside / "map.png", coded.tobytes())
-        write_tables(inside / "poses.parquet", [_poses(line, placed, drives, segments, where)])
-        write_json(inside / "camera.json", mount.camera.to_dict())
+        write_file(inside / "map.png", encode(picture(track.mosaic)))
+        write_file(inside / "coverage.png", encode(_coverage(track.mosaic)))
+        write_tables(inside / "poses.parquet", [_poses(track)])
+        write_tables(inside / "frames.parquet", [_frames(track, footage)])
+        write_json(inside / "camera.json", track.mount.camera.to_dict())
         write_json(
             inside / "track.json",
             {
                 "format_version": FORMAT_VERSION,
                 "config": to_plain(config),
-                "cell": mosaic.cell,
-                "origin": mosaic.origin.tolist(),
-                "camera": {"x": mount.x, "height": mount.height, "pitch": mount.pitch},
-                "line": {"points": np.round(line.points, 4).tolist(), "closed": line.closed, "width": line.width},
+                "fps": footage.dataset.fps,
+                "cell": track.mosaic.cell,
+                "origin": track.mosaic.origin.tolist(),
+                "mount": {"x": track.mount.x, "height": track.mount.height, "pitch": track.mount.pitch},
+                "line": {
+                    "points": np.round(line.points, 4).tolist(),
+                    "closed": line.closed,
+                    "width": line.width,
+                    "distinct": line.distinct,
+                },
+                **{name: with_null(metrics[name]) for name in ("vehicle", "driver")},
             },
         )
         write_json(inside / "metrics.json", {"format_version": FORMAT_VERSION, **with_null(metrics)})
 
 
-def _poses(
-    line: CentreLine,
-    placed: Placed,
-    drives: Mapping[int, Drive],
-    segments: list[Segment],
-    where: Mapping[int, Mapping[int, np.ndarray]],
-) -> pa.Table:
-    """Return a row per placed frame: episode, frame, whether it was held out, pose, and place beside the line."""
+def _coverage(mosaic: Mosaic) -> np.ndarray:
+    known = np.ascontiguousarray(np.flip(mosaic.known.T, 0)).astype(np.uint8) * 255
+    return cv2.merge([known] * 3)
+
+
+def _poses(track: Reconstruction) -> pa.Table:
+    """Return a row per frame that has a place: episode, frame, whether held out, pose, and place beside the line."""
     parts = []
-    for k in sorted({*placed.poses, *where}):
-        held = k in where
-        keys = np.array(sorted(where[k]), int) if held else placed.supported(k)
-        poses = np.array([where[k][key] for key in keys]).reshape(-1, 3) if held else placed.poses[k][keys]
-        rows, poses = drives[k].laid(keys, poses)
-        segment = segments[k]
-        parts.append(
-            np.column_stack([np.full(len(rows), segment.index), rows + segment.first, np.full(len(rows), held), poses])
-        )
-    table = np.concatenate(parts)
+    for k, keys, at, held in track.keyframes():
+        rows, poses = track.drives[k].laid(keys, at)
+        segment = track.segments[k]
+        index, frame = np.full(len(rows), segment.index), rows + segment.first
+        parts.append(np.column_stack([index, frame, np.full(len(rows), held), poses]))
+    table, line = np.concatenate(parts), track.line
     nearest, offset, heading = line.beside(table[:, 3:])
-    along = nearest * line.length / len(line.points)
     columns = {
         "episode_index": table[:, 0].astype(np.int64),
         "frame_index": table[:, 1].astype(np.int64),
         "held_out": table[:, 2].astype(bool),
-        **{name: table[:, 3 + k] for k, name in enumerate(("x", "y", "yaw"))},
-        **{"along": along, "offset": offset, "heading": heading, "curvature": line.curvature[nearest]},
+        **{name: table[:, 3 + k] for k, name in enumerate(_POSE)},
+        **{"along": nearest * line.length / len(line.points), "offset": offset, "heading": heading},
+        "curvature": line.curvature[nearest],
     }
     return pa.table(columns)
+
+
+def _frames(track: Reconstruction, footage: Footage) -> pa.Table:
+    """Return a row per keyframe that has a place: episode, frame, whether held out, pose, and its image as JPEG."""
+    rows = []
+    for k, keys, poses, held in track.keyframes():
+        segment, images = track.segments[k], footage.images(k)
+        for row, pose in zip(track.drives[k].rows[keys], poses, strict=True):
+            frame = {"episode_index": segment.index, "frame_index": segment.first + int(row), "held_out": held}
+            image = encode(images[row], ".jpg")
+            rows.append({**frame, **dict(zip(_POSE, map(float, pose), strict=True)), "image": image})
+    return pa.Table.from_pylist(rows)

@@ -72,23 +72,12 @@ class PrintedTrack:
 
     def frame(self, pose: np.ndarray, mount: Mount = NOMINAL) -> np.ndarray:
         """(120, 160, 3) uint8 RGB, what the camera sees from a pose; grey above the horizon."""
-        at, down = _ground(mount)
+        at, down = mount.ground()
         c, s = np.cos(pose[2]), np.sin(pose[2])
         x, y = pose[0] + c * at[..., 0] - s * at[..., 1], pose[1] + s * at[..., 0] + c * at[..., 1]
         place = np.stack([y, x], -1).astype(np.float32) / CELL
         seen = cv2.remap(self.picture, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderValue=(90, 130, 140))
         return np.where(down[..., None], seen, 120).astype(np.uint8)
-
-
-def _ground(mount: Mount) -> tuple[np.ndarray, np.ndarray]:
-    """(h, w, 2) m in the car's frame, what each pixel sees of the ground, and whether it sees it (h, w)."""
-    u, v = np.meshgrid(np.arange(mount.camera.width), np.arange(mount.camera.height))
-    ray = mount.camera.unproject(np.stack([u, v], -1).astype(float))
-    c, s = np.cos(mount.pitch), np.sin(mount.pitch)
-    down, ahead = ray[..., 1] * c + ray[..., 2] * s, ray[..., 2] * c - ray[..., 1] * s
-    seen = down > 0.03
-    far = mount.height / np.where(seen, down, 1.0)
-    return np.stack([mount.x + far * ahead, -far * ray[..., 0]], -1), seen
 
 
 def commands_of(poses: np.ndarray) -> np.ndarray:

@@ -12,6 +12,8 @@ import pytest
 
 from drives import record_drives
 from printed_track import CURVATURE_PER_STEERING, ROAD, PrintedTrack, record_track
+from sim2real.tracks.rebuilt import read_track
+from sim2real.tracks.rendering import MapRenderer
 
 TRACK = PrintedTrack()
 DRIVES = [
@@ -58,11 +60,23 @@ def test_a_track_is_rebuilt_from_its_log(command: Callable[..., Any], workplace:
     picture = cv2.imread(str(folder / "map.png"))
     assert picture is not None
     assert picture.shape[0] > 300 and picture.shape[1] > 300
+    _check_frames(folder)
     page = (folder / "report.html").read_text()
     assert "have a place on the map" in page and "held out" in page
 
     again = command("reconstruct", log, "--out", "tracks/oval")
     assert again.code == 2 and "exists" in again.err and len(again.err.splitlines()) == 1
+
+
+def _check_frames(folder: Path):
+    """Frames that are drawn from the map look like the log's, in colours and where things are."""
+    track = read_track(folder)
+    frames, drawn = track.keyframes, MapRenderer(track).frames(track.keyframes.poses[::7])
+    for k, seen in zip(range(0, len(frames.poses), 7), drawn, strict=True):
+        truth = TRACK.frame(DRIVES[frames.episode[k]][frames.frame[k]])
+        assert np.abs(frames.image(k).astype(int) - truth).mean() < 4
+        below = np.s_[60:, 20:-20]  # ground that was mapped
+        assert np.corrcoef(seen[below].ravel(), truth[below].ravel())[0, 1] > 0.9
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import numpy as np
 
 from sim2real.reports.page import Report
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
-from sim2real.tracks.reconstruct import Track
+from sim2real.statistics.agreement import Estimate
+from sim2real.tracks.reconstruction import Reconstruction
 from sim2real.tracks.writing import picture
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ _VEHICLE = {
 }
 
 
-def track_lines(track: Track) -> list[str]:
+def track_lines(track: Reconstruction) -> list[str]:
     """Return the summary: what was placed, whether the map closes, and the centre line."""
-    metrics, line = track.metrics, track.line
+    metrics, line = track.metrics(), track.line
     lap = f"a lap of {line.length:.1f} m" if line.closed else f"{line.length:.1f} m that do not close"
     edges = (
         "no edge lines were found: the centre line is the driven path"
@@ -40,9 +41,9 @@ def track_lines(track: Track) -> list[str]:
     ]
 
 
-def held_out_rows(track: Track) -> list[list[Any]]:
+def held_out_rows(track: Reconstruction) -> list[list[Any]]:
     """Return rows of HELD_OUT_HEADER."""
-    held = track.metrics["heldout"]
+    held = track.metrics()["heldout"]
     names = {
         "along": ("along the way", 100, "cm"),
         "across": ("across the way", 100, "cm"),
@@ -58,27 +59,27 @@ def held_out_rows(track: Track) -> list[list[Any]]:
     ]
 
 
-def vehicle_rows(track: Track) -> list[list[Any]]:
+def vehicle_rows(track: Reconstruction) -> list[list[Any]]:
     """Return rows of VEHICLE_HEADER."""
-    return [
-        [f"{title} [{unit}]", _number(m.value), f"{_number(m.low)} … {_number(m.high)}" if m.low is not None else ""]
-        for name, (title, unit) in _VEHICLE.items()
-        for m in [track.vehicle[name]]
-    ]
+    return [[f"{title} [{unit}]", *_measured(track.vehicle[name])] for name, (title, unit) in _VEHICLE.items()]
 
 
-def _number(value: float | None) -> str:
-    return "not known" if value is None else f"{value:.3f}"
+def _measured(estimate: Estimate | None) -> tuple[str, str]:
+    if estimate is None:
+        return "not known", ""
+    interval = "" if estimate.low is None else f"{estimate.low:.3f} … {estimate.high:.3f}"
+    return f"{estimate.value:.3f}", interval
 
 
-def write_track_report(path: Path, track: Track, command: str) -> None:
+def write_track_report(path: Path, track: Reconstruction, command: str, seed: int) -> None:
     """Write the page of a rebuilt track.
 
     Args:
         command: the command line that made it.
+        seed: of the choice of held-out blocks.
     """
     summary, *more = track_lines(track)
-    report = Report("A track, rebuilt from its log", str(track.folder.name))
+    report = Report("A track, rebuilt from its log", path.parent.name)
     report.text(summary, lead=True)
     for line in more:
         report.text(line)
@@ -91,12 +92,12 @@ def write_track_report(path: Path, track: Track, command: str) -> None:
     report.heading("Held-out frames").table(HELD_OUT_HEADER, held_out_rows(track), note)
     note = "By odometry on the ground, from all frames; intervals by bootstrap over drives. Positive steering is right."
     report.heading("Vehicle").table(VEHICLE_HEADER, vehicle_rows(track), note)
-    driver = track.metrics["driver"]["offset"]
+    driver = track.metrics()["driver"]["offset"]
     report.text(f"The driver was {100 * driver['mean']:+.1f} ± {100 * driver['std']:.1f} cm left of the centre line.")
-    report.provenance(command, track.seed).write(path)
+    report.provenance(command, seed).write(path)
 
 
-def _plan(track: Track) -> "Figure":
+def _plan(track: Reconstruction) -> "Figure":
     """Draw the places of all mapped and held-out keyframes, and the centre line."""
     figure, axes = new_figure(8.6, 6.5)
     mapped = np.concatenate([track.placed.poses[k][track.placed.supported(k)] for k in track.placed.poses])

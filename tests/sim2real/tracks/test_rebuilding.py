@@ -89,16 +89,16 @@ def test_the_cars_answer_is_measured():
     parts = [slice(k, k + 50) for k in range(0, 350, 50)]
     responses = [response(actions[p], steps[p.start : p.stop - 1], np.ones(49), 20.0) for p in parts]
     car = vehicle(responses, 20.0)
-    assert car["delay"].value == pytest.approx(DELAY / 20, abs=0.02)
-    slope = car["curvature_per_steering"]
+    slope, delay, throttle = (car[name] for name in ("curvature_per_steering", "delay", "speed_per_throttle"))
+    assert slope is not None and delay is not None and throttle is not None
+    assert delay.value == pytest.approx(DELAY / 20, abs=0.02)
     assert slope.value == pytest.approx(CURVATURE_PER_STEERING, rel=0.1)
-    assert slope.value and slope.low and slope.high and slope.low < slope.value < slope.high
-    few = vehicle(responses[:2], 20.0)["curvature_per_steering"]
-    assert few.value == pytest.approx(CURVATURE_PER_STEERING, rel=0.1) and few.low is None
+    assert slope.low is not None and slope.high is not None and slope.low < slope.value < slope.high
+    assert throttle.value == pytest.approx(np.hypot(*steps[:, :2].T).mean() * 20 / 0.5, rel=0.05)
+    alone = vehicle(responses[:1] * 1, 20.0)["speed_per_throttle"]
+    assert alone is not None and alone.low is None
     straight = response(0 * actions, steps, np.ones(399), 20.0)
-    assert vehicle([straight] * 6, 20.0)["delay"].value is None
-    speed = np.hypot(*steps[:, :2].T).mean() * 20
-    assert car["speed_per_throttle"].value == pytest.approx(speed / 0.5, rel=0.05)
+    assert vehicle([straight] * 6, 20.0)["delay"] is None
 
 
 def test_parallel_work_keeps_its_order_and_raises_its_errors():

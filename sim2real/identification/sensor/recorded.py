@@ -53,7 +53,7 @@ def read_some(text: str, spec: TaskSpec, count: int, progress: Progress = silent
     key, camera = dataset.camera(name), view.camera
     _check_robot(dataset, spec, text)
     chosen = np.unique(np.linspace(0, dataset.frames - 1, min(count, dataset.frames)).astype(int))
-    starts = np.asarray(dataset.starts)
+    starts = np.cumsum([0, *dataset.lengths[:-1]])  # among the selected ones
     which = np.searchsorted(starts, chosen, side="right") - 1
     rows = [chosen[which == k] - starts[k] for k in range(len(dataset))]
     images, stored = [], 0

@@ -1,5 +1,6 @@
 """The twin is the simulator's sensor, statistics tell of it, and a narrowed randomization says what was found."""
 
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from drives import image_of, record_drives
 from envs import image_formation, make_task
 from envs.batch_env import resolve_randomization
 from envs.random import WorldRandom
@@ -19,6 +21,7 @@ from sim2real.identification.sensor.fit import Identified, SensorFit, fit_sensor
 from sim2real.identification.sensor.jpeg import compressed
 from sim2real.identification.sensor.likelihood import Scenes, optics_of, planes
 from sim2real.identification.sensor.parameters import NAMES, PARAMETERS, START, values_of
+from sim2real.identification.sensor.recorded import read_some
 from sim2real.identification.sensor.result import narrowed, randomization_text
 from sim2real.identification.sensor.twin import form
 
@@ -159,3 +162,11 @@ def test_what_comes_near_the_end_of_a_scale_reaches_it():
 
 def test_green_is_the_reference_of_the_white_balance():
     assert values_of(START)["white_balance"].tolist() == pytest.approx([1, 1, 1])
+
+
+def test_frames_of_selected_episodes_are_theirs(tmp_path: Path):
+    root = record_drives(tmp_path / "drives", [60, 130, 90, 70])
+    seen = read_some(f"{root}[1:3]", make_task("LaneFollow", "train").spec, 10_000).images.reshape(-1, 120, 160, 3)
+    theirs = np.array([image_of(k, row) for k, length in ((1, 130), (2, 90)) for row in range(length)])
+    assert len(seen) > 200
+    assert all((np.abs(theirs - image.astype(int)).mean((1, 2, 3)) < 12).any() for image in seen[::9])

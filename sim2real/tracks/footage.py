@@ -1,15 +1,17 @@
 """Frames of a recording as the rebuilding reads them: pieces of episodes, and their rasters."""
 
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.statistics.units import JUDGING
-from sim2real.tracks.registration import Raster, Views
+from sim2real.tracks.odometry import Drive, joined
+from sim2real.tracks.registration import Views
 
+LONGEST = 80.0  # m of a drive that is placed as one
 FEWEST = 60  # frames of a recording: less than a look around
 
 
@@ -47,8 +49,6 @@ class Footage:
             for k, length in enumerate(dataset.lengths)
             for first in range(0, int(length), longest)
         ]
-        self._images = lru_cache(maxsize=3)(self._read)
-        self.raster = lru_cache(maxsize=64)(self._raster)
         self._check()
 
     def _check(self) -> None:
@@ -67,16 +67,30 @@ class Footage:
 
     def images(self, segment: int) -> np.ndarray:
         """Return (n, h, w, 3) uint8 RGB of a segment."""
-        return self._images(segment)
+        part = self.segments[segment]
+        return self.dataset.episode(part.episode).images(self.camera, np.arange(part.first, part.last))
 
     def actions(self, segment: int) -> np.ndarray:
         """Return (n, 2) steering and throttle of a segment."""
         part = self.segments[segment]
         return self.dataset.episode(part.episode)["action"][part.first : part.last, :2]
 
-    def _read(self, segment: int) -> np.ndarray:
-        part = self.segments[segment]
-        return self.dataset.episode(part.episode).images(self.camera, np.arange(part.first, part.last))
-
-    def _raster(self, segment: int, row: int) -> Raster:
-        return self.views.raster(self.images(segment)[row])
+    def whole(self, drives: Mapping[int, Drive], held: Collection[int]) -> tuple[dict[int, Segment], dict[int, Drive]]:
+        """Return segments and drives with neighbours joined up to LONGEST m; those held out stay as they are."""
+        segments, whole = dict(enumerate(self.segments)), dict(drives)
+        last: int | None = None
+        for k, drive in drives.items():
+            if k in held:
+                last = None
+                continue
+            part = segments[k]
+            if last is not None:
+                before = segments[last]
+                together = whole[last].travelled[-1] + drive.travelled[-1]
+                if (before.index, before.last) == (part.index, part.first) and together <= LONGEST:
+                    segments[last] = replace(before, last=part.last)
+                    whole[last] = joined(whole[last], drive, self.views)
+                    del segments[k], whole[k]
+                    continue
+            last = k
+        return segments, whole

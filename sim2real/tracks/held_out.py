@@ -4,11 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sim2real.tracks.footage import Footage
 from sim2real.tracks.odometry import Drive
 from sim2real.tracks.poses import compose, relative
 from sim2real.tracks.rebuild import Nodes, Placed, longest
-from sim2real.tracks.registration import register
+from sim2real.tracks.registration import Views, register
 
 NAMES = ("along", "across", "yaw")  # m, m and rad, in the car's frame
 _NEAR, _TURNED = 0.5, 0.4  # m and rad between a frame and the mapped one that it is compared with
@@ -33,7 +32,7 @@ def summary(deviation: np.ndarray) -> dict[str, dict[str, float | None]]:
 
 
 def deviation(
-    localized: Mapping[int, Mapping[int, np.ndarray]], placed: Placed, drives: Mapping[int, Drive], footage: Footage
+    localized: Mapping[int, Mapping[int, np.ndarray]], placed: Placed, drives: Mapping[int, Drive], views: Views
 ) -> np.ndarray:
     """Return by how much (n, 3) localization in the map and registration to a mapped frame of another drive disagree.
 
@@ -52,9 +51,8 @@ def deviation(
             # The nearest in what both see: along the way counts less than across it and the turn.
             distance = np.abs(between) @ np.array([1.0, 2.0, 1.0])
             j = int(np.flatnonzero(near)[distance[near].argmin()])
-            other, row = map(int, nodes.whose[j])
-            target = footage.raster(other, int(drives[other].rows[row]))
-            seen = register(drives[k].templates[key], target, between[j])
+            other, node = map(int, nodes.whose[j])
+            seen = register(drives[k].templates[key], views.raster(drives[other].images[node]), between[j])
             if seen.correlation > _CLEAR:
                 found.append(relative(compose(nodes.poses[j], seen.pose), pose))
     return np.array(found).reshape(-1, 3)

@@ -22,7 +22,7 @@ def localized(drive: Drive, places: Places, ground: Raster) -> dict[int, Registr
     Dashes look alike, and neighbouring places too: the drive is followed from several places, and where these
     disagree the one counts from where the drive agrees best with the map on its whole way.
     """
-    likeness, offset = places.likeness(drive.views.astype(np.float32))
+    likeness, offset = places.likeness(drive.views)
     best, sure = places.found(likeness, relative(drive.path[:-1], drive.path[1:]))
     found: dict[int, Registration] = {}
     scores: dict[int, float] = {}

@@ -21,7 +21,8 @@ class Drive:
     Attributes:
         steps: (n - 1, 3) pose of each next frame in the frame before it.
         correlation: (n - 1,) of these registrations.
-        rows: (m,) frames that are keyframes.
+        rows: (m,) frames that are keyframes; the first one is.
+        images: (m, h, w, 3) uint8 RGB, these.
         templates: of the keyframes.
         views: (m, O, D) float16, what the keyframes look like, see `views_of`.
     """
@@ -29,6 +30,7 @@ class Drive:
     steps: np.ndarray
     correlation: np.ndarray
     rows: np.ndarray
+    images: np.ndarray
     templates: list[Template]
     views: np.ndarray
 
@@ -79,7 +81,7 @@ class Drive:
 
 def follow(images: np.ndarray, views: Views) -> Drive:
     """Register every frame of an episode (n, h, w, 3) uint8 RGB to the one before it."""
-    steps, correlation, rows, templates, seen_as = [], [], [], [], []
+    steps, correlation, rows, kept, templates, seen_as = [], [], [], [], [], []
     last: Raster | None = None
     guess, since = np.array(_TRIED[4]), np.zeros(3)
     for row, image in enumerate(images):
@@ -97,8 +99,26 @@ def follow(images: np.ndarray, views: Views) -> Drive:
             since = compose(since, guess)
         if last is None or np.hypot(*since[:2]) > KEY_DISTANCE or abs(since[2]) > KEY_YAW:
             rows.append(row)
+            kept.append(image)
             templates.append(template)
             seen_as.append(views_of(seen).astype(np.float16))
             since = np.zeros(3)
         last = seen
-    return Drive(np.array(steps).reshape(-1, 3), np.array(correlation), np.array(rows), templates, np.array(seen_as))
+    motion = np.array(steps).reshape(-1, 3), np.array(correlation)
+    return Drive(*motion, np.array(rows), np.array(kept), templates, np.array(seen_as))
+
+
+def joined(first: Drive, second: Drive, views: Views) -> Drive:
+    """Return one drive of two, the second of which begins with the frame after the first one's last."""
+    last = first.rows[-1]
+    onward = relative(first.every[last], compose(first.every[-1], first.steps[-1]))
+    found = register(second.templates[0], views.raster(first.images[-1]), onward)
+    link = relative(relative(first.every[last], first.every[-1]), found.pose)
+    return Drive(
+        np.concatenate([first.steps, link[None], second.steps]),
+        np.concatenate([first.correlation, [found.correlation], second.correlation]),
+        np.concatenate([first.rows, second.rows + len(first)]),
+        np.concatenate([first.images, second.images]),
+        first.templates + second.templates,
+        np.concatenate([first.views, second.views]),
+    )

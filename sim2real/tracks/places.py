@@ -4,8 +4,10 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import scipy.sparse as sparse
+from scipy.spatial import KDTree
 
-from sim2real.tracks.poses import applied, compose, inverse, relative
+from sim2real.tracks.poses import applied, compose, inverse, relative, wrapped
 from sim2real.tracks.registration import Raster
 
 # What a place looks like: contrast on a coarse grid of the ground near the car.
@@ -40,11 +42,12 @@ def views_of(seen: Raster) -> np.ndarray:
 
 def distinct(poses: np.ndarray) -> np.ndarray:
     """Return the poses (m, 3) of (n, 3) that are not the same place as an earlier one."""
-    kept: list[np.ndarray] = []
-    for pose in poses:
-        if not kept or (np.abs(relative(np.array(kept), pose)) > _SAME).any(1).all():
-            kept.append(pose)
-    return np.array(kept)
+    near = KDTree(poses[:, :2]).query_ball_point(poses[:, :2], float(np.hypot(*_SAME[:2])))
+    kept = np.zeros(len(poses), bool)
+    for k, pose in enumerate(poses):
+        others = np.array([j for j in near[k] if kept[j]], int)
+        kept[k] = (np.abs(relative(poses[others], pose)) > _SAME).any(1).all()
+    return poses[kept]
 
 
 class Places:
@@ -57,12 +60,13 @@ class Places:
 
     def __init__(self, poses: np.ndarray, looks: np.ndarray) -> None:
         self.poses, self._looks = poses, looks
-        self._between = relative(poses[:, None], poses[None])
+        self._tree = KDTree(poses[:, :2])
+        self._moves = lru_cache(maxsize=1000)(self._transitions)
 
     def likeness(self, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the correlation (n, K) of frames with places, and the best of OFFSETS (n, K); views (n, O, D)."""
-        each = np.einsum("nod,kd->nok", views, self._looks, optimize=True)
-        return each.max(1), each.argmax(1)
+        each = [seen.astype(np.float32) @ self._looks.T for seen in views]
+        return np.array([one.max(0) for one in each]), np.array([one.argmax(0) for one in each])
 
     def found(self, likeness: np.ndarray, steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the most probable place (n,) of each frame, and the probability (n,) that it is there or near.
@@ -79,34 +83,42 @@ class Places:
         forward[0] /= forward[0].sum()
         moves = [self._moves(*np.round(step / (0.02, 0.02, 0.04)).astype(int)) for step in steps]
         for t in range(1, n):
-            forward[t] = forward[t - 1] @ moves[t - 1] * evidence[t]
+            there, lost = moves[t - 1]
+            off = float(forward[t - 1, :count] @ lost)
+            back = (off + _FOUND * forward[t - 1, count]) / count
+            gone = off + (1 - _FOUND) * forward[t - 1, count]
+            forward[t] = np.append(forward[t - 1, :count] @ there + back, gone) * evidence[t]
             forward[t] /= forward[t].sum()
         for t in range(n - 2, -1, -1):
-            backward[t] = moves[t] @ (backward[t + 1] * evidence[t + 1])
+            there, lost = moves[t]
+            after = backward[t + 1] * evidence[t + 1]
+            mean = after[:count].mean()
+            on = there @ after[:count] + lost * (mean + after[count])
+            backward[t] = np.append(on, _FOUND * mean + (1 - _FOUND) * after[count])
             backward[t] /= backward[t].max()
         chance = forward * backward
         chance /= chance.sum(1, keepdims=True)
         best = chance[:, :count].argmax(1)
-        near = np.hypot(self._between[..., 0], self._between[..., 1]) < NEAR
-        near &= np.abs(self._between[..., 2]) < 1.0
-        return best, np.array([chance[t, :count][near[best[t]]].sum() for t in range(n)])
+        near = self._tree.query_ball_point(self.poses[:, :2], NEAR)
+        sure = np.empty(n)
+        for t, k in enumerate(best):
+            others = np.array(near[k])
+            same = np.abs(wrapped(self.poses[others, 2] - self.poses[k, 2])) < 1.0
+            sure[t] = chance[t, others[same]].sum()
+        return best, sure
 
-    def _moves(self, x: int, y: int, yaw: int) -> np.ndarray:
-        return _transitions(self, x, y, yaw)
+    def _transitions(self, x: int, y: int, yaw: int) -> tuple[sparse.csr_array, np.ndarray]:
+        """Return the chances to get from place to place by a step in units of 0.02 m and 0.04 rad.
 
-
-@lru_cache(maxsize=400)
-def _transitions(places: Places, x: int, y: int, yaw: int) -> np.ndarray:
-    """Return (K + 1, K + 1) probabilities to get from place to place by a step in units of 0.02 m and 0.04 rad."""
-    count = len(places.poses)
-    after = compose(places.poses, np.array([0.02 * x, 0.02 * y, 0.04 * yaw]))
-    left = relative(after[:, None], places.poses[None]) / _MOVED
-    weight = np.exp(-0.5 * np.square(left).sum(-1))
-    total = weight.sum(1)
-    on = total > 1e-3  # else the step leads off the known paths
-    chance = np.zeros((count + 1, count + 1))
-    chance[:count, :count] = np.where(on[:, None], (1 - 2 * _LOST) * weight / np.maximum(total, 1e-3)[:, None], 0)
-    chance[:count, :count] += np.where(on, _LOST, 0.5)[:, None] / count
-    chance[:count, count] = np.where(on, _LOST, 0.5)
-    chance[count] = np.append(np.full(count, _FOUND / count), 1 - _FOUND)
-    return chance
+        Returns:
+            (K, K), to places that the step leads to; (K,), to be lost, and the same again to be anywhere.
+        """
+        count = len(self.poses)
+        after = compose(self.poses, np.array([0.02 * x, 0.02 * y, 0.04 * yaw]))
+        reach = 3 * float(np.hypot(*_MOVED[:2]))
+        pairs = KDTree(after[:, :2]).sparse_distance_matrix(self._tree, reach, output_type="coo_matrix")
+        weight = np.exp(-0.5 * np.square(relative(after[pairs.row], self.poses[pairs.col]) / _MOVED).sum(1))
+        total = np.bincount(pairs.row, weight, count)
+        on = total > 1e-3  # else the step leads off the known paths
+        chance = np.where(on, 1 - 2 * _LOST, 0)[pairs.row] * weight / np.maximum(total, 1e-3)[pairs.row]
+        return sparse.csr_array((chance, (pairs.row, pairs.col)), (count, count)), np.where(on, _LOST, 0.5)

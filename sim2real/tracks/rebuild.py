@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sim2real.progress import Progress, silent
-from sim2real.tracks.footage import Footage
 from sim2real.tracks.localization import localized
 from sim2real.tracks.mosaic import Mosaic, MosaicMaker
 from sim2real.tracks.odometry import Drive
@@ -14,9 +13,8 @@ from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.places import OFFSETS, Places, distinct, looks
 from sim2real.tracks.pose_graph import Edges, optimized
 from sim2real.tracks.poses import compose, relative, wrapped
-from sim2real.tracks.registration import Raster, register
+from sim2real.tracks.registration import Raster, Views, register
 
-SEED = 60.0  # m at most of the longest drive make the first map
 _LATER = 3.0  # m driven, from where on a place may be seen again
 _SURE = 0.9  # probability of a place, from where on a keyframe is registered there
 _CLEAR = 0.75  # correlation of a registration to another lap or to the map: other light, other blur
@@ -51,7 +49,7 @@ class Placed:
     """Drives on one map.
 
     Attributes:
-        poses: drive -> (m, 3) map_from_car of its keyframes; the seed first, of which there may be fewer.
+        poses: drive -> (m, 3) map_from_car of its keyframes; the seed first.
         meetings: drive -> what placed it.
     """
 
@@ -87,41 +85,37 @@ def longest(drives: Mapping[int, Drive]) -> int:
     return max(drives, key=lambda each: drives[each].travelled[-1])
 
 
-def closed_seed(drives: Mapping[int, Drive], footage: Footage) -> Placed:
+def closed_seed(drives: Mapping[int, Drive], views: Views) -> Placed:
     """Close the laps of the longest drive."""
     k = longest(drives)
-    seed = drives[k]
-    count = int(np.searchsorted(seed.travelled, SEED))
-    path, travelled = seed.path[:count], seed.travelled[:count]
-    views = seed.views[:count].astype(np.float32)
-    places = Places(path, views[:, len(OFFSETS) // 2])
-    likeness, offset = places.likeness(views)
-    likeness[np.abs(travelled[:, None] - travelled) < _LATER] = -1
+    seed, path = drives[k], drives[k].path
+    places = Places(path, seed.views[:, len(OFFSETS) // 2].astype(np.float32))
+    likeness, offset = places.likeness(seed.views)
+    likeness[np.abs(seed.travelled[:, None] - seed.travelled) < _LATER] = -1
     best, sure = places.found(likeness, relative(path[:-1], path[1:]))
     meetings = []
     for i in np.flatnonzero(sure > _SURE):
         j = int(best[i])
-        target = footage.raster(k, int(seed.rows[j]))
+        target = views.raster(seed.images[j])
         found = register(seed.templates[i], target, np.array(OFFSETS[offset[i, j]]))
         if found.correlation > _CLEAR:
             meetings.append(Meeting(int(i), k, j, found.pose))
     return Placed({k: path}, {k: agreeing(meetings, path)}).settled(drives)
 
 
-def mapped(placed: Placed, drives: Mapping[int, Drive], footage: Footage, progress: Progress = silent) -> Mosaic:
+def mapped(placed: Placed, drives: Mapping[int, Drive], views: Views, progress: Progress = silent) -> Mosaic:
     """Return the map of the keyframes of all placed drives."""
-    maker = MosaicMaker(footage.views.view, np.concatenate(list(placed.poses.values())))
+    maker = MosaicMaker(views.view, np.concatenate(list(placed.poses.values())))
     for done, (k, poses) in enumerate(placed.poses.items()):
-        images = footage.images(k)
         for i in placed.supported(k):
-            maker.add(images[drives[k].rows[i]], poses[i])
+            maker.add(drives[k].images[i], poses[i])
         progress(done + 1, len(placed.poses))
     return maker.mosaic()
 
 
 def known_places(placed: Placed, ground: Raster) -> Places:
-    """Return the places along the seed, driven either way, as they look on the map."""
-    here = distinct(placed.poses[placed.seed])
+    """Return the places along all placed drives, driven either way, as they look on the map."""
+    here = distinct(Nodes.of(placed).poses)
     either = np.concatenate([here, compose(here, np.array([0.0, 0.0, np.pi]))])
     return Places(either, looks(ground, either))
 
@@ -226,10 +220,10 @@ def _edges(drives: Mapping[int, Drive], placed: Placed, starts: Mapping[int, int
     """Return odometry's and the meetings' edges; a drive's keyframes are numbered from its start on."""
     first, second, motion, sigma = [], [], [], []
     for k, poses in placed.poses.items():
-        path, count, met = drives[k].path[: len(poses)], len(poses), placed.meetings[k]
+        path, count, met = drives[k].path, len(poses), placed.meetings[k]
         first += [*range(starts[k], starts[k] + count - 1), *(starts[each.drive] + each.node for each in met)]
         second += [*range(starts[k] + 1, starts[k] + count), *(starts[k] + each.key for each in met)]
         motion += [*relative(path[:-1], path[1:]), *(each.pose for each in met)]
-        spread = np.where(drives[k].vague[: count - 1, None], _VAGUE, 1.0) * np.array(_ODOMETRY)
+        spread = np.where(drives[k].vague[:, None], _VAGUE, 1.0) * np.array(_ODOMETRY)
         sigma += [*spread, *[np.array(_MEETING)] * len(met)]
     return Edges(np.array(first, int), np.array(second, int), *(np.reshape(each, (-1, 3)) for each in (motion, sigma)))

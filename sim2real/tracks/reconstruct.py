@@ -48,39 +48,39 @@ def reconstruct(config: ReconstructConfig, out: Path, stages: Stages = no_stages
     drives = dict(enumerate(followed))
     _check(config, drives)
     result = _rebuilt(config, drives, footage, stages)
-    write_track(out, config, result, footage)
+    write_track(out, config, result, dataset.fps)
     return result
 
 
 def _rebuilt(
     config: ReconstructConfig, drives: Mapping[int, Drive], footage: Footage, stages: Stages
 ) -> Reconstruction:
+    views, fps = footage.views, footage.dataset.fps
+    answers = [response(footage.actions(k), each.steps, each.correlation, fps) for k, each in drives.items()]
     held = held_out(drives, config.hold_out, config.seed)
+    segments, drives = footage.whole(drives, held)
     part = {k: drive for k, drive in drives.items() if k not in held}
-    placed = closed_seed(part, footage)
+    placed = closed_seed(part, views)
     for name in ("place drives", "place drives again"):
-        placed = place(placed, part, mapped(placed, drives, footage).raster(), stages(name))
-    placed = refined(placed, part, mapped(placed, drives, footage).raster(), stages("refine"))
-    mosaic = mapped(placed, drives, footage, stages("draw the map"))
+        placed = place(placed, part, mapped(placed, drives, views).raster(), stages(name))
+    placed = refined(placed, part, mapped(placed, drives, views).raster(), stages("refine"))
+    mosaic = mapped(placed, drives, views, stages("draw the map"))
     ground, places = mosaic.raster(), known_places(placed, mosaic.raster())
     found = in_parallel(lambda k: localized(drives[k], places, ground), held, stages("locate held-out frames"))
     where = {k: {key: each.pose for key, each in keys.items()} for k, keys in zip(held, found, strict=True)}
     seed = placed.seed
     lap, closed = one_lap(placed.poses[seed], [(m.key, m.node) for m in placed.meetings[seed] if m.drive == seed])
-    fps = footage.dataset.fps
     return Reconstruction(
-        mount=footage.views.view.mount,
+        mount=views.view.mount,
         mosaic=mosaic,
         line=centre_line(mosaic, lap, closed),
-        segments=footage.segments,
+        segments=segments,
         drives=drives,
         placed=placed,
         held=held,
         localized=where,
-        deviation=deviation(where, placed, drives, footage),
-        vehicle=vehicle(
-            [response(footage.actions(k), each.steps, each.correlation, fps) for k, each in drives.items()], fps
-        ),
+        deviation=deviation(where, placed, drives, views),
+        vehicle=vehicle(answers, fps),
     )
 
 

@@ -24,7 +24,7 @@ class Reconstruction:
         mount: the camera on the car.
         mosaic: the map.
         line: its centre line.
-        segments: pieces of episodes.
+        segments: drive -> piece of an episode.
         drives: the motion of each.
         placed: those that the map was made of, on it.
         held: those that it was not made of.
@@ -36,7 +36,7 @@ class Reconstruction:
     mount: Mount
     mosaic: Mosaic
     line: CentreLine
-    segments: list[Segment]
+    segments: Mapping[int, Segment]
     drives: Mapping[int, Drive]
     placed: Placed
     held: list[int]
@@ -56,7 +56,7 @@ class Reconstruction:
 
     def metrics(self) -> dict[str, Any]:
         """Return the content of `metrics.json`."""
-        total, out_of = sum(map(len, self.segments)), sum(len(self.segments[k]) for k in self.held)
+        total, out_of = sum(map(len, self.segments.values())), sum(len(self.segments[k]) for k in self.held)
         found = {True: 0, False: 0}
         for k, keys, _, held in self.keyframes():
             found[held] += sum(len(self.drives[k].following(int(key))) for key in keys)

@@ -11,7 +11,6 @@ from sim2real.datasets.images import encode
 from sim2real.files.atomic import with_null, write_file, write_json
 from sim2real.files.configs import to_plain
 from sim2real.files.folders import new_folder
-from sim2real.tracks.footage import Footage
 from sim2real.tracks.mosaic import Mosaic
 from sim2real.tracks.reconstruct_config import ReconstructConfig
 from sim2real.tracks.reconstruction import Reconstruction
@@ -26,7 +25,7 @@ def picture(mosaic: Mosaic) -> np.ndarray:
     return np.ascontiguousarray(np.flip(seen.transpose(1, 0, 2), 0))
 
 
-def write_track(folder: Path, config: ReconstructConfig, track: Reconstruction, footage: Footage) -> None:
+def write_track(folder: Path, config: ReconstructConfig, track: Reconstruction, fps: float) -> None:
     """Write a track's folder in one step; raises InputError if it exists.
 
     `map.png` has x to the right and y up; its lower left pixel's middle is at `origin` in `track.json`. `coverage.png`
@@ -37,14 +36,14 @@ def write_track(folder: Path, config: ReconstructConfig, track: Reconstruction, 
         write_file(inside / "map.png", encode(picture(track.mosaic)))
         write_file(inside / "coverage.png", encode(_coverage(track.mosaic)))
         write_tables(inside / "poses.parquet", [_poses(track)])
-        write_tables(inside / "frames.parquet", [_frames(track, footage)])
+        write_tables(inside / "frames.parquet", [_frames(track)])
         write_json(inside / "camera.json", track.mount.camera.to_dict())
         write_json(
             inside / "track.json",
             {
                 "format_version": FORMAT_VERSION,
                 "config": to_plain(config),
-                "fps": footage.dataset.fps,
+                "fps": fps,
                 "cell": track.mosaic.cell,
                 "origin": track.mosaic.origin.tolist(),
                 "mount": {"x": track.mount.x, "height": track.mount.height, "pitch": track.mount.pitch},
@@ -86,13 +85,12 @@ def _poses(track: Reconstruction) -> pa.Table:
     return pa.table(columns)
 
 
-def _frames(track: Reconstruction, footage: Footage) -> pa.Table:
+def _frames(track: Reconstruction) -> pa.Table:
     """Return a row per keyframe that has a place: episode, frame, whether held out, pose, and its image as JPEG."""
     rows = []
     for k, keys, poses, held in track.keyframes():
-        segment, images = track.segments[k], footage.images(k)
-        for row, pose in zip(track.drives[k].rows[keys], poses, strict=True):
+        segment, drive = track.segments[k], track.drives[k]
+        for row, image, pose in zip(drive.rows[keys], drive.images[keys], poses, strict=True):
             frame = {"episode_index": segment.index, "frame_index": segment.first + int(row), "held_out": held}
-            image = encode(images[row], ".jpg")
-            rows.append({**frame, **dict(zip(_POSE, map(float, pose), strict=True)), "image": image})
+            rows.append({**frame, **dict(zip(_POSE, map(float, pose), strict=True)), "image": encode(image, ".jpg")})
     return pa.Table.from_pylist(rows)

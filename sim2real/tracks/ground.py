@@ -1,6 +1,6 @@
 """Views of the ground from above: what a camera sees of a flat floor, on a grid in the car's frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -39,6 +39,11 @@ class Mount:
         down, forward = self.height * c - ahead * s, ahead * c + self.height * s
         return self.camera.project(np.stack([-left, down, forward], -1))
 
+    def nodding(self, ground: np.ndarray) -> np.ndarray:
+        """Return by how much (..., 2) m per rad points (..., 2) of the ground seem to move if the camera nods down."""
+        ahead, left = ground[..., 0] - self.x, ground[..., 1]
+        return -np.stack([self.height + ahead**2 / self.height, ahead * left / self.height], -1)
+
     def ground(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (h, w, 2) m on the ground in the car's frame, what each pixel sees, and whether it sees any (h, w)."""
         u, v = np.meshgrid(np.arange(self.camera.width), np.arange(self.camera.height))
@@ -61,6 +66,10 @@ class GroundView:
 
     mount: Mount
     cell: float = CELL
+
+    def nodded(self, pitch: float) -> "GroundView":
+        """Return the view of the camera while it looks farther down by a pitch [rad]."""
+        return replace(self, mount=replace(self.mount, pitch=self.mount.pitch + pitch)) if pitch else self
 
     @cached_property
     def ground(self) -> np.ndarray:

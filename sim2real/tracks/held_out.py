@@ -6,7 +6,7 @@ import numpy as np
 
 from sim2real.tracks.odometry import Drive
 from sim2real.tracks.poses import compose, relative
-from sim2real.tracks.rebuild import Nodes, Placed, longest
+from sim2real.tracks.rebuild import Nodes, Placed
 from sim2real.tracks.registration import Views, register
 
 NAMES = ("along", "across", "yaw")  # m, m and rad, in the car's frame
@@ -15,8 +15,8 @@ _CLEAR = 0.8  # correlation of two frames
 
 
 def held_out(drives: Mapping[int, Drive], share: float, seed: int) -> list[int]:
-    """Return the drives that hold about a share of the frames; never the longest, which begins the map."""
-    wanted, first = share * sum(map(len, drives.values())), longest(drives)
+    """Return the drives that hold about a share of the frames; never the longest, which may begin the map."""
+    wanted, first = share * sum(map(len, drives.values())), max(drives, key=lambda k: drives[k].travelled[-1])
     held: list[int] = []
     for k in np.random.default_rng(seed).permutation(list(drives)):
         # A block may exceed what is wanted by half of it, so that one that is much too long is left.

@@ -49,13 +49,11 @@ class MosaicMaker:
         height, width = np.ceil((high - self._origin) / cell).astype(int) + 1
         self._sum = np.zeros((height, width, 3), np.float32)
         self._weight = np.zeros((height, width), np.float32)
-        self._sharpness = (view.sharpness**_SHARPER).astype(np.float32)
-        corners = np.array([[a, b] for a in AHEAD for b in (-ASIDE, ASIDE)])
-        self._corners = corners
+        self._corners = np.array([[a, b] for a in AHEAD for b in (-ASIDE, ASIDE)])
 
-    def add(self, image: np.ndarray, pose: np.ndarray) -> None:
-        """Add a raw frame (h, w, 3) uint8 RGB at a pose (3,)."""
-        view, cell = self._view, self._cell
+    def add(self, image: np.ndarray, pose: np.ndarray, pitch: float = 0.0) -> None:
+        """Add a raw frame (h, w, 3) uint8 RGB at a pose (3,), whose camera looked farther down by a pitch [rad]."""
+        view, cell = self._view.nodded(pitch), self._cell
         at = (applied(pose, self._corners) - self._origin) / cell
         low = np.floor(at.min(0)).astype(int)
         height, width = np.ceil(at.max(0)).astype(int) - low + 1
@@ -66,7 +64,7 @@ class MosaicMaker:
         affine = np.array([[turn[1, 1], turn[1, 0], shift[1]], [turn[0, 1], turn[0, 0], shift[0]]])
         flags, size = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, (int(width), int(height))
         colours = cv2.warpAffine(view.colours(image).astype(np.float32), affine, size, flags=flags)
-        weight = cv2.warpAffine(self._sharpness, affine, size, flags=flags)
+        weight = cv2.warpAffine((view.sharpness**_SHARPER).astype(np.float32), affine, size, flags=flags)
         part = np.s_[low[0] : low[0] + height, low[1] : low[1] + width]
         self._sum[part] += colours * weight[..., None]
         self._weight[part] += weight

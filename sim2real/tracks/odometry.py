@@ -1,6 +1,6 @@
 """Motion of the car from frame to frame, seen on the ground."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,8 +10,11 @@ from sim2real.tracks.poses import chained, compose, relative
 from sim2real.tracks.registration import Raster, Template, Views, register
 
 CLEAR = 0.8  # correlation, from where on a registration counts as certain
+SMOOTH = (0.02, 0.01, 0.05)  # m, m and rad, by which a frame's motion differs from the one before
 KEY_DISTANCE, KEY_YAW = 0.1, 0.15  # m and rad between keyframes
-_TRIED = tuple((x, 0.0, yaw) for x in (0.0, 0.08, 0.16) for yaw in (-0.1, 0.0, 0.1))  # guesses where the last one fails
+_TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in np.arange(-0.36, 0.37, 0.12)]
+"""Motions where the last one fails: logs skip frames."""
+_START = np.array([0.08, 0.0, 0.0])
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class Drive:
     def path(self) -> np.ndarray:
         """Return (m, 3) those of the keyframes."""
         return self.every[self.rows]
+
+    def turned(self, scale: float) -> "Drive":
+        """Return it with all turns multiplied."""
+        return replace(self, steps=self.steps * (1.0, 1.0, scale))
 
     def following(self, key: int) -> np.ndarray:
         """Return the frames from a keyframe on to the next one."""
@@ -83,14 +90,14 @@ def follow(images: np.ndarray, views: Views) -> Drive:
     """Register every frame of an episode (n, h, w, 3) uint8 RGB to the one before it."""
     steps, correlation, rows, kept, templates, seen_as = [], [], [], [], [], []
     last: Raster | None = None
-    guess, since = np.array(_TRIED[4]), np.zeros(3)
+    guess, since = _START, np.zeros(3)
     for row, image in enumerate(images):
         seen = views.raster(image)
         template = views.template(seen)
         if last is not None:
-            found = register(template, last, guess)
+            found = register(template, last, guess, trusted=SMOOTH)
             if found.correlation < CLEAR:
-                others = (register(template, last, np.array(each)) for each in _TRIED)
+                others = (register(template, last, each) for each in _TRIED)
                 found = max((found, *others), key=lambda each: each.correlation)
             # Where frames do not match the car goes on as before.
             guess = found.pose if found.correlation >= CLEAR else guess

@@ -8,7 +8,9 @@ from scipy.sparse.linalg import splu
 
 from sim2real.tracks.poses import wrapped
 
-KERNELS = (30.0, 30.0, 30.0, 10.0, 10.0, 10.0, 3.0)  # standard deviations, beyond which a residual loses weight
+KERNELS = (1000.0, 1000.0, 300.0, 300.0, 100.0, 100.0, 30.0, 30.0, 10.0, 10.0, 3.0)
+"""Standard deviations, beyond which a residual loses weight."""
+
 STEPS = 30
 _STILL = 1e-5  # m or rad
 

@@ -1,6 +1,6 @@
 """From drives to one map: the longest drive's laps are closed, then every other drive is placed on its map."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.places import OFFSETS, Places, distinct, looks
 from sim2real.tracks.pose_graph import Edges, optimized
 from sim2real.tracks.poses import compose, relative, wrapped
-from sim2real.tracks.registration import Raster, Views, register
+from sim2real.tracks.registration import Raster, Registration, Views, register
 
 _LATER = 3.0  # m driven, from where on a place may be seen again
 _SURE = 0.9  # probability of a place, from where on a keyframe is registered there
@@ -25,7 +25,12 @@ _FEWEST, _SHARE = 3, 0.4  # meetings, and share of its keyframes, that place a d
 _ODOMETRY, _MEETING = (0.006, 0.004, 0.005), (0.01, 0.006, 0.006)  # standard deviations [m, m, rad]
 _SUPPORT = 4  # keyframes from one that was registered, beyond which a pose is odometry's alone
 _ENOUGH = 0.9  # share of its keyframes, from where on a drive is not placed again
-_VAGUE = 10.0  # times those of odometry where a registration failed
+_SEEDS = 8  # drives that are tried to begin a map
+_LAPS = 10  # meetings after a lap, from where on they say how odometry's turns scale
+_SCALES = np.arange(0.8, 1.3, 0.01)
+_EXPECTED = 0.3  # standard deviation of its logarithm
+_TURN, _BENT = 0.2, 1.0  # rad by which odometry misses a whole turn: standard deviation, and at most
+_VAGUE = 40.0  # times those of odometry where a registration failed
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,14 @@ class Meeting:
         key: index of the keyframe in its drive.
         drive, node: the other one's drive, and its index there.
         pose: (3,) node_from_car.
+        pitch: by how much its camera looked farther down than the map's [rad].
     """
 
     key: int
     drive: int
     node: int
     pose: np.ndarray
+    pitch: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,18 @@ class Placed:
         """Return the share of a drive's keyframes that are supported; 0 if it has no place."""
         return len(self.supported(drive)) / len(self.poses[drive]) if drive in self.poses else 0.0
 
+    def pitch(self, drive: int) -> np.ndarray:
+        """Return (m,) rad, by which a drive's camera looked farther down than the map's at keyframes; 0 if unknown."""
+        result = np.zeros(len(self.poses[drive]))
+        for each in self.meetings[drive]:
+            if each.drive != drive:  # a lap of the same drive is no map
+                result[each.key] = each.pitch
+        return result
+
+    def only(self, drives: Collection[int]) -> "Placed":
+        """Return it with some of the drives."""
+        return replace(self, poses={k: self.poses[k] for k in drives})
+
     def settled(self, drives: Mapping[int, Drive]) -> "Placed":
         """Return it with the poses that agree best with all odometry and all meetings."""
         starts = dict(zip(self.poses, np.cumsum([0, *map(len, self.poses.values())]), strict=False))
@@ -80,35 +99,70 @@ class Placed:
         return replace(self, poses={k: poses[start : start + len(self.poses[k])] for k, start in starts.items()})
 
 
-def longest(drives: Mapping[int, Drive]) -> int:
-    """Return the drive that went farthest: it begins the map."""
-    return max(drives, key=lambda each: drives[each].travelled[-1])
+def closed_seed(drives: Mapping[int, Drive], views: Views, progress: Progress = silent) -> tuple[Placed, float]:
+    """Close the laps of one of the longest drives, that whose laps are seen best.
+
+    Returns:
+        The drive on its own map; the scale of odometry's turns by which its laps are whole turns.
+    """
+    longest = sorted(drives, key=lambda k: -drives[k].travelled[-1])[:_SEEDS]
+    met = dict(zip(longest, in_parallel(lambda k: _laps(k, drives[k], views), longest, progress), strict=True))
+    scale = turn_scale([(drives[k], each) for k, each in met.items()])
+    paths = {k: drives[k].turned(scale).path for k in longest}
+    agreed = {k: agreeing(met[k], paths[k]) for k in longest}
+    seed = max(longest, key=lambda k: len(agreed[k]))  # the longest of equals
+    return Placed({seed: paths[seed]}, {seed: agreed[seed]}).settled({seed: drives[seed].turned(scale)}), scale
 
 
-def closed_seed(drives: Mapping[int, Drive], views: Views) -> Placed:
-    """Close the laps of the longest drive."""
-    k = longest(drives)
-    seed, path = drives[k], drives[k].path
+def _laps(k: int, seed: Drive, views: Views) -> list[Meeting]:
+    """Return where a drive comes to a place again, as frames alone show it."""
+    path = seed.path
     places = Places(path, seed.views[:, len(OFFSETS) // 2].astype(np.float32))
     likeness, offset = places.likeness(seed.views)
     likeness[np.abs(seed.travelled[:, None] - seed.travelled) < _LATER] = -1
     best, sure = places.found(likeness, relative(path[:-1], path[1:]))
-    meetings = []
+    met = []
     for i in np.flatnonzero(sure > _SURE):
         j = int(best[i])
         target = views.raster(seed.images[j])
         found = register(seed.templates[i], target, np.array(OFFSETS[offset[i, j]]))
         if found.correlation > _CLEAR:
-            meetings.append(Meeting(int(i), k, j, found.pose))
-    return Placed({k: path}, {k: agreeing(meetings, path)}).settled(drives)
+            met.append(Meeting(int(i), k, j, found.pose))
+    return met
+
+
+def turn_scale(laps: Sequence[tuple[Drive, list[Meeting]]]) -> float:
+    """Return the factor of odometry's turns by which most laps are whole turns.
+
+    A lens that is a little wrong makes all turns seem too small or too large by about the same share. Laps on which
+    registration failed tell little.
+
+    Args:
+        laps: drives, and where each comes to a place again.
+    """
+    rows = [(*_turned(drive, m), m.pose[2]) for drive, met in laps for m in met]
+    turned, failed, rest = np.array([row for row in rows if abs(row[0]) > np.pi]).reshape(-1, 3).T
+    if len(turned) < _LAPS:
+        return 1.0
+    weight = 1 / (1 + failed) ** 2
+    votes = np.exp(-0.5 * np.square(wrapped(_SCALES[:, None] * turned - rest) / _TURN)) @ weight / weight.sum()
+    return float(_SCALES[int((votes - 0.5 * np.square(np.log(_SCALES) / _EXPECTED)).argmax())])
+
+
+def _turned(drive: Drive, meeting: Meeting) -> tuple[float, int]:
+    """Return by how much [rad] a drive turned between two of its keyframes, and how often it was not seen there."""
+    first, last = sorted((meeting.key, meeting.node))
+    path = drive.path
+    return float(path[meeting.key, 2] - path[meeting.node, 2]), int(drive.vague[first:last].sum())
 
 
 def mapped(placed: Placed, drives: Mapping[int, Drive], views: Views, progress: Progress = silent) -> Mosaic:
     """Return the map of the keyframes of all placed drives."""
     maker = MosaicMaker(views.view, np.concatenate(list(placed.poses.values())))
     for done, (k, poses) in enumerate(placed.poses.items()):
+        pitch = placed.pitch(k)
         for i in placed.supported(k):
-            maker.add(drives[k].images[i], poses[i])
+            maker.add(drives[k].images[i], poses[i], float(pitch[i]))
         progress(done + 1, len(placed.poses))
     return maker.mosaic()
 
@@ -131,31 +185,34 @@ def place(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress:
     others = [k for k in drives if k != placed.seed and placed.share(k) < _ENOUGH]
     found = in_parallel(lambda k: localized(drives[k], places, ground), others, progress)
     for k, met in zip(others, found, strict=True):
-        known = {key: each.pose for key, each in met.items()}
-        near = nodes.met(k, known)
+        known, near = {key: each.pose for key, each in met.items()}, nodes.met(k, met)
         if len(known) >= _SHARE * len(drives[k].rows) and len(near) >= _FEWEST:
             poses[k], meetings[k] = _laid(drives[k].path, known), near
     return replace(placed, poses=poses, meetings=meetings).settled(drives)
 
 
-def refined(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress: Progress = silent) -> Placed:
-    """Register all keyframes to the map of all drives, where they are."""
-    nodes, meetings = Nodes.of(placed), dict(placed.meetings)
+def refined(placed: Placed, drives: Mapping[int, Drive], views: Views, progress: Progress = silent) -> Placed:
+    """Register all keyframes where they are to a map of other drives: each half of the drives to the other's map."""
+    order = list(placed.poses)
+    if len(order) < 2:
+        return placed
+    halves = [placed.only(order[k::2]) for k in (1, 0)]
+    grounds = [mapped(half, drives, views).raster() for half in halves]
+    nodes, meetings = [Nodes.of(half) for half in halves], dict(placed.meetings)
 
-    def again(k: int) -> list[Meeting]:
-        met: dict[int, np.ndarray] = {}
+    def again(at: int) -> list[Meeting]:
+        k, ground = order[at], grounds[at % 2]
+        met: dict[int, Registration] = {}
         for i in placed.supported(k):
             pose = placed.poses[k][i]
             found = register(drives[k].templates[i], ground, pose, first=1)  # it is nearly there
             if found.correlation > _CLEAR and np.hypot(*(found.pose - pose)[:2]) < _MOVED:
-                met[int(i)] = found.pose
-        return nodes.met(k, met)
+                met[int(i)] = found
+        return nodes[at % 2].met(k, met)
 
-    for k, met in zip(placed.poses, in_parallel(again, list(placed.poses), progress), strict=True):
-        if k != placed.seed and len(met) >= _FEWEST:
-            meetings[k] = met
-        elif k == placed.seed:
-            meetings[k] = [*placed.meetings[k], *met]
+    for k, met in zip(order, in_parallel(again, range(len(order)), progress), strict=True):
+        known = {each.key for each in met}
+        meetings[k] = [*(each for each in meetings[k] if each.drive == k or each.key not in known), *met]
     return replace(placed, meetings=meetings).settled(drives)
 
 
@@ -169,13 +226,16 @@ def agreeing(meetings: list[Meeting], path: np.ndarray) -> list[Meeting]:
         return []
     keys = np.array([each.key for each in meetings])
     here = compose(path[[each.node for each in meetings]], np.array([each.pose for each in meetings]))
+    turned = path[keys, 2] - path[[each.node for each in meetings], 2]
+    whole = np.abs(wrapped(turned - [each.pose[2] for each in meetings])) < _BENT  # who is back has turned whole turns
     difference = relative(here[:, None], here[None]) - relative(path[keys][:, None], path[keys][None])
     apart = np.abs(keys[:, None] - keys)
     agree = np.hypot(difference[..., 0], difference[..., 1]) < 0.04 + 0.01 * apart
     agree &= np.abs(wrapped(difference[..., 2])) < 0.04 + 0.005 * apart
-    near = (apart > 0) & (apart <= _NEIGHBOURS)
+    near = (apart > 0) & (apart <= _NEIGHBOURS) & whole
     count, agreed = near.sum(1), (agree & near).sum(1)
-    return [each for each, n, of in zip(meetings, agreed, count, strict=True) if n >= _FEWEST - 1 and 2 * n >= of]
+    kept = whole & (agreed >= _FEWEST - 1) & (2 * agreed >= count)
+    return [each for each, keep in zip(meetings, kept, strict=True) if keep]
 
 
 @dataclass(frozen=True)
@@ -196,16 +256,16 @@ class Nodes:
         whose = [(k, i) for k in placed.poses for i in placed.supported(k)]
         return cls(np.array([placed.poses[k][i] for k, i in whose]), np.array(whose))
 
-    def met(self, drive: int, poses: Mapping[int, np.ndarray]) -> list[Meeting]:
-        """Return the meetings of a drive's keyframes at poses on the map with the nearest nodes of other drives."""
+    def met(self, drive: int, found: Mapping[int, Registration]) -> list[Meeting]:
+        """Return the meetings of a drive's keyframes, found on the map, with the nearest nodes of other drives."""
         others = self.whose[:, 0] != drive
         near, whose = self.poses[others], self.whose[others]
         met = []
-        for key, pose in poses.items() if len(near) else ():
-            distance = np.square(near[:, :2] - pose[:2]).sum(1)
+        for key, each in found.items() if len(near) else ():
+            distance = np.square(near[:, :2] - each.pose[:2]).sum(1)
             k = int(np.argmin(distance))
             if distance[k] < _FAR**2:  # farther off both do not see the same ground
-                met.append(Meeting(key, int(whose[k, 0]), int(whose[k, 1]), relative(near[k], pose)))
+                met.append(Meeting(key, int(whose[k, 0]), int(whose[k, 1]), relative(near[k], each.pose), each.pitch))
         return met
 
 

@@ -56,20 +56,25 @@ def _rebuilt(
     config: ReconstructConfig, drives: Mapping[int, Drive], footage: Footage, stages: Stages
 ) -> Reconstruction:
     views, fps = footage.views, footage.dataset.fps
-    answers = [response(footage.actions(k), each.steps, each.correlation, fps) for k, each in drives.items()]
+    pieces = drives
     held = held_out(drives, config.hold_out, config.seed)
     segments, drives = footage.whole(drives, held)
+    placed, scale = closed_seed({k: drive for k, drive in drives.items() if k not in held}, views, stages("close laps"))
+    drives = {k: drive.turned(scale) for k, drive in drives.items()}
     part = {k: drive for k, drive in drives.items() if k not in held}
-    placed = closed_seed(part, views)
     for name in ("place drives", "place drives again"):
         placed = place(placed, part, mapped(placed, drives, views).raster(), stages(name))
-    placed = refined(placed, part, mapped(placed, drives, views).raster(), stages("refine"))
+    for name in ("refine", "refine again"):
+        placed = refined(placed, part, views, stages(name))
     mosaic = mapped(placed, drives, views, stages("draw the map"))
     ground, places = mosaic.raster(), known_places(placed, mosaic.raster())
     found = in_parallel(lambda k: localized(drives[k], places, ground), held, stages("locate held-out frames"))
     where = {k: {key: each.pose for key, each in keys.items()} for k, keys in zip(held, found, strict=True)}
     seed = placed.seed
     lap, closed = one_lap(placed.poses[seed], [(m.key, m.node) for m in placed.meetings[seed] if m.drive == seed])
+    answers = [
+        response(footage.actions(k), each.turned(scale).steps, each.correlation, fps) for k, each in pieces.items()
+    ]
     return Reconstruction(
         mount=views.view.mount,
         mosaic=mosaic,
@@ -81,6 +86,7 @@ def _rebuilt(
         localized=where,
         deviation=deviation(where, placed, drives, views),
         vehicle=vehicle(answers, fps),
+        turn_scale=scale,
     )
 
 

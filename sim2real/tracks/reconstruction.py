@@ -31,6 +31,7 @@ class Reconstruction:
         localized: held-out drive -> keyframe -> (3,) map_from_car.
         deviation: (n, 3) m, m and rad, by which held-out frames disagree with mapped ones: along, across, yaw.
         vehicle: what the car did for its commands; None: not known.
+        turn_scale: of odometry's turns, by which laps are whole turns; far from 1 the lens is another one.
     """
 
     mount: Mount
@@ -43,6 +44,7 @@ class Reconstruction:
     localized: Mapping[int, Mapping[int, np.ndarray]]
     deviation: np.ndarray
     vehicle: Mapping[str, Estimate | None]
+    turn_scale: float
 
     def keyframes(self) -> Iterator[tuple[int, np.ndarray, np.ndarray, bool]]:
         """Yield drive, keyframes (m,), poses (m, 3) and whether it was held out, of all that have a place, in order."""
@@ -66,6 +68,7 @@ class Reconstruction:
             "frames": total,
             "placed": sum(found.values()) / total,
             "closed": self.line.closed,
+            "turn_scale": self.turn_scale,
             "heldout": {
                 "frames": out_of,
                 "placed": found[True] / max(out_of, 1),

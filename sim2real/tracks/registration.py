@@ -10,7 +10,10 @@ from sim2real.tracks.poses import applied
 
 BLURS = (3.0, 1.0)  # cells
 POINTS = 1500  # cells with the strongest edges
+_ANYWHERE = (10.0, 10.0, 10.0)
 STEPS = 12
+PITCH = 0.015  # rad, standard deviation: cars nod when they brake, and on every fold of a mat
+ALIKE = 20.0  # neighbouring cells that tell the same
 HUBER = 1.5  # times the median residual, from where on a cell's counts linearly
 _LEAST = 0.25  # share of a template's cells that must be seen
 _STILL = 2e-4  # m or rad
@@ -55,14 +58,27 @@ class Registration:
     Attributes:
         pose: (3,) raster_from_car.
         correlation: of the contrast of both, where both are known; 0 if they hardly overlap.
+        pitch: by how much the camera looked farther down than its mount does [rad]: cars shake.
     """
 
     pose: np.ndarray
     correlation: float
+    pitch: float = 0.0
 
 
-Template = list[tuple[np.ndarray, np.ndarray]]
-"""Per blur: cells (P, 2) m in the car's frame, and their values and slopes (P, 9) float16, as many are kept."""
+@dataclass(frozen=True)
+class Template:
+    """What is registered of a view: per blur, the cells with the strongest edges.
+
+    Attributes:
+        cells: per blur (P, 2) m in the car's frame.
+        nodding: per blur (P, 2) m per rad, by which these seem to move if the camera nods.
+        values: per blur (P, 9) float16, values and slopes; as many are kept.
+    """
+
+    cells: list[np.ndarray]
+    nodding: list[np.ndarray]
+    values: list[np.ndarray]
 
 
 def raster(colours: np.ndarray, known: np.ndarray, origin: np.ndarray, cell: float) -> Raster:
@@ -92,56 +108,72 @@ class Views:
 
     def template(self, seen: Raster) -> Template:
         """Return the cells of a frame's raster that are registered: those with the strongest edges."""
-        result = []
+        result = Template([], [], [])
         for level in seen.levels:
             strength = np.where(self.clear, np.square(level[..., 3:]).sum(2), 0).ravel()
             chosen = np.sort(np.argpartition(strength, -POINTS)[-POINTS:])
-            cells = self.view.ground.reshape(-1, 2)[chosen].astype(np.float32)
-            result.append((cells, level.reshape(-1, 9)[chosen].astype(np.float16)))
+            cells = self.view.ground.reshape(-1, 2)[chosen]
+            result.cells.append(cells.astype(np.float32))
+            result.nodding.append(self.view.mount.nodding(cells).astype(np.float32))
+            result.values.append(level.reshape(-1, 9)[chosen].astype(np.float16))
         return result
 
 
-def register(template: Template, target: Raster, guess: np.ndarray, first: int = 0) -> Registration:
+def register(
+    template: Template, target: Raster, guess: np.ndarray, first: int = 0, trusted: tuple[float, ...] = _ANYWHERE
+) -> Registration:
     """Return the pose of a template's car in a raster's frame.
 
     Args:
         guess: (3,) raster_from_car.
         first: level to begin with; 0: the most blurred.
+        trusted: (3,) m, m and rad, standard deviations of the guess: where the ground says nothing it holds.
     """
-    pose, correlation = np.array(guess, float), 0.0
+    pose, pitch, correlation = np.array(guess, float), 0.0, 0.0
+    sigma = np.array([*trusted, PITCH])
     for level in range(first, len(BLURS)):
-        ground, values = template[level][0], template[level][1].astype(np.float32)
+        cells, nod, values = template.cells[level], template.nodding[level], template.values[level].astype(np.float32)
         seen = own = values
         for _ in range(STEPS):
-            at = applied(pose, ground)
+            at = applied(pose, cells + pitch * nod)
             sampled, inside = target.sample(level, at)
             if inside.mean() < _LEAST:
                 return Registration(pose, 0.0)
             seen, own = sampled[inside], values[inside]
-            step = _step(seen, own, at[inside] - pose[:2], pose[2])
-            pose += step
+            away = np.append(pose - guess, pitch)
+            step = _step(seen, own, at[inside] - pose[:2], nod[inside], pose[2], away / sigma, sigma)
+            pose += step[:3]
+            pitch += step[3]
             if np.abs(step).max() < _STILL:
                 break
         a, b = seen[:, :3].ravel(), own[:, :3].ravel()
         correlation = float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-9))
-    return Registration(pose, correlation)
+    return Registration(pose, correlation, pitch)
 
 
-def _step(seen: np.ndarray, own: np.ndarray, arm: np.ndarray, yaw: float) -> np.ndarray:
-    """Return the change (3,) of the pose that makes a template's values (P, 9) more like those seen (P, 9).
+def _step(
+    seen: np.ndarray, own: np.ndarray, arm: np.ndarray, nod: np.ndarray, yaw: float, away: np.ndarray, sigma: np.ndarray
+) -> np.ndarray:
+    """Return the change (4,) of pose and pitch that makes a template's values (P, 9) more like those seen (P, 9).
 
     Efficient second-order minimization (Malis 2004): slopes are the mean of both, in the raster's frame.
 
     Args:
         arm: (P, 2) m from the car to the cells, in the raster's frame.
+        nod: (P, 2) m per rad, by which the cells move if the camera nods, in the car's frame.
+        away: (4,) standard deviations of pose and pitch from what is expected.
+        sigma: (4,) m, m, rad and rad, these.
     """
     residual = seen[:, :3] - own[:, :3]
     c, s = np.cos(yaw), np.sin(yaw)
     x = 0.5 * (seen[:, 3:6] + c * own[:, 3:6] - s * own[:, 6:])
     y = 0.5 * (seen[:, 6:] + s * own[:, 3:6] + c * own[:, 6:])
-    jacobian = np.stack([x, y, y * arm[:, :1] - x * arm[:, 1:]], -1).reshape(-1, 3)
+    tilt = x * (c * nod[:, :1] - s * nod[:, 1:]) + y * (s * nod[:, :1] + c * nod[:, 1:])
+    jacobian = np.stack([x, y, y * arm[:, :1] - x * arm[:, 1:], tilt], -1).reshape(-1, 4)
     norm = np.sqrt(np.square(residual).sum(1))
     scale = HUBER * np.median(norm) + 1e-6
     weight = np.repeat(np.minimum(1.0, scale / np.maximum(norm, 1e-6)), 3)
-    hessian = jacobian.T @ (jacobian * weight[:, None]) + 1e-3 * np.eye(3)
-    return np.clip(-np.linalg.solve(hessian, jacobian.T @ (weight * residual.ravel())), -0.05, 0.05)
+    trust = ALIKE * scale**2
+    hessian = jacobian.T @ (jacobian * weight[:, None]) + np.diag(trust / sigma**2 + 1e-3)
+    gradient = jacobian.T @ (weight * residual.ravel()) + trust * away / sigma
+    return np.clip(-np.linalg.solve(hessian, gradient), -0.05, 0.05)

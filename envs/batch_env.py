@@ -208,9 +208,9 @@ class BatchEnv(VectorEnv):
 
     def _start(self, ids: np.ndarray) -> None:
         """Start a new episode in worlds ids (m,)."""
-        shared = self.task.world is not None
+        shared = self.task.world_seed is not None
         if shared:
-            self._draws.reseed(ids, np.full(len(ids), self.task.world) + STREAMS[1])
+            self._draws.reseed(ids, np.full(len(ids), self.task.world_seed) + STREAMS[1])
         self.randomizer.draw(ids, self._draws)
         self._batch.reset(ids, stage=0)
         self.task.reset(ids)

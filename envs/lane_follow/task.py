@@ -88,11 +88,8 @@ class LaneFollow(Task):
         if config.one_world:
             if config.layouts != 1:
                 raise InputError(f"LaneFollow has one layout in one world, not {config.layouts}")
-            self.world, self.tracks, self._printed = (
-                config.layout_seed,
-                [printed[0], printed[0].reversed],
-                np.zeros(2, int),
-            )
+            self.world_seed = config.layout_seed
+            self.tracks, self._printed = [printed[0], printed[0].reversed], np.zeros(2, int)
         self._asides = np.array(asides)[self._printed]
         self.spec = TaskSpec(
             name="LaneFollow",
@@ -130,7 +127,7 @@ class LaneFollow(Task):
         self.parameters = {name: np.full((n, 1), value) for name, value in {**NOMINAL, **STRUCTURE}.items()}
         printed = self.tracks[: self.config.layouts]
         self._dressing = Dressing(self.model, batch, printed, self.config.track.road_width, self.parameters)
-        self._scene = random if self.world is None else WorldRandom(np.zeros(n, int))
+        self._scene = random if self.world_seed is None else WorldRandom(np.zeros(n, int))
         self.layout = np.zeros(n, int)
         self._at = np.zeros(n, int)  # nearest sample of the centre line
         self._linkage = np.zeros(n)  # rad, steering command behind the slack
@@ -156,8 +153,8 @@ class LaneFollow(Task):
         self._qvel[np.ix_(ids, self._rolling)] = (speed / WHEEL_RADIUS)[:, None]
         for buffer in (self._action, self._last_action, self._linkage, self.progress, self._gained):
             buffer[ids] = 0
-        if self.world is not None:
-            self._scene.reseed(ids, np.full(len(ids), self.world))
+        if self.world_seed is not None:
+            self._scene.reseed(ids, np.full(len(ids), self.world_seed))
         self._dressing.dress(ids, self._printed[layout], self._scene)
         far = self.config.off_road * self.config.track.road_width
         walled = bounded(self.parameters["place"][ids, 0])

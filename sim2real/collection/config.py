@@ -29,9 +29,9 @@ class RecordConfig:
         checkpoint: with --on sim, a policy that acts in place of a teacher; without both, actions are random.
         randomization: with --on sim, a preset of the task, or a TOML file; with --on rehearsal, another rehearsal
             robot: rehearsal-walls, rehearsal-tape or rehearsal-gloss (LaneFollow).
-        layout: number of one world for all episodes, as at a real venue: one track, car, camera and look, the same as of
-            `evaluate --layout`; episodes start anywhere, in both directions. The truth about it is written to `truth/`
-            in the dataset's folder. None: every episode draws its own world.
+        layout: with --on rehearsal, number of one world for all episodes, as at a real venue: one track, car, camera
+            and look (LaneFollow), the same as of `evaluate --layout`. Episodes start anywhere, in both directions. The
+            truth about it is written to `truth/` in the dataset's folder. None: every episode draws its own world.
 
     Raises:
         InputError: no episode, a length out of range, a negative seed, or settings that exclude each other.

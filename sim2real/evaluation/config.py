@@ -32,9 +32,9 @@ class EvaluateConfig:
         episodes: number of episodes; in simulation all run in parallel.
         randomization: for `--on sim`, a preset of the task, or a TOML file; for `--on rehearsal`, another rehearsal
             robot: rehearsal-walls, rehearsal-tape or rehearsal-gloss (LaneFollow).
-        layout: for `--on rehearsal`, number of one world for all episodes, as at a real venue: one track, car, camera and
-            look, the same as of `record --layout`; episodes start anywhere, in both directions. None: every episode
-            draws its own world.
+        layout: for `--on rehearsal`, number of one world for all episodes, as at a real venue: one track, car, camera
+            and look (LaneFollow), the same as of `record --layout`. Episodes start anywhere, in both directions. None:
+            every episode draws its own world.
         seed: seed of the first episode; no training uses seeds between 10 million and 2^32.
         device: device that renders frames.
         real_time: run the rehearsal robot like hardware: one episode after the other, at its control rate.

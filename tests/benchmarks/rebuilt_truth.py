@@ -65,7 +65,8 @@ def interval(figure: Callable[[np.ndarray], float], groups: np.ndarray) -> tuple
     random, names = np.random.default_rng(0), np.unique(groups)
     rows = {name: np.flatnonzero(groups == name) for name in names}
     drawn = [figure(np.concatenate([rows[k] for k in random.choice(names, len(names))])) for _ in range(DRAWS)]
-    return (figure(np.arange(len(groups))), *map(float, np.quantile(drawn, (0.025, 0.975))))
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return figure(np.arange(len(groups))), float(low), float(high)
 
 
 def true_responses(dataset: EpisodeDataset, truth: dict[tuple[int, int], np.ndarray]) -> list[Response]:

@@ -5,7 +5,8 @@
     .venv/bin/python tests/benchmarks/rebuilt_truth.py tracks/layout_3:datasets/layout_3 …
 
 A map has no place in the world: it is moved onto the truth as a rigid body, so that the poses of its frames agree best
-(sums of distances, so that lost frames do not count much). Intervals are 95 %, by bootstrap over episodes.
+(sums of distances, so that lost frames do not count much); once more in its true size, which tells an error of shape
+from one of scale. Intervals are 95 %, by bootstrap over episodes.
 """
 
 import argparse
@@ -95,16 +96,23 @@ def compared(track: Path, recording: Path) -> dict[str, Any]:
     line = applied(world_from_map, np.array(built["line"]["points"]))
     true_line = np.array(world["line"]["points"])
     closed = bool(built["line"]["closed"])
+    scale = scale_of(poses[:, :2], true[:, :2])
+    resized = applied(aligned(scale * poses[:, :2], true[:, :2]), scale * np.array(built["line"]["points"]))
     wrong, missing = beside(line, true_line), beside(true_line, line, closed)
     theirs = vehicle(true_responses(dataset, truth), dataset.fps)
     return {
         "frames": len(poses),
         "placed": len(poses) / dataset.frames,
         "closed": closed,
-        "centre_line": {"samples": len(line), **_spread(wrong), "of_truth": {**_spread(missing)}},
+        "centre_line": {
+            "samples": len(line),
+            **_spread(wrong),
+            "of_truth": _spread(missing),
+            "in_true_size": _spread(beside(resized, true_line)),
+        },
         "length": {"rebuilt": metrics["track"]["length"], "true": world["line"]["length"]},
         "width": {"rebuilt": built["line"]["width"], "true": world["line"]["width"]},
-        "scale": scale_of(poses[:, :2], true[:, :2]),
+        "scale": scale,
         "poses": {name: _errors(off[which], episode[which]) for name, which in (("map", ~held), ("held out", held))},
         "vehicle": {
             name: {"rebuilt": figure, "true_motion": vars(theirs[name]), "known": world["car"].get(name)}
@@ -134,12 +142,13 @@ def _errors(off: np.ndarray, episode: np.ndarray) -> dict[str, Any]:
 def lines(title: str, figures: dict[str, Any]) -> list[str]:
     """Return the figures of one track in words."""
     line, length, width = figures["centre_line"], figures["length"], figures["width"]
-    of_truth = line["of_truth"]
+    of_truth, resized = line["of_truth"], line["in_true_size"]
     said = [
         f"{title}: {figures['frames']} frames placed ({100 * figures['placed']:.1f} %), closed: {figures['closed']}",
         f"  centre line: median {100 * line['median']:.1f} cm, 95 % {100 * line['p95']:.1f} cm, largest"
         f" {100 * line['largest']:.1f} cm of {line['samples']} samples; true line from it: median"
         f" {100 * of_truth['median']:.1f} cm, 95 % {100 * of_truth['p95']:.1f} cm",
+        f"  centre line in its true size: median {100 * resized['median']:.1f} cm, 95 % {100 * resized['p95']:.1f} cm",
         f"  lap {length['rebuilt']:.2f} m, true {length['true']:.2f} m; width {width['rebuilt'] or float('nan'):.3f} m,"
         f" true {width['true']:.3f} m; true size / rebuilt size {figures['scale']:.4f}",
     ]

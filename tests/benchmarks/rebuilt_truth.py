@@ -6,7 +6,7 @@
 
 A map has no place in the world: it is moved onto the truth as a rigid body, so that the poses of its frames agree best
 (sums of distances, so that lost frames do not count much); once more in its true size, which tells an error of shape
-from one of scale. Intervals are 95 %, by bootstrap over episodes.
+from one of scale. Intervals are 95 %, by bootstrap over episodes; there are none of fewer than five.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from sim2real.files import read_json, write_json
 from sim2real.tracks.poses import applied, compose, relative, wrapped
 from sim2real.tracks.vehicle import Response, response, vehicle
 
-DRAWS = 400
+DRAWS, FEWEST = 400, 5
 _SETTLED = 30  # rounds of the alignment
 
 
@@ -61,9 +61,13 @@ def beside(points: np.ndarray, line: np.ndarray, closed: bool = True) -> np.ndar
     return np.asarray(np.linalg.norm(points[:, None] - nearest, axis=-1).min(1))
 
 
-def interval(figure: Callable[[np.ndarray], float], groups: np.ndarray) -> tuple[float, float, float]:
-    """Return a figure of rows and its interval when whole groups (n,) are drawn anew."""
+def interval(
+    figure: Callable[[np.ndarray], float], groups: np.ndarray
+) -> tuple[float, float, float] | tuple[float, None, None]:
+    """Return a figure of rows and its interval when whole groups (n,) are drawn anew; None of too few groups."""
     random, names = np.random.default_rng(0), np.unique(groups)
+    if len(names) < FEWEST:
+        return figure(np.arange(len(groups))), None, None
     rows = {name: np.flatnonzero(groups == name) for name in names}
     drawn = [figure(np.concatenate([rows[k] for k in random.choice(names, len(names))])) for _ in range(DRAWS)]
     low, high = np.quantile(drawn, (0.025, 0.975))
@@ -159,8 +163,8 @@ def lines(title: str, figures: dict[str, Any]) -> list[str]:
                 unit, factor = ("°", 180 / np.pi) if axis == "yaw" else ("cm", 100)
                 parts = [f"mean {factor * errors[axis]['mean']:+.2f}"]
                 for key in ("median", "p95"):
-                    value, low, high = (factor * each for each in errors[axis][key])
-                    parts.append(f"{key} {value:.2f} [{low:.2f}, {high:.2f}]")
+                    value, *ends = (factor * each for each in errors[axis][key] if each is not None)
+                    parts.append(f"{key} {value:.2f}" + (f" [{ends[0]:.2f}, {ends[1]:.2f}]" if ends else ""))
                 said.append(f"    {axis}: {', '.join(parts)} {unit}")
     for name, each in figures["vehicle"].items():
         known = "–" if each["known"] is None else f"{each['known']:.3f}"

@@ -45,8 +45,10 @@ def test_distances_from_a_line_are_those_from_its_segments():
 def test_an_interval_is_as_wide_as_its_groups_differ():
     groups = np.repeat(np.arange(12), 50)
     alike = interval(lambda rows: float(np.ones(600)[rows].mean()), groups)
-    apart = interval(lambda rows: float(groups[rows].mean()), groups)
-    assert alike == (1.0, 1.0, 1.0) and apart[0] == 5.5 and 2.0 < apart[2] - apart[1] < 6.0
+    value, low, high = interval(lambda rows: float(groups[rows].mean()), groups)
+    assert low is not None and high is not None
+    assert alike == (1.0, 1.0, 1.0) and value == 5.5 and 2.0 < high - low < 6.0
+    assert interval(lambda rows: float(groups[rows].mean()), groups % 3)[1:] == (None, None)  # of three groups
 
 
 @pytest.mark.slow

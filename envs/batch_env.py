@@ -208,6 +208,9 @@ class BatchEnv(VectorEnv):
 
     def _start(self, ids: np.ndarray) -> None:
         """Start a new episode in worlds ids (m,)."""
+        shared = self.task.world_seed is not None
+        if shared:
+            self._draws.reseed(ids, np.full(len(ids), self.task.world_seed) + STREAMS[1])
         self.randomizer.draw(ids, self._draws)
         self._batch.reset(ids, stage=0)
         self.task.reset(ids)
@@ -216,7 +219,7 @@ class BatchEnv(VectorEnv):
         self._steps[ids] = 0
         self._past.clear(ids)
         if self.vision is not None:
-            self.vision.reset(ids)
+            self.vision.reset(ids, self._draws if shared else None)
 
     def _observe(self, ids: np.ndarray) -> dict[str, np.ndarray]:
         """Return observations of worlds ids (m,), as new arrays."""
@@ -313,6 +316,10 @@ class BatchEnv(VectorEnv):
         if self.vision is None:
             raise ValueError("an environment without images has no maps")
         return self.vision.maps(camera)
+
+    def lens(self, camera: str, world: int) -> Camera:
+        """Return the lens of a camera in one world's current episode."""
+        return self._parameters.lenses(camera, np.array([world]))[0]
 
     def episode_parameters(self, world: int) -> dict[str, float]:
         """Return the values drawn by the randomization for one world's current episode."""

@@ -23,8 +23,9 @@ def register_task(name: str, factory: Factory | str) -> None:
     """Register a task by name.
 
     Args:
-        factory: makes the task for a split, one of SPLITS, whose episodes are disjoint, and optional variants. As text,
-            `module:function`, it is imported when the task is first made.
+        factory: makes the task for a split, one of SPLITS, whose episodes are disjoint, and optional variants; with
+            a keyword `layout`, in that one world. As text, `module:function`, it is imported when the task is first
+            made.
     """
     _FACTORIES[name] = factory
 
@@ -46,14 +47,15 @@ def task_names() -> tuple[str, ...]:
     return tuple(sorted(_FACTORIES))
 
 
-def make_task(name: str, split: str = "train") -> "Task":
+def make_task(name: str, split: str = "train", *, layout: int | None = None) -> "Task":
     """Make a new task by name, with or without the prefix and suffix of its gymnasium id.
 
     Args:
         name: variants of the task follow after colons: `Reach:absolute`, `Reach:franka_emika_panda`.
+        layout: number of the one world that all episodes share, the same in every split; None: every episode draws one.
 
     Raises:
-        InputError: an unknown task, variant or split; the valid ones are listed.
+        InputError: an unknown task, variant or split (the valid ones are listed), or a task without layouts.
     """
     short, *variants = name.removeprefix("sim2real/").removesuffix("-v0").split(":")
     if short not in _FACTORIES:
@@ -61,11 +63,14 @@ def make_task(name: str, split: str = "train") -> "Task":
     if split not in SPLITS:
         raise InputError(f"no split {split!r}; valid: {', '.join(SPLITS)}")
     factory = _factory(short)
+    options = {} if layout is None else {"layout": layout}
+    if not options.keys() <= inspect.signature(factory).parameters.keys():
+        raise InputError(f"{short} has no layouts: every episode draws its own world")
     try:
-        inspect.signature(factory).bind(split, *variants)
+        inspect.signature(factory).bind(split, *variants, **options)
     except TypeError:
         raise InputError(f"{short} has no such variants: {name!r} does not exist") from None
-    return factory(split, *variants)
+    return factory(split, *variants, **options)
 
 
 def _factory(name: str) -> Factory:

@@ -150,15 +150,18 @@ class Sensor:
         """Return the number of components of every parameter, by name."""
         return {f.name: np.size(getattr(SensorConfig, f.name)) for f in dataclasses.fields(SensorConfig)}
 
-    def reset(self, ids: np.ndarray) -> None:
+    def reset(self, ids: np.ndarray, scene: WorldRandom | None = None) -> None:
         """Start new episodes in worlds ids (m,), with a new position of the glare and an empty history.
 
         The first frame of apply() is repeated until the latency has passed.
+
+        Args:
+            scene: random numbers of the glare; None: those of the noise.
         """
         height, width = self._part.frame_height, self._part.frame_width
         low = np.array([0.0, 0.0, 0.1])
         high = np.array([1.0, height / width, 0.4])
-        self._glare[ids] = low + (high - low) * self._random.uniform(ids, 3)
+        self._glare[ids] = low + (high - low) * (scene or self._random).uniform(ids, 3)
         self._history.clear(ids)
 
     def apply(self, frames: np.ndarray, ids: np.ndarray | None = None) -> np.ndarray:

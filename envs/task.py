@@ -89,12 +89,15 @@ class Task(abc.ABC):
     of the current state (state, privileged, labels, reward, ...) are valid after `measure`, as new arrays.
 
     Attributes:
+        world_seed: seed of the one world that all episodes share: scene, camera, look and dynamics are drawn from it,
+            and episodes differ in their start and noise only; None: every episode draws its own world.
         parameters: (n, k) arrays that a randomization may vary as `task.NAME`; nominal at construction.
         control: control of joint targets by actions, an `envs.arms.control.JointControl`; None if actions are the
             robot's commands.
     """
 
     control: Any = None
+    world_seed: int | None = None
     spec: TaskSpec
     model: mujoco.MjModel
     parameters: dict[str, np.ndarray]

@@ -122,8 +122,8 @@ class Vision:
             for name in sensors
         }
 
-    def reset(self, ids: np.ndarray) -> None:
-        """Update appearance, lenses and sensors of worlds ids (m,)."""
+    def reset(self, ids: np.ndarray, scene: WorldRandom | None = None) -> None:
+        """Update appearance, lenses and sensors of worlds ids (m,); `scene` as in `Sensor.reset`."""
         for name, renderer in self._renderers.items():
             for field in self._fields:
                 renderer.set_field(field, ids, self._batch.expand(field)[ids])
@@ -134,7 +134,7 @@ class Vision:
             sensor, first = self._sensors[name], next(iter(self._sensors.values()))
             for parameter, values in first.params.items():  # drawn for the first camera; a world has one quality
                 sensor.params[parameter][ids] = values[ids]
-            sensor.reset(ids)
+            sensor.reset(ids, scene)
             if name in self._histories:
                 self._histories[name].clear(ids)
 

@@ -39,7 +39,8 @@ def command(
         say(f"dataset: {dest}; simulate it again with: sim2real replay {dest} --on sim")
         return
     _say_successes(result)
-    say(f"dataset: {dest}")
+    truth = "" if config.layout is None else f"; truth: {dest / 'truth'}"
+    say(f"dataset: {dest}{truth}")
 
 
 def _say_successes(result: RecordResult) -> None:

@@ -66,6 +66,19 @@ def camera_quat(pitch: float, yaw: float = 0.0, roll: float = 0.0) -> np.ndarray
     return result
 
 
+def camera_angles(quat: np.ndarray) -> tuple[float, float, float]:
+    """Return pitch down, yaw to the right and roll clockwise in the image [rad] of car_from_camera (4,), w x y z.
+
+    From the horizon: the camera is turned about the vertical by its yaw, then down by its pitch, then about its axis.
+    """
+    matrix = np.zeros(9)
+    mujoco.mju_quat2Mat(matrix, np.asarray(quat, float))
+    right, up, back = matrix.reshape(3, 3).T  # in the car's frame
+    pitch, yaw = np.arcsin(back[2]), np.arctan2(back[1], -back[0])
+    level = np.array([-np.sin(yaw), -np.cos(yaw), 0.0])
+    return float(pitch), float(yaw), float(np.arctan2(level @ up, level @ right))
+
+
 def build_model(tracks: list[Track], sizes: list[Sizes], config: TrackConfig, camera: CameraMount) -> mujoco.MjModel:
     """Build the lane world with all layouts' meshes, of these sizes.
 

@@ -42,6 +42,8 @@ class LaneFollowConfig:
         start_heading: maximum start angle to its direction [rad].
         off_road: distance from the centre line in road widths at which an episode fails; where a barrier stands nearer,
             it fails there, since frames from beyond one show nothing of the way.
+        one_world: all episodes are in one world, that of `layout_seed`: one layout, car, camera and look, as at a real
+            venue. They start anywhere, in both driving directions.
     """
 
     layouts: int = 48
@@ -54,6 +56,7 @@ class LaneFollowConfig:
     start_offset: float = 0.25
     start_heading: float = 0.25
     off_road: float = 0.5
+    one_world: bool = False
 
 
 @lru_cache(maxsize=8)
@@ -80,8 +83,14 @@ class LaneFollow(Task):
         if config.layouts < 1:
             raise InputError(f"LaneFollow needs at least one layout, not {config.layouts}")
         self.config = config
-        tracks, asides, model = _scene(config.layout_seed, config.layouts, config.track, config.camera)
-        self.tracks, self.model, self._asides = list(tracks), copy.copy(model), np.array(asides)
+        printed, asides, model = _scene(config.layout_seed, config.layouts, config.track, config.camera)
+        self.tracks, self.model, self._printed = list(printed), copy.copy(model), np.arange(len(printed))
+        if config.one_world:
+            if config.layouts != 1:
+                raise InputError(f"LaneFollow has one layout in one world, not {config.layouts}")
+            self.world_seed = config.layout_seed
+            self.tracks, self._printed = [printed[0], printed[0].reversed], np.zeros(2, int)
+        self._asides = np.array(asides)[self._printed]
         self.spec = TaskSpec(
             name="LaneFollow",
             control_dt=0.05,
@@ -116,7 +125,9 @@ class LaneFollow(Task):
         self._random = random
         self._qpos, self._qvel, self._ctrl = batch.bind("qpos"), batch.bind("qvel"), batch.bind("ctrl")
         self.parameters = {name: np.full((n, 1), value) for name, value in {**NOMINAL, **STRUCTURE}.items()}
-        self._dressing = Dressing(self.model, batch, self.tracks, self.config.track.road_width, self.parameters)
+        printed = self.tracks[: self.config.layouts]
+        self._dressing = Dressing(self.model, batch, printed, self.config.track.road_width, self.parameters)
+        self._scene = random if self.world_seed is None else WorldRandom(np.zeros(n, int))
         self.layout = np.zeros(n, int)
         self._at = np.zeros(n, int)  # nearest sample of the centre line
         self._linkage = np.zeros(n)  # rad, steering command behind the slack
@@ -142,10 +153,18 @@ class LaneFollow(Task):
         self._qvel[np.ix_(ids, self._rolling)] = (speed / WHEEL_RADIUS)[:, None]
         for buffer in (self._action, self._last_action, self._linkage, self.progress, self._gained):
             buffer[ids] = 0
-        self._dressing.dress(ids, layout, self._random)
+        if self.world_seed is not None:
+            self._scene.reseed(ids, np.full(len(ids), self.world_seed))
+        self._dressing.dress(ids, self._printed[layout], self._scene)
         far = self.config.off_road * self.config.track.road_width
         walled = bounded(self.parameters["place"][ids, 0])
         self._limit[ids] = np.where(walled, np.minimum(far, self._asides[layout]), far)
+
+    @property
+    def poses(self) -> np.ndarray:
+        """Return (n, 3) x, y [m] and yaw [rad] of the cars' middles on the ground."""
+        yaw = 2 * np.arctan2(self._qpos[:, 6], self._qpos[:, 3])
+        return np.column_stack([self._qpos[:, :2], (yaw + np.pi) % (2 * np.pi) - np.pi])
 
     @property
     def _rolling(self) -> np.ndarray:
@@ -257,6 +276,16 @@ RECORDING = LaneFollowConfig(layouts=50, layout_seed=200_000, camera=RAW, episod
 _SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST, "recording": RECORDING, "rehearsal": REHEARSAL}
 
 
-def lane_follow(split: str) -> LaneFollow:
-    """Make LaneFollow with the layouts of a split (see `envs.registry.SPLITS`), which are disjoint."""
-    return LaneFollow(_SPLITS[split])
+ONE_WORLD = 50_000_000  # seed of layout 0 of those that are one world
+
+
+def lane_follow(split: str, *, layout: int | None = None) -> LaneFollow:
+    """Make LaneFollow with the layouts of a split (see `envs.registry.SPLITS`), which are disjoint.
+
+    Args:
+        layout: number of a world that all episodes share, the same in every split; None: every episode draws its own.
+    """
+    config = _SPLITS[split]
+    if layout is not None:
+        config = replace(config, layouts=1, layout_seed=ONE_WORLD + layout, one_world=True)
+    return LaneFollow(config)

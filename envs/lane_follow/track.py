@@ -54,6 +54,11 @@ class Track:
         """Return (P, 2) unit vectors to the left of the driving direction."""
         return np.stack([-np.sin(self.heading), np.cos(self.heading)], 1)
 
+    @property
+    def reversed(self) -> "Track":
+        """Return the same line, driven the other way."""
+        return Track(self.points[::-1], self.heading[::-1] + np.pi, -self.curvature[::-1], self.length)
+
 
 def _fillet(corners: np.ndarray, reach: np.ndarray, spacing: float) -> np.ndarray:
     """Return a dense closed line along a polygon with corner i rounded by an arc that starts reach[i] before it."""

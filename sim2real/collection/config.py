@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Literal
 
 from sim2real.errors import InputError
-from sim2real.rehearsal.preset import rehearsal_preset
+from sim2real.rehearsal.preset import check_layout, rehearsal_preset
 from sim2real.seeds import RECORDING, SIMULATED_RECORDING
 
 SECONDS, LONGEST = 20.0, 120.0  # s: the default and the maximum length of an episode
+LAP = 30.0  # s: the default on one layout, over a lap of most, and as long as episodes of an evaluation
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class RecordConfig:
         task: name of a registered task.
         teacher: the teacher that acts: a `train` run, or a `pretrain` run that trained its own teacher.
         episodes: number of episodes.
-        seconds: maximum length of an episode [s]; a task may end it sooner.
+        seconds: maximum length of an episode [s]; a task may end it sooner. None: 20, with a layout 30.
         seed: seed of the first episode; later episodes have the next seeds. The same seed gives the same recording.
             None: the first seed that no training and no test uses.
         keep_failed: keep episodes that ended in failure, too; otherwise they are recorded again. Episodes of the driver
@@ -28,6 +29,9 @@ class RecordConfig:
         checkpoint: with --on sim, a policy that acts in place of a teacher; without both, actions are random.
         randomization: with --on sim, a preset of the task, or a TOML file; with --on rehearsal, another rehearsal
             robot: rehearsal-walls, rehearsal-tape or rehearsal-gloss (LaneFollow).
+        layout: with --on rehearsal, number of one world for all episodes, as at a real venue: one track, car, camera
+            and look (LaneFollow), the same as of `evaluate --layout`. Episodes start anywhere, in both directions. The
+            truth about it is written to `truth/` in the dataset's folder. None: every episode draws its own world.
 
     Raises:
         InputError: no episode, a length out of range, a negative seed, or settings that exclude each other.
@@ -37,21 +41,23 @@ class RecordConfig:
     task: str = "LaneFollow"
     teacher: Path | None = None
     episodes: int = 20
-    seconds: float = SECONDS
+    seconds: float | None = None
     seed: int | None = None
     keep_failed: bool = False
     checkpoint: Path | None = None
     randomization: str = "none"
+    layout: int | None = None
 
     def __post_init__(self) -> None:
         if self.episodes < 1:
             raise InputError(f"episodes must be at least 1, not {self.episodes}")
-        if not 0.1 <= self.seconds <= LONGEST:
-            raise InputError(f"seconds must be from 0.1 to {LONGEST:g}, not {self.seconds:g}")
+        if not 0.1 <= self.longest <= LONGEST:
+            raise InputError(f"seconds must be from 0.1 to {LONGEST:g}, not {self.longest:g}")
         if self.first_seed < 0:
             raise InputError(f"seed must be at least 0, not {self.seed}")
+        check_layout(self.layout, self.on)
         if self.on == "sim":
-            if self.keep_failed or self.seconds != SECONDS:
+            if self.keep_failed or self.longest != SECONDS:
                 options = "--seconds and --keep-failed are for --on rehearsal"
                 raise InputError(f"{options}: in simulation the task ends episodes")
             if self.teacher is not None and self.checkpoint is not None:
@@ -65,6 +71,12 @@ class RecordConfig:
     def preset(self) -> str:
         """Return the preset of the rehearsal robot; raises InputError for one of the plain simulation."""
         return rehearsal_preset(self.randomization, "none")
+
+    @property
+    def longest(self) -> float:
+        """Return the maximum length of an episode [s]."""
+        usual = SECONDS if self.layout is None else LAP
+        return usual if self.seconds is None else self.seconds
 
     @property
     def first_seed(self) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 
 from envs import BatchEnv, make_task
 from sim2real.collection.config import RecordConfig, RecordResult
+from sim2real.collection.truth import Truth
 from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
 from sim2real.errors import InputError
 from sim2real.files import new_folder
@@ -31,7 +32,8 @@ def record_on_rehearsal(
 
     Frame k has the full image of the first camera (JPEG) with its latency; `observation.state`, the state measured at
     frame k; and `action`, the command sent then; both in a dataset's units and names (`Boundary`). An episode that
-    fails early ends there. Each episode is its own session. The same settings give the same bytes.
+    fails early ends there. Each episode is its own session. The same settings give the same bytes. With a layout all
+    episodes are in one world, and the truth about it is written beside them (`sim2real.collection.truth`).
 
     Args:
         destination: must not exist; an interruption leaves nothing behind.
@@ -43,16 +45,17 @@ def record_on_rehearsal(
         InputError: an unknown task, no operator for it, or one that fails too often.
         OSError: the disk is full; nothing is left behind.
     """
-    task = make_task(config.task, "recording")
+    task = make_task(config.task, "recording", layout=config.layout)
     habit = habit_of(config.task, teacher)
     keep_failed = config.keep_failed or habit.keeps_failures
     with new_folder(destination) as folder:
         boundary, camera = boundary_of(task), next(iter(task.spec.cameras))
-        steps = round(min(config.seconds, task.spec.episode_seconds) / task.spec.control_dt)
+        steps = round(min(config.longest, task.spec.episode_seconds) / task.spec.control_dt)
         rounds = -(-config.episodes // SIDE_BY_SIDE)
         worlds = -(-config.episodes // rounds)
         env = BatchEnv(task, worlds, randomization=config.preset, observations=(f"images.{camera}",))
         features = _features(env, boundary, camera)
+        truth = None if config.layout is None else Truth(env, camera)
         lengths, tried, successes = [], 0, 0
         try:
             with EpisodeWriter(folder, features, 1 / task.spec.control_dt, robot_type=boundary.robot_type) as writer:
@@ -61,17 +64,21 @@ def record_on_rehearsal(
                         raise InputError(_hopeless(config.task, successes, tried))
                     past, seeds = tried // worlds, config.first_seed + tried + np.arange(worlds)
                     report = part_of(progress, past, max(rounds, past + 1))
-                    driven = _drive(env, boundary, habit.operator(env, seeds), seeds, steps, report)
-                    for seed, (columns, success) in zip(seeds.tolist(), driven, strict=True):
+                    driven = _drive(env, boundary, habit.operator(env, seeds), seeds, steps, report, truth)
+                    for world, (columns, success) in enumerate(driven):
                         if len(lengths) < config.episodes:
                             tried, successes = tried + 1, successes + success
                             if success or keep_failed:
-                                session = f"rehearsal {seed}"  # independent random numbers for every episode
-                                writer.save_columns(columns, words_for(config.task), session=session)
+                                session = f"rehearsal {seeds[world]}"  # independent random numbers for every episode
+                                episode = writer.save_columns(columns, words_for(config.task), session=session)
+                                if truth is not None:
+                                    truth.keep(world, episode, len(columns[ACTION]))
                                 lengths.append(len(columns[ACTION]))
+            if truth is not None and config.layout is not None:
+                truth.write(folder, config.layout)
         finally:
             env.close()
-    full_length = config.seconds >= task.spec.episode_seconds
+    full_length = config.longest >= task.spec.episode_seconds
     return RecordResult(destination, tuple(lengths), tried, successes, full_length, "who demonstrated")
 
 
@@ -98,14 +105,23 @@ def _drive(
     seeds: np.ndarray,
     steps: int,
     progress: Progress,
+    truth: Truth | None = None,
 ) -> list[tuple[dict[str, list], bool]]:
-    """Return per world the columns of an episode up to its end, and whether it succeeded."""
+    """Return per world the columns of an episode up to its end, and whether it succeeded.
+
+    Args:
+        truth: notes the cars' poses.
+    """
     observation, _ = env.reset(seed=seeds)
+    if truth is not None:
+        truth.begin()
     state = measured(env.task)
     sent, going, success = np.asarray(state, float), np.ones(len(seeds), bool), np.zeros(len(seeds), bool)
     (key,) = observation
     columns: list[dict[str, list]] = [{f"observation.{key}": [], STATE: [], ACTION: []} for _ in seeds]
     for step in range(steps):
+        if truth is not None:
+            truth.note(observation[key])
         action = operator(boundary.action(sent, sent)).astype(np.float32)
         sent = boundary.command(action, state, sent)
         states, actions = boundary.to_log(state), boundary.to_log(sent)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from sim2real.errors import InputError
-from sim2real.rehearsal.preset import rehearsal_preset
+from sim2real.rehearsal.preset import check_layout, rehearsal_preset
 from sim2real.robots.hardware import Hardware
 from sim2real.seeds import TEST
 
@@ -32,6 +32,9 @@ class EvaluateConfig:
         episodes: number of episodes; in simulation all run in parallel.
         randomization: for `--on sim`, a preset of the task, or a TOML file; for `--on rehearsal`, another rehearsal
             robot: rehearsal-walls, rehearsal-tape or rehearsal-gloss (LaneFollow).
+        layout: for `--on rehearsal`, number of one world for all episodes, as at a real venue: one track, car, camera
+            and look (LaneFollow), the same as of `record --layout`. Episodes start anywhere, in both directions. None:
+            every episode draws its own world.
         seed: seed of the first episode; no training uses seeds between 10 million and 2^32.
         device: device that renders frames.
         real_time: run the rehearsal robot like hardware: one episode after the other, at its control rate.
@@ -46,6 +49,7 @@ class EvaluateConfig:
     smooth: float | None = None
     episodes: int = 100
     randomization: str = "default"
+    layout: int | None = None
     seed: int = TEST.start
     device: str = "cpu"
     real_time: bool = False
@@ -60,6 +64,7 @@ class EvaluateConfig:
             raise InputError(f"smooth must be 0 or more seconds, not {self.smooth}")
         if self.against is not None and self.dataset is not None:
             raise InputError("--dataset takes one checkpoint: evaluate the second in a run of its own")
+        check_layout(self.layout, self.on)
         if self.on == "rehearsal":
             rehearsal_preset(self.randomization, "default")  # raises an error
         if self.on == "robot" and self.randomization != "default":

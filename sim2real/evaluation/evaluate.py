@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from envs import make_task
 from envs.renderer import available_device
 from policies.policy import Policy
 from sim2real.checkpoints import load_policy, policy_folder
@@ -64,6 +65,8 @@ def _check(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence
     available_device(config.device)
     for policy in policies:
         check_worlds(policy.config.task, config.randomization)
+        if config.layout is not None:
+            make_task(policy.config.task, "rehearsal", layout=config.layout)
     for folder, policy in zip(folders, policies, strict=True):
         if policy.config.task != policies[0].config.task:
             raise InputError(f"{folder} was made for {policy.config.task}, not for {policies[0].config.task}")
@@ -104,7 +107,7 @@ def _conclude(
         run.write_metrics(_unfinished(config, episodes))
     else:
         metrics: dict[str, Any] = {"finished": not interrupted, "on": config.on, "robot": config.hardware.robot}
-        metrics |= {"preset": config.preset} if config.on == "rehearsal" else {}
+        metrics |= {"preset": config.preset, "layout": config.layout} if config.on == "rehearsal" else {}
         metrics |= _figures(episodes[0])
         if len(episodes) > 1:
             metrics["against"] = _figures(episodes[1])

@@ -19,15 +19,17 @@ def evaluate_on_rehearsal(
     progress: Progress = silent,
     *,
     preset: str = PRESET,
+    layout: int | None = None,
     device: str = "cpu",
 ) -> list[Episodes]:
-    """Run policies on the rehearsal robot in the same episodes, on layouts that are never recorded.
+    """Run policies on the rehearsal robot in the same episodes, by default on layouts that are never recorded.
 
     They get the camera's full frame, as from a real robot, which their own preprocessing crops and resizes.
 
     Args:
         progress: called with (steps done, maximum number of steps), over all policies.
         preset: the task's randomization that makes the robot.
+        layout: number of the one world of all episodes, the same as of a recording; None: each draws its own.
         device: device that renders frames.
 
     Raises:
@@ -39,7 +41,7 @@ def evaluate_on_rehearsal(
     if len(tasks) != 1:
         raise InputError(f"policies of one task can be compared, not of: {', '.join(tasks) or 'none'}")
     keys = sorted({policy.config.preprocessing.key for policy in policies})
-    task = make_task(tasks[0], "rehearsal")
+    task = make_task(tasks[0], "rehearsal", layout=layout)
     env = BatchEnv(
         *(task, episodes),
         randomization=preset,

@@ -57,6 +57,7 @@ class RehearsalVenue:
     Args:
         cameras: names of the cameras that policies use.
         preset: the task's randomization that makes the robot.
+        layout: number of the one world of all episodes; None: each draws its own.
         real_time: keep the control period in real time.
 
     Raises:
@@ -64,9 +65,16 @@ class RehearsalVenue:
     """
 
     def __init__(
-        self, task: str, cameras: Sequence[str], *, preset: str = PRESET, real_time: bool = True, device: str = "cpu"
+        self,
+        task: str,
+        cameras: Sequence[str],
+        *,
+        preset: str = PRESET,
+        layout: int | None = None,
+        real_time: bool = True,
+        device: str = "cpu",
     ) -> None:
-        made = make_task(task, "rehearsal")
+        made = make_task(task, "rehearsal", layout=layout)
         self.robot = SimulatedRobot(made, cameras, randomization=preset, real_time=real_time, device=device)
         self.boundary, self.steps = self.robot.boundary, self.robot.steps_at_most
 
@@ -94,7 +102,8 @@ def open_venue(
     """
     name, cameras = policies[0].config.task, sorted({policy.config.preprocessing.camera for policy in policies})
     if config.on == "rehearsal":
-        return RehearsalVenue(name, cameras, preset=config.preset, real_time=config.real_time, device=config.device)
+        settings = {"preset": config.preset, "layout": config.layout, "device": config.device}
+        return RehearsalVenue(name, cameras, real_time=config.real_time, **settings)
     config.hardware.check()
     if len(cameras) > 1:
         raise InputError(f"the policies use different cameras ({', '.join(cameras)}): evaluate one at a time")

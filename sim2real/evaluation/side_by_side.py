@@ -22,7 +22,7 @@ def act_side_by_side(
         progress: called with (steps done, maximum number of steps), over all policies.
     """
     if config.on == "rehearsal":
-        settings = {"preset": config.preset, "device": config.device}
+        settings = {"preset": config.preset, "layout": config.layout, "device": config.device}
         return evaluate_on_rehearsal(policies, config.episodes, config.seed, progress, **settings)
     return [
         evaluate_in_simulation(

@@ -3,6 +3,7 @@
 from sim2real.errors import InputError
 
 PRESET = "rehearsal"
+LAYOUTS = 10_000  # worlds to choose from by number
 
 
 def rehearsal_preset(randomization: str, unset: str) -> str:
@@ -19,3 +20,13 @@ def rehearsal_preset(randomization: str, unset: str) -> str:
             f" {randomization!r}: the rehearsal robot has a fixed appearance"
         )
     return randomization
+
+
+def check_layout(layout: int | None, on: str) -> None:
+    """Raise InputError if a layout, one world that all episodes share, is not to be had at this place of `--on`."""
+    if layout is None:
+        return
+    if on != PRESET:
+        raise InputError(f"--layout is for --on {PRESET}: --on {on} has no layouts to choose from")
+    if not 0 <= layout < LAYOUTS:
+        raise InputError(f"layout must be 0 to {LAYOUTS - 1}, not {layout}")

@@ -14,8 +14,11 @@ from sim2real.rehearsal.preset import PRESET
 
 def place_line(config: EvaluateConfig) -> str:
     """Return the place of the evaluation, in words."""
-    other = f" ({config.preset})" if config.on == "rehearsal" and config.preset != PRESET else ""
-    details = {"sim": f" ({config.randomization})", "rehearsal": other, "robot": f": {config.hardware.robot}"}
+    other = config.preset if config.on == "rehearsal" and config.preset != PRESET else ""
+    layout = "" if config.layout is None else f"layout {config.layout}"
+    which = ", ".join(filter(None, (other, layout)))
+    rehearsal = f" ({which})" if which else ""
+    details = {"sim": f" ({config.randomization})", "rehearsal": rehearsal, "robot": f": {config.hardware.robot}"}
     return PLACES[config.on] + details.get(config.on, "")
 
 

@@ -6,8 +6,10 @@ from envs import LaneFollow, registry
 from envs.lane_follow.task import LaneFollowConfig
 
 
-def short_lane(split: str) -> LaneFollow:
+def short_lane(split: str, *, layout: int | None = None) -> LaneFollow:
     """With few layouts and episodes of two seconds."""
+    if layout is not None:
+        return LaneFollow(LaneFollowConfig(layouts=1, layout_seed=layout, episode_seconds=2.0, one_world=True))
     return LaneFollow(
         LaneFollowConfig(layouts=3, layout_seed={"test": 100, "validation": 200}.get(split, 0), episode_seconds=2.0)
     )

@@ -77,6 +77,10 @@ def test_a_checkpoint_that_cannot_be_read(complains: Complains, policy: Path, da
         (("policy", "--video", "film.mp4"), "--video films one checkpoint with --on sim"),
         (("--on", "rehearsal", "--video", "film.mp4"), "--video films one checkpoint with --on sim"),
         (("--on", "rehearsal", "--randomization", "wide"), "the rehearsal robot has a fixed appearance"),
+        (("--on", "rehearsal", "--layout", "-1"), "layout must be 0 to 9999, not -1"),
+        (("--on", "sim", "--layout", "0"), "--layout is for --on rehearsal: --on sim has no layouts"),
+        (("--on", "robot", "--layout", "0"), "--layout is for --on rehearsal: --on robot has no layouts"),
+        (("policy", "policy", "--on", "both", "--layout", "0"), "--layout is for --on rehearsal"),
         (("--on", "rehearsal", "--dataset", "set"), "--dataset moves nothing: leave out --on rehearsal"),
         (("nowhere",), "nowhere"),
     ],
@@ -120,6 +124,19 @@ def test_evaluate_on_the_rehearsal_robot(command: Callable[..., Any], workplace:
     assert "LaneFollow: policy on the rehearsal robot\n" in done.out and "evaluate: " in done.out
     metrics = json.loads((workplace / "run" / "metrics.json").read_text())
     assert metrics["on"] == "rehearsal" and metrics["success"]["count"] == 3 and metrics["finished"]
+
+
+def test_evaluate_on_one_layout_of_the_rehearsal_robot(command: Callable[..., Any], workplace: Path):
+    done = command("evaluate", "policy", "--on", "rehearsal", "--layout", "4", "--episodes", "3", "--out", "run")
+    assert done.code == 0 and done.err == "" and "policy on the rehearsal robot (layout 4)\n" in done.out
+    assert json.loads((workplace / "run" / "metrics.json").read_text())["layout"] == 4
+    assert json.loads((workplace / "run" / "config.json").read_text())["config"]["layout"] == 4
+
+
+def test_an_arm_has_no_layouts(complains: Complains, workplace: Path):
+    config = policy_config(make_task("Reach").spec, PretrainConfig("Reach", width=4))
+    save_policy(workplace / "reach", Policy(config), {}, "# A policy")
+    complains(("evaluate", "reach", "--on", "rehearsal", "--layout", "0"), "Reach has no layouts")
 
 
 @pytest.mark.slow

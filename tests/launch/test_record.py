@@ -34,10 +34,25 @@ def test_episodes_are_recorded(command: Callable[..., Any], workplace: Path, sho
         (("--episodes", "0"), "episodes must be at least 1, not 0"),
         (("--seconds", "0"), "seconds must be from 0.1 to 120, not 0"),
         (("--seed", "-1"), "seed must be at least 0, not -1"),
+        (("--layout", "-1"), "layout must be 0 to 9999, not -1"),
+        (("--layout", "10000"), "layout must be 0 to 9999, not 10000"),
+        (("--layout", "0", "--on", "sim"), "--layout is for --on rehearsal"),
+        (("--layout", "0", "--task", "Reach"), "Reach has no layouts"),
+        (("--layout", "0", "--randomization", "wide"), "the rehearsal robot has a fixed appearance"),
     ],
 )
 def test_a_recording_that_cannot_be(complains: Callable[[tuple, str], None], words: tuple, message: str):
     complains(("record", "set", *words), message)
+
+
+@pytest.mark.usefixtures("short_lane")
+def test_a_layout_is_recorded_with_the_truth_about_it_beside(command: Callable[..., Any], workplace: Path):
+    done = command("record", "set", "--layout", 2, "--randomization", "rehearsal-tape", "--episodes", 2, "--seconds", 1)
+    assert done.code == 0 and done.err == "" and "2 episodes, 40 frames" in done.out and "truth: set/truth" in done.out
+    assert sorted(path.name for path in (workplace / "set/truth").iterdir()) == [
+        *("camera.json", "poses.parquet", "track.json")
+    ]
+    assert EpisodeDataset(workplace / "set").lengths.tolist() == [20, 20]
 
 
 def test_a_recording_never_replaces_anything(complains: Callable[[tuple, str], None], workplace: Path):

@@ -1,0 +1,146 @@
+"""The page of laps on a rebuilt track."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim2real.evaluation.results import TrackEvaluation
+from sim2real.reports.films.laps import worst_moments
+from sim2real.reports.page import Report
+from sim2real.reports.pictures.plan import Plan
+from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
+from sim2real.statistics.agreement import Estimate
+from sim2real.statistics.rates import Rate
+from sim2real.tracks.driving import Laps
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LAPS_HEADER = ("driver", "laps without intervention", "interventions per lap", "offset [cm]", "jerk [1/s]")
+DIFFERENCE_HEADER = ("paired with the first", "laps without intervention")
+_CONTROLS = {"zero_steering": "control: never steers", "teacher": "control: knows the pose"}
+_PATHS, _WIDTH = 12, 760  # laps drawn, px of the map
+_NOTE = (
+    "In brackets 95 % intervals over laps: Wilson, and by bootstrap. They hold for other starts and cars on this track,"
+    " not for other tracks. Offset: mean ± standard deviation to the left of the centre line; a car is put back beyond"
+    " half the road's width, so that the offset of one that fails is limited. Jerk: root mean square of the steering"
+    " command's change per second. The log's drivers: share of frames where an intervention would be due."
+)
+
+
+def lap_lines(result: TrackEvaluation) -> list[str]:
+    """Return what was driven, and how the log's drivers drove."""
+    course, driver, count = result.field.course, result.metrics["driver"], len(result.field.seeds)
+    way = "a lap" if course.line.closed else "the way from one end to the other: the line is not closed"
+    width = f"{2 * course.half:.2f} m" + ("" if course.line.width else ", assumed, as no edge lines were found")
+    back = f"{100 * driver['backwards']:.0f} % of the laps go against the line, as the log's drivers did"
+    low, high = driver["speed"]["p5"], driver["speed"]["p95"]
+    return [
+        f"{count} laps each on {result.track.folder}; {way} is {course.lap:.1f} m, the road {width} wide; {back}.",
+        f"The log's drivers were beyond half the road's width in {100 * driver['beyond']:.1f} % of {driver['frames']} "
+        f"frames. Speed: the log's per throttle, within the drivers' {low:.2f} … {high:.2f} m/s.",
+    ]
+
+
+def lap_rows(result: TrackEvaluation) -> list[list[Any]]:
+    """Return rows of LAPS_HEADER: policies, controls, the log's drivers."""
+    all_figures: Mapping[str, Any] = result.metrics
+    first = next(iter(result.laps))
+    each = all_figures.get("checkpoints", {first: all_figures})
+    rows = [_row(name, figures) for name, figures in each.items()]
+    rows += [_row(_CONTROLS[name], figures) for name, figures in all_figures["controls"].items()]
+    driver = all_figures["driver"]
+    beyond = f"beyond half the width: {100 * driver['beyond']:.1f} %"
+    return [*rows, ["the log's drivers", beyond, "", _offset(driver["offset"]), ""]]
+
+
+def difference_rows(result: TrackEvaluation) -> list[list[Any]]:
+    """Return rows of DIFFERENCE_HEADER."""
+    first = next(iter(result.laps))
+    return [[f"{name} minus {first}", str(difference)] for name, difference in result.differences.items()]
+
+
+def _row(name: str, figures: Mapping[str, Any]) -> list[Any]:
+    per_lap = Estimate(**figures["interventions_per_lap"])
+    return [name, Rate(**figures["laps_without_intervention"]), per_lap, _offset(figures["offset"]), figures["jerk"]]
+
+
+def _offset(offset: Mapping[str, float]) -> str:
+    return f"{100 * offset['mean']:+.1f} ± {100 * offset['std']:.1f}"
+
+
+def write_laps_report(result: TrackEvaluation, command: str) -> Path:
+    """Write `report.html` to the run's folder; returns its path.
+
+    Args:
+        command: the command line.
+
+    Raises:
+        OSError: the disk does not take it.
+    """
+    first, *more = lap_lines(result)
+    page = Report("Laps on a rebuilt track", str(result.track.folder))
+    best, laps = next(iter(result.laps.items()))
+    page.text(f"{best}: {Rate.of(int(laps.clean.sum()), len(laps.clean))} laps without intervention.", lead=True)
+    for line in (first, *more):
+        page.text(line)
+    page.table(LAPS_HEADER, lap_rows(result), _NOTE)
+    if result.differences:
+        page.table(DIFFERENCE_HEADER, difference_rows(result), "By Newcombe's interval and McNemar's test.")
+    page.heading("Where")
+    page.pictures(
+        [
+            (_map(result, each), f"{name}: {_PATHS} laps; crosses: every intervention of all laps.")
+            for name, each in result.laps.items()
+        ]
+    )
+    page.figure(_offsets(result), "Offset to the left of the centre line; dotted: half the road's width.")
+    page.heading("Worst moments").pictures(worst_moments(result))
+    page.provenance(command, result.config.seed, checkpoints=", ".join(map(str, result.checkpoints)))
+    page.write(result.folder / "report.html")
+    return result.folder / "report.html"
+
+
+def _map(result: TrackEvaluation, laps: Laps) -> np.ndarray:
+    """Return the map with the paths of the first laps, and with all interventions."""
+    plan, colour = Plan(result.track.mosaic, _WIDTH), _rgb(COLOURS[0])
+    for lap in range(min(_PATHS, len(laps.seeds))):
+        steps = laps.steps.of(lap)
+        cuts = laps.out_step[laps.out_lap == lap] + 1
+        for piece in np.split(steps.pose[:, :2], cuts):
+            plan.path(piece, colour)
+    plan.marks(laps.out_pose[:, :2], (200, 30, 30))
+    return plan.image
+
+
+def _offsets(result: TrackEvaluation) -> "Figure":
+    """Draw the distribution of the offset of each policy, and of the log's drivers."""
+    figure, axes = new_figure(8.6, 3.6)
+    half = result.field.course.half
+    bins = np.linspace(-1.6 * half, 1.6 * half, 65)
+    driver = np.clip(result.track.poses["offset"], bins[0], bins[-1])
+    axes.hist(100 * driver, 100 * bins, density=True, color=FAINT, alpha=0.5, label="the log's drivers")
+    for k, (name, laps) in enumerate(result.laps.items()):
+        colour = COLOURS[k % len(COLOURS)]
+        offset = 100 * np.clip(laps.steps.offset, bins[0], bins[-1])
+        axes.hist(
+            offset,
+            100 * bins,
+            density=True,
+            histtype="step",
+            color=colour,
+            linewidth=1.6,
+            label=name[-34:].replace("$", r"\$"),
+        )
+    for side in (-half, half):
+        axes.axvline(100 * side, color=INK, linewidth=1, linestyle=":")
+    axes.set_xlabel("offset [cm]", color=INK)
+    axes.set_ylabel("share per cm", color=INK)
+    axes.legend(frameon=False, fontsize=9, labelcolor=INK)
+    return figure
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)

@@ -128,8 +128,14 @@ def _say_correlation(result: "CorrelationResult") -> None:
 
 def _say_laps(result: "TrackEvaluation", video: Path | None, seconds: float) -> None:
     from sim2real.reports.films.laps import film_laps
-    from sim2real.reports.pages.laps import DIFFERENCE_HEADER, LAPS_HEADER, difference_rows, lap_lines, lap_rows
-    from sim2real.reports.pages.laps import write_laps_report
+    from sim2real.reports.pages.laps import (
+        DIFFERENCE_HEADER,
+        LAPS_HEADER,
+        difference_rows,
+        lap_lines,
+        lap_rows,
+        write_laps_report,
+    )
 
     _say_each(lap_lines(result))
     print_table(LAPS_HEADER, lap_rows(result))

@@ -14,7 +14,9 @@ from sim2real.tracks.rebuilt import RebuiltTrack
 _REACH = 0.4  # m along the line in which a car is searched after a control step
 _MOVING = 0.1  # m/s
 _SPEEDS = (5, 95)  # percentiles of the driver's speed
-DRAWS = 2  # uniform numbers that a start is drawn from
+_WINDOW = 0.5  # s over which it is measured: poses of single frames are too coarse
+_TURNED = 0.25  # rad, largest heading against the line at a start, as in the task's own tests
+DRAWS = 1  # uniform numbers that a start is drawn from
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,13 @@ class Driver:
     """How the log's drivers drove, by m frames whose speed is known.
 
     Attributes:
-        way, offset, heading: as in Beside.
+        at, way, offset, heading: as in Beside.
         speed: (m,) m/s.
         beyond: share of all frames more than half the road's width from the centre line.
         frames: number of all frames.
     """
 
+    at: np.ndarray
     way: np.ndarray
     offset: np.ndarray
     heading: np.ndarray
@@ -67,7 +70,7 @@ class Course:
         half: half the road's width [m]; of the printed tracks where no edge lines were found.
 
     Raises:
-        InputError: the track has no frames that drive.
+        InputError: the track's poses cannot be read, or none of them drive along the line.
     """
 
     def __init__(self, track: RebuiltTrack) -> None:
@@ -76,7 +79,7 @@ class Course:
         self._track = track
         self._step = track.line.length / len(track.line.points)
         if not len(self.driver.speed):
-            raise InputError(f"{track.folder / 'poses.parquet'} has no neighbouring frames that drive")
+            raise InputError(f"{track.folder / 'poses.parquet'} has no frames that drive")
 
     @cached_property
     def driver(self) -> Driver:
@@ -84,30 +87,33 @@ class Course:
         columns, line = self._track.poses, self.line
         at = np.round(columns["along"] / self._step).astype(int) % len(line.points)
         way = np.where(np.abs(wrapped(columns["yaw"] - line.heading[at])) > np.pi / 2, -1, 1)
-        same = np.diff(columns["episode_index"]) == 0
-        gone = np.hypot(np.diff(columns["x"]), np.diff(columns["y"])) * self._track.fps
-        rows = np.flatnonzero(same & (np.diff(columns["frame_index"]) == 1) & (gone > _MOVING))
-        parts = way[rows], columns["offset"][rows], columns["heading"][rows], gone[rows]
+        apart = max(round(_WINDOW * self._track.fps), 1)
+        first, last = ({name: each[part] for name, each in columns.items()} for part in (np.s_[:-apart], np.s_[apart:]))
+        together = (first["episode_index"] == last["episode_index"]) & (
+            last["frame_index"] - first["frame_index"] == apart
+        )
+        speed = np.hypot(last["x"] - first["x"], last["y"] - first["y"]) * self._track.fps / apart
+        rows = np.flatnonzero(together & (speed > _MOVING))
+        parts = at[rows], way[rows], columns["offset"][rows], columns["heading"][rows], speed[rows]
         return Driver(*parts, float((np.abs(columns["offset"]) > self.half).mean()), len(at))
 
     def starts(self, uniform: np.ndarray) -> tuple[np.ndarray, Beside, np.ndarray]:
         """Return poses (n, 3), places and speeds (n,) [m/s] of starts.
 
-        Each is a frame of the log within half of the way to the edge line, moved along the line: to anywhere if it is
-        closed, else to the end where its way begins.
+        Each is a frame of the log that is no more than half of the way to the edge line from the centre line, and faces
+        along it. If the line is not closed, the start is moved to the end where its way begins.
 
         Args:
             uniform: (n, DRAWS) in [0, 1).
         """
         driver, count = self.driver, len(self.line.points)
-        near = np.flatnonzero((np.abs(driver.offset) <= self.half / 2) & (np.abs(driver.heading) < np.pi / 4))
-        near = near if len(near) else np.arange(len(driver.offset))
-        frame = near[(uniform[:, 0] * len(near)).astype(int)]
+        fair = np.flatnonzero((np.abs(driver.offset) <= self.half / 2) & (np.abs(driver.heading) <= _TURNED))
+        if not len(fair):
+            raise InputError(f"{self._track.folder}: no frame of the log is on the road and faces along it")
+        frame = fair[(uniform[:, 0] * len(fair)).astype(int)]
         way = driver.way[frame]
-        ends = np.where(way > 0, 0, count - 1)
-        at = (uniform[:, 1] * count).astype(int) if self.line.closed else ends
-        offset = np.clip(driver.offset[frame], -self.half / 2, self.half / 2)
-        poses = self.poses(at, way, offset, driver.heading[frame])
+        at = driver.at[frame] if self.line.closed else np.where(way > 0, 0, count - 1)
+        poses = self.poses(at, way, driver.offset[frame], driver.heading[frame])
         return poses, self.beside(poses, at, way), np.clip(driver.speed[frame], *driver.speeds)
 
     def poses(

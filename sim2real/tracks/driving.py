@@ -165,7 +165,7 @@ def drive(act: Act, field: Field, progress: Progress = silent) -> Laps:
             cars.put(lost, course.poses(now.at, now.way), field.along(now))
             now = course.beside(cars.poses, now.at, now.way)
         beside = now
-        progress(round(total - np.maximum(left, 0).sum()), round(total))
+        progress(int(total - np.maximum(left, 0).sum()), int(total))
     table = np.array(out, float).reshape(-1, 5)
     steps = Steps(*(np.concatenate(column) for column in zip(*rows, strict=True)))
     return Laps(field.seeds, left <= 0, steps, table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:])

@@ -12,8 +12,13 @@ from sim2real.tracks.driving import Laps
 
 
 def interventions_per_lap(laps: Laps) -> Estimate:
-    """Return the mean number of interventions, its interval by bootstrap over laps."""
+    """Return the mean number of interventions, its interval by bootstrap over laps.
+
+    Without any, resamples have none either: then the upper end is Poisson's exact one.
+    """
     counts = laps.interventions
+    if not counts.any():
+        return Estimate(0.0, 0.0, -np.log(0.025) / len(counts))
     bootstrap, value = Bootstrap(len(counts)), float(counts.mean())
     low, high = bootstrap.interval(value, bootstrap.weights @ counts / len(counts), least=0) or (None, None)
     return Estimate(value, low, high)

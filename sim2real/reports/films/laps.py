@@ -75,7 +75,10 @@ def worst_moments(result: TrackEvaluation, count: int = 6) -> list[tuple[np.ndar
     name, laps = next(iter(result.laps.items()))
     renderer, empty, steps = MapRenderer(result.track), _plan(result), laps.steps
     early = round(_BEFORE * result.track.fps)
-    outs = [(lap, max(step - early, 0), "before an intervention") for lap, step in zip(laps.out_lap, laps.out_step)]
+    outs = [
+        (lap, max(step - early, 0), "before an intervention")
+        for lap, step in zip(laps.out_lap, laps.out_step, strict=True)
+    ]
     far = [(steps.lap[k], steps.step[k], "a large offset") for k in np.argsort(-np.abs(steps.offset))[:2000]]
     chosen: list[tuple[np.ndarray, str]] = []
     places: list[np.ndarray] = []

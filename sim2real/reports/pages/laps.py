@@ -119,15 +119,15 @@ def _offsets(result: TrackEvaluation) -> "Figure":
     """Draw the distribution of the offset of each policy, and of the log's drivers."""
     figure, axes = new_figure(8.6, 3.6)
     half = result.field.course.half
-    bins = np.linspace(-1.6 * half, 1.6 * half, 65)
-    driver = np.clip(result.track.poses["offset"], bins[0], bins[-1])
-    axes.hist(100 * driver, 100 * bins, density=True, color=FAINT, alpha=0.5, label="the log's drivers")
+    bins = (100 * np.linspace(-1.6 * half, 1.6 * half, 65)).tolist()
+    driver = np.clip(100 * result.track.poses["offset"], bins[0], bins[-1])
+    axes.hist(driver, bins, density=True, color=FAINT, alpha=0.5, label="the log's drivers")
     for k, (name, laps) in enumerate(result.laps.items()):
         colour = COLOURS[k % len(COLOURS)]
-        offset = 100 * np.clip(laps.steps.offset, bins[0], bins[-1])
+        offset = np.clip(100 * laps.steps.offset, bins[0], bins[-1])
         axes.hist(
             offset,
-            100 * bins,
+            bins,
             density=True,
             histtype="step",
             color=colour,

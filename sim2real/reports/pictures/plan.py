@@ -36,10 +36,9 @@ class Plan:
 
     def marks(self, places: np.ndarray, colour: tuple[int, int, int], size: int = 4) -> None:
         """Draw a cross at places (n, 2) m."""
-        for x, y in np.round(self.pixels(places)).astype(int):
-            for way in (-1, 1):
-                ends = (x - size, y - way * size), (x + size, y + way * size)
-                cv2.line(self.image, *((int(a), int(b)) for a, b in ends), colour, 2, cv2.LINE_AA)
+        for u, v in np.round(self.pixels(places)).astype(int).tolist():
+            for way in (-size, size):
+                cv2.line(self.image, (u - size, v - way), (u + size, v + way), colour, 2, cv2.LINE_AA)
 
     def car(self, pose: np.ndarray, colour: tuple[int, int, int]) -> None:
         """Draw a triangle that points ahead, at a pose (3,)."""

@@ -40,6 +40,10 @@ def _pursuit(field: Field, now: Situation) -> np.ndarray:
         arrived = moved(poses, cars.curvature(k), cars.speed / field.vehicle.fps)
         poses = np.where((k <= waits)[:, None], arrived, poses)
     at = course.beside(poses, beside.at, beside.way).at
-    target = course.poses(course.ahead(at, beside.way, LOOK_AHEAD), beside.way)
+    ahead = course.ahead(at, beside.way, LOOK_AHEAD)
+    # Beyond the end of an open line it goes on straight.
+    target = moved(
+        course.poses(ahead, beside.way), np.zeros(len(at)), LOOK_AHEAD - course.gained(at, ahead, beside.way)
+    )
     seen = relative(poses, target)
     return 2 * seen[:, 1] / np.maximum(np.square(seen[:, :2]).sum(1), 1e-6)

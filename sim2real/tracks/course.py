@@ -149,6 +149,13 @@ class Course:
         """Return the length of a lap [m]: around, or from one end to the other."""
         return self.line.length if self.line.closed else self.line.length - self._step
 
+    def left(self, beside: Beside) -> np.ndarray:
+        """Return (n,) m of the lap that begins at these places."""
+        if self.line.closed:
+            return np.full(len(beside.at), self.lap)
+        ends = np.where(beside.way > 0, len(self.line.points) - 1, 0)
+        return self.gained(beside.at, ends, beside.way)
+
     def ahead(self, at: np.ndarray, way: np.ndarray, distance: float) -> np.ndarray:
         """Return the samples (n,) at a distance [m] ahead of samples `at`; the last one beyond an open end."""
         return self._sample(at + way * round(distance / self._step))

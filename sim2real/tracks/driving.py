@@ -145,11 +145,11 @@ def drive(act: Act, field: Field, progress: Progress = silent) -> Laps:
         progress: called with the share of the laps that is driven, in metres.
     """
     course, cars, beside = field.course, field.cars(), field.beside
-    count, left = len(field.seeds), np.full(len(field.seeds), course.lap)
+    count, left = len(field.seeds), course.left(beside)
     limit = int(np.ceil(_PATIENCE * course.lap / field.vehicle.speeds[0] * field.vehicle.fps))
-    command, rows, out, total = np.zeros((count, 2)), [], [], count * course.lap
+    command, rows, out, total = np.zeros((count, 2)), [], [], left.sum()
     for step in range(limit):
-        which = np.flatnonzero(left > 0)
+        which = np.flatnonzero(left > 1e-6)
         if not len(which):
             break
         command[which] = act(Situation(which, cars, beside))
@@ -168,7 +168,7 @@ def drive(act: Act, field: Field, progress: Progress = silent) -> Laps:
         progress(int(total - np.maximum(left, 0).sum()), int(total))
     table = np.array(out, float).reshape(-1, 5)
     steps = Steps(*(np.concatenate(column) for column in zip(*rows, strict=True)))
-    return Laps(field.seeds, left <= 0, steps, table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:])
+    return Laps(field.seeds, left <= 1e-6, steps, table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:])
 
 
 def _rows(

@@ -33,6 +33,8 @@ class EvaluateConfig:
             trained on; hardware; `both`: three or more checkpoints in simulation and on the rehearsal robot, and how
             well the results in simulation predict those on the robot; or a rebuilt `track`, on the pixels of its log.
         track: for `--on track`, the folder that `sim2real reconstruct` made; an episode is a lap.
+        speed: for `--on track`, speed of all cars [m/s], whatever the policies' throttle; None: the throttle's, as the
+            log measured it, within the drivers' speeds.
         dataset: compare with these recordings instead of acting: a dataset, or a selection of episodes (path[0:17]).
         smooth: recorded actions are averaged over ± this many seconds; by default the task's value.
         episodes: number of episodes; in simulation all run in parallel.
@@ -49,6 +51,7 @@ class EvaluateConfig:
     more: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="[CHECKPOINT3 ...]")] = ()
     on: Literal["sim", "rehearsal", "robot", "both", "track"] = "sim"
     track: Path | None = None
+    speed: float | None = None
     dataset: str | None = None
     smooth: float | None = None
     episodes: int = 100
@@ -88,8 +91,10 @@ class EvaluateConfig:
     def _check_track(self) -> None:
         if self.on == "track" and self.track is None:
             raise InputError("--on track needs --track: the folder of a track that `sim2real reconstruct` made")
-        if self.on != "track" and self.track is not None:
-            raise InputError("--track is for --on track")
+        if self.on != "track" and (self.track is not None or self.speed is not None):
+            raise InputError("--track and --speed are for --on track")
+        if self.speed is not None and not 0.1 <= self.speed <= 20:
+            raise InputError(f"speed must be 0.1 to 20 m/s, not {self.speed}")
         resolved = [path.resolve() for path in self.checkpoints]
         if self.on == "track" and len(set(resolved)) < len(resolved):
             raise InputError("a checkpoint is given twice: --on track needs different ones")

@@ -49,7 +49,7 @@ def evaluate_on_track(
     """
     track, names = read_track(Path(str(config.track))), short_names(config.checkpoints)
     _check(track, policies, folders)
-    ready, renderer = field(track, config.episodes, config.seed), MapRenderer(track)
+    ready, renderer = field(track, config.episodes, config.seed, config.speed), MapRenderer(track)
     run, config = start_run("evaluate", config, out, resume=False)
     controls = {name: drive(control(ready), ready) for name, control in CONTROLS.items()}
     driven: dict[str, Laps] = {}

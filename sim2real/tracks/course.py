@@ -114,7 +114,7 @@ class Course:
         way = driver.way[frame]
         at = driver.at[frame] if self.line.closed else np.where(way > 0, 0, count - 1)
         poses = self.poses(at, way, driver.offset[frame], driver.heading[frame])
-        return poses, self.beside(poses, at, way), np.clip(driver.speed[frame], *driver.speeds)
+        return poses, self.beside(poses, at, way), driver.speed[frame]
 
     def poses(
         self, at: np.ndarray, way: np.ndarray, offset: np.ndarray | float = 0.0, heading: np.ndarray | float = 0.0

@@ -118,8 +118,11 @@ class Field:
         return self.vehicle.steering_for(self.course.curvature(beside.at, beside.way))
 
 
-def field(track: RebuiltTrack, laps: int, first_seed: int) -> Field:
+def field(track: RebuiltTrack, laps: int, first_seed: int, speed: float | None = None) -> Field:
     """Draw a car and a start per episode, with seeds first_seed + 0 … laps - 1.
+
+    Args:
+        speed: of all cars [m/s], whatever their throttle; None: by throttle, within the log's speeds.
 
     Raises:
         InputError: the log does not tell how the car steers.
@@ -131,8 +134,10 @@ def field(track: RebuiltTrack, laps: int, first_seed: int) -> Field:
         )
     course, seeds = Course(track), first_seed + np.arange(laps)
     uniform = np.stack([np.random.default_rng(int(seed)).random(CAR_DRAWS + START_DRAWS) for seed in seeds])
-    vehicle = Vehicle.drawn(track.vehicle, uniform[:, :CAR_DRAWS], course.driver.speeds, track.fps)
-    return Field(course, vehicle, seeds, *course.starts(uniform[:, CAR_DRAWS:]))
+    speeds = course.driver.speeds if speed is None else (speed, speed)
+    vehicle = Vehicle.drawn(track.vehicle, uniform[:, :CAR_DRAWS], speeds, track.fps)
+    poses, beside, begun = course.starts(uniform[:, CAR_DRAWS:])
+    return Field(course, vehicle, seeds, poses, beside, np.clip(begun, *speeds))
 
 
 def drive(act: Act, field: Field, progress: Progress = silent) -> Laps:

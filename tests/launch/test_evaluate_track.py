@@ -127,7 +127,8 @@ def test_a_track_or_policy_that_does_not_fit(
     ("words", "message"),
     [
         (("--on", "track"), "--on track needs --track"),
-        (("--track", "tracks/oval"), "--track is for --on track"),
+        (("--track", "tracks/oval"), "--track and --speed are for --on track"),
+        ((*ON, "--speed", 0), "speed must be 0.1 to 20 m/s, not 0"),
         (("--on", "track", "--track", "nowhere"), "nowhere is no rebuilt track"),
         (("policy", *ON), "a checkpoint is given twice"),
         ((*ON, "--randomization", "wide"), "--randomization is for --on sim"),

@@ -71,25 +71,35 @@ def _beside(seen: np.ndarray, plan: Plan, pose: np.ndarray) -> np.ndarray:
 
 
 def worst_moments(result: TrackEvaluation, count: int = 6) -> list[tuple[np.ndarray, str]]:
-    """Return pictures with captions of the first policy: before interventions, then at the largest offsets."""
+    """Return pictures with captions of the first policy: where most interventions are, then the largest offsets."""
     name, laps = next(iter(result.laps.items()))
     renderer, empty, steps = MapRenderer(result.track), _plan(result), laps.steps
-    early = round(_BEFORE * result.track.fps)
-    outs = [
-        (lap, max(step - early, 0), "before an intervention")
-        for lap, step in zip(laps.out_lap, laps.out_step, strict=True)
+    early, rows = round(_BEFORE * result.track.fps), _rows_of(steps)
+    near = np.array(
+        [(np.linalg.norm(laps.out_pose[:, :2] - pose[:2], axis=1) < _APART).sum() for pose in laps.out_pose]
+    )
+    moments = [
+        (
+            rows[int(laps.out_lap[k]), max(int(laps.out_step[k]) - early, 0)],
+            f"before {near[k]} intervention(s) near here",
+        )
+        for k in np.argsort(-near, kind="stable")
     ]
-    far = [(steps.lap[k], steps.step[k], "a large offset") for k in np.argsort(-np.abs(steps.offset))[:2000]]
+    moments += [(int(k), "a large offset") for k in np.argsort(-np.abs(steps.offset), kind="stable")[:2000]]
     chosen: list[tuple[np.ndarray, str]] = []
     places: list[np.ndarray] = []
-    for lap, step, why in [*outs, *far]:
-        if len(chosen) == count:
-            break
-        row = int(np.flatnonzero((steps.lap == lap) & (steps.step == step))[0])
-        pose = steps.pose[row]
+    for row, why in moments:
+        pose, lap, time = steps.pose[row], steps.lap[row], steps.step[row] / result.track.fps
         if any(np.linalg.norm(pose[:2] - place) < _APART for place in places):
             continue  # another place says more
         places.append(pose[:2])
-        caption = f"lap {lap + 1}   {step / result.track.fps:.1f} s   offset {100 * steps.offset[row]:+.0f} cm"
+        caption = f"lap {lap + 1}   {time:.1f} s   offset {100 * steps.offset[row]:+.0f} cm"
         chosen.append((_beside(_seen(renderer, steps, row, name, caption), empty, pose), f"{name}: {why}"))
+        if len(chosen) == count:
+            break
     return chosen
+
+
+def _rows_of(steps: Steps) -> dict[tuple[int, int], int]:
+    """Return the row of each lap and step."""
+    return {(int(lap), int(step)): row for row, (lap, step) in enumerate(zip(steps.lap, steps.step, strict=True))}

@@ -18,7 +18,14 @@ from sim2real.tracks.driving import Laps
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LAPS_HEADER = ("driver", "laps without intervention", "interventions per lap", "offset [cm]", "jerk [1/s]")
+LAPS_HEADER = (
+    "driver",
+    "laps without intervention",
+    "interventions per lap",
+    "offset [cm]",
+    "speed [m/s]",
+    "jerk [1/s]",
+)
 DIFFERENCE_HEADER = ("paired with the first", "laps without intervention")
 _CONTROLS = {"zero_steering": "control: never steers", "teacher": "control: knows the pose"}
 _PATHS, _WIDTH = 12, 760  # laps drawn, px of the map
@@ -37,23 +44,32 @@ def lap_lines(result: TrackEvaluation) -> list[str]:
     width = f"{2 * course.half:.2f} m" + ("" if course.line.width else ", assumed, as no edge lines were found")
     back = f"{100 * driver['backwards']:.0f} % of the laps go against the line, as the log's drivers did"
     low, high = driver["speed"]["p5"], driver["speed"]["p95"]
+    throttle = f"the log's per throttle, within the drivers' {low:.2f} … {high:.2f} m/s"
+    speed = throttle if result.config.speed is None else f"{result.config.speed:g} m/s, whatever the throttle"
     return [
         f"{count} laps each on {result.track.folder}; {way} is {course.lap:.1f} m, the road {width} wide; {back}.",
         f"The log's drivers were beyond half the road's width in {100 * driver['beyond']:.1f} % of {driver['frames']} "
-        f"frames. Speed: the log's per throttle, within the drivers' {low:.2f} … {high:.2f} m/s.",
+        f"frames. Speed: {speed}.",
+        _pull_line(result),
     ]
+
+
+def _pull_line(result: TrackEvaluation) -> str:
+    """Return how the car goes without steering, which a policy that never met the car does not know."""
+    vehicle = result.field.vehicle
+    curvature, steering = float(vehicle.curvature_offset.mean()), float(vehicle.steering_for(np.zeros(1)).mean())
+    side = "left" if curvature > 0 else "right"
+    return f"The car pulls to the {side}: {curvature:+.3f} 1/m without steering, straight on at {steering:+.3f}."
 
 
 def lap_rows(result: TrackEvaluation) -> list[list[Any]]:
     """Return rows of LAPS_HEADER: policies, controls, the log's drivers."""
-    all_figures: Mapping[str, Any] = result.metrics
-    first = next(iter(result.laps))
-    each = all_figures.get("checkpoints", {first: all_figures})
-    rows = [_row(name, figures) for name, figures in each.items()]
-    rows += [_row(_CONTROLS[name], figures) for name, figures in all_figures["controls"].items()]
-    driver = all_figures["driver"]
+    metrics, first = result.metrics, next(iter(result.laps))
+    rows = [_row(name, figures) for name, figures in metrics.get("checkpoints", {first: metrics}).items()]
+    rows += [_row(_CONTROLS[name], figures) for name, figures in metrics["controls"].items()]
+    driver = metrics["driver"]
     beyond = f"beyond half the width: {100 * driver['beyond']:.1f} %"
-    return [*rows, ["the log's drivers", beyond, "", _offset(driver["offset"]), ""]]
+    return [*rows, ["the log's drivers", beyond, "", _offset(driver["offset"]), f"{driver['speed']['median']:.2f}", ""]]
 
 
 def difference_rows(result: TrackEvaluation) -> list[list[Any]]:
@@ -64,7 +80,8 @@ def difference_rows(result: TrackEvaluation) -> list[list[Any]]:
 
 def _row(name: str, figures: Mapping[str, Any]) -> list[Any]:
     per_lap = Estimate(**figures["interventions_per_lap"])
-    return [name, Rate(**figures["laps_without_intervention"]), per_lap, _offset(figures["offset"]), figures["jerk"]]
+    clean, speed = Rate(**figures["laps_without_intervention"]), figures["speed"]["mean"]
+    return [name, clean, per_lap, _offset(figures["offset"]), f"{speed:.2f}", f"{figures['jerk']:.2f}"]
 
 
 def _offset(offset: Mapping[str, float]) -> str:

@@ -165,6 +165,12 @@ def test_a_car_that_turns_round_is_put_back(track: RebuiltTrack):
     assert np.abs(laps.steps.heading).max() <= np.pi / 2
 
 
+def test_all_cars_drive_at_one_speed_if_it_is_given(track: RebuiltTrack):
+    ready = field(track, 3, 5, speed=1.2)
+    for act in (teacher(ready), lambda now: np.tile([0.0, 1.0], (len(now.which), 1))):
+        np.testing.assert_allclose(drive(act, ready).steps.speed, 1.2)
+
+
 def test_a_log_that_never_steered_is_refused(tmp_path: Path):
     dull = read_track(write_drawn_track(tmp_path / "dull", curvature_per_steering=None, delay=None))
     with pytest.raises(InputError, match="curvature_per_steering, delay"):

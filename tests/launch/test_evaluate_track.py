@@ -40,21 +40,21 @@ def place(workplace: Path, short_lane: str, drawn: Path) -> Path:
 
 
 def test_policies_drive_the_same_laps(command: Callable[..., Any], place: Path):
-    words = ("--episodes", 3, "--seed", 7)
+    words = ("--episodes", 2, "--seed", 7, "--speed", 2.0)
     done = command("evaluate", "policy", "other", *ON, *words, "--out", "both")
     assert done.code == 0 and done.err == "", done
-    assert "3 laps each on tracks/oval" in done.out and "other minus policy" in done.out and "frames/s" in done.out
+    assert "2 laps each on tracks/oval" in done.out and "other minus policy" in done.out and "frames/s" in done.out
     metrics = json.loads((place / "both" / "metrics.json").read_text())
-    assert metrics["finished"] and metrics["laps"] == metrics["laps_without_intervention"]["count"] == 3
+    assert metrics["finished"] and metrics["laps"] == metrics["laps_without_intervention"]["count"] == 2
     each, controls = metrics["checkpoints"], metrics["controls"]
     assert set(each) == {"policy", "other"} and set(controls) == {"zero_steering", "teacher"}
     assert set(each["policy"]) == set(controls["teacher"]) == set(each["other"]) - {"difference"}
     assert controls["teacher"]["laps_without_intervention"]["value"] == 1
-    assert controls["zero_steering"]["interventions_per_lap"]["low"] > 1
+    assert controls["zero_steering"]["interventions_per_lap"]["value"] > 3
     assert set(metrics["driver"]["offset"]) == {"mean", "std"} and metrics["driver"]["beyond"] == 0
     rows = pq.read_table(place / "both" / "paths.parquet").to_pylist()
     out = {name: {row["lap"] for row in rows if row["driver"] == name and row["out"]} for name in each}
-    first, second = (np.array([lap not in out[name] for lap in range(3)]) for name in ("policy", "other"))
+    first, second = (np.array([lap not in out[name] for lap in range(2)]) for name in ("policy", "other"))
     assert each["other"]["difference"] == RateDifference.of(first, second).to_dict()
     page = (place / "both" / "report.html").read_text()
     assert "Laps on a rebuilt track" in page and "control: knows the pose" in page

@@ -14,7 +14,8 @@ from sim2real.recordings.frames import Frames
 from sim2real.statistics.correlation import Correlation
 from sim2real.statistics.rates import Rate, RateDifference
 from sim2real.statistics.settling import Settling
-from sim2real.tracks.driving import Field, Laps
+from sim2real.tracks.driving import TrackEpisodes
+from sim2real.tracks.laps import Laps
 from sim2real.tracks.rebuilt import RebuiltTrack
 
 SIDES = ("sim", "rehearsal")
@@ -120,7 +121,7 @@ class TrackEvaluation:
         config: settings of the evaluation.
         checkpoints: folders of the policies.
         track: the track.
-        field: cars and starts of all laps.
+        episodes: cars and starts of all laps.
         laps: by the policy's name, in the order of the checkpoints.
         controls: by name: zero_steering, teacher.
         differences: laps without intervention of each further policy minus those of the first, by name.
@@ -132,7 +133,7 @@ class TrackEvaluation:
     config: EvaluateConfig
     checkpoints: tuple[Path, ...]
     track: RebuiltTrack
-    field: Field
+    episodes: TrackEpisodes
     laps: Mapping[str, Laps]
     controls: Mapping[str, Laps]
     differences: Mapping[str, RateDifference]

@@ -17,8 +17,9 @@ from sim2real.progress import Stages, no_stages
 from sim2real.runs import start_run
 from sim2real.statistics.rates import RateDifference
 from sim2real.tracks.controls import teacher, zero_steering
-from sim2real.tracks.driving import Act, Field, Laps, Situation, drive, field
+from sim2real.tracks.driving import Act, Situation, TrackEpisodes, draw_episodes, drive
 from sim2real.tracks.figures import driver_figures, lap_figures
+from sim2real.tracks.laps import Laps
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 from sim2real.tracks.rendering import MapRenderer
 
@@ -49,22 +50,23 @@ def evaluate_on_track(
     """
     track, names = read_track(Path(str(config.track))), short_names(config.checkpoints)
     _check(track, policies, folders)
-    ready, renderer = field(track, config.episodes, config.seed, config.speed), MapRenderer(track)
+    episodes = draw_episodes(track, config.episodes, config.seed, config.speed)
+    renderer = MapRenderer(track)
     run, config = start_run("evaluate", config, out, resume=False)
-    controls = {name: drive(control(ready), ready) for name, control in CONTROLS.items()}
+    controls = {name: drive(control(episodes), episodes) for name, control in CONTROLS.items()}
     driven: dict[str, Laps] = {}
     seconds, paths = 0.0, [_paths(f"control {name}", each) for name, each in controls.items()]
     for name, policy in zip(names, policies, strict=True):
         begun = time.process_time()
-        driven[name] = drive(policy_driver(policy, renderer), ready, stages(f"drive {name}"))
+        driven[name] = drive(policy_driver(policy, renderer), episodes, stages(f"drive {name}"))
         seconds += time.process_time() - begun
         paths.append(_paths(name, driven[name]))
         write_tables(run.folder / "paths.parquet", paths)
         finished = len(driven) == len(names)
-        run.write_metrics({"finished": finished, **_metrics(config, track, ready, driven, controls)})
+        run.write_metrics({"finished": finished, **_metrics(config, track, episodes, driven, controls)})
     frames = sum(len(each.steps.lap) for each in driven.values())
     differences = {name: _difference(driven[names[0]], driven[name]) for name in names[1:]}
-    parts = track, ready, driven, controls, differences, frames / max(seconds, 1e-9)
+    parts = track, episodes, driven, controls, differences, frames / max(seconds, 1e-9)
     return TrackEvaluation(run.folder, run.metrics, config, folders, *parts)
 
 
@@ -101,9 +103,13 @@ def _difference(first: Laps, second: Laps) -> RateDifference:
 
 
 def _metrics(
-    config: EvaluateConfig, track: RebuiltTrack, ready: Field, driven: dict[str, Laps], controls: dict[str, Laps]
+    config: EvaluateConfig,
+    track: RebuiltTrack,
+    episodes: TrackEpisodes,
+    driven: dict[str, Laps],
+    controls: dict[str, Laps],
 ) -> dict[str, Any]:
-    first, fps, course = next(iter(driven)), track.fps, ready.course
+    first, fps, course = next(iter(driven)), track.fps, episodes.course
     figures = {name: lap_figures(each, fps) for name, each in driven.items()}
     checkpoints = {
         name: {**each, **({} if name == first else {"difference": _difference(driven[first], driven[name]).to_dict()})}

@@ -9,6 +9,7 @@ from sim2real.statistics.agreement import Estimate
 from sim2real.tracks.poses import compose
 
 SPEED_RESPONSE = 0.5  # s in which the speed follows the throttle; assumed, the log's figures do not tell it
+STEERING = ("curvature_per_steering", "curvature_offset", "delay")  # figures without which nothing can be driven
 DRAWS = 4  # uniform numbers that a car is drawn from
 
 
@@ -39,14 +40,11 @@ class Vehicle:
         """Draw cars evenly from the measured intervals.
 
         Args:
-            measured: figures by name, all known but perhaps `speed_per_throttle`; then throttle does nothing.
+            measured: figures by name, all known but perhaps `speed_per_throttle`; then throttle means nothing.
             uniform: (n, DRAWS) in [0, 1).
         """
-        gain, offset, delay = (
-            _between(measured[name], uniform[:, k])
-            for k, name in enumerate(("curvature_per_steering", "curvature_offset", "delay"))
-        )
-        speed = measured["speed_per_throttle"]
+        gain, offset, delay = (_between(measured[name], uniform[:, k]) for k, name in enumerate(STEERING))
+        speed = measured.get("speed_per_throttle")
         per_throttle = np.zeros(len(uniform)) if speed is None else _between(speed, uniform[:, 3])
         return Vehicle(gain, offset, np.maximum(delay, 0) * fps, per_throttle, speeds, fps)
 

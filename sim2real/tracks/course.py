@@ -16,6 +16,7 @@ _MOVING = 0.1  # m/s
 _SPEEDS = (5, 95)  # percentiles of the driver's speed
 _WINDOW = 0.5  # s over which it is measured: poses of single frames are too coarse
 _TURNED = 0.25  # rad, largest heading against the line at a start, as in the task's own tests
+_COLUMNS = ("episode_index", "frame_index", "x", "y", "yaw", "along", "offset", "heading")
 DRAWS = 1  # uniform numbers that a start is drawn from
 
 
@@ -78,8 +79,12 @@ class Course:
         self.half = (track.line.width or TrackConfig.road_width) / 2
         self._track = track
         self._step = track.line.length / len(track.line.points)
+        poses = track.folder / "poses.parquet"
+        missing = [name for name in _COLUMNS if name not in track.poses]
+        if missing:
+            raise InputError(f"{poses} has no {', '.join(missing)}: reconstruct the track again")
         if not len(self.driver.speed):
-            raise InputError(f"{track.folder / 'poses.parquet'} has no frames that drive")
+            raise InputError(f"{poses} has no frames that drive")
 
     @cached_property
     def driver(self) -> Driver:

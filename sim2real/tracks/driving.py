@@ -8,9 +8,10 @@ import numpy as np
 from sim2real.errors import InputError
 from sim2real.progress import Progress, silent
 from sim2real.tracks.car import DRAWS as CAR_DRAWS
-from sim2real.tracks.car import Cars, Vehicle
+from sim2real.tracks.car import STEERING, Cars, Vehicle
 from sim2real.tracks.course import DRAWS as START_DRAWS
 from sim2real.tracks.course import Beside, Course
+from sim2real.tracks.laps import Laps, Steps
 from sim2real.tracks.rebuilt import RebuiltTrack
 
 _PATIENCE = 2.0  # times a lap at the driver's slowest speed: then it counts as failed
@@ -36,63 +37,7 @@ Act = Callable[[Situation], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Steps:
-    """Rows of all episodes in order of time: what was so before a step, and the command for it.
-
-    Attributes:
-        lap, step: (r,) episode, from 0, and its step.
-        pose: (r, 3) map_from_car.
-        offset, heading: (r,) as in Beside.
-        command: (r, 2) steering and throttle.
-        speed: (r,) m/s.
-    """
-
-    lap: np.ndarray
-    step: np.ndarray
-    pose: np.ndarray
-    offset: np.ndarray
-    heading: np.ndarray
-    command: np.ndarray
-    speed: np.ndarray
-
-    def of(self, lap: int) -> "Steps":
-        """Return the rows of one episode."""
-        rows = self.lap == lap
-        return Steps(**{name: values[rows] for name, values in vars(self).items()})
-
-
-@dataclass(frozen=True)
-class Laps:
-    """Results of n laps.
-
-    Attributes:
-        seeds: (n,) of the episodes.
-        finished: (n,) bool, whether the lap was driven before its time was up.
-        steps: what happened.
-        out_lap, out_step: (k,) episode and step of each intervention.
-        out_pose: (k, 3) where the car was then.
-    """
-
-    seeds: np.ndarray
-    finished: np.ndarray
-    steps: Steps
-    out_lap: np.ndarray
-    out_step: np.ndarray
-    out_pose: np.ndarray
-
-    @property
-    def interventions(self) -> np.ndarray:
-        """Return (n,) number of interventions of each lap."""
-        return np.bincount(self.out_lap, minlength=len(self.seeds))
-
-    @property
-    def clean(self) -> np.ndarray:
-        """Return (n,) bool, laps that were finished without an intervention."""
-        return self.finished & (self.interventions == 0)
-
-
-@dataclass(frozen=True)
-class Field:
+class TrackEpisodes:
     """Episodes that are ready to be driven, the same for every driver.
 
     Attributes:
@@ -118,29 +63,32 @@ class Field:
         return self.vehicle.steering_for(self.course.curvature(beside.at, beside.way))
 
 
-def field(track: RebuiltTrack, laps: int, first_seed: int, speed: float | None = None) -> Field:
+def draw_episodes(track: RebuiltTrack, laps: int, first_seed: int, speed: float | None = None) -> TrackEpisodes:
     """Draw a car and a start per episode, with seeds first_seed + 0 … laps - 1.
 
     Args:
-        speed: of all cars [m/s], whatever their throttle; None: by throttle, within the log's speeds.
+        speed: of all cars [m/s], whatever their throttle; None: by throttle, within the log's speeds, or the log's
+            median speed if its speed per throttle is not known.
 
     Raises:
         InputError: the log does not tell how the car steers.
     """
-    missing = [name for name, each in track.vehicle.items() if each is None and name != "speed_per_throttle"]
+    missing = [name for name in STEERING if track.vehicle.get(name) is None]
     if missing:
         raise InputError(
             f"{track.folder} does not know the car's {', '.join(missing)}: reconstruct from drives that steer"
         )
     course, seeds = Course(track), first_seed + np.arange(laps)
     uniform = np.stack([np.random.default_rng(int(seed)).random(CAR_DRAWS + START_DRAWS) for seed in seeds])
+    if speed is None and track.vehicle.get("speed_per_throttle") is None:
+        speed = float(np.median(course.driver.speed))
     speeds = course.driver.speeds if speed is None else (speed, speed)
     vehicle = Vehicle.drawn(track.vehicle, uniform[:, :CAR_DRAWS], speeds, track.fps)
     poses, beside, begun = course.starts(uniform[:, CAR_DRAWS:])
-    return Field(course, vehicle, seeds, poses, beside, np.clip(begun, *speeds))
+    return TrackEpisodes(course, vehicle, seeds, poses, beside, np.clip(begun, *speeds))
 
 
-def drive(act: Act, field: Field, progress: Progress = silent) -> Laps:
+def drive(act: Act, episodes: TrackEpisodes, progress: Progress = silent) -> Laps:
     """Drive every episode for a lap.
 
     A car that is more than half the road's width from the centre line, or faces backwards, is put back on the line: an
@@ -149,9 +97,9 @@ def drive(act: Act, field: Field, progress: Progress = silent) -> Laps:
     Args:
         progress: called with the share of the laps that is driven, in metres.
     """
-    course, cars, beside = field.course, field.cars(), field.beside
-    count, left = len(field.seeds), course.left(beside)
-    limit = int(np.ceil(_PATIENCE * course.lap / field.vehicle.speeds[0] * field.vehicle.fps))
+    course, cars, beside = episodes.course, episodes.cars(), episodes.beside
+    count, left = len(episodes.seeds), course.left(beside)
+    limit = int(np.ceil(_PATIENCE * course.lap / episodes.vehicle.speeds[0] * episodes.vehicle.fps))
     command, rows, out, total = np.zeros((count, 2)), [], [], left.sum()
     for step in range(limit):
         which = np.flatnonzero(left > 1e-6)
@@ -167,13 +115,13 @@ def drive(act: Act, field: Field, progress: Progress = silent) -> Laps:
         lost[np.setdiff1d(np.arange(count), which)] = False
         out += [(k, step, *cars.poses[k]) for k in np.flatnonzero(lost)]
         if lost.any():
-            cars.put(lost, course.poses(now.at, now.way), field.along(now))
+            cars.put(lost, course.poses(now.at, now.way), episodes.along(now))
             now = course.beside(cars.poses, now.at, now.way)
         beside = now
         progress(int(total - np.maximum(left, 0).sum()), int(total))
     table = np.array(out, float).reshape(-1, 5)
     steps = Steps(*(np.concatenate(column) for column in zip(*rows, strict=True)))
-    return Laps(field.seeds, left <= 1e-6, steps, table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:])
+    return Laps(episodes.seeds, left <= 1e-6, steps, table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:])
 
 
 def _rows(

@@ -8,7 +8,7 @@ from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.bootstrap import Bootstrap
 from sim2real.statistics.rates import Rate
 from sim2real.tracks.course import Driver
-from sim2real.tracks.driving import Laps
+from sim2real.tracks.laps import Laps
 
 
 def interventions_per_lap(laps: Laps) -> Estimate:

@@ -39,6 +39,7 @@ def place(workplace: Path, short_lane: str, drawn: Path) -> Path:
     return workplace
 
 
+@pytest.mark.slow
 def test_policies_drive_the_same_laps(command: Callable[..., Any], place: Path):
     words = ("--episodes", 2, "--seed", 7, "--speed", 2.0)
     done = command("evaluate", "policy", "other", *ON, *words, "--out", "both")
@@ -85,6 +86,11 @@ def emptied(place: Path) -> None:
     path.write_text(json.dumps(about))
 
 
+def without_places(place: Path) -> None:
+    path = place / "tracks" / "oval" / "poses.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["along"]), path)
+
+
 def narrow(place: Path) -> None:
     shutil.rmtree(place / "tracks" / "oval")
     write_drawn_track(place / "tracks" / "oval", image=(160, 90))
@@ -111,6 +117,7 @@ def arm(place: Path) -> None:
         (cut("coverage.png"), "coverage.png"),
         (cut("poses.parquet"), "poses.parquet"),
         (emptied, "track.json is damaged"),
+        (without_places, "poses.parquet has no along: reconstruct the track again"),
         (narrow, "tracks/oval has frames of 160x90, policy was made for 160x120"),
         (straight, "tracks/oval does not know the car's delay"),
         (arm, "policy was made for Reach: a rebuilt track is driven by LaneFollow"),

@@ -13,7 +13,7 @@ from sim2real.reports.pictures.plan import Plan
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.rates import Rate
-from sim2real.tracks.driving import Laps
+from sim2real.tracks.laps import Laps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,7 +39,7 @@ _NOTE = (
 
 def lap_lines(result: TrackEvaluation) -> list[str]:
     """Return what was driven, and how the log's drivers drove."""
-    course, driver, count = result.field.course, result.metrics["driver"], len(result.field.seeds)
+    course, driver, count = result.episodes.course, result.metrics["driver"], len(result.episodes.seeds)
     way = "a lap" if course.line.closed else "the way from one end to the other: the line is not closed"
     width = f"{2 * course.half:.2f} m" + ("" if course.line.width else ", assumed, as no edge lines were found")
     back = f"{100 * driver['backwards']:.0f} % of the laps go against the line, as the log's drivers did"
@@ -56,7 +56,7 @@ def lap_lines(result: TrackEvaluation) -> list[str]:
 
 def _pull_line(result: TrackEvaluation) -> str:
     """Return how the car goes without steering, which a policy that never met the car does not know."""
-    vehicle = result.field.vehicle
+    vehicle = result.episodes.vehicle
     curvature, steering = float(vehicle.curvature_offset.mean()), float(vehicle.steering_for(np.zeros(1)).mean())
     side = "left" if curvature > 0 else "right"
     return f"The car pulls to the {side}: {curvature:+.3f} 1/m without steering, straight on at {steering:+.3f}."
@@ -135,7 +135,7 @@ def _map(result: TrackEvaluation, laps: Laps) -> np.ndarray:
 def _offsets(result: TrackEvaluation) -> "Figure":
     """Draw the distribution of the offset of each policy, and of the log's drivers."""
     figure, axes = new_figure(8.6, 3.6)
-    half = result.field.course.half
+    half = result.episodes.course.half
     bins = (100 * np.linspace(-1.6 * half, 1.6 * half, 65)).tolist()
     driver = np.clip(100 * result.track.poses["offset"], bins[0], bins[-1])
     axes.hist(driver, bins, density=True, color=FAINT, alpha=0.5, label="the log's drivers")

@@ -14,7 +14,7 @@ from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.rates import RateDifference
 from sim2real.tracks.car import DRAWS, Cars, Vehicle, moved
 from sim2real.tracks.controls import teacher, zero_steering
-from sim2real.tracks.driving import Act, Field, Situation, drive, field
+from sim2real.tracks.driving import Act, Situation, TrackEpisodes, draw_episodes, drive
 from sim2real.tracks.figures import clean_laps, interventions_per_lap, lap_figures
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 from sim2real.tracks.rendering import MapRenderer
@@ -86,7 +86,7 @@ def test_cars_are_drawn_from_the_measured_intervals():
 
 
 def test_the_teacher_drives_every_lap_and_nobody_else_does(track: RebuiltTrack):
-    ready = field(track, LAPS, 5)
+    ready = draw_episodes(track, LAPS, 5)
     assert {*ready.beside.way} == {-1, 1}  # as the log's drivers went
     good, still, wrong = (drive(act, ready) for act in (teacher(ready), zero_steering(ready), mirrored(teacher(ready))))
     assert good.clean.all() and good.steps.offset.std() < 0.04
@@ -101,7 +101,7 @@ def test_the_teacher_drives_every_lap_and_nobody_else_does(track: RebuiltTrack):
     assert lap_figures(still, track.fps)["jerk"] == 0 < figures["jerk"]
 
 
-def seen(renderer: MapRenderer, ready: Field, sign: int = 1) -> Act:
+def seen(renderer: MapRenderer, ready: TrackEpisodes, sign: int = 1) -> Act:
     """A driver by pixels: it steers to where the grey road is in a few rows of the frame."""
     _, throttle = teacher(ready)(Situation(np.arange(len(ready.seeds)), ready.cars(), ready.beside)).T
 
@@ -115,14 +115,14 @@ def seen(renderer: MapRenderer, ready: Field, sign: int = 1) -> Act:
 
 
 def test_frames_and_steering_have_the_same_right(track: RebuiltTrack):
-    ready, renderer = field(track, 2, 5), MapRenderer(track)
+    ready, renderer = draw_episodes(track, 2, 5), MapRenderer(track)
     right, left = (drive(seen(renderer, ready, sign), ready) for sign in (1, -1))
     assert right.clean.all()
     assert not left.clean.any() and left.interventions.min() > 5
 
 
 def test_an_episode_depends_on_its_own_seed_only(track: RebuiltTrack):
-    many, one = field(track, 6, 5), field(track, 1, 8)
+    many, one = draw_episodes(track, 6, 5), draw_episodes(track, 1, 8)
     for name in ("curvature_per_steering", "curvature_offset", "delay", "speed_per_throttle"):
         values = getattr(many.vehicle, name)
         assert len({*values}) == 6 and values[3] == getattr(one.vehicle, name)[0]
@@ -134,7 +134,7 @@ def test_an_episode_depends_on_its_own_seed_only(track: RebuiltTrack):
 
 
 def test_laps_are_paired(track: RebuiltTrack):
-    ready = field(track, LAPS, 5)
+    ready = draw_episodes(track, LAPS, 5)
     good, half = teacher(ready), mirrored(teacher(ready))
     spoiled = drive(lambda now: np.where((now.which % 3 == 0)[:, None], half(now), good(now)), ready)
     assert spoiled.clean.sum() == clean_laps(spoiled).value * LAPS == LAPS - len(range(0, LAPS, 3))
@@ -146,7 +146,7 @@ def test_laps_are_paired(track: RebuiltTrack):
 
 
 def test_an_open_line_is_driven_from_one_end_to_the_other(tmp_path: Path):
-    ready = field(read_track(write_drawn_track(tmp_path / "half", closed=False)), LAPS, 5)
+    ready = draw_episodes(read_track(write_drawn_track(tmp_path / "half", closed=False)), LAPS, 5)
     count = len(ready.course.line.points)
     starts = {(int(way), int(at)) for way, at in zip(ready.beside.way, ready.beside.at, strict=True)}
     assert all(at < 20 if way > 0 else at >= count - 20 for way, at in starts) and len({way for way, _ in starts}) == 2
@@ -158,7 +158,7 @@ def test_an_open_line_is_driven_from_one_end_to_the_other(tmp_path: Path):
 
 def test_a_car_that_turns_round_is_put_back(track: RebuiltTrack):
     tight = replace(
-        ready := field(track, 1, 5), vehicle=replace(ready.vehicle, curvature_per_steering=np.full(1, -9.0))
+        ready := draw_episodes(track, 1, 5), vehicle=replace(ready.vehicle, curvature_per_steering=np.full(1, -9.0))
     )
     laps = drive(lambda now: np.array([[1.0, 0.3]]), tight)
     assert laps.interventions[0] > 5
@@ -166,7 +166,7 @@ def test_a_car_that_turns_round_is_put_back(track: RebuiltTrack):
 
 
 def test_all_cars_drive_at_one_speed_if_it_is_given(track: RebuiltTrack):
-    ready = field(track, 3, 5, speed=1.2)
+    ready = draw_episodes(track, 3, 5, speed=1.2)
     for act in (teacher(ready), lambda now: np.tile([0.0, 1.0], (len(now.which), 1))):
         np.testing.assert_allclose(drive(act, ready).steps.speed, 1.2)
 
@@ -174,4 +174,11 @@ def test_all_cars_drive_at_one_speed_if_it_is_given(track: RebuiltTrack):
 def test_a_log_that_never_steered_is_refused(tmp_path: Path):
     dull = read_track(write_drawn_track(tmp_path / "dull", curvature_per_steering=None, delay=None))
     with pytest.raises(InputError, match="curvature_per_steering, delay"):
-        field(dull, 1, 0)
+        draw_episodes(dull, 1, 0)
+
+
+def test_without_a_speed_per_throttle_cars_drive_at_the_drivers_median(tmp_path: Path):
+    ready = draw_episodes(read_track(write_drawn_track(tmp_path / "slow", speed_per_throttle=None)), 2, 5)
+    laps = drive(teacher(ready), ready)
+    np.testing.assert_allclose(laps.steps.speed, np.median(ready.course.driver.speed))
+    assert laps.clean.all()

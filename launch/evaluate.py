@@ -12,7 +12,7 @@ from sim2real.evaluation.config import EvaluateConfig
 from sim2real.progress import no_stages
 
 if TYPE_CHECKING:
-    from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation
+    from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation, TrackEvaluation
 
 
 def command(
@@ -21,23 +21,26 @@ def command(
     video: Path | None = None,
     seconds: float = 15.0,
 ) -> None:
-    """Evaluate a policy in unseen worlds, on the rehearsal robot or on hardware; print its success with the interval.
+    """Evaluate a policy in unseen worlds, on a rebuilt track, on the rehearsal robot or on hardware, with intervals.
 
     Two checkpoints run in the same episodes. Their paired difference is printed, with the number of further episodes
     that a significant result needs (adding episodes and testing again raises the false-positive rate above 5 %).
-    With --dataset nothing moves: the policy's predictions are compared with the recorded actions.
+    With --dataset nothing moves: the policy's predictions are compared with the recorded actions. With --on track
+    policies drive laps of a real track on the pixels of its log; a car that leaves the road is put back.
 
     Example: sim2real evaluate runs/policy runs/adapted --on rehearsal --episodes 40
+    Example: sim2real evaluate runs/policy runs/adapted --on track --track tracks/track_2
 
     Args:
         config: what to evaluate, and where.
-        video: film the first four worlds to this file; needs one checkpoint and --on sim.
+        video: film the first four worlds, or the first laps of a track, to this file; needs one checkpoint and --on
+            sim or track.
         seconds: length of the film.
     """
     # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
     from launch.keys import at_terminal
     from sim2real.evaluation.evaluate import evaluate
-    from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation
+    from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation, TrackEvaluation
 
     _check_film(config, video, seconds)
     if config.on == "robot":  # a progress bar would hide the questions
@@ -49,12 +52,14 @@ def command(
         _say_agreement(result)
     elif isinstance(result, CorrelationResult):
         _say_correlation(result)
+    elif isinstance(result, TrackEvaluation):
+        _say_laps(result, video, seconds)
     else:
         _say_episodes(result)
         if video is not None:
             _film(result, video, seconds)
     say(f"run: {result.folder}")
-    if not isinstance(result, DatasetEvaluation | CorrelationResult) and result.interrupted:
+    if isinstance(result, Evaluation) and result.interrupted:
         raise KeyboardInterrupt
 
 
@@ -67,8 +72,8 @@ def _check_film(config: EvaluateConfig, video: Path | None, seconds: float) -> N
     from sim2real.reports.films.video import check_video
 
     check_video(video)
-    if config.against is not None or config.on != "sim" or config.dataset is not None:
-        raise InputError("--video films one checkpoint with --on sim")
+    if config.against is not None or config.on not in ("sim", "track") or config.dataset is not None:
+        raise InputError("--video films one checkpoint with --on sim or --on track")
 
 
 def _film(evaluation: "Evaluation", path: Path, seconds: float) -> None:
@@ -119,6 +124,29 @@ def _say_correlation(result: "CorrelationResult") -> None:
     print_table(*coefficient_table(result))
     say(violation_line(result))
     say(f"report: {write_correlation_report(result, typed_command())}")
+
+
+def _say_laps(result: "TrackEvaluation", video: Path | None, seconds: float) -> None:
+    from sim2real.reports.films.laps import film_laps
+    from sim2real.reports.pages.laps import (
+        DIFFERENCE_HEADER,
+        LAPS_HEADER,
+        difference_rows,
+        lap_lines,
+        lap_rows,
+        write_laps_report,
+    )
+
+    _say_each(lap_lines(result))
+    print_table(LAPS_HEADER, lap_rows(result))
+    if result.differences:
+        print_table(DIFFERENCE_HEADER, difference_rows(result))
+    say(f"{result.frames_per_second:.0f} frames/s of processor time, rendering and policy together")
+    if video is not None:
+        with reporting() as stages:
+            film_laps(result, video, seconds, stages("film"))
+        say(f"video: {video}")
+    say(f"report: {write_laps_report(result, typed_command())}")
 
 
 def _say_agreement(evaluation: "DatasetEvaluation") -> None:

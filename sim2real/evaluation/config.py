@@ -12,7 +12,12 @@ from sim2real.robots.hardware import Hardware
 from sim2real.seeds import TEST
 
 BOTH = "both"
-PLACES = {"sim": "unseen simulated worlds", "rehearsal": "the rehearsal robot", "robot": "the robot"}
+PLACES = {
+    "sim": "unseen simulated worlds",
+    "rehearsal": "the rehearsal robot",
+    "robot": "the robot",
+    "track": "a rebuilt track",
+}
 """Names of the places of `--on`, for output."""
 
 
@@ -23,10 +28,13 @@ class EvaluateConfig:
     Attributes:
         checkpoint: a policy's folder, or the run that pretrained or adapted it.
         against: a second policy, evaluated in the same episodes; differences are second minus first.
-        more: further policies, for `--on both`.
+        more: further policies, for `--on both` and `--on track`.
         on: place of the evaluation: simulation; the rehearsal robot, a simulated stand-in for a real one that is never
-            trained on; hardware; or `both`: three or more checkpoints in simulation and on the rehearsal robot, and how
-            well the results in simulation predict those on the robot.
+            trained on; hardware; `both`: three or more checkpoints in simulation and on the rehearsal robot, and how
+            well the results in simulation predict those on the robot; or a rebuilt `track`, on the pixels of its log.
+        track: for `--on track`, the folder that `sim2real reconstruct` made; an episode is a lap.
+        speed: for `--on track`, speed of all cars [m/s], whatever the policies' throttle; None: the throttle's, as the
+            log measured it, within the drivers' speeds.
         dataset: compare with these recordings instead of acting: a dataset, or a selection of episodes (path[0:17]).
         smooth: recorded actions are averaged over ± this many seconds; by default the task's value.
         episodes: number of episodes; in simulation all run in parallel.
@@ -44,7 +52,9 @@ class EvaluateConfig:
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
     against: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[CHECKPOINT2]")] = None
     more: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="[CHECKPOINT3 ...]")] = ()
-    on: Literal["sim", "rehearsal", "robot", "both"] = "sim"
+    on: Literal["sim", "rehearsal", "robot", "both", "track"] = "sim"
+    track: Path | None = None
+    speed: float | None = None
     dataset: str | None = None
     smooth: float | None = None
     episodes: int = 100
@@ -67,7 +77,7 @@ class EvaluateConfig:
         check_layout(self.layout, self.on)
         if self.on == "rehearsal":
             rehearsal_preset(self.randomization, "default")  # raises an error
-        if self.on == "robot" and self.randomization != "default":
+        if self.on in ("robot", "track") and self.randomization != "default":
             raise InputError(f"--randomization is for --on sim: {PLACES[self.on]} has a fixed appearance")
         if self.on != "sim" and self.dataset is not None:
             raise InputError(f"--dataset moves nothing: leave out --on {self.on}")
@@ -79,8 +89,20 @@ class EvaluateConfig:
             raise InputError(f"--on {BOTH} needs at least three checkpoints: two are always perfectly correlated")
         if self.on == BOTH and self.randomization.startswith("rehearsal"):
             raise InputError(f"--on {BOTH} takes --randomization for the simulation, not {self.randomization!r}")
-        if self.on != BOTH and self.more:
+        if self.on not in (BOTH, "track") and self.more:
             raise InputError(f"two checkpoints can be compared; with --on {BOTH} three or more are correlated")
+        self._check_track()
+
+    def _check_track(self) -> None:
+        if self.on == "track" and self.track is None:
+            raise InputError("--on track needs --track: the folder of a track that `sim2real reconstruct` made")
+        if self.on != "track" and (self.track is not None or self.speed is not None):
+            raise InputError("--track and --speed are for --on track")
+        if self.speed is not None and not 0.1 <= self.speed <= 20:
+            raise InputError(f"speed must be 0.1 to 20 m/s, not {self.speed}")
+        resolved = [path.resolve() for path in self.checkpoints]
+        if self.on == "track" and len(set(resolved)) < len(resolved):
+            raise InputError("a checkpoint is given twice: --on track needs different ones")
 
     @property
     def checkpoints(self) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""Evaluate policies: in simulation, on the rehearsal robot, on hardware, or on recordings."""
+"""Evaluate policies: in simulation, on the rehearsal robot, on hardware, on a rebuilt track, or on recordings."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,11 @@ from sim2real.errors import InputError
 from sim2real.evaluation.config import BOTH, EvaluateConfig
 from sim2real.evaluation.correlate import correlate
 from sim2real.evaluation.dataset import evaluate_on_dataset
-from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation
+from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation, TrackEvaluation
 from sim2real.evaluation.robot import evaluate_on_robot, open_venue
 from sim2real.evaluation.side_by_side import act_side_by_side
 from sim2real.evaluation.simulation import Episodes, paired_difference
+from sim2real.evaluation.track import evaluate_on_track
 from sim2real.progress import Stages, no_stages
 from sim2real.robots.supervisor import Supervisor
 from sim2real.runs import Run, start_run
@@ -28,19 +29,19 @@ def evaluate(
     out: Path | None = None,
     stages: Stages = no_stages,
     supervisor: Supervisor = Supervisor(),
-) -> Evaluation | CorrelationResult | DatasetEvaluation:
+) -> Evaluation | CorrelationResult | DatasetEvaluation | TrackEvaluation:
     """Run policies in unseen episodes, or compare one with recordings; write the figures to the run's folder.
 
     Args:
         config: what to evaluate, and where.
         out: folder of the run; None: a new one under `runs/`.
-        stages: progress: "evaluate" of episodes; "sim" and "rehearsal" with `on="both"`; "read" and "predict" with a
-            dataset.
+        stages: progress: "evaluate" of episodes; "sim" and "rehearsal" with `on="both"`; "drive NAME" on a
+            track; "read" and "predict" with a dataset.
         supervisor: the person beside a robot, who prepares episodes and reports their outcome.
 
     Returns:
-        A `DatasetEvaluation` with `config.dataset`, a `CorrelationResult` with `config.on == "both"`, else an
-        `Evaluation`.
+        A `DatasetEvaluation` with `config.dataset`, a `CorrelationResult` with `config.on == "both"`, a
+        `TrackEvaluation` with "track", else an `Evaluation`.
 
     Raises:
         InputError: no such checkpoint, dataset or robot, settings that do not fit the policies, or a folder in use;
@@ -50,6 +51,8 @@ def evaluate(
     policies = [load_policy(folder) for folder in folders]
     if config.dataset is not None:
         return evaluate_on_dataset(config, policies[0], folders[0], out, stages)
+    if config.on == "track":
+        return evaluate_on_track(config, policies, folders, out, stages)
     _check(config, policies, folders)
     if config.on == BOTH:
         return correlate(config, policies, folders, out, stages)

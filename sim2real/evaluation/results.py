@@ -1,6 +1,6 @@
 """Results of evaluations: the figures, and the data for pages and films."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,9 @@ from sim2real.recordings.frames import Frames
 from sim2real.statistics.correlation import Correlation
 from sim2real.statistics.rates import Rate, RateDifference
 from sim2real.statistics.settling import Settling
+from sim2real.tracks.driving import TrackEpisodes
+from sim2real.tracks.laps import Laps
+from sim2real.tracks.rebuilt import RebuiltTrack
 
 SIDES = ("sim", "rehearsal")
 
@@ -106,3 +109,43 @@ class DatasetEvaluation:
     predicted: np.ndarray
     comparisons: tuple[ActionComparison, ...]
     saturation: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class TrackEvaluation:
+    """The same laps of a rebuilt track, driven by one or several policies and by the controls.
+
+    Attributes:
+        folder: folder of the run.
+        metrics: content of the run's `metrics.json`.
+        config: settings of the evaluation.
+        checkpoints: folders of the policies.
+        track: the track.
+        episodes: cars and starts of all laps.
+        laps: by the policy's name, in the order of the checkpoints.
+        controls: by name: zero_steering, teacher.
+        differences: laps without intervention of each further policy minus those of the first, by name.
+        frames_per_second: of processor time, rendering and policies together.
+    """
+
+    folder: Path
+    metrics: Mapping[str, Any]
+    config: EvaluateConfig
+    checkpoints: tuple[Path, ...]
+    track: RebuiltTrack
+    episodes: TrackEpisodes
+    laps: Mapping[str, Laps]
+    controls: Mapping[str, Laps]
+    differences: Mapping[str, RateDifference]
+    frames_per_second: float
+
+
+def short_names(paths: Sequence[Path]) -> list[str]:
+    """Return the checkpoints' folder names, or as much of the paths as distinguishes them."""
+    parts = [path.resolve().parts for path in paths]
+    names = ["/".join(part) for part in parts]
+    for k in range(1, max(map(len, parts)) + 1):
+        names = ["/".join(part[-k:]) for part in parts]
+        if len(set(names)) == len(set(parts)):
+            break
+    return names

@@ -1,12 +1,11 @@
 """The report page on how well simulation predicts success on the rehearsal robot, over checkpoints."""
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from sim2real.evaluation.config import PLACES
-from sim2real.evaluation.results import SIDES, CorrelationResult
+from sim2real.evaluation.results import SIDES, CorrelationResult, short_names
 from sim2real.reports.page import Report
 from sim2real.reports.plots.charts import write_plot
 from sim2real.reports.plots.correlation import correlation_plot
@@ -77,14 +76,3 @@ def coefficient_table(result: CorrelationResult) -> tuple[list[str], list[list[s
 def _intervals(coefficient: Coefficient) -> list[str]:
     pairs = (coefficient.over_episodes, coefficient.over_checkpoints)
     return ["–" if math.isnan(low) else f"{low:.2f} … {high:.2f}" for low, high in pairs]
-
-
-def short_names(paths: Sequence[Path]) -> list[str]:
-    """Return the checkpoints' folder names, or as much of the paths as distinguishes them."""
-    parts = [path.resolve().parts for path in paths]
-    names = ["/".join(part) for part in parts]
-    for k in range(1, max(map(len, parts)) + 1):
-        names = ["/".join(part[-k:]) for part in parts]
-        if len(set(names)) == len(set(parts)):
-            break
-    return names

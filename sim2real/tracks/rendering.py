@@ -1,36 +1,110 @@
-"""Camera frames from the map of a rebuilt track."""
+"""Camera frames on a rebuilt track: the ground from its map, or from the nearest keyframe."""
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from sim2real.tracks.ground import Mount
+from sim2real.tracks.mosaic import Mosaic
+from sim2real.tracks.nearby import Nearby, Warp
 from sim2real.tracks.poses import applied
 from sim2real.tracks.rebuilt import RebuiltTrack
 
 _LEVELS = 4  # pictures of the map, each of half the resolution: far pixels cover many cells
+_ROWS, _MOST = 4, 8  # rows of a band, and samples of a pixel down at most
+_FADES = (1.8, 3.0)  # m, over which the map gives way to the nearest keyframe: farther off the world is not flat
 
 
-class MapRenderer:
-    """Draws what the track's camera sees of the map; grey above the horizon."""
+@dataclass(frozen=True)
+class _Band:
+    """Rows of the frame that cover the map's cells about equally.
 
-    def __init__(self, track: RebuiltTrack) -> None:
-        self._mosaic = track.mosaic
-        self._ground, self._below = track.mount.ground()
-        self._pyramid = [track.mosaic.colours]
+    Attributes:
+        rows: of the frame.
+        level: of the map's pyramid.
+        ground: (rows * samples, w, 2) float32 m in the car's frame, several samples down a pixel.
+    """
+
+    rows: slice
+    level: int
+    ground: np.ndarray
+
+
+class MapView:
+    """What a camera sees of the map."""
+
+    def __init__(self, mosaic: Mosaic, mount: Mount) -> None:
+        self._mosaic, camera = mosaic, mount.camera
+        self._shape = camera.height, camera.width
+        known = mosaic.known.astype(np.uint8)[..., None]
+        self._pyramid = [np.concatenate([mosaic.colours * known, known * 255], 2)]
         for _ in range(_LEVELS - 1):
             self._pyramid.append(cv2.pyrDown(self._pyramid[-1]))
-        gaps = [np.linalg.norm(np.gradient(self._ground, axis=axis), axis=-1) for axis in (0, 1)]
-        level = np.log2(np.maximum(np.maximum(*gaps) / self._mosaic.cell, 1))
-        self._level = np.where(self._below, np.clip(np.nan_to_num(level), 0, _LEVELS - 1), 0)
+        tall = Mount(camera.resize(camera.width, camera.height * _MOST), mount.x, mount.height, mount.pitch)
+        fine, below = (each.reshape(camera.height, _MOST, camera.width, -1) for each in tall.ground())
+        distance = np.linalg.norm(fine - np.array([mount.x, 0.0]), axis=-1).mean(1)
+        fade = np.clip((_FADES[1] - distance) / (_FADES[1] - _FADES[0]), 0, 1)
+        self._fade = np.where(below.all((1, 3)), fade, 0).astype(np.float32)
+        first = int(np.argmax(self._fade.max(1) > 0))
+        self._bands = [self._band(fine, row) for row in range(first, camera.height, _ROWS)]
+
+    def _band(self, fine: np.ndarray, row: int) -> _Band:
+        rows = slice(row, min(row + _ROWS, len(fine)))
+        part = fine[rows]
+        down = np.median(np.linalg.norm(part[:, -1] - part[:, 0], axis=-1)) * _MOST / (_MOST - 1)
+        aside = np.median(np.linalg.norm(np.diff(part[:, _MOST // 2], axis=1), axis=-1))
+        samples = 2 ** int(np.clip(np.ceil(np.log2(down / max(aside, self._mosaic.cell))), 0, np.log2(_MOST)))
+        gap = max(aside, down / samples) / self._mosaic.cell
+        ground = part.reshape(len(part), samples, _MOST // samples, *part.shape[2:]).mean(2)
+        level = int(np.clip(np.round(np.log2(max(gap, 1.0))), 0, _LEVELS - 1))
+        return _Band(rows, level, ground.reshape(-1, *part.shape[2:]).astype(np.float32))
+
+    def __call__(self, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (h, w, 3) float32 RGB times what is known, and how much is known (h, w) float32 in [0, 1]."""
+        seen = np.zeros((*self._shape, 4), np.float32)
+        for band in self._bands:
+            scale = self._mosaic.cell * 2**band.level
+            at = ((applied(pose, band.ground) - self._mosaic.origin) / scale).astype(np.float32)
+            drawn = cv2.remap(self._pyramid[band.level], at[..., 1], at[..., 0], cv2.INTER_LINEAR)
+            count = band.rows.stop - band.rows.start
+            seen[band.rows] = drawn.reshape(count, -1, *drawn.shape[1:]).mean(1, dtype=np.float32)
+        seen *= self._fade[..., None]
+        return seen[..., :3], seen[..., 3] / 255
+
+
+class _Renderer:
+    def __init__(self, track: RebuiltTrack) -> None:
+        self.nearby = Nearby(track.keyframes)
+        self._map, self._warp = MapView(track.mosaic, track.mount), Warp(track.mount)
 
     def frames(self, poses: np.ndarray) -> np.ndarray:
         """Return (n, h, w, 3) uint8 RGB, raw frames of a car at poses (n, 3) map_from_car."""
-        return np.stack([self._frame(pose) for pose in poses])
+        return self.frames_from(poses, self.nearby.nearest(poses)[:, 0])
 
-    def _frame(self, pose: np.ndarray) -> np.ndarray:
-        place = ((applied(pose, self._ground) - self._mosaic.origin) / self._mosaic.cell).astype(np.float32)
-        whole, seen = np.round(self._level), np.zeros((*self._below.shape, 3), np.uint8)
-        for k, picture in enumerate(self._pyramid):
-            at = place / 2**k
-            drawn = cv2.remap(picture, at[..., 1], at[..., 0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            seen = np.where((whole == k)[..., None], drawn, seen)
-        return np.where(self._below[..., None], seen, 128).astype(np.uint8)
+    def frames_from(self, poses: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """Return `frames` that are completed from these keyframes (n,), indices of `nearby`."""
+        return np.stack([self._frame(pose, int(k)) for pose, k in zip(poses, keys, strict=True)])
+
+    def _frame(self, pose: np.ndarray, k: int) -> np.ndarray:
+        raise NotImplementedError
+
+
+class MapRenderer(_Renderer):
+    """Draws the ground from the map; what it does not show, and the world above the horizon, from a keyframe."""
+
+    def _frame(self, pose: np.ndarray, k: int) -> np.ndarray:
+        ground, known = self._map(pose)
+        behind, _ = self._warp(self.nearby.image(k), self.nearby.poses[k], pose)
+        return np.rint(ground + behind * (1 - known[..., None])).astype(np.uint8)
+
+
+class NearestRenderer(_Renderer):
+    """Draws all from the nearest keyframe, as if the ground were flat; what it did not see, from the map."""
+
+    def _frame(self, pose: np.ndarray, k: int) -> np.ndarray:
+        seen, inside = self._warp(self.nearby.image(k), self.nearby.poses[k], pose)
+        ground, known = self._map(pose)
+        share = ((1 - inside) * (known > 0.5))[..., None]
+        ground /= np.maximum(known, 1e-3)[..., None]
+        return np.rint(seen * (1 - share) + ground * share).clip(0, 255).astype(np.uint8)

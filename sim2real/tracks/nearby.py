@@ -1,0 +1,89 @@
+"""The nearest mapped keyframe of a pose, and what a car elsewhere would see of it."""
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sim2real.tracks.ground import Mount
+from sim2real.tracks.poses import relative
+from sim2real.tracks.rebuilt import Keyframes
+
+TURN = 1.5  # m per rad: how much nearer a keyframe must be to make up for its turn, which takes it out of the frame
+MOST = 8000  # keyframes that are kept in memory, of 58 kB each at 160x120
+_FINE = 2  # px between the places that are projected; those between are interpolated
+_MARGIN = 6.0  # px along a frame's border over which it fades out
+
+
+class Nearby:
+    """Keyframes that the map was made of; held-out ones are never used. Each is decoded once, when first needed.
+
+    Attributes:
+        keys: (m,) their indices among all keyframes.
+        poses: (m, 3) map_from_car.
+    """
+
+    def __init__(self, frames: Keyframes, turn: float = TURN) -> None:
+        mapped = np.flatnonzero(~frames.held_out)
+        self.keys = mapped[np.linspace(0, len(mapped) - 1, min(len(mapped), MOST)).astype(int)]
+        self.poses, self._frames, self._turn = frames.poses[self.keys], frames, turn
+        self._tree = cKDTree(self._features(self.poses))
+        self._images: dict[int, np.ndarray] = {}
+
+    def nearest(self, poses: np.ndarray, count: int = 1) -> np.ndarray:
+        """Return (n, count) indices, of `keys`, of the keyframes nearest in place and heading to poses (n, 3)."""
+        found = self._tree.query(self._features(np.asarray(poses)), k=np.arange(1, count + 1))[1]
+        return np.minimum(found, len(self.keys) - 1)
+
+    def image(self, k: int) -> np.ndarray:
+        """Return (h, w, 3) uint8 RGB of a keyframe."""
+        if k not in self._images:
+            self._images[k] = self._frames.image(int(self.keys[k]))
+        return self._images[k]
+
+    def _features(self, poses: np.ndarray) -> np.ndarray:
+        """Return (n, 4): places, and headings as points of a circle on which distances are those of `turn`."""
+        x, y, yaw = np.moveaxis(poses, -1, 0)
+        return np.stack([x, y, self._turn * np.cos(yaw), self._turn * np.sin(yaw)], -1)
+
+
+class Warp:
+    """What a camera would see elsewhere of what it saw from a keyframe: flat ground below the horizon, and above it
+    what is so far away that only turning moves it.
+    """
+
+    def __init__(self, mount: Mount) -> None:
+        camera = mount.camera
+        self._mount, self._size = mount, (camera.width, camera.height)
+        u = np.arange(0, camera.width + _FINE, _FINE, dtype=float)
+        v = np.arange(0, camera.height + _FINE, _FINE, dtype=float)
+        ray = camera.unproject(np.stack(np.meshgrid(u, v), -1))
+        c, s = np.cos(mount.pitch), np.sin(mount.pitch)
+        self._down = ray[..., 1] * c + ray[..., 2] * s
+        self._flat = np.stack([ray[..., 2] * c - ray[..., 1] * s, -ray[..., 0]], -1)  # ahead and left
+        rows = np.arange(camera.height, dtype=np.float32)
+        columns = np.arange(camera.width, dtype=np.float32)
+        self._between = np.meshgrid(columns / _FINE, rows / _FINE)
+
+    def pixels(self, keyframe_from_car: np.ndarray) -> np.ndarray:
+        """Return (h, w, 2) float32, where in the keyframe each pixel is; far outside where it does not see it."""
+        c, s = np.cos(keyframe_from_car[2]), np.sin(keyframe_from_car[2])
+        turn, ahead = np.array([[c, s], [-s, c]]), np.array([self._mount.x, 0.0])
+        moved = ahead @ turn + keyframe_from_car[:2] - ahead  # of the camera
+        # A ray's point on the ground, times its slope: the horizon needs no limit.
+        flat = self._flat @ turn + np.maximum(self._down, 0)[..., None] / self._mount.height * moved
+        c, s = np.cos(self._mount.pitch), np.sin(self._mount.pitch)
+        down, ahead = self._down, flat[..., 0]
+        seen = self._mount.camera.project(np.stack([-flat[..., 1], down * c - ahead * s, ahead * c + down * s], -1))
+        coarse = np.nan_to_num(seen, nan=-1e4).astype(np.float32)
+        return cv2.remap(coarse, *self._between, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    def __call__(self, image: np.ndarray, keyframe: np.ndarray, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (h, w, 3) uint8, a keyframe's image as seen from a pose, and how much of it is known (h, w) in [0, 1].
+
+        Args:
+            keyframe, pose: (3,) map_from_car.
+        """
+        at = self.pixels(relative(keyframe, pose))
+        seen = cv2.remap(image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        inside = np.minimum(at, np.array(self._size, np.float32) - 1 - at).min(-1)
+        return seen, np.clip(inside / _MARGIN, 0, 1)

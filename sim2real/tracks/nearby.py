@@ -4,46 +4,69 @@ import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
+from sim2real.tracks.appearance import agrees, gains_of
 from sim2real.tracks.ground import Mount
+from sim2real.tracks.map_view import MapView
 from sim2real.tracks.poses import relative
 from sim2real.tracks.rebuilt import Keyframes
 
 TURN = 1.5  # m per rad: how much nearer a keyframe must be to make up for its turn, which takes it out of the frame
 MOST = 8000  # keyframes that are kept in memory, of 58 kB each at 160x120
+_TRIED = 8  # nearest keyframes, of which the first that agrees with the map is taken
 _FINE = 2  # px between the places that are projected; those between are interpolated
 _MARGIN = 6.0  # px along a frame's border over which it fades out
 
 
 class Nearby:
-    """Keyframes that the map was made of; held-out ones are never used. Each is decoded once, when first needed.
+    """Keyframes that the map was made of, in the map's light; held-out ones are never used.
+
+    Each is decoded once, when it is first needed. Those that do not show what the map has at their pose have a wrong
+    one, and are passed over.
+
+    Args:
+        frames: all keyframes.
+        view: of the map.
+        shading: (h, w, 1) of `Appearance`.
 
     Attributes:
-        keys: (m,) their indices among all keyframes.
+        keys: (m,) indices of the mapped ones among all.
         poses: (m, 3) map_from_car.
     """
 
-    def __init__(self, frames: Keyframes, turn: float = TURN) -> None:
+    def __init__(self, frames: Keyframes, view: MapView, shading: np.ndarray) -> None:
         mapped = np.flatnonzero(~frames.held_out)
         self.keys = mapped[np.linspace(0, len(mapped) - 1, min(len(mapped), MOST)).astype(int)]
-        self.poses, self._frames, self._turn = frames.poses[self.keys], frames, turn
-        self._tree = cKDTree(self._features(self.poses))
+        self.poses, self._frames, self._view, self._shading = frames.poses[self.keys], frames, view, shading
+        self._tree = cKDTree(_features(self.poses))
         self._images: dict[int, np.ndarray] = {}
+        self._agrees: dict[int, bool] = {}
 
-    def nearest(self, poses: np.ndarray, count: int = 1) -> np.ndarray:
-        """Return (n, count) indices, of `keys`, of the keyframes nearest in place and heading to poses (n, 3)."""
-        found = self._tree.query(self._features(np.asarray(poses)), k=np.arange(1, count + 1))[1]
-        return np.minimum(found, len(self.keys) - 1)
+    def nearest(self, poses: np.ndarray) -> np.ndarray:
+        """Return (n,) indices, of `keys`, of the keyframes nearest in place and heading to poses (n, 3)."""
+        count = min(_TRIED, len(self.keys))
+        found = self._tree.query(_features(np.asarray(poses)), k=np.arange(1, count + 1))[1]
+        return np.array([next((k for k in each if self.agrees(int(k))), each[0]) for each in found], int)
+
+    def agrees(self, k: int) -> bool:
+        """Return whether a keyframe shows what the map has at its pose."""
+        self.image(k)
+        return self._agrees[k]
 
     def image(self, k: int) -> np.ndarray:
-        """Return (h, w, 3) uint8 RGB of a keyframe."""
+        """Return (h, w, 3) uint8 RGB of a keyframe, without its shading and exposure."""
         if k not in self._images:
-            self._images[k] = self._frames.image(int(self.keys[k]))
+            image = self._frames.image(int(self.keys[k])) / self._shading
+            gains, correlation = gains_of(image, *self._view.colours(self.poses[k]))
+            self._agrees[k] = agrees(correlation)
+            lit = image / (np.clip(gains, 0.5, 2) if self._agrees[k] else 1.0)
+            self._images[k] = np.rint(np.clip(lit, 0, 255)).astype(np.uint8)
         return self._images[k]
 
-    def _features(self, poses: np.ndarray) -> np.ndarray:
-        """Return (n, 4): places, and headings as points of a circle on which distances are those of `turn`."""
-        x, y, yaw = np.moveaxis(poses, -1, 0)
-        return np.stack([x, y, self._turn * np.cos(yaw), self._turn * np.sin(yaw)], -1)
+
+def _features(poses: np.ndarray) -> np.ndarray:
+    """Return (n, 4): places, and headings on a circle so large that distances on it are those of TURN."""
+    x, y, yaw = np.moveaxis(poses, -1, 0)
+    return np.stack([x, y, TURN * np.cos(yaw), TURN * np.sin(yaw)], -1)
 
 
 class Warp:

@@ -1,110 +1,72 @@
-"""Camera frames on a rebuilt track: the ground from its map, or from the nearest keyframe."""
+"""Camera frames on a rebuilt track: the ground from its map, or all from the nearest keyframe."""
 
-from dataclasses import dataclass
-
-import cv2
 import numpy as np
 
-from sim2real.tracks.ground import Mount
-from sim2real.tracks.mosaic import Mosaic
+from envs.image_formation import Part, add_noise
+from sim2real.tracks.appearance import fitted, sharpened
+from sim2real.tracks.map_view import MapView
 from sim2real.tracks.nearby import Nearby, Warp
-from sim2real.tracks.poses import applied
 from sim2real.tracks.rebuilt import RebuiltTrack
 
-_LEVELS = 4  # pictures of the map, each of half the resolution: far pixels cover many cells
-_ROWS, _MOST = 4, 8  # rows of a band, and samples of a pixel down at most
-_FADES = (1.8, 3.0)  # m, over which the map gives way to the nearest keyframe: farther off the world is not flat
 
+class MapRenderer:
+    """Draws the ground from the map; what it does not show, and the world above the horizon, from the nearest keyframe.
 
-@dataclass(frozen=True)
-class _Band:
-    """Rows of the frame that cover the map's cells about equally.
+    Light, sharpness and noise are those of the recording.
 
     Attributes:
-        rows: of the frame.
-        level: of the map's pyramid.
-        ground: (rows * samples, w, 2) float32 m in the car's frame, several samples down a pixel.
+        nearby: the keyframes that are drawn from.
+        appearance: what was fitted to the recording's frames.
     """
 
-    rows: slice
-    level: int
-    ground: np.ndarray
-
-
-class MapView:
-    """What a camera sees of the map."""
-
-    def __init__(self, mosaic: Mosaic, mount: Mount) -> None:
-        self._mosaic, camera = mosaic, mount.camera
-        self._shape = camera.height, camera.width
-        known = mosaic.known.astype(np.uint8)[..., None]
-        self._pyramid = [np.concatenate([mosaic.colours * known, known * 255], 2)]
-        for _ in range(_LEVELS - 1):
-            self._pyramid.append(cv2.pyrDown(self._pyramid[-1]))
-        tall = Mount(camera.resize(camera.width, camera.height * _MOST), mount.x, mount.height, mount.pitch)
-        fine, below = (each.reshape(camera.height, _MOST, camera.width, -1) for each in tall.ground())
-        distance = np.linalg.norm(fine - np.array([mount.x, 0.0]), axis=-1).mean(1)
-        fade = np.clip((_FADES[1] - distance) / (_FADES[1] - _FADES[0]), 0, 1)
-        self._fade = np.where(below.all((1, 3)), fade, 0).astype(np.float32)
-        first = int(np.argmax(self._fade.max(1) > 0))
-        self._bands = [self._band(fine, row) for row in range(first, camera.height, _ROWS)]
-
-    def _band(self, fine: np.ndarray, row: int) -> _Band:
-        rows = slice(row, min(row + _ROWS, len(fine)))
-        part = fine[rows]
-        down = np.median(np.linalg.norm(part[:, -1] - part[:, 0], axis=-1)) * _MOST / (_MOST - 1)
-        aside = np.median(np.linalg.norm(np.diff(part[:, _MOST // 2], axis=1), axis=-1))
-        samples = 2 ** int(np.clip(np.ceil(np.log2(down / max(aside, self._mosaic.cell))), 0, np.log2(_MOST)))
-        gap = max(aside, down / samples) / self._mosaic.cell
-        ground = part.reshape(len(part), samples, _MOST // samples, *part.shape[2:]).mean(2)
-        level = int(np.clip(np.round(np.log2(max(gap, 1.0))), 0, _LEVELS - 1))
-        return _Band(rows, level, ground.reshape(-1, *part.shape[2:]).astype(np.float32))
-
-    def __call__(self, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (h, w, 3) float32 RGB times what is known, and how much is known (h, w) float32 in [0, 1]."""
-        seen = np.zeros((*self._shape, 4), np.float32)
-        for band in self._bands:
-            scale = self._mosaic.cell * 2**band.level
-            at = ((applied(pose, band.ground) - self._mosaic.origin) / scale).astype(np.float32)
-            drawn = cv2.remap(self._pyramid[band.level], at[..., 1], at[..., 0], cv2.INTER_LINEAR)
-            count = band.rows.stop - band.rows.start
-            seen[band.rows] = drawn.reshape(count, -1, *drawn.shape[1:]).mean(1, dtype=np.float32)
-        seen *= self._fade[..., None]
-        return seen[..., :3], seen[..., 3] / 255
-
-
-class _Renderer:
     def __init__(self, track: RebuiltTrack) -> None:
-        self.nearby = Nearby(track.keyframes)
-        self._map, self._warp = MapView(track.mosaic, track.mount), Warp(track.mount)
+        mount, frames = track.mount, track.keyframes
+        self.appearance = fitted(track.mosaic, mount, frames)
+        self.nearby = Nearby(frames, MapView(track.mosaic, mount), self.appearance.shading)
+        self._map = MapView(sharpened(track.mosaic, self.appearance.detail), mount)
+        self._warp, self._gain = Warp(mount), np.median(self.appearance.gains, 0)
 
-    def frames(self, poses: np.ndarray) -> np.ndarray:
-        """Return (n, h, w, 3) uint8 RGB, raw frames of a car at poses (n, 3) map_from_car."""
-        return self.frames_from(poses, self.nearby.nearest(poses)[:, 0])
+    def frames(self, poses: np.ndarray, seeds: np.ndarray | None = None) -> np.ndarray:
+        """Return (n, h, w, 3) uint8 RGB, raw frames of a car.
 
-    def frames_from(self, poses: np.ndarray, keys: np.ndarray) -> np.ndarray:
-        """Return `frames` that are completed from these keyframes (n,), indices of `nearby`."""
-        return np.stack([self._frame(pose, int(k)) for pose, k in zip(poses, keys, strict=True)])
+        Args:
+            poses: (n, 3) map_from_car.
+            seeds: (n, 2) int, of the episode, which has the exposure of some recorded frame, and of the frame, which
+                has its own noise; None: the median exposure and no noise.
+        """
+        return self.frames_from(poses, self.nearby.nearest(poses), seeds)
 
-    def _frame(self, pose: np.ndarray, k: int) -> np.ndarray:
-        raise NotImplementedError
+    def frames_from(self, poses: np.ndarray, keys: np.ndarray, seeds: np.ndarray | None = None) -> np.ndarray:
+        """Return `frames`, completed from given keyframes (n,), indices of `nearby`, instead of the nearest ones."""
+        lit = np.stack([self._lit(pose, int(k)) for pose, k in zip(poses, keys, strict=True)])
+        if seeds is None:
+            lit *= (self.appearance.shading * self._gain).astype(np.float32)
+        else:
+            for image, seed in zip(lit, seeds, strict=True):
+                self._expose(image, *map(int, seed))
+        return np.rint(np.clip(lit, 0, 255, out=lit), out=lit).astype(np.uint8)
 
+    def _expose(self, image: np.ndarray, episode: int, frame: int) -> None:
+        """Change an image (h, w, 3) float32 in the map's light, in place, to a frame with its exposure and noise."""
+        gains, (height, width) = self.appearance.gains, image.shape[:2]
+        image *= self.appearance.shading * gains[np.random.default_rng(episode).integers(len(gains))].astype(np.float32)
+        draw = np.random.default_rng([episode, frame]).random(1)
+        add_noise(image[None], np.array([self.appearance.noise]), np.zeros(1), draw, Part(width, height, 0, 0, width, height))
 
-class MapRenderer(_Renderer):
-    """Draws the ground from the map; what it does not show, and the world above the horizon, from a keyframe."""
-
-    def _frame(self, pose: np.ndarray, k: int) -> np.ndarray:
+    def _lit(self, pose: np.ndarray, k: int) -> np.ndarray:
+        """Return (h, w, 3) float32, what is seen in the map's light."""
         ground, known = self._map(pose)
-        behind, _ = self._warp(self.nearby.image(k), self.nearby.poses[k], pose)
-        return np.rint(ground + behind * (1 - known[..., None])).astype(np.uint8)
+        seen, _ = self._warp(self.nearby.image(k), self.nearby.poses[k], pose)
+        return ground + seen * (1 - known)
 
 
-class NearestRenderer(_Renderer):
-    """Draws all from the nearest keyframe, as if the ground were flat; what it did not see, from the map."""
+class NearestRenderer(MapRenderer):
+    """Draws all from the nearest keyframe, as if the ground were flat; what it did not see of it, from the map."""
 
-    def _frame(self, pose: np.ndarray, k: int) -> np.ndarray:
+    def _lit(self, pose: np.ndarray, k: int) -> np.ndarray:
         seen, inside = self._warp(self.nearby.image(k), self.nearby.poses[k], pose)
+        if inside.min() == 1:
+            return seen.astype(np.float32)
         ground, known = self._map(pose)
-        share = ((1 - inside) * (known > 0.5))[..., None]
-        ground /= np.maximum(known, 1e-3)[..., None]
-        return np.rint(seen * (1 - share) + ground * share).clip(0, 255).astype(np.uint8)
+        share = (1 - inside)[..., None] * (known > 0.5)
+        return (seen * (1 - share) + ground / np.maximum(known, 1e-3) * share).astype(np.float32)

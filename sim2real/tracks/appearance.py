@@ -83,7 +83,10 @@ def fitted(mosaic: Mosaic, mount: Mount, frames: Keyframes) -> Appearance:
     soft = MapView(replace(mosaic, colours=np.rint(_blurred(mosaic)).astype(np.uint8)), mount)
     detail = drawn - np.stack([soft.colours(frames.poses[k])[0] for k in chosen[good]])
     return Appearance(
-        shading, gains, _amount(images, lit, detail * (gains[:, None, None] * shading), known), _noise(images, lit, known)
+        shading,
+        gains,
+        _amount(images, lit, detail * (gains[:, None, None] * shading), known),
+        _noise(images, lit, known),
     )
 
 

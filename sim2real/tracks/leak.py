@@ -6,6 +6,7 @@ section on artifacts). The border of an honest frame tells the shift from *any* 
 what it shows: so the frame that was drawn from is compared with another one of the place, the control.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +53,7 @@ def leak(renderer: MapRenderer, preprocessing: Preprocessing, count: int = COUNT
     """Draw frames at random poses from random keyframes of the place, and read the shift from their borders."""
     poses, pairs = _drawn_at(renderer, count, np.random.default_rng(seed))
     seeds = np.stack([np.full(len(poses), seed), np.arange(len(poses))], 1)
-    crops = [preprocessing(renderer.frames_from(*each))
-             for each in _chunks(poses, pairs[:, 0], seeds)]
+    crops = [preprocessing(renderer.frames_from(*each)) for each in _chunks(poses, pairs[:, 0], seeds)]
     features = border(normalize(np.concatenate(crops), preprocessing.normalization))
     shifts = [relative(renderer.nearby.poses[pairs[:, k]], poses)[:, 1:] for k in (0, 1)]
     place = np.unique(np.floor(poses[:, :2] / _PLACE), axis=0, return_inverse=True)[1].reshape(-1)
@@ -64,14 +64,16 @@ def leak(renderer: MapRenderer, preprocessing: Preprocessing, count: int = COUNT
     for j, name in enumerate(NAMES):
         sums = [np.stack([np.bincount(place, each[:, j]) for each in pair]) for pair in zip(errors, total, strict=True)]
         own, other = (1 - each[0].sum() / each[1].sum() for each in sums)
-        drawn = np.subtract(*(1 - (bootstrap.weights @ s[0]) / np.maximum(bootstrap.weights @ s[1], 1e-9) for s in sums))
+        drawn = np.subtract(
+            *(1 - (bootstrap.weights @ s[0]) / np.maximum(bootstrap.weights @ s[1], 1e-9) for s in sums)
+        )
         excess = Estimate(float(own - other), *(bootstrap.interval(float(own - other), drawn) or (None, None)))
         for into, value in zip(result, (float(own), float(other), excess), strict=True):
             into[name] = value
     return Leak(*result)
 
 
-def _chunks(*arrays: np.ndarray, size: int = 64):
+def _chunks(*arrays: np.ndarray, size: int = 64) -> Iterator[tuple[np.ndarray, ...]]:
     return (tuple(each[k : k + size] for each in arrays) for k in range(0, len(arrays[0]), size))
 
 
@@ -103,7 +105,8 @@ def border(images: np.ndarray) -> np.ndarray:
 
 
 def _errors(features: np.ndarray, values: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Return squared errors (n, 2) of ridge regression, for places that it was not fitted to; strength by inner folds."""
+    """Return squared errors (n, 2) of ridge regression, for places that it was not fitted to."""
+    # The strength is chosen on another fold of places.
     fold, errors = place % _FOLDS, np.zeros(values.shape)
     for k in range(_FOLDS):
         test, inner = fold == k, fold == (k + 1) % _FOLDS

@@ -7,10 +7,10 @@ import numpy as np
 
 from sim2real.tracks.ground import Mount
 from sim2real.tracks.mosaic import Mosaic
-from sim2real.tracks.poses import applied
 
 _LEVELS = 4  # pictures of the map, each of half the resolution: far pixels cover many cells
-_ROWS, _MOST = 4, 8  # rows of a band, and samples of a pixel down at most
+_ONE_MAP = np.empty((0, 0), np.float32)  # OpenCV's second map, where the first has both coordinates
+_MOST = 8  # samples down a pixel
 _FADES = (1.8, 3.0)  # m, over which the map gives way: farther off the world is not flat
 
 
@@ -50,20 +50,28 @@ class MapView:
         fade = np.clip((_FADES[1] - distance) / (_FADES[1] - _FADES[0]), 0, 1)
         self._fade = np.where(below.all((1, 3)), fade, 0).astype(np.float32)[..., None]
         self._first = int(np.argmax(self._fade.max((1, 2)) > 0))
-        self._bands = [self._band(fine, row) for row in range(self._first, camera.height, _ROWS)]
+        self._bands = self._split(fine)
 
-    def _band(self, fine: np.ndarray, row: int) -> _Band:
-        rows = slice(row, min(row + _ROWS, len(fine)))
-        part = fine[rows]
-        down = np.median(np.linalg.norm(part[:, -1] - part[:, 0], axis=-1)) * _MOST / (_MOST - 1)
-        aside = np.median(np.linalg.norm(np.diff(part[:, _MOST // 2], axis=1), axis=-1))
+    def _split(self, fine: np.ndarray) -> list[_Band]:
+        """Return bands of the rows (h, _MOST, w, 2) m that have the same sampling."""
+        sampling = [self._sampling(row) for row in fine]
+        starts = [k for k in range(self._first, len(fine)) if k == self._first or sampling[k] != sampling[k - 1]]
+        bands = []
+        for first, last in zip(starts, [*starts[1:], len(fine)], strict=True):
+            samples, level = sampling[first]
+            ground = fine[first:last].reshape(last - first, samples, _MOST // samples, *fine.shape[2:]).mean(2)
+            bands.append(_Band(slice(first, last), level, ground.reshape(-1, *fine.shape[2:]).astype(np.float32)))
+        return bands
+
+    def _sampling(self, row: np.ndarray) -> tuple[int, int]:
+        """Return the samples down each pixel of a row (_MOST, w, 2) m, and the level of the map's pyramid."""
+        down = np.median(np.linalg.norm(row[-1] - row[0], axis=-1)) * _MOST / (_MOST - 1)
+        aside = np.median(np.linalg.norm(np.diff(row[_MOST // 2], axis=0), axis=-1))
         # Seen from the side a pixel is long: several samples down, each as wide as the pixel.
         wanted = np.log2(max(down, 1e-9) / max(aside, self._mosaic.cell))
         samples = 2 ** int(np.clip(np.ceil(wanted), 0, np.log2(_MOST)))
         gap = max(aside, down / samples) / self._mosaic.cell
-        ground = part.reshape(len(part), samples, _MOST // samples, *part.shape[2:]).mean(2)
-        level = int(np.clip(np.round(np.log2(max(gap, 1.0))), 0, _LEVELS - 1))
-        return _Band(rows, level, ground.reshape(-1, *part.shape[2:]).astype(np.float32))
+        return samples, int(np.clip(np.round(np.log2(max(gap, 1.0))), 0, _LEVELS - 1))
 
     def __call__(self, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return colours (h, w, 3) float32 RGB times what is known of them, and that share (h, w, 1) in [0, 1].
@@ -72,10 +80,13 @@ class MapView:
             pose: (3,) map_from_car.
         """
         seen = np.zeros((*self._shape, 4), np.float32)
+        c, s = np.cos(pose[2]), np.sin(pose[2])
+        turn = np.array([[s, c], [c, -s]])  # of x and y to columns (along y) and rows (along x)
+        shift = (pose[:2] - self._mosaic.origin)[::-1]
         for band in self._bands:
             scale = self._mosaic.cell * 2**band.level
-            at = ((applied(pose, band.ground) - self._mosaic.origin) / scale).astype(np.float32)
-            drawn = cv2.remap(self._pyramid[band.level], at[..., 1], at[..., 0], cv2.INTER_LINEAR)
+            at = band.ground @ (turn / scale).astype(np.float32) + (shift / scale).astype(np.float32)
+            drawn = cv2.remap(self._pyramid[band.level], at, _ONE_MAP, cv2.INTER_LINEAR)
             count = band.rows.stop - band.rows.start
             seen[band.rows] = drawn.reshape(count, -1, *drawn.shape[1:]).mean(1, dtype=np.float32)
         seen[self._first :] *= self._fade[self._first :]

@@ -2,7 +2,7 @@
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from sim2real.tracks.appearance import agrees, gains_of
 from sim2real.tracks.ground import Mount
@@ -13,6 +13,7 @@ from sim2real.tracks.rebuilt import Keyframes
 TURN = 1.5  # m per rad: how much nearer a keyframe must be to make up for its turn, which takes it out of the frame
 MOST = 8000  # keyframes that are kept in memory, of 58 kB each at 160x120
 _TRIED = 8  # nearest keyframes, of which the first that agrees with the map is taken
+_ONE_MAP = np.empty((0, 0), np.float32)  # OpenCV's second map, where the first has both coordinates
 _FINE = 2  # px between the places that are projected; those between are interpolated
 _MARGIN = 6.0  # px along a frame's border over which it fades out
 
@@ -37,7 +38,7 @@ class Nearby:
         mapped = np.flatnonzero(~frames.held_out)
         self.keys = mapped[np.linspace(0, len(mapped) - 1, min(len(mapped), MOST)).astype(int)]
         self.poses, self._frames, self._view, self._shading = frames.poses[self.keys], frames, view, shading
-        self._tree = cKDTree(_features(self.poses))
+        self._tree = KDTree(_features(self.poses))
         self._images: dict[int, np.ndarray] = {}
         self._agrees: dict[int, bool] = {}
 
@@ -85,28 +86,40 @@ class Warp:
         self._flat = np.stack([ray[..., 2] * c - ray[..., 1] * s, -ray[..., 0]], -1)  # ahead and left
         rows = np.arange(camera.height, dtype=np.float32)
         columns = np.arange(camera.width, dtype=np.float32)
-        self._between = np.meshgrid(columns / _FINE, rows / _FINE)
+        self._between = np.meshgrid(columns / np.float32(_FINE), rows / np.float32(_FINE))
 
-    def pixels(self, keyframe_from_car: np.ndarray) -> np.ndarray:
-        """Return (h, w, 2) float32, where in the keyframe each pixel is; far outside where it does not see it."""
+    def pixels(self, keyframe_from_car: np.ndarray, rows: int) -> np.ndarray:
+        """Return (rows, w, 2) float32, where in the keyframe each pixel of the upper rows is; -1e4 if nowhere."""
+        coarse = slice(0, rows // _FINE + 2)
+        down, level = self._down[coarse], self._flat[coarse]
         c, s = np.cos(keyframe_from_car[2]), np.sin(keyframe_from_car[2])
         turn, ahead = np.array([[c, s], [-s, c]]), np.array([self._mount.x, 0.0])
         moved = ahead @ turn + keyframe_from_car[:2] - ahead  # of the camera
-        # A ray's point on the ground, times its slope: the horizon needs no limit.
-        flat = self._flat @ turn + np.maximum(self._down, 0)[..., None] / self._mount.height * moved
+        # A ray's point on the ground, times its slope: so the horizon is no limit.
+        flat = level @ turn + np.maximum(down, 0)[..., None] / self._mount.height * moved
         c, s = np.cos(self._mount.pitch), np.sin(self._mount.pitch)
-        down, ahead = self._down, flat[..., 0]
+        ahead = flat[..., 0]
         seen = self._mount.camera.project(np.stack([-flat[..., 1], down * c - ahead * s, ahead * c + down * s], -1))
-        coarse = np.nan_to_num(seen, nan=-1e4).astype(np.float32)
-        return cv2.remap(coarse, *self._between, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        known = np.nan_to_num(seen, nan=-1e4).astype(np.float32)
+        u, v = (each[:rows] for each in self._between)
+        return cv2.remap(known, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
-    def __call__(self, image: np.ndarray, keyframe: np.ndarray, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (h, w, 3) uint8, a keyframe's image as seen from a pose, and how much of it is known (h, w) in [0, 1].
+    def __call__(
+        self, image: np.ndarray, keyframe: np.ndarray, pose: np.ndarray, rows: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what a keyframe's image shows from a pose, and how much of it is known.
 
         Args:
+            image: (h, w, 3) uint8.
             keyframe, pose: (3,) map_from_car.
+            rows: number of upper rows that are wanted.
+
+        Returns:
+            (rows, w, 3) uint8, and (rows, w, 1) float32 in [0, 1].
         """
-        at = self.pixels(relative(keyframe, pose))
-        seen = cv2.remap(image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        inside = np.minimum(at, np.array(self._size, np.float32) - 1 - at).min(-1)
-        return seen, np.clip(inside / _MARGIN, 0, 1)
+        at = self.pixels(relative(keyframe, pose), rows)
+        # Mirrored where it ends: streaks would tell how far the car is turned from the keyframe.
+        seen = cv2.remap(image, at, _ONE_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        x, y = at[..., 0], at[..., 1]
+        inside = np.minimum(np.minimum(x, self._size[0] - 1 - x), np.minimum(y, self._size[1] - 1 - y))
+        return seen, np.clip(inside / _MARGIN, 0, 1)[..., None]

@@ -6,7 +6,10 @@ from envs.image_formation import Part, add_noise
 from sim2real.tracks.appearance import fitted, sharpened
 from sim2real.tracks.map_view import MapView
 from sim2real.tracks.nearby import Nearby, Warp
+from sim2real.tracks.poses import compose, wrapped
 from sim2real.tracks.rebuilt import RebuiltTrack
+
+_BESIDE = 0.3  # rad by which the keyframe is turned that goes on beside another's frame
 
 
 class MapRenderer:
@@ -24,6 +27,7 @@ class MapRenderer:
         self.appearance = fitted(track.mosaic, mount, frames)
         self.nearby = Nearby(frames, MapView(track.mosaic, mount), self.appearance.shading)
         self._map = MapView(sharpened(track.mosaic, self.appearance.detail), mount)
+        self._rows = mount.camera.height
         self._warp, self._gain = Warp(mount), np.median(self.appearance.gains, 0)
 
     def frames(self, poses: np.ndarray, seeds: np.ndarray | None = None) -> np.ndarray:
@@ -50,23 +54,42 @@ class MapRenderer:
         """Change an image (h, w, 3) float32 in the map's light, in place, to a frame with its exposure and noise."""
         gains, (height, width) = self.appearance.gains, image.shape[:2]
         image *= self.appearance.shading * gains[np.random.default_rng(episode).integers(len(gains))].astype(np.float32)
-        draw = np.random.default_rng([episode, frame]).random(1)
-        add_noise(image[None], np.array([self.appearance.noise]), np.zeros(1), draw, Part(width, height, 0, 0, width, height))
+        draw, noise = np.random.default_rng([episode, frame]).random(1), np.array([self.appearance.noise])
+        add_noise(image[None], noise, np.zeros(1), draw, Part(width, height, 0, 0, width, height))
 
     def _lit(self, pose: np.ndarray, k: int) -> np.ndarray:
         """Return (h, w, 3) float32, what is seen in the map's light."""
+        return self._drawn(pose, k)
+
+    def _drawn(self, pose: np.ndarray, k: int) -> np.ndarray:
+        """Return the map, and where it shows nothing, what keyframe k shows."""
         ground, known = self._map(pose)
-        seen, _ = self._warp(self.nearby.image(k), self.nearby.poses[k], pose)
-        return ground + seen * (1 - known)
+        hidden = np.flatnonzero(known.min((1, 2)) < 1)
+        rows = int(hidden[-1]) + 1 if len(hidden) else 0
+        ground[:rows] += self._behind(pose, k, rows) * (1 - known[:rows])
+        return ground
+
+    def _seen_from(self, pose: np.ndarray, k: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return what keyframe k shows in the upper rows, (rows, w, 3), and how much of it is known (rows, w, 1)."""
+        return self._warp(self.nearby.image(k), self.nearby.poses[k], pose, rows)
+
+    def _behind(self, pose: np.ndarray, k: int, rows: int) -> np.ndarray:
+        """Return (rows, w, 3) float32, what keyframe k shows; beside its frame another one that looks there goes on."""
+        seen, inside = self._seen_from(pose, k, rows)
+        if not rows or inside.min() == 1:
+            return seen.astype(np.float32)
+        turned = wrapped(pose[2] - self.nearby.poses[k, 2])
+        beside = compose(pose, np.array([0.0, 0.0, np.copysign(_BESIDE, turned)]))
+        more, there = self._seen_from(pose, int(self.nearby.nearest(beside[None])[0]), rows)
+        share = np.where(there > 0, 1 - inside, 0)
+        return seen * (1 - share) + more * share
 
 
 class NearestRenderer(MapRenderer):
-    """Draws all from the nearest keyframe, as if the ground were flat; what it did not see of it, from the map."""
+    """Draws all from the nearest keyframe, as if the ground were flat; what it did not see, as MapRenderer does."""
 
     def _lit(self, pose: np.ndarray, k: int) -> np.ndarray:
-        seen, inside = self._warp(self.nearby.image(k), self.nearby.poses[k], pose)
+        seen, inside = self._seen_from(pose, k, self._rows)
         if inside.min() == 1:
             return seen.astype(np.float32)
-        ground, known = self._map(pose)
-        share = (1 - inside)[..., None] * (known > 0.5)
-        return (seen * (1 - share) + ground / np.maximum(known, 1e-3) * share).astype(np.float32)
+        return seen * inside + self._drawn(pose, k) * (1 - inside)

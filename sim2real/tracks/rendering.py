@@ -1,36 +1,95 @@
-"""Camera frames from the map of a rebuilt track."""
+"""Camera frames on a rebuilt track: the ground from its map, or all from the nearest keyframe."""
 
-import cv2
 import numpy as np
 
-from sim2real.tracks.poses import applied
+from envs.image_formation import Part, add_noise
+from sim2real.tracks.appearance import fitted, sharpened
+from sim2real.tracks.map_view import MapView
+from sim2real.tracks.nearby import Nearby, Warp
+from sim2real.tracks.poses import compose, wrapped
 from sim2real.tracks.rebuilt import RebuiltTrack
 
-_LEVELS = 4  # pictures of the map, each of half the resolution: far pixels cover many cells
+_BESIDE = 0.3  # rad by which the keyframe is turned that goes on beside another's frame
 
 
 class MapRenderer:
-    """Draws what the track's camera sees of the map; grey above the horizon."""
+    """Draws the ground from the map; what it does not show, and the world above the horizon, from the nearest keyframe.
+
+    Light, sharpness and noise are those of the recording.
+
+    Attributes:
+        nearby: the keyframes that are drawn from.
+        appearance: what was fitted to the recording's frames.
+    """
 
     def __init__(self, track: RebuiltTrack) -> None:
-        self._mosaic = track.mosaic
-        self._ground, self._below = track.mount.ground()
-        self._pyramid = [track.mosaic.colours]
-        for _ in range(_LEVELS - 1):
-            self._pyramid.append(cv2.pyrDown(self._pyramid[-1]))
-        gaps = [np.linalg.norm(np.gradient(self._ground, axis=axis), axis=-1) for axis in (0, 1)]
-        level = np.log2(np.maximum(np.maximum(*gaps) / self._mosaic.cell, 1))
-        self._level = np.where(self._below, np.clip(np.nan_to_num(level), 0, _LEVELS - 1), 0)
+        mount, frames = track.mount, track.keyframes
+        self.appearance = fitted(track.mosaic, mount, frames)
+        self.nearby = Nearby(frames, MapView(track.mosaic, mount), self.appearance.shading)
+        self._map = MapView(sharpened(track.mosaic, self.appearance.detail), mount)
+        self._rows = mount.camera.height
+        self._warp, self._gain = Warp(mount), np.median(self.appearance.gains, 0)
 
-    def frames(self, poses: np.ndarray) -> np.ndarray:
-        """Return (n, h, w, 3) uint8 RGB, raw frames of a car at poses (n, 3) map_from_car."""
-        return np.stack([self._frame(pose) for pose in poses])
+    def frames(self, poses: np.ndarray, seeds: np.ndarray | None = None) -> np.ndarray:
+        """Return (n, h, w, 3) uint8 RGB, raw frames of a car.
 
-    def _frame(self, pose: np.ndarray) -> np.ndarray:
-        place = ((applied(pose, self._ground) - self._mosaic.origin) / self._mosaic.cell).astype(np.float32)
-        whole, seen = np.round(self._level), np.zeros((*self._below.shape, 3), np.uint8)
-        for k, picture in enumerate(self._pyramid):
-            at = place / 2**k
-            drawn = cv2.remap(picture, at[..., 1], at[..., 0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            seen = np.where((whole == k)[..., None], drawn, seen)
-        return np.where(self._below[..., None], seen, 128).astype(np.uint8)
+        Args:
+            poses: (n, 3) map_from_car.
+            seeds: (n, 2) int, of the episode, which has the exposure of some recorded frame, and of the frame, which
+                has its own noise; None: the median exposure and no noise.
+        """
+        return self.frames_from(poses, self.nearby.nearest(poses), seeds)
+
+    def frames_from(self, poses: np.ndarray, keys: np.ndarray, seeds: np.ndarray | None = None) -> np.ndarray:
+        """Return `frames`, completed from given keyframes (n,), indices of `nearby`, instead of the nearest ones."""
+        lit = np.stack([self._lit(pose, int(k)) for pose, k in zip(poses, keys, strict=True)])
+        if seeds is None:
+            lit *= (self.appearance.shading * self._gain).astype(np.float32)
+        else:
+            for image, seed in zip(lit, seeds, strict=True):
+                self._expose(image, *map(int, seed))
+        return np.rint(np.clip(lit, 0, 255, out=lit), out=lit).astype(np.uint8)
+
+    def _expose(self, image: np.ndarray, episode: int, frame: int) -> None:
+        """Change an image (h, w, 3) float32 in the map's light, in place, to a frame with its exposure and noise."""
+        gains, (height, width) = self.appearance.gains, image.shape[:2]
+        image *= self.appearance.shading * gains[np.random.default_rng(episode).integers(len(gains))].astype(np.float32)
+        draw, noise = np.random.default_rng([episode, frame]).random(1), np.array([self.appearance.noise])
+        add_noise(image[None], noise, np.zeros(1), draw, Part(width, height, 0, 0, width, height))
+
+    def _lit(self, pose: np.ndarray, k: int) -> np.ndarray:
+        """Return (h, w, 3) float32, what is seen in the map's light."""
+        return self._drawn(pose, k)
+
+    def _drawn(self, pose: np.ndarray, k: int) -> np.ndarray:
+        """Return the map, and where it shows nothing, what keyframe k shows."""
+        ground, known = self._map(pose)
+        hidden = np.flatnonzero(known.min((1, 2)) < 1)
+        rows = int(hidden[-1]) + 1 if len(hidden) else 0
+        ground[:rows] += self._behind(pose, k, rows) * (1 - known[:rows])
+        return ground
+
+    def _seen_from(self, pose: np.ndarray, k: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return what keyframe k shows in the upper rows, (rows, w, 3), and how much of it is known (rows, w, 1)."""
+        return self._warp(self.nearby.image(k), self.nearby.poses[k], pose, rows)
+
+    def _behind(self, pose: np.ndarray, k: int, rows: int) -> np.ndarray:
+        """Return (rows, w, 3) float32, what keyframe k shows; beside its frame another one that looks there goes on."""
+        seen, inside = self._seen_from(pose, k, rows)
+        if not rows or inside.min() == 1:
+            return seen.astype(np.float32)
+        turned = wrapped(pose[2] - self.nearby.poses[k, 2])
+        beside = compose(pose, np.array([0.0, 0.0, np.copysign(_BESIDE, turned)]))
+        more, there = self._seen_from(pose, int(self.nearby.nearest(beside[None])[0]), rows)
+        share = np.where(there > 0, 1 - inside, 0)
+        return seen * (1 - share) + more * share
+
+
+class NearestRenderer(MapRenderer):
+    """Draws all from the nearest keyframe, as if the ground were flat; what it did not see, as MapRenderer does."""
+
+    def _lit(self, pose: np.ndarray, k: int) -> np.ndarray:
+        seen, inside = self._seen_from(pose, k, self._rows)
+        if inside.min() == 1:
+            return seen.astype(np.float32)
+        return seen * inside + self._drawn(pose, k) * (1 - inside)

@@ -1,13 +1,13 @@
 """Joint fit of a camera and the motions of many pairs of frames: Gauss-Newton with the motions eliminated."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sim2real.calibration.optics import Optics
 from sim2real.calibration.photometric import Grid, Pair, chosen, flow, lab, warped
-from sim2real.progress import Progress, silent
+from sim2real.progress import Progress, part_of, silent
 from sim2real.tracks.parallel import in_parallel
 
 BLURS = (4.0, 2.0, 1.2)  # px, from coarse to fine
@@ -16,6 +16,7 @@ ROBUST = 2.0  # times the median difference: from where on a pixel counts less (
 PRIOR = np.array([0.3, 15.0, 15.0, 0.2, 0.2, 0.2, 0.1])  # standard deviations about the start, in units of PARAMETERS
 ALIKE = 30.0  # pixels that share one error: blur and texture
 _SETTLED = np.array([1e-4, 0.01, 0.01, 1e-4, 1e-4, 1e-4, 1e-4])
+_STILL = 1e-4  # m or rad
 _FARTHEST = np.array([0.05, 3.0, 3.0, 0.05, 0.05, 0.03, 0.03])  # of one step
 
 
@@ -39,6 +40,7 @@ class Fit:
         motions: (n, 3) of the pairs.
         information: (n, 7, 7) what each pair says about the camera, its motion unknown.
         pull: (n, 7) gradient of each pair's cost by the camera.
+        scale: of differences, from where on a pixel counts less.
         free: (7,) bool, which parameters were fitted.
     """
 
@@ -46,14 +48,17 @@ class Fit:
     motions: np.ndarray
     information: np.ndarray
     pull: np.ndarray
-    cost: float
     scale: float
     free: np.ndarray
 
 
-def normal(pair: Pair, points: np.ndarray, grid: Grid, motion: np.ndarray, blur: float, scale: float) -> Normal:
+Images = tuple[np.ndarray, np.ndarray]
+"""Both frames of a pair, see `lab`."""
+
+
+def normal(images: Images, points: np.ndarray, grid: Grid, motion: np.ndarray, blur: float, scale: float) -> Normal:
     """Return the normal equations of a pair at its points (P,)."""
-    seen = warped(grid, lab(pair.first), lab(pair.second), motion, blur)
+    seen = warped(grid, *images, motion, blur)
     difference = seen.difference.reshape(-1, 3)[points]
     square = np.square(difference).sum(1)
     known = seen.known.ravel()[points]
@@ -74,59 +79,98 @@ def eliminated(each: Normal) -> tuple[np.ndarray, np.ndarray]:
     return each.hessian[:7, :7] - mixed @ each.hessian[7:, :7], each.gradient[:7] - mixed @ each.gradient[7:]
 
 
+@dataclass(frozen=True)
+class Level:
+    """Pairs at one blur.
+
+    Attributes:
+        images: of each.
+        points: (P,) of each, the pixels of the second frame that are compared.
+        blur: [px]
+    """
+
+    images: Sequence[Images]
+    points: Sequence[np.ndarray]
+    blur: float
+
+    @classmethod
+    def of(cls, images: Sequence[Images], grid: Grid, motions: np.ndarray, blur: float) -> "Level":
+        """Return it with the points that a camera and motions (n, 3) see in both frames."""
+        points = in_parallel(lambda k: chosen(warped(grid, *images[k], motions[k], blur)), range(len(images)))
+        return cls(images, points, blur)
+
+    def normals(self, grid: Grid, motions: np.ndarray, scale: float) -> list[Normal]:
+        """Return the normal equations of all pairs."""
+        return in_parallel(
+            lambda k: normal(self.images[k], self.points[k], grid, motions[k], self.blur, scale),
+            range(len(self.images)),
+        )
+
+
+@dataclass(frozen=True)
+class State:
+    """A camera and motions on the way to the solution."""
+
+    grid: Grid
+    motions: np.ndarray
+    normals: list[Normal]
+
+    @property
+    def cost(self) -> float:
+        """Return the robust cost of all pairs."""
+        return sum(each.cost for each in self.normals)
+
+
 def fit(
     pairs: Sequence[Pair],
     start: Optics,
     free: np.ndarray,
     motions: np.ndarray | None = None,
     blurs: Sequence[float] = BLURS,
+    begin: Optics | None = None,
     progress: Progress = silent,
-    verbose: bool = False,
 ) -> Fit:
     """Fit the free parameters (7,) bool of a camera, and every pair's motion.
 
     Args:
-        motions: (n, 3) to start from; None: the pairs'.
+        start: the camera that the weak prior is about.
+        motions: (n, 3) to begin with; None: the pairs'.
+        blurs: px, from coarse to fine.
+        begin: the camera to begin with; None: the start.
     """
-    optics, origin = start, start.values()
-    at = np.array([pair.motion for pair in pairs]) if motions is None else motions
-    for level, blur in enumerate(blurs):
-        grid = Grid.of(optics, free)
-
-        def points_of(k: int) -> np.ndarray:
-            return chosen(warped(grid, lab(pairs[k].first), lab(pairs[k].second), at[k], blur))
-
-        points = in_parallel(points_of, range(len(pairs)))
-
-        def normals_at(grid: Grid, motions: np.ndarray, scale: float) -> list[Normal]:
-            return in_parallel(
-                lambda k: normal(pairs[k], points[k], grid, motions[k], blur, scale), range(len(pairs))
-            )
-
-        scale = ROBUST * float(np.median([n.median for n in normals_at(grid, at, 1.0)]))
-        damping, normals = 1e-3, normals_at(grid, at, scale)
-        for count in range(STEPS):
-            step, shifts = _step(normals, optics.values() - origin, free, damping, scale)
-            moved = at + shifts
-            tried = Grid.of(optics.moved(step), free)
-            after = normals_at(tried, moved, scale)
-            better = _cost(after) < _cost(normals)
-            if verbose:
-                print(level, count, f"{_cost(normals):.1f} -> {_cost(after):.1f} damping {damping:.0e}", tried.optics.values().round(4), scale)
-            if better:
-                optics, at, grid, normals, damping = tried.optics, moved, tried, after, max(damping / 5, 1e-5)
-            else:
-                damping *= 10
-            if (np.abs(step) < _SETTLED).all() or damping > 10:
-                break
-            progress(level * STEPS + count + 1, len(blurs) * STEPS)
-    parts = [eliminated(each) for each in normals]
+    optics, at = begin or start, np.array([pair.motion for pair in pairs]) if motions is None else motions
+    images = [(lab(pair.first), lab(pair.second)) for pair in pairs]
+    state, scale = State(Grid.of(optics, free), at, []), 1.0
+    for k, blur in enumerate(blurs):
+        level = Level.of(images, state.grid, state.motions, blur)
+        rough = level.normals(Grid.of(state.grid.optics, np.zeros(7, bool)), state.motions, 1.0)
+        scale = ROBUST * float(np.median([each.median for each in rough]))
+        state = _solved(level, state, scale, start.values(), part_of(progress, k, len(blurs)))
+    parts = [eliminated(each) for each in state.normals]
     information, pull = (np.array([part[k] for part in parts]) for k in (0, 1))
-    return Fit(optics, at, information, pull, _cost(normals) / sum(n.count for n in normals), scale, free)
+    return Fit(state.grid.optics, state.motions, information, pull, scale, free)
 
 
-def _cost(normals: Sequence[Normal]) -> float:
-    return sum(each.cost for each in normals)
+def _solved(level: Level, state: State, scale: float, origin: np.ndarray, progress: Progress) -> State:
+    """Return the camera and motions that agree best at one blur (Levenberg & Marquardt)."""
+    free, damping = state.grid.free, 1e-3
+    state = replace(state, normals=level.normals(state.grid, state.motions, scale))
+    for count in range(STEPS):
+        step, shifts = _step(state.normals, state.grid.optics.values() - origin, free, damping, scale)
+        grid, motions = Grid.of(state.grid.optics.moved(step), free), state.motions + shifts
+        tried = State(grid, motions, level.normals(grid, motions, scale))
+        better = tried.cost < state.cost
+        state, damping = (tried, max(damping / 5, 1e-5)) if better else (state, 10 * damping)
+        progress(count + 1, STEPS)
+        if ((np.abs(step) < _SETTLED).all() and np.abs(shifts).max() < _STILL) or damping > 10:
+            break
+    progress(STEPS, STEPS)
+    return state
+
+
+def trust(scale: float) -> np.ndarray:
+    """Return (7, 7) the information of the prior: as strong as PRIOR says next to ALIKE pixels with the noise seen."""
+    return np.diag(ALIKE * (scale / ROBUST) ** 2 / PRIOR**2)
 
 
 def _step(
@@ -134,10 +178,8 @@ def _step(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the change of the camera (7,) and of the motions (n, 3)."""
     parts = [eliminated(each) for each in normals]
-    # The prior is as strong as PRIOR says next to pixels with the noise of the differences, ALIKE of them being one.
-    trust = np.diag(ALIKE * (scale / ROBUST) ** 2 / PRIOR**2)
-    information = sum(part[0] for part in parts) + trust
-    pull = sum(part[1] for part in parts) + trust @ away
+    information = sum(part[0] for part in parts) + trust(scale)
+    pull = sum(part[1] for part in parts) + trust(scale) @ away
     f = np.flatnonzero(free)
     inner = information[np.ix_(f, f)]
     step = np.zeros(7)

@@ -18,7 +18,7 @@ from sim2real.tracks.poses import applied
 LOCAL = 8.0  # px, blur of the difference that is subtracted: shading and lamps move with the car
 ASIDE = 1.0  # m
 MARGIN = 3  # px of the frame's edge that are not used
-POINTS = 1500  # pixels of a frame with the strongest edges
+POINTS = 1000  # pixels of a frame with the strongest edges
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,7 @@ class Grid:
         ground = optics.on_ground(pixels)
         by_camera = np.zeros((*ground.shape, len(PARAMETERS)))
         for k, step in _steps(free):
-            change = optics.moved(step).on_ground(pixels) - optics.moved(-step).on_ground(pixels)
-            by_camera[..., k] = change / (2 * STEPS[k])
+            by_camera[..., k] = (optics.moved(step).on_ground(pixels) - ground) / STEPS[k]
         by_pixel = np.stack([np.gradient(ground, axis=1), np.gradient(ground, axis=0)], -1)
         seen = np.nan_to_num(ground, nan=-1.0)
         usable = (seen[..., 0] > AHEAD[0]) & (seen[..., 0] < AHEAD[1]) & (np.abs(seen[..., 1]) < ASIDE)
@@ -103,24 +102,36 @@ def lab(image: np.ndarray) -> np.ndarray:
 
 def warped(grid: Grid, first: np.ndarray, second: np.ndarray, motion: np.ndarray, blur: float) -> Warped:
     """Warp a pair's first frame (h, w, 3) of `lab` to the second one's pixels; motion (3,) first_from_second."""
-    at = np.nan_to_num(grid.optics.pixels(applied(motion, grid.ground)), nan=-1e3).astype(np.float32)
+    at = np.full(grid.ground.shape, -1e3, np.float32)
+    at[grid.usable] = np.nan_to_num(grid.optics.pixels(applied(motion, grid.ground[grid.usable])), nan=-1e3)
     height, width = second.shape[:2]
     u, v = at[..., 0], at[..., 1]
     known = grid.usable & (u > MARGIN) & (u < width - 1 - MARGIN) & (v > MARGIN) & (v < height - 1 - MARGIN)
     here = cv2.remap(first, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     weight = known.astype(np.float32)
     both = np.dstack([(here - second) * weight[..., None], 0.5 * (here + second) * weight[..., None], weight])
-    fine, local = _blurred(both, blur), _blurred(both, max(LOCAL, 3 * blur))
-    values = fine[..., :6] - local[..., :6]
+    fine = _blurred(both, blur)
+    values = (_known(fine) - _local(both, max(LOCAL, 3 * blur))).astype(np.float32)
     mean = np.ascontiguousarray(values[..., 3:])
     slopes = [cv2.Sobel(mean, cv2.CV_32F, dx, dy, scale=1 / 8) for dx, dy in ((1, 0), (0, 1))]
     return Warped(values[..., :3], np.stack(slopes, -1), np.where(known, fine[..., 6], 0))
 
 
 def _blurred(values: np.ndarray, blur: float) -> np.ndarray:
-    """Return (h, w, 7) blurred by weights in the last channel, which itself is blurred."""
-    result = np.dstack([cv2.GaussianBlur(values[..., :4], (0, 0), blur), cv2.GaussianBlur(values[..., 4:], (0, 0), blur)])
-    return np.dstack([result[..., :6] / np.maximum(result[..., 6:], 1e-3), result[..., 6:]])
+    """Return (h, w, 7) blurred; OpenCV takes four channels at once."""
+    return np.dstack([cv2.GaussianBlur(each, (0, 0), blur) for each in (values[..., :4], values[..., 4:])])
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    """Return (h, w, 6) of blurred (h, w, 7), whose last channel is the share that is known."""
+    return values[..., :6] / np.maximum(values[..., 6:], 1e-3)
+
+
+def _local(values: np.ndarray, blur: float) -> np.ndarray:
+    """Return (h, w, 6) local means, in quarter size: a blur of many pixels has nothing finer."""
+    height, width = values.shape[:2]
+    small = cv2.resize(values, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
+    return cv2.resize(_known(_blurred(small, blur / 4)), (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def chosen(seen: Warped) -> np.ndarray:
@@ -137,12 +148,13 @@ def flow(grid: Grid, points: np.ndarray, motion: np.ndarray) -> np.ndarray:
     """
     optics, ground = grid.optics, grid.ground.reshape(-1, 2)[points]
     there = applied(motion, ground)
-    to_pixel = np.stack([(optics.pixels(there + e) - optics.pixels(there - e)) / 2e-5 for e in 1e-5 * np.eye(2)], -1)
+    at = optics.pixels(there)
+    to_pixel = np.stack([(optics.pixels(there + e) - at) / 1e-6 for e in 1e-6 * np.eye(2)], -1)
     c, s = np.cos(motion[2]), np.sin(motion[2])
     by_ground = to_pixel @ np.array([[c, -s], [s, c]])
     by_camera = by_ground @ grid.by_camera.reshape(-1, 2, len(PARAMETERS))[points]
     for k, step in _steps(grid.free):
-        by_camera[..., k] += (optics.moved(step).pixels(there) - optics.moved(-step).pixels(there)) / (2 * STEPS[k])
+        by_camera[..., k] += (optics.moved(step).pixels(there) - at) / STEPS[k]
     arm = there - motion[:2]
     by_yaw = to_pixel @ np.stack([-arm[:, 1], arm[:, 0]], -1)[..., None]
     in_first = np.concatenate([by_camera, to_pixel, by_yaw], -1)

@@ -15,6 +15,8 @@ STEPS = 12  # at most per blur
 ROBUST = 2.0  # times the median difference: from where on a pixel counts less (Cauchy)
 PRIOR = np.array([0.3, 15.0, 15.0, 0.2, 0.2, 0.2, 0.1])  # standard deviations about the start, in units of PARAMETERS
 ALIKE = 30.0  # pixels that share one error: blur and texture
+TRUST = np.diag(ALIKE / ROBUST**2 / PRIOR**2)  # information of the prior, next to that of pixels
+_LEAST = 0.05  # of CIELAB: scale of frames without noise
 _SETTLED = np.array([1e-4, 0.01, 0.01, 1e-4, 1e-4, 1e-4, 1e-4])
 _STILL = 1e-4  # m or rad
 _FARTHEST = np.array([0.05, 3.0, 3.0, 0.05, 0.05, 0.03, 0.03])  # of one step
@@ -40,7 +42,6 @@ class Fit:
         motions: (n, 3) of the pairs.
         information: (n, 7, 7) what each pair says about the camera, its motion unknown.
         pull: (n, 7) gradient of each pair's cost by the camera.
-        scale: of differences, from where on a pixel counts less.
         free: (7,) bool, which parameters were fitted.
     """
 
@@ -48,7 +49,6 @@ class Fit:
     motions: np.ndarray
     information: np.ndarray
     pull: np.ndarray
-    scale: float
     free: np.ndarray
 
 
@@ -57,7 +57,7 @@ Images = tuple[np.ndarray, np.ndarray]
 
 
 def normal(images: Images, points: np.ndarray, grid: Grid, motion: np.ndarray, blur: float, scale: float) -> Normal:
-    """Return the normal equations of a pair at its points (P,)."""
+    """Return the normal equations of a pair at its points (P,); `scale` is that of its differences."""
     seen = warped(grid, *images, motion, blur)
     difference = seen.difference.reshape(-1, 3)[points]
     square = np.square(difference).sum(1)
@@ -65,12 +65,12 @@ def normal(images: Images, points: np.ndarray, grid: Grid, motion: np.ndarray, b
     good = known > 0.5
     weight = np.where(good, 1 / (1 + square / scale**2), 0)
     slopes = seen.slopes.reshape(-1, 3, 2)[points]
-    jacobian = np.nan_to_num(slopes @ flow(grid, points, motion)).reshape(-1, 10)
+    jacobian = np.nan_to_num(slopes @ flow(grid, points, motion)).reshape(-1, 10) / scale
     weighted = jacobian * np.repeat(weight, 3)[:, None]
     # A point that is no longer seen costs what it does where frames disagree: leaving is no way out.
-    cost = np.where(good, 0.5 * scale**2 * np.log1p(square / scale**2), scale**2).sum()
+    cost = np.where(good, 0.5 * np.log1p(square / scale**2), 1.0).sum()
     median = float(np.sqrt(np.median(square))) if len(square) else np.nan
-    return Normal(weighted.T @ jacobian, weighted.T @ difference.ravel(), float(cost), len(points), median)
+    return Normal(weighted.T @ jacobian, weighted.T @ difference.ravel() / scale, float(cost), len(points), median)
 
 
 def eliminated(each: Normal) -> tuple[np.ndarray, np.ndarray]:
@@ -99,10 +99,10 @@ class Level:
         points = in_parallel(lambda k: chosen(warped(grid, *images[k], motions[k], blur)), range(len(images)))
         return cls(images, points, blur)
 
-    def normals(self, grid: Grid, motions: np.ndarray, scale: float) -> list[Normal]:
-        """Return the normal equations of all pairs."""
+    def normals(self, grid: Grid, motions: np.ndarray, scale: np.ndarray) -> list[Normal]:
+        """Return the normal equations of all pairs, each at its scale (n,)."""
         return in_parallel(
-            lambda k: normal(self.images[k], self.points[k], grid, motions[k], self.blur, scale),
+            lambda k: normal(self.images[k], self.points[k], grid, motions[k], self.blur, float(scale[k])),
             range(len(self.images)),
         )
 
@@ -140,23 +140,24 @@ def fit(
     """
     optics, at = begin or start, np.array([pair.motion for pair in pairs]) if motions is None else motions
     images = [(lab(pair.first), lab(pair.second)) for pair in pairs]
-    state, scale = State(Grid.of(optics, free), at, []), 1.0
+    state = State(Grid.of(optics, free), at, [])
     for k, blur in enumerate(blurs):
         level = Level.of(images, state.grid, state.motions, blur)
-        rough = level.normals(Grid.of(state.grid.optics, np.zeros(7, bool)), state.motions, 1.0)
-        scale = ROBUST * float(np.median([each.median for each in rough]))
+        rough = level.normals(Grid.of(state.grid.optics, np.zeros(7, bool)), state.motions, np.ones(len(pairs)))
+        # Frames that were blurred by a turn say less: each pair has its own scale.
+        scale = ROBUST * np.maximum([each.median for each in rough], _LEAST)
         state = _solved(level, state, scale, start.values(), part_of(progress, k, len(blurs)))
     parts = [eliminated(each) for each in state.normals]
     information, pull = (np.array([part[k] for part in parts]) for k in (0, 1))
-    return Fit(state.grid.optics, state.motions, information, pull, scale, free)
+    return Fit(state.grid.optics, state.motions, information, pull, free)
 
 
-def _solved(level: Level, state: State, scale: float, origin: np.ndarray, progress: Progress) -> State:
+def _solved(level: Level, state: State, scale: np.ndarray, origin: np.ndarray, progress: Progress) -> State:
     """Return the camera and motions that agree best at one blur (Levenberg & Marquardt)."""
     free, damping = state.grid.free, 1e-3
     state = replace(state, normals=level.normals(state.grid, state.motions, scale))
     for count in range(STEPS):
-        step, shifts = _step(state.normals, state.grid.optics.values() - origin, free, damping, scale)
+        step, shifts = _step(state.normals, state.grid.optics.values() - origin, free, damping)
         grid, motions = Grid.of(state.grid.optics.moved(step), free), state.motions + shifts
         tried = State(grid, motions, level.normals(grid, motions, scale))
         better = tried.cost < state.cost
@@ -168,18 +169,13 @@ def _solved(level: Level, state: State, scale: float, origin: np.ndarray, progre
     return state
 
 
-def trust(scale: float) -> np.ndarray:
-    """Return (7, 7) the information of the prior: as strong as PRIOR says next to ALIKE pixels with the noise seen."""
-    return np.diag(ALIKE * (scale / ROBUST) ** 2 / PRIOR**2)
-
-
 def _step(
-    normals: Sequence[Normal], away: np.ndarray, free: np.ndarray, damping: float, scale: float
+    normals: Sequence[Normal], away: np.ndarray, free: np.ndarray, damping: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the change of the camera (7,) and of the motions (n, 3)."""
     parts = [eliminated(each) for each in normals]
-    information = sum(part[0] for part in parts) + trust(scale)
-    pull = sum(part[1] for part in parts) + trust(scale) @ away
+    information = sum(part[0] for part in parts) + TRUST
+    pull = sum(part[1] for part in parts) + TRUST @ away
     f = np.flatnonzero(free)
     inner = information[np.ix_(f, f)]
     step = np.zeros(7)

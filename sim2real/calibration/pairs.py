@@ -20,6 +20,7 @@ from sim2real.tracks.registration import Views, register
 
 CLIP = 10  # frames at most between those of a pair
 DISTANCES = (0.1, 0.16, 0.22, 0.28)  # m between the frames of a pair, in turn
+TURN = 0.08  # rad between the frames of a pair, from where on the car turns
 _LEAST = 0.06  # m
 _CLEAR = 0.55  # correlation of neighbouring frames: the camera may still be wrong
 _GUESSES = tuple((x, 0.0, yaw) for x in (0.04, 0.1) for yaw in (-0.1, 0.0, 0.1))
@@ -47,7 +48,7 @@ class Clips:
         self._starts = [(k, row) for k, length in enumerate(lengths) for row in range(max(int(length), 0))]
 
     def pairs(self, optics: Optics, count: int, progress: Progress = silent) -> Found:
-        """Return about `count` pairs of frames whose motion a camera can tell, half of them in the sharpest turns.
+        """Return about `count` pairs of frames whose motion a camera can tell, half of them in turns.
 
         Raises:
             InputError: too few; says why.
@@ -103,10 +104,14 @@ def _pair(images: np.ndarray, views: Views, distance: float, where: tuple[int, i
 
 
 def _balanced(pairs: list[Pair], count: int) -> list[Pair]:
-    """Return `count` of the pairs in their order: half with the most yaw, half spread over the rest."""
+    """Return `count` of the pairs in their order: half in turns, if there are as many, all spread over the log."""
     if len(pairs) <= count:
         return pairs
-    order = np.argsort([-abs(pair.motion[2]) for pair in pairs], kind="stable")
-    turning, rest = order[: count // 2], np.sort(order[count // 2 :])
-    spread = rest[np.linspace(0, len(rest) - 1, count - len(turning)).astype(int)]
-    return [pairs[k] for k in sorted({*turning.tolist(), *spread.tolist()})]
+    turns = np.array([abs(pair.motion[2]) > TURN for pair in pairs])
+    sides = [np.flatnonzero(turns), np.flatnonzero(~turns)]
+    sharp = min(max(count // 2, count - len(sides[1])), len(sides[0]))
+    taken = [
+        side[np.linspace(0, len(side) - 1, n).astype(int)]
+        for side, n in zip(sides, (sharp, count - sharp), strict=True)
+    ]
+    return [pairs[k] for k in sorted({*np.concatenate(taken).tolist()})]

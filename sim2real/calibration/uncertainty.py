@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.calibration.fit import Fit, trust
+from sim2real.calibration.fit import TRUST, Fit
 from sim2real.calibration.optics import PARAMETERS
 from sim2real.calibration.pairs import Found
 from sim2real.statistics.bootstrap import Bootstrap
@@ -54,7 +54,7 @@ def _drawn(fit: Fit, found: Found) -> np.ndarray:
     information = np.array([fit.information[units == k].sum(0)[np.ix_(f, f)] for k in range(count)])
     pull = np.array([fit.pull[units == k].sum(0)[f] for k in range(count)])
     weights = Bootstrap(count).weights
-    prior = trust(fit.scale)[np.ix_(f, f)]
+    prior = TRUST[np.ix_(f, f)]
     # At the solution the units' pulls and the prior's cancel.
     pulls = (weights - 1) @ pull
     steps = -np.linalg.solve(np.einsum("ru,uij->rij", weights, information) + prior, pulls[..., None])[..., 0]

@@ -65,7 +65,7 @@ class Finder:
             pixels, ids, *_ = self._detector.detectBoard(grey)
             if ids is None or len(ids) < FEWEST_CORNERS:
                 return None
-            return View(name, self._corners[np.ravel(ids)], np.reshape(pixels, (-1, 2)).astype(float))
+            return View(name, self._corners[np.ravel(ids).astype(int)], np.reshape(pixels, (-1, 2)).astype(float))
         size = (self.board.columns - 1, self.board.rows - 1)
         found, pixels = cv2.findChessboardCornersSB(grey, size)
         return View(name, self._corners, np.reshape(pixels, (-1, 2)).astype(float)) if found else None

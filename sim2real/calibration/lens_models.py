@@ -41,9 +41,11 @@ def compare_models(views: Sequence[View], size: tuple[int, int]) -> list[Model]:
     for name in MODELS:
         errors = np.full(len(views), np.inf)
         for fold in range(FOLDS):
-            camera = calibrated(name, [views[k] for k in np.flatnonzero(folds != fold)], size)
-            for k in np.flatnonzero(folds == fold) if camera else ():
-                errors[k] = np.sqrt(np.square(residuals(camera, views[k])).sum(1).mean())
+            camera = calibrated(name, [view for view, of in zip(views, folds, strict=True) if of != fold], size)
+            for k, view in enumerate(views):
+                if camera is None or folds[k] != fold:
+                    continue
+                errors[k] = np.sqrt(np.square(residuals(camera, view)).sum(1).mean())
         result.append(Model(name, calibrated(name, views, size), errors))
     return result
 

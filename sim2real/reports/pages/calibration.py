@@ -68,6 +68,10 @@ def lines(result: Calibration) -> list[str]:
         f"{judged.before:.2f} px with the start: {_share(judged)} less.",
         "Height and scale cannot be told from images: the height is what was given, and the distance ahead.",
     ]
+    if not judged.better:
+        said.append(
+            "That is no better than the start beyond chance: nothing here speaks for the fitted camera over it."
+        )
     if result.held:
         names = ", ".join(_UNITS[name][0] for name in result.held)
         said.append(f"This log does not tell {names}: held as at the start, and the others are right only if that is.")

@@ -88,7 +88,7 @@ def test_a_board_gives_the_lens(command: Callable[..., Any], workplace: Path, ki
     apart = np.arccos(np.clip((found.unproject(pixels) * camera.unproject(pixels)).sum(-1), -1, 1))
     assert np.degrees(apart).mean() < 0.5
     assert json.loads((workplace / "run/metrics.json").read_text())["rms"]["heldout"] < 0.4
-    assert "nothing.png" in done.out and "held-out" in (workplace / "run/report.html").read_text()
+    assert "No board was found in" in done.out and "held-out" in (workplace / "run/report.html").read_text()
 
 
 @pytest.mark.slow

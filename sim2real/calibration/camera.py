@@ -21,7 +21,7 @@ from sim2real.progress import Progress, Stages, no_stages, part_of
 from sim2real.runs import start_run
 from sim2real.worlds import read_camera
 
-COARSE, FINE = (4.0, 2.0), (2.0, 1.2)  # px of blur
+COARSE, FINE = (4.0, 2.0), (2.0, 1.2, 1.2)  # px of blur; the last twice, as scales are those that a level begins with
 FEW = 60  # pairs that find the camera coarsely
 ALWAYS = ("focal", "cx", "cy", "pitch")
 EXTRAS = ("k1", "roll", "k2")  # which are freed if held-out pairs agree better with them
@@ -120,7 +120,7 @@ def _choose(
     best = fit(train, wide, free, blurs=FINE, begin=_kept(coarse, wide, free), progress=part_of(progress, 0, 4))
     for k, name in enumerate(EXTRAS, 1):
         free = _free((*chosen, name))
-        more = fit(train, wide, free, best.motions, FINE[1:], best.optics, part_of(progress, k, 4))
+        more = fit(train, wide, free, best.motions, FINE[-1:], best.optics, part_of(progress, k, 4))
         judged[name] = judge(held, best.optics, more.optics)
         if judged[name].better:
             chosen, best = (*chosen, name), more

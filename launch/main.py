@@ -34,6 +34,7 @@ VERBS = {
     "ladder": "Pretrain with a matched and with increasingly wrong cameras, adapt each by every plan.",
     "matrix": "Adapt policies to recordings at several numbers of frames; show where adapting helps.",
     "reconstruct": "Rebuild a track from the log of a car that drove it: map, poses, centre line, vehicle.",
+    "calibrate": "Calibrate a camera from the log of a car that drove, or from images of a board.",
     "identify": "Fit an arm's servos to its log, or a camera's sensor to unlabelled frames.",
     "replay": "Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.",
 }
@@ -68,7 +69,18 @@ def _run() -> None:
     words = sys.argv[2:]
     if verb == "identify" and words[:1] == ["sensor"]:  # other settings than a robot's
         verb, words = "identify sensor", words[1:]
+    if verb == "calibrate":
+        verb, words = _calibration(words)
     tyro.cli(_load(verb), prog=f"sim2real {verb}", args=words, config=(tyro.conf.PositionalRequiredArgs,))
+
+
+def _calibration(words: list[str]) -> tuple[str, list[str]]:
+    """Return what is calibrated from, as a verb with its own settings, and the remaining words."""
+    if words[:1] in (["camera"], ["board"]):
+        return f"calibrate {words[0]}", words[1:]
+    if words[:1] in ([], ["--help"], ["-h"]):
+        return "calibrate camera", ["--help"]
+    raise InputError(f"calibrate {words[0]!r}: there are `camera` (from a car's log) and `board` (from its images)")
 
 
 def _interrupt(signum: int, frame: object) -> None:

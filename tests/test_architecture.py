@@ -169,7 +169,8 @@ HEAVY = {"torch", "mujoco", "mujoco_warp", "warp", "stable_baselines3"}
         ("import launch.main", HEAVY),  # --help must not take seconds
         ("import launch.train, launch.pretrain", HEAVY),
         (
-            "import launch.replay, launch.identify, launch.identify_sensor, launch.reconstruct",
+            "import launch.replay, launch.identify, launch.identify_sensor, launch.reconstruct, "
+            "launch.calibrate_camera, launch.calibrate_board",
             HEAVY | {"scipy", "pyarrow", "cv2", "gymnasium"},
         ),
         ("import launch.adapt, launch.probe, launch.ladder", HEAVY | {"gymnasium", "scipy", "pyarrow", "cv2"}),

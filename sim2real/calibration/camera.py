@@ -1,0 +1,185 @@
+"""Calibration of a camera from a car's log: the public function behind `sim2real calibrate camera`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envs.lane_follow.scene import NOMINAL_CAMERA
+from sim2real.calibration.config import CameraConfig
+from sim2real.calibration.fit import Fit, fit
+from sim2real.calibration.judge import Judged, judge, split
+from sim2real.calibration.optics import PARAMETERS, Optics, distorted
+from sim2real.calibration.pairs import Clips, Found
+from sim2real.calibration.uncertainty import Interval, correlations, heading, intervals
+from sim2real.datasets import EpisodeDataset
+from sim2real.errors import InputError
+from sim2real.files import write_json
+from sim2real.progress import Progress, Stages, no_stages, part_of
+from sim2real.runs import start_run
+from sim2real.worlds import read_camera
+
+COARSE, FINE = (4.0, 2.0), (2.0, 1.2, 1.2)  # px of blur; the last twice, as scales are those that a level begins with
+FEW = 60  # pairs that find the camera coarsely
+ALWAYS = ("focal", "cx", "cy", "pitch")
+EXTRAS = ("k1", "roll", "k2")  # which are freed if held-out pairs agree better with them
+TOLD = {"focal": 0.05, "cx": 4.0, "cy": 4.0, "k1": 0.1, "k2": 0.2, "pitch": 0.035, "roll": 0.035}
+"""Half widths of 95 % intervals, as in PARAMETERS, above which a log does not tell a parameter."""
+HELD_FIRST = ("k2", "k1", "roll", "cy", "cx", "pitch", "focal")  # cy stands for what it cannot be told from
+WORST = 2.5  # px of disagreement of held-out pairs, above which the ground is not flat or nothing was found
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A camera, calibrated from a log.
+
+    Attributes:
+        config: settings.
+        folder: folder of the run, with camera.json.
+        start, optics: the camera before and after.
+        found: the pairs of frames.
+        fit: the fit to all of them.
+        intervals: 95 % intervals by parameter, of those that were fitted.
+        correlations: (7, 7) of the errors of parameters; 0 where they were held.
+        held: parameters that the log does not tell: they stay as they were at the start.
+        judged: by candidate, held-out pairs before and after.
+        metrics: content of `metrics.json`.
+    """
+
+    config: CameraConfig
+    folder: Path
+    start: Optics
+    optics: Optics
+    found: Found
+    fit: Fit
+    intervals: Mapping[str, Interval]
+    correlations: np.ndarray
+    held: tuple[str, ...]
+    judged: Mapping[str, Judged]
+    metrics: Mapping[str, Any]
+
+
+def calibrate_camera(config: CameraConfig, out: Path | None = None, stages: Stages = no_stages) -> Calibration:
+    """Fit focal length, centre, distortion and tilt of a car's camera to its log: frames of a flat ground must agree.
+
+    The run's folder gets config.json, camera.json and metrics.json.
+
+    Args:
+        out: folder of the run; None: a new one under `runs/`.
+
+    Raises:
+        InputError: settings, recordings, camera or folder cannot be used, or frames do not show a flat ground that
+            moves; nothing is written.
+    """
+    if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} exists: choose another --out")
+    dataset = EpisodeDataset.open(config.dataset)
+    camera = NOMINAL_CAMERA.view.camera if config.camera is None else read_camera(config.camera)
+    start = Optics(camera, config.ahead, config.height, config.pitch)
+    clips = Clips(dataset, start)
+    wide = replace(start, camera=distorted(camera))
+    first = clips.pairs(wide, min(FEW, config.pairs), stages("find pairs of frames"))
+    coarse = fit(first.pairs, wide, _free((*ALWAYS, "k1", "roll")), blurs=COARSE, progress=stages("fit coarsely"))
+    found = clips.pairs(coarse.optics, config.pairs, stages("find pairs again"))
+    chosen, judged = _choose(found, start, wide, coarse.optics, config, stages("compare lens models"))
+    final, held, ends = _final(found, wide, coarse.optics, chosen, stages("fit all pairs"))
+    if judged["fitted"].after > WORST:
+        raise InputError(
+            f"{config.dataset}: after the fit frames disagree by {judged['fitted'].after:.1f} px: they show no flat "
+            "ground, or the start is too far off (--camera, --height, --pitch)"
+        )
+    metrics = _metrics(config, found, start, final, ends, held, judged)
+    run, config = start_run("calibrate-camera", config, out, resume=False)
+    write_json(run.folder / "camera.json", final.optics.camera.to_dict())
+    run.write_metrics(metrics)
+    about = correlations(final, found)
+    return Calibration(config, run.folder, start, final.optics, found, final, ends, about, held, judged, run.metrics)
+
+
+def _free(names: tuple[str, ...]) -> np.ndarray:
+    return np.array([name in names for name in PARAMETERS])
+
+
+def _kept(optics: Optics, start: Optics, free: np.ndarray) -> Optics:
+    """Return a camera whose parameters that are not free are those of the start."""
+    return optics.moved(np.where(free, 0.0, start.values() - optics.values()))
+
+
+def _choose(
+    found: Found, start: Optics, wide: Optics, coarse: Optics, config: CameraConfig, progress: Progress
+) -> tuple[tuple[str, ...], dict[str, Judged]]:
+    """Return the parameters to fit, and how well held-out pairs agreed, by candidate.
+
+    Each of EXTRAS is added if the held-out pairs agree better with it, beyond chance.
+    """
+    train, held = ([found.pairs[k] for k in side] for side in split(found, config.hold_out, config.seed))
+    chosen, judged = ALWAYS, {}
+    free = _free(chosen)
+    best = fit(train, wide, free, blurs=FINE, begin=_kept(coarse, wide, free), progress=part_of(progress, 0, 4))
+    for k, name in enumerate(EXTRAS, 1):
+        free = _free((*chosen, name))
+        more = fit(train, wide, free, best.motions, FINE[-1:], best.optics, part_of(progress, k, 4))
+        judged[name] = judge(held, best.optics, more.optics)
+        if judged[name].better:
+            chosen, best = (*chosen, name), more
+    return chosen, {"fitted": judge(held, start, best.optics), **judged}
+
+
+def _final(
+    found: Found, wide: Optics, coarse: Optics, chosen: tuple[str, ...], progress: Progress
+) -> tuple[Fit, tuple[str, ...], dict[str, Interval]]:
+    """Fit the chosen parameters to all pairs; hold, one by one, what they do not tell."""
+    held: tuple[str, ...] = ()
+    while True:
+        free = _free(tuple(name for name in chosen if name not in held))
+        done = fit(found.pairs, wide, free, blurs=FINE, begin=_kept(coarse, wide, free), progress=progress)
+        ends = intervals(done, found)
+        untold = [name for name, each in ends.items() if each.half > TOLD[name]]
+        if not untold or len(held) == len(chosen) - 1:
+            return done, held, ends
+        # What is held stands for all that it cannot be told from: the next fit says what is left.
+        held = (*held, next(name for name in HELD_FIRST if name in ends and (name in untold or name == "cy")))
+
+
+def _metrics(
+    config: CameraConfig,
+    found: Found,
+    start: Optics,
+    final: Fit,
+    ends: Mapping[str, Interval],
+    held: tuple[str, ...],
+    judged: Mapping[str, Judged],
+) -> dict[str, Any]:
+    """Return the figures of a calibration."""
+    before, after = (dict(zip(PARAMETERS, each.values().tolist(), strict=True)) for each in (start, final.optics))
+    fitted = {
+        name: {"start": _shown(name, before[name]), **{key: _shown(name, v) for key, v in asdict(ends[name]).items()}}
+        if name in ends
+        else {"start": _shown(name, before[name]), "value": _shown(name, after[name]), "low": None, "high": None}
+        for name in PARAMETERS
+    }
+    about = correlations(final, found)
+    return {
+        "finished": True,
+        "pairs": len(found.pairs),
+        "unit": found.units.describe(),
+        "parameters": fitted,
+        "fitted": [name for name in PARAMETERS if name in ends],
+        "not_told": list(held),
+        "mount": {"height": config.height, "pitch": after["pitch"], "roll": after["roll"], "ahead": config.ahead},
+        "heading": asdict(heading(final, found)),
+        "correlations": {
+            f"{a}, {b}": float(about[i, j])
+            for i, a in enumerate(PARAMETERS)
+            for j, b in enumerate(PARAMETERS[:i])
+            if a in ends and b in ends
+        },
+        "heldout": {name: asdict(each) for name, each in judged.items()},
+    }
+
+
+def _shown(name: str, value: float | None) -> float | None:
+    """Return a value as people read it: the focal length in px, not its log."""
+    return float(np.exp(value)) if name == "focal" and value is not None else value

@@ -24,20 +24,31 @@ class Mount:
         x: of the camera, ahead [m].
         height: [m]
         pitch: down [rad].
+        roll: about the car's axis ahead, clockwise as the camera looks [rad].
     """
 
     camera: Camera
     x: float
     height: float
     pitch: float
+    roll: float = 0.0
 
     def pixels(self, ground: np.ndarray) -> np.ndarray:
         """Project points (..., 2) [m] on the ground in the car's frame to pixels (..., 2); NaN where unseen."""
-        ahead, left = ground[..., 0] - self.x, ground[..., 1]
-        c, s = np.cos(self.pitch), np.sin(self.pitch)
         # Camera frame: x right, y down, z along the view.
-        down, forward = self.height * c - ahead * s, ahead * c + self.height * s
-        return self.camera.project(np.stack([-left, down, forward], -1))
+        ahead, right = ground[..., 0] - self.x, -ground[..., 1]
+        c, s, cr, sr = np.cos(self.pitch), np.sin(self.pitch), np.cos(self.roll), np.sin(self.roll)
+        across, below = right * cr + self.height * sr, self.height * cr - right * sr
+        return self.camera.project(np.stack([across, below * c - ahead * s, ahead * c + below * s], -1))
+
+    def on_ground(self, pixels: np.ndarray) -> np.ndarray:
+        """Return the points (..., 2) [m] of the ground that pixels (..., 2) show; NaN at the horizon and above."""
+        ray = self.camera.unproject(pixels)
+        c, s, cr, sr = np.cos(self.pitch), np.sin(self.pitch), np.cos(self.roll), np.sin(self.roll)
+        below, ahead = ray[..., 1] * c + ray[..., 2] * s, ray[..., 2] * c - ray[..., 1] * s
+        right, down = ray[..., 0] * cr - below * sr, below * cr + ray[..., 0] * sr
+        far = self.height / np.where(down > _HORIZON, down, np.nan)
+        return np.stack([self.x + far * ahead, -far * right], -1)
 
     def nodding(self, ground: np.ndarray) -> np.ndarray:
         """Return by how much (..., 2) m per rad points (..., 2) of the ground seem to move if the camera nods down."""
@@ -47,12 +58,9 @@ class Mount:
     def ground(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (h, w, 2) m on the ground in the car's frame, what each pixel sees, and whether it sees any (h, w)."""
         u, v = np.meshgrid(np.arange(self.camera.width), np.arange(self.camera.height))
-        ray = self.camera.unproject(np.stack([u, v], -1).astype(float))
-        c, s = np.cos(self.pitch), np.sin(self.pitch)
-        down, forward = ray[..., 1] * c + ray[..., 2] * s, ray[..., 2] * c - ray[..., 1] * s
-        seen = down > _HORIZON  # False for NaN, outside the lens's field
-        far = self.height / np.where(seen, down, 1.0)
-        return np.where(seen[..., None], np.stack([self.x + far * forward, -far * ray[..., 0]], -1), 0.0), seen
+        at = self.on_ground(np.stack([u, v], -1).astype(float))
+        seen = np.asarray(np.isfinite(at).all(-1))
+        return np.where(seen[..., None], at, 0.0), seen
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from scipy.sparse.linalg import splu
 
 from sim2real.tracks.poses import wrapped
 
-KERNELS = (1000.0, 1000.0, 300.0, 300.0, 100.0, 100.0, 30.0, 30.0, 10.0, 10.0, 3.0)
+KERNELS = (100.0, 100.0, 100.0, 30.0, 30.0, 30.0, 10.0, 10.0, 10.0, 3.0)
 """Standard deviations, beyond which a residual loses weight."""
 
 STEPS = 30

@@ -42,7 +42,7 @@ def reconstruct(config: ReconstructConfig, out: Path, stages: Stages = no_stages
         raise InputError(f"{out} exists: choose another --out, or remove it first")
     dataset = EpisodeDataset.open(config.dataset)
     camera = NOMINAL_CAMERA.view.camera if config.camera is None else read_camera(config.camera)
-    footage = Footage(dataset, Views(GroundView(Mount(camera, config.ahead, config.height, config.pitch))))
+    footage = Footage(dataset, Views(GroundView(Mount(camera, config.ahead, config.height, config.pitch, config.roll))))
     pieces = range(len(footage.segments))
     followed = in_parallel(lambda k: follow(footage.images(k), footage.views), pieces, stages("odometry"))
     drives = dict(enumerate(followed))

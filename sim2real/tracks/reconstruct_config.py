@@ -19,6 +19,7 @@ class ReconstructConfig:
             the camera of the task LaneFollow.
         height: of the camera above the ground [m]; it gives the map its scale.
         pitch: of the camera down from the horizon [rad].
+        roll: of the camera, clockwise as it looks [rad].
         ahead: distance of the camera ahead of the car's middle [m].
         hold_out: share of the frames that the map is not made of, in blocks of up to 30 s, to judge it.
         seed: which blocks are held out.
@@ -28,6 +29,7 @@ class ReconstructConfig:
     camera: Path | None = None
     height: float = 0.2215
     pitch: float = 0.376
+    roll: float = 0.0
     ahead: float = 0.05
     hold_out: float = 0.1
     seed: int = 0
@@ -37,6 +39,8 @@ class ReconstructConfig:
             raise InputError(f"height must be 0.02 to 2 m, not {self.height}")
         if not 0 < self.pitch < 1.5:
             raise InputError(f"pitch must be between 0 and 1.5 rad, down, not {self.pitch}")
+        if not -0.5 <= self.roll <= 0.5:
+            raise InputError(f"roll must be -0.5 to 0.5 rad, not {self.roll}")
         if not 0 <= self.hold_out <= 0.5:
             raise InputError(f"hold_out must be 0 to 0.5, not {self.hold_out}")
 

@@ -46,7 +46,7 @@ def write_track(folder: Path, config: ReconstructConfig, track: Reconstruction, 
                 "fps": fps,
                 "cell": track.mosaic.cell,
                 "origin": track.mosaic.origin.tolist(),
-                "mount": {"x": track.mount.x, "height": track.mount.height, "pitch": track.mount.pitch},
+                "mount": {name: getattr(track.mount, name) for name in ("x", "height", "pitch", "roll")},
                 "line": {
                     "points": np.round(line.points, 4).tolist(),
                     "closed": line.closed,

@@ -9,9 +9,10 @@ from scipy.sparse.linalg import splu
 from sim2real.tracks.poses import wrapped
 
 KERNELS = (100.0, 100.0, 100.0, 30.0, 30.0, 30.0, 10.0, 10.0, 10.0, 3.0)
-"""Standard deviations, beyond which a residual loses weight."""
-
-STEPS = 30
+"""Standard deviations, beyond which a residual loses weight, step by step."""
+BENT = (1000.0, 1000.0, 1000.0, 300.0, 300.0, 300.0, *KERNELS)
+"""The same where poses may begin far from where they belong, and hardly an edge is wrong."""
+STEPS = 40
 _STILL = 1e-5  # m or rad
 
 
@@ -40,15 +41,15 @@ def residuals(poses: np.ndarray, edges: Edges) -> np.ndarray:
     return np.stack([c * x + s * y - edges.motion[:, 0], -s * x + c * y - edges.motion[:, 1], yaw], 1)
 
 
-def optimized(poses: np.ndarray, edges: Edges) -> np.ndarray:
+def optimized(poses: np.ndarray, edges: Edges, kernels: tuple[float, ...] = KERNELS) -> np.ndarray:
     """Return the poses (n, 3) that agree best with the edges, the first one fixed.
 
-    Residuals beyond KERNELS lose weight (Cauchy); these narrow step by step, so that edges far off do so only when the
-    others have settled (graduated non-convexity, Yang et al. 2020).
+    Residuals beyond the kernels lose weight (Cauchy); these narrow step by step, so that edges far off do so only when
+    the others have settled (graduated non-convexity, Yang et al. 2020).
     """
     poses, n = poses.copy(), 3 * len(poses)
     for k in range(STEPS):
-        kernel = KERNELS[min(k, len(KERNELS) - 1)]
+        kernel = kernels[min(k, len(kernels) - 1)]
         left = residuals(poses, edges) / edges.sigma
         root = (1 + np.square(left).sum(1) / kernel**2) ** -0.5
         scale = sparse.diags_array(np.repeat(root, 3) / edges.sigma.ravel())
@@ -59,7 +60,7 @@ def optimized(poses: np.ndarray, edges: Edges) -> np.ndarray:
         factors = splu(hessian, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
         step = -factors.solve(jacobian.T @ (left * root[:, None]).ravel())
         poses += step.reshape(-1, 3)
-        if k >= len(KERNELS) and np.abs(step).max() < _STILL:
+        if k >= len(kernels) and np.abs(step).max() < _STILL:
             break
     return poses
 

@@ -11,7 +11,7 @@ from sim2real.tracks.mosaic import Mosaic, MosaicMaker
 from sim2real.tracks.odometry import Drive
 from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.places import OFFSETS, Places, distinct, looks
-from sim2real.tracks.pose_graph import Edges, optimized
+from sim2real.tracks.pose_graph import BENT, KERNELS, Edges, optimized
 from sim2real.tracks.poses import compose, relative, wrapped
 from sim2real.tracks.registration import Raster, Registration, Views, register
 
@@ -26,6 +26,8 @@ _ODOMETRY, _MEETING = (0.006, 0.004, 0.005), (0.01, 0.006, 0.006)  # standard de
 _SUPPORT = 4  # keyframes from one that was registered, beyond which a pose is odometry's alone
 _ENOUGH = 0.9  # share of its keyframes, from where on a drive is not placed again
 _SEEDS = 8  # drives that are tried to begin a map
+_BESIDE, _ALIKE = 0.3, 0.4  # m and rad between keyframes that see the same
+_MET = 0.15  # m by which these may disagree with their registration
 _LAPS = 10  # meetings after a lap, from where on they say how odometry's turns scale
 _SCALES = np.arange(0.8, 1.3, 0.01)
 _EXPECTED = 0.3  # standard deviation of its logarithm
@@ -92,10 +94,10 @@ class Placed:
         """Return it with some of the drives."""
         return replace(self, poses={k: self.poses[k] for k in drives})
 
-    def settled(self, drives: Mapping[int, Drive]) -> "Placed":
+    def settled(self, drives: Mapping[int, Drive], kernels: tuple[float, ...] = KERNELS) -> "Placed":
         """Return it with the poses that agree best with all odometry and all meetings."""
         starts = dict(zip(self.poses, np.cumsum([0, *map(len, self.poses.values())]), strict=False))
-        poses = optimized(np.concatenate(list(self.poses.values())), _edges(drives, self, starts))
+        poses = optimized(np.concatenate(list(self.poses.values())), _edges(drives, self, starts), kernels)
         return replace(self, poses={k: poses[start : start + len(self.poses[k])] for k, start in starts.items()})
 
 
@@ -108,10 +110,27 @@ def closed_seed(drives: Mapping[int, Drive], views: Views, progress: Progress = 
     longest = sorted(drives, key=lambda k: -drives[k].travelled[-1])[:_SEEDS]
     met = dict(zip(longest, in_parallel(lambda k: _laps(k, drives[k], views), longest, progress), strict=True))
     scale = turn_scale([(drives[k], each) for k, each in met.items()])
-    paths = {k: drives[k].turned(scale).path for k in longest}
-    agreed = {k: agreeing(met[k], paths[k]) for k in longest}
-    seed = max(longest, key=lambda k: len(agreed[k]))  # the longest of equals
-    return Placed({seed: paths[seed]}, {seed: agreed[seed]}).settled({seed: drives[seed].turned(scale)}), scale
+    closed = in_parallel(lambda k: _closed(k, drives[k].turned(scale), met[k], views), longest)
+    return max(closed, key=lambda each: each[1])[0], scale  # the longest of equals
+
+
+def _closed(k: int, drive: Drive, met: list[Meeting], views: Views) -> tuple[Placed, int]:
+    """Return a drive with closed laps, and how many more of its keyframes agree with an earlier lap than contradict it.
+
+    On a map that is bent wrongly frames lie where others show something else.
+    """
+    placed = Placed({k: drive.path}, {k: agreeing(met, drive.path)}).settled({k: drive}, BENT)
+    poses, found, tried = placed.poses[k], [], 0
+    for i, pose in enumerate(poses):
+        between = relative(poses, pose)
+        near = (np.hypot(between[:, 0], between[:, 1]) < _BESIDE) & (np.abs(between[:, 2]) < _ALIKE)
+        near &= drive.travelled < drive.travelled[i] - _LATER
+        if near.any():
+            j = int(np.flatnonzero(near)[np.abs(between[near]).sum(1).argmin()])
+            seen, tried = register(drive.templates[i], views.raster(drive.images[j]), between[j]), tried + 1
+            if seen.correlation > _CLEAR and np.hypot(*(seen.pose - between[j])[:2]) < _MET:
+                found.append(Meeting(i, k, j, seen.pose))
+    return replace(placed, meetings={k: found}).settled({k: drive}), 2 * len(found) - tried
 
 
 def _laps(k: int, seed: Drive, views: Views) -> list[Meeting]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -102,6 +103,12 @@ class Vary:
         return nominal * draw if self.operation == "scale" else np.broadcast_to(draw, np.shape(nominal))
 
 
+def _toml(value: Any) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"[{', '.join(map(str, value))}]"
+
+
 @dataclass(frozen=True)
 class Randomization:
     """A named set of quantities to vary; `Randomization()` varies nothing.
@@ -139,6 +146,18 @@ class Randomization:
             except InputError as error:
                 raise InputError(f"{name}, entry {number}: {error}") from None
         return Randomization(tuple(varied), name, str(data.get("robot", "")))
+
+    def to_toml(self, *comments: str) -> str:
+        """Return the file that `load` reads as the same randomization, below lines of comment."""
+        lines = [f"# {line}" for line in comments]
+        if self.robot:
+            lines += ["", f"robot = {_toml(self.robot)}"]
+        plain = {field.name: field.default for field in dataclasses.fields(Vary)}
+        for vary in self.varied:
+            lines += ["", "[[vary]]"]
+            values = dataclasses.asdict(vary)
+            lines += [f"{name} = {_toml(value)}" for name, value in values.items() if value != plain[name]]
+        return "\n".join([*lines, ""])
 
     @staticmethod
     def load(path: str | Path) -> "Randomization":

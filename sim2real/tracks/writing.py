@@ -6,16 +6,23 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
+from envs import make_task
+from envs.batch_env import resolve_randomization
 from sim2real.datasets.files import write_tables
 from sim2real.datasets.images import encode
 from sim2real.files.atomic import with_null, write_file, write_json
 from sim2real.files.configs import to_plain
 from sim2real.files.folders import new_folder
+from sim2real.tracks.domain import measured_randomization
 from sim2real.tracks.mosaic import Mosaic
 from sim2real.tracks.reconstruct_config import ReconstructConfig
 from sim2real.tracks.reconstruction import Reconstruction
 
 FORMAT_VERSION = 2
+_VARIED = (
+    "The default randomization of LaneFollow with the car that was measured on the log: steering, trim, speed, delay.",
+    "For `sim2real pretrain LaneFollow --randomization THIS-FILE`.",
+)
 _POSE = ("x", "y", "yaw")
 
 
@@ -38,6 +45,10 @@ def write_track(folder: Path, config: ReconstructConfig, track: Reconstruction, 
         write_tables(inside / "poses.parquet", [_poses(track)])
         write_tables(inside / "frames.parquet", [_frames(track)])
         write_json(inside / "camera.json", track.mount.camera.to_dict())
+        varied = measured_randomization(
+            resolve_randomization(make_task("LaneFollow", "train").spec, "default"), track.vehicle
+        )
+        write_file(inside / "randomization.toml", varied.to_toml(*_VARIED).encode())
         write_json(
             inside / "track.json",
             {

@@ -77,26 +77,11 @@ def _range(parameter: Identified) -> tuple[float, float]:
 
 def randomization_text(randomization: Randomization, dataset: str, unidentified: list[str]) -> str:
     """Return TOML for `pretrain --randomization`."""
-    lines = [
-        f"# The default randomization with the sensor narrowed to what was identified from {dataset};",
-        "# sizes in pixels of the frames that policies are trained on. Not identified, and therefore as in the",
-        f"# default: {', '.join(unidentified) or 'nothing'}.",
-    ]
-    if randomization.robot:
-        lines += ["", f'robot = "{randomization.robot}"']
-    plain = {field.name: field.default for field in dataclasses.fields(Vary)}
-    for vary in randomization.varied:
-        lines += ["", "[[vary]]"]
-        for name, value in dataclasses.asdict(vary).items():
-            if value != plain[name]:
-                lines.append(f"{name} = {_toml(value)}")
-    return "\n".join([*lines, ""])
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return f"[{', '.join(map(str, value))}]"
+    return randomization.to_toml(
+        f"The default randomization with the sensor narrowed to what was identified from {dataset};",
+        "sizes in pixels of the frames that policies are trained on. Not identified, and therefore as in the",
+        f"default: {', '.join(unidentified) or 'nothing'}.",
+    )
 
 
 def counted(qualities: np.ndarray) -> dict[int, int]:

@@ -1,13 +1,20 @@
 """Rebuilding of tracks whose truth is known: registration, the pose graph, the centre line, the car's answer."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from envs import BatchEnv, make_task
+from envs.batch_env import resolve_randomization
+from envs.randomization import Randomization
 from printed_track import CURVATURE_PER_STEERING, DELAY, NOMINAL, ROAD, PrintedTrack, commands_of
+from sim2real.statistics.agreement import Estimate
 from sim2real.tracks.centre_line import centre_line
+from sim2real.tracks.domain import measured_randomization
 from sim2real.tracks.ground import GroundView
 from sim2real.tracks.mosaic import MosaicMaker
 from sim2real.tracks.parallel import in_parallel
@@ -99,6 +106,27 @@ def test_the_cars_answer_is_measured():
     assert alone is not None and alone.low is None
     straight = response(0 * actions, steps, np.ones(399), 20.0)
     assert vehicle([straight] * 6, 20.0)["delay"] is None
+
+
+def test_the_measured_car_is_trained_with(tmp_path: Path):
+    spec = make_task("LaneFollow", "train").spec
+    known: dict[str, Estimate | None] = {
+        "curvature_per_steering": Estimate(-2.5, -2.6, -2.4),
+        "curvature_offset": Estimate(-0.14, None, None),
+    }
+    varied = measured_randomization(
+        resolve_randomization(spec, "default"),
+        {**known, "delay": Estimate(0.25, 0.24, 0.26), "speed_per_throttle": None},
+    )
+    (tmp_path / "car.toml").write_text(varied.to_toml("a comment"))
+    read = Randomization.load(tmp_path / "car.toml")
+    assert read.varied == varied.varied
+    ranges = {vary.field: vary.range for vary in read.varied}
+    assert ranges["task.steer_max"][0] < np.arctan(0.26 * 2.5) < ranges["task.steer_max"][1]
+    assert ranges["task.steer_trim"] == pytest.approx((0.0264, 0.0464), abs=1e-3)  # it pulls to the right
+    assert ranges["actuator_delay"] == pytest.approx((0.07, 0.13))
+    assert "task.top_speed" in ranges
+    BatchEnv(make_task("LaneFollow", "train"), 1, randomization=read, observations=("privileged",)).close()
 
 
 def test_parallel_work_keeps_its_order_and_raises_its_errors():

@@ -1,7 +1,7 @@
 """From drives to one map: the longest drive's laps are closed, then every other drive is placed on its map."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -43,14 +43,12 @@ class Meeting:
         key: index of the keyframe in its drive.
         drive, node: the other one's drive, and its index there.
         pose: (3,) node_from_car.
-        pitch: by how much its camera looked farther down than the map's [rad].
     """
 
     key: int
     drive: int
     node: int
     pose: np.ndarray
-    pitch: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -60,10 +58,12 @@ class Placed:
     Attributes:
         poses: drive -> (m, 3) map_from_car of its keyframes; the seed first.
         meetings: drive -> what placed it.
+        found: drive -> keyframe -> where it was last registered on the map; nothing for the seed until it is refined.
     """
 
     poses: Mapping[int, np.ndarray]
     meetings: Mapping[int, list[Meeting]]
+    found: Mapping[int, Mapping[int, Registration]] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
@@ -73,9 +73,9 @@ class Placed:
     def supported(self, drive: int) -> np.ndarray:
         """Return the keyframes of a drive that were registered to the map, or are near ones that were."""
         count = len(self.poses[drive])
-        if drive == self.seed:
+        if drive not in self.found:
             return np.arange(count)
-        keys = np.array([each.key for each in self.meetings[drive]])
+        keys = np.array(list(self.found[drive]))
         return np.flatnonzero(np.abs(np.arange(count)[:, None] - keys).min(1) <= _SUPPORT)
 
     def share(self, drive: int) -> float:
@@ -85,19 +85,28 @@ class Placed:
     def pitch(self, drive: int) -> np.ndarray:
         """Return (m,) rad, by which a drive's camera looked farther down than the map's at keyframes; 0 if unknown."""
         result = np.zeros(len(self.poses[drive]))
-        for each in self.meetings[drive]:
-            if each.drive != drive:  # a lap of the same drive is no map
-                result[each.key] = each.pitch
+        for key, each in self.found.get(drive, {}).items():
+            result[key] = each.pitch
         return result
-
-    def only(self, drives: Collection[int]) -> "Placed":
-        """Return it with some of the drives."""
-        return replace(self, poses={k: self.poses[k] for k in drives})
 
     def settled(self, drives: Mapping[int, Drive], kernels: tuple[float, ...] = KERNELS) -> "Placed":
         """Return it with the poses that agree best with all odometry and all meetings."""
         starts = dict(zip(self.poses, np.cumsum([0, *map(len, self.poses.values())]), strict=False))
-        poses = optimized(np.concatenate(list(self.poses.values())), _edges(drives, self, starts), kernels)
+        met = [(k, m) for k in self.poses for m in self.meetings[k]]
+        pairs = np.array([(starts[m.drive] + m.node, starts[k] + m.key) for k, m in met], int).reshape(-1, 2)
+        motion = np.array([m.pose for _, m in met]).reshape(-1, 3)
+        edges = _edges(drives, self.poses, starts, pairs, motion)
+        poses = optimized(np.concatenate(list(self.poses.values())), edges, kernels)
+        return replace(self, poses={k: poses[start : start + len(self.poses[k])] for k, start in starts.items()})
+
+    def pinned(self, drives: Mapping[int, Drive]) -> "Placed":
+        """Return it with the poses that agree best with all odometry and with where keyframes were found on the map."""
+        starts = dict(zip(self.poses, np.cumsum([1, *map(len, self.poses.values())]), strict=False))  # 0: the map
+        pins = [(starts[k] + key, each.pose) for k, keys in self.found.items() for key, each in keys.items()]
+        pairs = np.array([(0, index) for index, _ in pins], int).reshape(-1, 2)
+        motion = np.array([pose for _, pose in pins]).reshape(-1, 3)
+        edges = _edges(drives, self.poses, starts, pairs, motion)
+        poses = optimized(np.concatenate([np.zeros((1, 3)), *self.poses.values()]), edges)
         return replace(self, poses={k: poses[start : start + len(self.poses[k])] for k, start in starts.items()})
 
 
@@ -200,39 +209,32 @@ def place(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress:
     that placing them a second time finds more.
     """
     places, nodes = known_places(placed, ground), Nodes.of(placed)
-    poses, meetings = dict(placed.poses), dict(placed.meetings)
+    poses, meetings, on_map = dict(placed.poses), dict(placed.meetings), dict(placed.found)
     others = [k for k in drives if k != placed.seed and placed.share(k) < _ENOUGH]
     found = in_parallel(lambda k: localized(drives[k], places, ground), others, progress)
     for k, met in zip(others, found, strict=True):
         known, near = {key: each.pose for key, each in met.items()}, nodes.met(k, met)
         if len(known) >= _SHARE * len(drives[k].rows) and len(near) >= _FEWEST:
-            poses[k], meetings[k] = _laid(drives[k].path, known), near
-    return replace(placed, poses=poses, meetings=meetings).settled(drives)
+            poses[k], meetings[k], on_map[k] = _laid(drives[k].path, known), near, met
+    return replace(placed, poses=poses, meetings=meetings, found=on_map).settled(drives)
 
 
-def refined(placed: Placed, drives: Mapping[int, Drive], views: Views, progress: Progress = silent) -> Placed:
-    """Register all keyframes where they are to a map of other drives: each half of the drives to the other's map."""
-    order = list(placed.poses)
-    if len(order) < 2:
-        return placed
-    halves = [placed.only(order[k::2]) for k in (1, 0)]
-    grounds = [mapped(half, drives, views).raster() for half in halves]
-    nodes, meetings = [Nodes.of(half) for half in halves], dict(placed.meetings)
+def refined(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress: Progress = silent) -> Placed:
+    """Register all keyframes to the map where they are; those that it contradicts, and drives without others, go."""
 
-    def again(at: int) -> list[Meeting]:
-        k, ground = order[at], grounds[at % 2]
-        met: dict[int, Registration] = {}
+    def again(k: int) -> dict[int, Registration]:
+        found: dict[int, Registration] = {}
         for i in placed.supported(k):
             pose = placed.poses[k][i]
-            found = register(drives[k].templates[i], ground, pose, first=1)  # it is nearly there
-            if found.correlation > _CLEAR and np.hypot(*(found.pose - pose)[:2]) < _MOVED:
-                met[int(i)] = found
-        return nodes[at % 2].met(k, met)
+            each = register(drives[k].templates[i], ground, pose, first=1)  # it is nearly there
+            if each.correlation > _CLEAR and np.hypot(*(each.pose - pose)[:2]) < _MOVED:
+                found[int(i)] = each
+        return found
 
-    for k, met in zip(order, in_parallel(again, range(len(order)), progress), strict=True):
-        known = {each.key for each in met}
-        meetings[k] = [*(each for each in meetings[k] if each.drive == k or each.key not in known), *met]
-    return replace(placed, meetings=meetings).settled(drives)
+    order = list(placed.poses)
+    found = dict(zip(order, in_parallel(again, order, progress), strict=True))
+    kept = [k for k in order if len(found[k]) >= _FEWEST]
+    return replace(placed, poses={k: placed.poses[k] for k in kept}, found={k: found[k] for k in kept}).pinned(drives)
 
 
 def agreeing(meetings: list[Meeting], path: np.ndarray) -> list[Meeting]:
@@ -284,7 +286,7 @@ class Nodes:
             distance = np.square(near[:, :2] - each.pose[:2]).sum(1)
             k = int(np.argmin(distance))
             if distance[k] < _FAR**2:  # farther off both do not see the same ground
-                met.append(Meeting(key, int(whose[k, 0]), int(whose[k, 1]), relative(near[k], each.pose), each.pitch))
+                met.append(Meeting(key, int(whose[k, 0]), int(whose[k, 1]), relative(near[k], each.pose)))
         return met
 
 
@@ -295,14 +297,24 @@ def _laid(path: np.ndarray, known: Mapping[int, np.ndarray]) -> np.ndarray:
     return np.array([compose(known[m], relative(path[m], path[i])) for i, m in enumerate(nearest)])
 
 
-def _edges(drives: Mapping[int, Drive], placed: Placed, starts: Mapping[int, int]) -> Edges:
-    """Return odometry's and the meetings' edges; a drive's keyframes are numbered from its start on."""
-    first, second, motion, sigma = [], [], [], []
-    for k, poses in placed.poses.items():
-        path, count, met = drives[k].path, len(poses), placed.meetings[k]
-        first += [*range(starts[k], starts[k] + count - 1), *(starts[each.drive] + each.node for each in met)]
-        second += [*range(starts[k] + 1, starts[k] + count), *(starts[k] + each.key for each in met)]
-        motion += [*relative(path[:-1], path[1:]), *(each.pose for each in met)]
-        spread = np.where(drives[k].vague[:, None], _VAGUE, 1.0) * np.array(_ODOMETRY)
-        sigma += [*spread, *[np.array(_MEETING)] * len(met)]
-    return Edges(np.array(first, int), np.array(second, int), *(np.reshape(each, (-1, 3)) for each in (motion, sigma)))
+def _edges(
+    drives: Mapping[int, Drive],
+    poses: Mapping[int, np.ndarray],
+    starts: Mapping[int, int],
+    pairs: np.ndarray,
+    motion: np.ndarray,
+) -> Edges:
+    """Return odometry's edges, and further ones.
+
+    Args:
+        poses: drive -> (m, 3).
+        starts: drive -> number of its first keyframe.
+        pairs: (e, 2) numbers of what further edges join.
+        motion: (e, 3) of these.
+    """
+    parts = [np.stack([np.arange(len(each) - 1), np.arange(1, len(each))], 1) + starts[k] for k, each in poses.items()]
+    steps = [relative(drives[k].path[:-1], drives[k].path[1:]) for k in poses]
+    spread = [np.where(drives[k].vague[:, None], _VAGUE, 1.0) * np.array(_ODOMETRY) for k in poses]
+    joined = np.concatenate([*parts, pairs])
+    sigma = np.concatenate([*spread, np.tile(_MEETING, (len(pairs), 1))])
+    return Edges(joined[:, 0], joined[:, 1], np.concatenate([*steps, motion]), sigma)

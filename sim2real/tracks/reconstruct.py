@@ -65,7 +65,7 @@ def _rebuilt(
     for name in ("place drives", "place drives again"):
         placed = place(placed, part, mapped(placed, drives, views).raster(), stages(name))
     for name in ("refine", "refine again"):
-        placed = refined(placed, part, views, stages(name))
+        placed = refined(placed, part, mapped(placed, drives, views).raster(), stages(name))
     mosaic = mapped(placed, drives, views, stages("draw the map"))
     ground, places = mosaic.raster(), known_places(placed, mosaic.raster())
     found = in_parallel(lambda k: localized(drives[k], places, ground), held, stages("locate held-out frames"))

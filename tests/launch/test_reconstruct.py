@@ -64,6 +64,10 @@ def test_a_track_is_rebuilt_from_its_log(command: Callable[..., Any], workplace:
     page = (folder / "report.html").read_text()
     assert "have a place on the map" in page and "held out" in page
 
+    command("reconstruct", f"{log}[0,1,2,4]", "--hold-out", 0.2, "--out", "tracks/twice")
+    files = ("map.png", "coverage.png", "poses.parquet", "frames.parquet", "track.json", "metrics.json")
+    assert all((folder / name).read_bytes() == (folder.parent / "twice" / name).read_bytes() for name in files)
+
     again = command("reconstruct", log, "--out", "tracks/oval")
     assert again.code == 2 and "exists" in again.err and len(again.err.splitlines()) == 1
 

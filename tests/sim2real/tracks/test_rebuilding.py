@@ -1,5 +1,6 @@
 """Rebuilding of tracks whose truth is known: registration, the pose graph, the centre line, the car's answer."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,11 @@ from sim2real.tracks.centre_line import centre_line
 from sim2real.tracks.domain import measured_randomization
 from sim2real.tracks.ground import GroundView
 from sim2real.tracks.mosaic import MosaicMaker
+from sim2real.tracks.odometry import Drive, follow, joined
 from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.pose_graph import Edges, optimized
 from sim2real.tracks.poses import applied, chained, compose, inverse, relative, wrapped
+from sim2real.tracks.rebuild import Meeting, turn_scale
 from sim2real.tracks.registration import Views, register
 from sim2real.tracks.vehicle import response, vehicle
 
@@ -44,6 +47,39 @@ def test_a_view_is_registered_where_the_car_was(k: int):
     found = register(VIEWS.template(second), first, truth + np.array([0.04, -0.02, 0.05]))
     assert found.correlation > 0.95
     np.testing.assert_allclose(found.pose, truth, atol=0.004)
+
+
+@pytest.mark.parametrize("nod", [-0.02, 0.02])
+def test_a_camera_that_nods_is_registered_where_the_car_was(nod: float):
+    poses = TRACK.poses(0, 3)
+    nodding = replace(NOMINAL, pitch=NOMINAL.pitch + nod)
+    first, second = VIEWS.raster(TRACK.frame(poses[0])), VIEWS.raster(TRACK.frame(poses[2], nodding))
+    truth = relative(poses[0], poses[2])
+    found = register(VIEWS.template(second), first, truth + np.array([0.03, -0.02, 0.04]))
+    assert found.pitch == pytest.approx(nod, abs=0.005)
+    np.testing.assert_allclose(found.pose, truth, atol=0.006)
+
+
+def test_a_drive_in_two_pieces_is_joined():
+    frames = np.array([TRACK.frame(pose) for pose in TRACK.poses(0, 24)])
+    whole = follow(frames, VIEWS)
+    both = joined(follow(frames[:11], VIEWS), follow(frames[11:], VIEWS), VIEWS)
+    assert len(both) == len(whole) == 24
+    assert both.rows[-1] == whole.rows[-1] or abs(int(both.rows[-1]) - int(whole.rows[-1])) <= 1
+    np.testing.assert_allclose(both.every[-1], whole.every[-1], atol=0.01)
+    np.testing.assert_array_equal(both.images[np.searchsorted(both.rows, 11)], frames[11])
+
+
+@settings(max_examples=20)
+@given(st.floats(0.85, 1.25), st.integers(0, 2**32))
+def test_turns_are_scaled_so_that_laps_are_whole(scale: float, seed: int):
+    random = np.random.default_rng(seed)
+    steps = np.full((119, 3), [0.1, 0.0, 2 * np.pi / 50 / scale]) + random.normal(0, [0.002, 0.002, 0.004], (119, 3))
+    drive = Drive(steps, np.ones(119), np.arange(120), np.zeros((120, 1)), [], np.zeros(120))
+    laps = [Meeting(k + 50, 0, k, random.normal(0, 0.05, 3)) for k in range(0, 70, 3)]
+    wrong = [Meeting(k + 40, 0, k, np.zeros(3)) for k in range(0, 30, 9)]
+    assert turn_scale([(drive, [*laps, *wrong])]) == pytest.approx(scale, abs=0.03)
+    assert turn_scale([(drive, laps[:3])]) == 1.0  # too few to say
 
 
 def test_a_view_of_nothing_known_is_not_found():

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from sim2real.tracks.odometry import Drive
+from sim2real.tracks.placed import Nodes, Placed
 from sim2real.tracks.poses import compose, relative
-from sim2real.tracks.rebuild import Nodes, Placed
 from sim2real.tracks.registration import Views, register
 
 NAMES = ("along", "across", "yaw")  # m, m and rad, in the car's frame

@@ -16,10 +16,12 @@ from sim2real.tracks.held_out import deviation, held_out
 from sim2real.tracks.localization import localized
 from sim2real.tracks.odometry import CLEAR, Drive, follow
 from sim2real.tracks.parallel import in_parallel
-from sim2real.tracks.rebuild import closed_seed, known_places, mapped, place, refined
+from sim2real.tracks.placed import known_places, mapped
+from sim2real.tracks.rebuild import place, refined
 from sim2real.tracks.reconstruct_config import ReconstructConfig
 from sim2real.tracks.reconstruction import Reconstruction
 from sim2real.tracks.registration import Views
+from sim2real.tracks.seed import closed_seed
 from sim2real.tracks.vehicle import response, vehicle
 from sim2real.tracks.writing import write_track
 from sim2real.worlds import read_camera

@@ -13,7 +13,7 @@ from sim2real.tracks.ground import Mount
 from sim2real.tracks.held_out import summary
 from sim2real.tracks.mosaic import Mosaic
 from sim2real.tracks.odometry import Drive
-from sim2real.tracks.rebuild import Placed
+from sim2real.tracks.placed import Placed
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,11 @@ from sim2real.tracks.ground import GroundView
 from sim2real.tracks.mosaic import MosaicMaker
 from sim2real.tracks.odometry import Drive, follow, joined
 from sim2real.tracks.parallel import in_parallel
+from sim2real.tracks.placed import Meeting
 from sim2real.tracks.pose_graph import Edges, optimized
 from sim2real.tracks.poses import applied, chained, compose, inverse, relative, wrapped
-from sim2real.tracks.rebuild import Meeting, turn_scale
 from sim2real.tracks.registration import Views, register
+from sim2real.tracks.seed import turn_scale
 from sim2real.tracks.vehicle import response, vehicle
 
 POSES = arrays.arrays(float, (3,), elements=st.floats(-3, 3))

@@ -103,7 +103,7 @@ def test_the_teacher_drives_every_lap_and_nobody_else_does(track: RebuiltTrack):
 
 def seen(renderer: MapRenderer, ready: TrackEpisodes, sign: int = 1) -> Act:
     """A driver by pixels: it steers to where the grey road is in a few rows of the frame."""
-    _, throttle = teacher(ready)(Situation(np.arange(len(ready.seeds)), ready.cars(), ready.beside)).T
+    _, throttle = teacher(ready)(Situation(np.arange(len(ready.seeds)), np.empty((0, 2)), ready.cars(), ready.beside)).T
 
     def act(now: Situation) -> np.ndarray:
         band = renderer.frames(now.cars.poses[now.which])[:, 60:75].astype(int)

@@ -69,7 +69,8 @@ def evaluate_on_track(
     track, names = read_track(Path(str(config.track))), short_names(config.checkpoints)
     _check(track, policies, folders)
     episodes = draw_episodes(track, config.episodes, config.seed, config.speed)
-    again = draw_episodes(track, min(config.second_renderer, config.episodes), config.seed, config.speed)
+    count = min(config.second_renderer, config.episodes)
+    again = draw_episodes(track, count, config.seed, config.speed) if count else None
     renderer = MapRenderer(track)
     nearest = NearestRenderer(track, renderer)
     run, config = start_run("evaluate", config, out, resume=False)
@@ -81,7 +82,7 @@ def evaluate_on_track(
         results.laps[name] = drive(policy_driver(policy, renderer), episodes, stages(f"drive {name}"))
         seconds += time.process_time() - begun
         paths.append(_paths(name, results.laps[name]))
-        if len(again.seeds):
+        if again is not None:
             laps = drive(policy_driver(policy, nearest), again, stages(f"drive {name} on the second renderer"))
             results.second[name] = compare(results.laps[name], laps, track.line)
             paths.append(_paths(f"{name} on the second renderer", laps))

@@ -111,7 +111,12 @@ def _places(first: Laps, second: Laps, line: CentreLine) -> tuple[Place, ...]:
     means, outs = zip(*(_by_place(each, line) for each in (first, second)), strict=True)
     edges = np.linspace(0, line.length, _PLACES + 1)
     return tuple(
-        Place(*edges[k : k + 2].tolist(), _mean(means[1][:, k] - means[0][:, k]), (int(outs[0][k]), int(outs[1][k])))
+        Place(
+            float(edges[k]),
+            float(edges[k + 1]),
+            _mean(means[1][:, k] - means[0][:, k]),
+            (int(outs[0][k]), int(outs[1][k])),
+        )
         for k in range(_PLACES)
     )
 

@@ -5,26 +5,29 @@ from typing import Any
 from sim2real.evaluation.results import TrackEvaluation
 from sim2real.reports.page import Report
 from sim2real.statistics.agreement import Estimate
+from sim2real.statistics.rates import RateDifference
 from sim2real.tracks.second import MAP, NEAREST, Comparison
 from sim2real.tracks.validity import HEADER, NOTE, UNTOUCHED, Validity
 
 SECOND_HEADER = (
-    "second renderer minus map",
-    "without intervention: map",
+    "policy",
+    "laps without intervention: map",
     "second renderer",
-    "difference",
-    "offset [cm]",
-    "its standard deviation [cm]",
+    "difference [points]",
+    "of the offset [cm]",
+    "of its deviation [cm]",
 )
-PLACES_HEADER = ("along the line [m]", "interventions: map", "second renderer", "difference of the offset [cm]")
+PLACES_HEADER = ("along the line [m]", "interventions: map", "second renderer", "difference of the offset [cm]", "")
 _NAMES = {MAP: "map", NEAREST: "second renderer", UNTOUCHED: "untouched"}
 _SECOND_NOTE = (
     "The same starts, cars, exposures and noise; the second renderer re-projects the nearest recorded frame, as if the "
-    "ground were flat, and takes from the map only what that frame did not see. In brackets 95 % intervals over laps."
+    "ground were flat, and takes from the map only what that frame did not see. Differences of the same laps, second "
+    "renderer minus map: laps without intervention, mean offset to the left of the line in driving direction, and its "
+    "standard deviation in a lap; in brackets 95 % intervals over laps."
 )
 _PLACES_NOTE = (
-    "offset to the left of the line, in its own direction; highlighted: the interval excludes 0, as one in twenty does "
-    "by chance."
+    "offset to the left of the line, in its own direction. It differs where the interval excludes 0, as one in twenty "
+    "does by chance."
 )
 
 
@@ -43,7 +46,8 @@ def second_line(name: str, each: Comparison) -> str:
 def second_rows(result: TrackEvaluation) -> list[list[Any]]:
     """Return rows of SECOND_HEADER."""
     return [
-        [name, *each.rates, str(each.clean), _cm(each.offset), _cm(each.spread)] for name, each in result.second.items()
+        [name, *each.rates, _percent(each.clean), _percent(each.offset), _percent(each.spread)]
+        for name, each in result.second.items()
     ]
 
 
@@ -75,8 +79,7 @@ def add_drawing(page: Report, result: TrackEvaluation) -> None:
             page.text(second_line(name, each))
         page.table(SECOND_HEADER, second_rows(result), _SECOND_NOTE)
         for name, each in result.second.items():
-            differing = [k for k, place in enumerate(each.places) if place.differs]
-            page.table(PLACES_HEADER, _place_rows(each), f"{name}: {_PLACES_NOTE}", differing)
+            page.table(PLACES_HEADER, _place_rows(each), f"{name}: {_PLACES_NOTE}")
     page.heading("Is what is drawn true?")
     for name, each in result.validity.items():
         header = [*HEADER, *(_NAMES[key] for key in each.figures)]
@@ -92,10 +95,19 @@ def _unproven(result: TrackEvaluation) -> list[str]:
 
 
 def _place_rows(each: Comparison) -> list[list[Any]]:
-    return [[f"{place.first:.1f} … {place.last:.1f}", *place.interventions, _cm(place.offset)] for place in each.places]
+    return [
+        [
+            f"{place.first:.1f} … {place.last:.1f}",
+            *place.interventions,
+            _percent(place.offset),
+            "differs" if place.differs else "",
+        ]
+        for place in each.places
+    ]
 
 
-def _cm(estimate: Estimate) -> str:
+def _percent(estimate: Estimate | RateDifference) -> str:
+    """Return metres as centimetres, and shares as percentage points."""
     low, high = estimate.low, estimate.high
     interval = "" if low is None or high is None else f" [{100 * low:+.1f}, {100 * high:+.1f}]"
     return f"{100 * estimate.value:+.1f}{interval}"

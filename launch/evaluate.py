@@ -128,6 +128,7 @@ def _say_correlation(result: "CorrelationResult") -> None:
 
 def _say_laps(result: "TrackEvaluation", video: Path | None, seconds: float) -> None:
     from sim2real.reports.films.laps import film_laps
+    from sim2real.reports.pages.drawing import drawing_lines
     from sim2real.reports.pages.laps import (
         DIFFERENCE_HEADER,
         LAPS_HEADER,
@@ -141,6 +142,7 @@ def _say_laps(result: "TrackEvaluation", video: Path | None, seconds: float) -> 
     print_table(LAPS_HEADER, lap_rows(result))
     if result.differences:
         print_table(DIFFERENCE_HEADER, difference_rows(result))
+    _say_each(drawing_lines(result))
     say(f"{result.frames_per_second:.0f} frames/s of processor time, rendering and policy together")
     if video is not None:
         with reporting() as stages:

@@ -12,6 +12,7 @@ from sim2real.robots.hardware import Hardware
 from sim2real.seeds import TEST
 
 BOTH = "both"
+SECOND = 25  # laps that are driven again with the second renderer
 PLACES = {
     "sim": "unseen simulated worlds",
     "rehearsal": "the rehearsal robot",
@@ -35,6 +36,8 @@ class EvaluateConfig:
         track: for `--on track`, the folder that `sim2real reconstruct` made; an episode is a lap.
         speed: for `--on track`, speed of all cars [m/s], whatever the policies' throttle; None: the throttle's, as the
             log measured it, within the drivers' speeds.
+        second_renderer: for `--on track`, how many of the laps are driven again where all is drawn from the nearest
+            recorded frame and not from the map, to see whether results depend on how frames are drawn; 0: none.
         dataset: compare with these recordings instead of acting: a dataset, or a selection of episodes (path[0:17]).
         smooth: recorded actions are averaged over ± this many seconds; by default the task's value.
         episodes: number of episodes; in simulation all run in parallel.
@@ -55,6 +58,7 @@ class EvaluateConfig:
     on: Literal["sim", "rehearsal", "robot", "both", "track"] = "sim"
     track: Path | None = None
     speed: float | None = None
+    second_renderer: int = SECOND
     dataset: str | None = None
     smooth: float | None = None
     episodes: int = 100
@@ -96,8 +100,11 @@ class EvaluateConfig:
     def _check_track(self) -> None:
         if self.on == "track" and self.track is None:
             raise InputError("--on track needs --track: the folder of a track that `sim2real reconstruct` made")
-        if self.on != "track" and (self.track is not None or self.speed is not None):
-            raise InputError("--track and --speed are for --on track")
+        others = self.track is not None or self.speed is not None or self.second_renderer != SECOND
+        if self.on != "track" and others:
+            raise InputError("--track, --speed and --second-renderer are for --on track")
+        if self.second_renderer < 0:
+            raise InputError(f"second-renderer must be at least 0 laps, not {self.second_renderer}")
         if self.speed is not None and not 0.1 <= self.speed <= 20:
             raise InputError(f"speed must be 0.1 to 20 m/s, not {self.speed}")
         resolved = [path.resolve() for path in self.checkpoints]

@@ -17,6 +17,9 @@ from sim2real.statistics.settling import Settling
 from sim2real.tracks.driving import TrackEpisodes
 from sim2real.tracks.laps import Laps
 from sim2real.tracks.rebuilt import RebuiltTrack
+from sim2real.tracks.rendering import MapRenderer
+from sim2real.tracks.second import Comparison
+from sim2real.tracks.validity import Validity
 
 SIDES = ("sim", "rehearsal")
 
@@ -122,9 +125,13 @@ class TrackEvaluation:
         checkpoints: folders of the policies.
         track: the track.
         episodes: cars and starts of all laps.
+        renderer: what the policies saw.
         laps: by the policy's name, in the order of the checkpoints.
         controls: by name: zero_steering, teacher.
         differences: laps without intervention of each further policy minus those of the first, by name.
+        second: the laps that were driven again with the second renderer, by the policy's name; empty: none were.
+        validity: agreement of what is drawn with held-out frames, by the policy's name.
+        unproven: why a policy is not in `validity`, in words, by its name.
         frames_per_second: of processor time, rendering and policies together.
     """
 
@@ -134,9 +141,13 @@ class TrackEvaluation:
     checkpoints: tuple[Path, ...]
     track: RebuiltTrack
     episodes: TrackEpisodes
+    renderer: MapRenderer
     laps: Mapping[str, Laps]
     controls: Mapping[str, Laps]
     differences: Mapping[str, RateDifference]
+    second: Mapping[str, Comparison]
+    validity: Mapping[str, Validity]
+    unproven: Mapping[str, str]
     frames_per_second: float
 
 

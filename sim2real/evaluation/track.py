@@ -1,7 +1,8 @@
 """Policies in closed loop on a rebuilt track."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +22,9 @@ from sim2real.tracks.driving import Act, Situation, TrackEpisodes, draw_episodes
 from sim2real.tracks.figures import driver_figures, lap_figures
 from sim2real.tracks.laps import Laps
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
-from sim2real.tracks.rendering import MapRenderer
+from sim2real.tracks.rendering import MapRenderer, NearestRenderer
+from sim2real.tracks.second import MAP, NEAREST, Comparison, compare
+from sim2real.tracks.validity import Validity, held_out_frames, validity
 
 TASK = "LaneFollow"  # whose car drove the tracks
 CONTROLS = {"zero_steering": zero_steering, "teacher": teacher}
@@ -29,9 +32,24 @@ _BATCH = 64  # frames at a time: activations of more do not stay in the cache
 
 
 class Renderer(Protocol):
-    """Draws camera frames (n, h, w, 3) uint8 RGB at poses (n, 3) map_from_car."""
+    """Draws camera frames (n, h, w, 3) uint8 RGB at poses (n, 3) map_from_car, with seeds (n, 2) as of a Situation."""
 
-    def frames(self, poses: np.ndarray) -> np.ndarray: ...
+    def frames(self, poses: np.ndarray, seeds: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass
+class _Results:
+    """What is known so far, by the policy's name, as in TrackEvaluation."""
+
+    laps: dict[str, Laps] = field(default_factory=dict)
+    second: dict[str, Comparison] = field(default_factory=dict)
+    validity: dict[str, Validity] = field(default_factory=dict)
+    unproven: dict[str, str] = field(default_factory=dict)
+
+    def differences(self) -> dict[str, RateDifference]:
+        """Return the laps without intervention of each further policy minus those of the first."""
+        first, *more = self.laps
+        return {name: RateDifference.of(self.laps[first].clean, self.laps[name].clean) for name in more}
 
 
 def evaluate_on_track(
@@ -51,23 +69,53 @@ def evaluate_on_track(
     track, names = read_track(Path(str(config.track))), short_names(config.checkpoints)
     _check(track, policies, folders)
     episodes = draw_episodes(track, config.episodes, config.seed, config.speed)
+    count = min(config.second_renderer, config.episodes)
+    again = draw_episodes(track, count, config.seed, config.speed) if count else None
     renderer = MapRenderer(track)
+    nearest = NearestRenderer(track, renderer)
     run, config = start_run("evaluate", config, out, resume=False)
     controls = {name: drive(control(episodes), episodes) for name, control in CONTROLS.items()}
-    driven: dict[str, Laps] = {}
+    results = _Results()
     seconds, paths = 0.0, [_paths(f"control {name}", each) for name, each in controls.items()]
     for name, policy in zip(names, policies, strict=True):
         begun = time.process_time()
-        driven[name] = drive(policy_driver(policy, renderer), episodes, stages(f"drive {name}"))
+        results.laps[name] = drive(policy_driver(policy, renderer), episodes, stages(f"drive {name}"))
         seconds += time.process_time() - begun
-        paths.append(_paths(name, driven[name]))
+        paths.append(_paths(name, results.laps[name]))
+        if again is not None:
+            laps = drive(policy_driver(policy, nearest), again, stages(f"drive {name} on the second renderer"))
+            results.second[name] = compare(results.laps[name], laps, track.line)
+            paths.append(_paths(f"{name} on the second renderer", laps))
         write_tables(run.folder / "paths.parquet", paths)
-        finished = len(driven) == len(names)
-        run.write_metrics({"finished": finished, **_metrics(config, track, episodes, driven, controls)})
-    frames = sum(len(each.steps.lap) for each in driven.values())
-    differences = {name: _difference(driven[names[0]], driven[name]) for name in names[1:]}
-    parts = track, episodes, driven, controls, differences, frames / max(seconds, 1e-9)
-    return TrackEvaluation(run.folder, run.metrics, config, folders, *parts)
+        run.write_metrics({"finished": False, **_metrics(config, track, episodes, results, controls)})
+    _prove(track, {MAP: renderer, NEAREST: nearest}, dict(zip(names, policies, strict=True)), results, stages)
+    run.write_metrics({"finished": True, **_metrics(config, track, episodes, results, controls)})
+    frames = sum(len(each.steps.lap) for each in results.laps.values())
+    parts = track, episodes, renderer, results.laps, controls, results.differences()
+    checks = results.second, results.validity, results.unproven, frames / max(seconds, 1e-9)
+    return TrackEvaluation(run.folder, run.metrics, config, folders, *parts, *checks)
+
+
+def _prove(
+    track: RebuiltTrack,
+    renderers: Mapping[str, MapRenderer],
+    policies: Mapping[str, Policy],
+    results: _Results,
+    stages: Stages,
+) -> None:
+    """Add validity on held-out frames, or why it is not known: laps are worth something without it."""
+    try:
+        held_out = held_out_frames(track, renderers, stages("draw held-out frames"))
+    except InputError as error:
+        results.unproven |= dict.fromkeys(policies, str(error))
+        return
+    progress = stages("compare with held-out frames")
+    for k, (name, policy) in enumerate(policies.items()):
+        try:
+            results.validity[name] = validity(held_out, policy)
+        except InputError as error:
+            results.unproven[name] = str(error)
+        progress(k + 1, len(policies))
 
 
 def policy_driver(policy: Policy, renderer: Renderer) -> Act:
@@ -80,7 +128,8 @@ def policy_driver(policy: Policy, renderer: Renderer) -> Act:
         for first in range(0, len(now.which), _BATCH):
             part = now.which[first : first + _BATCH]
             state = now.cars.last[part].astype(np.float32)
-            parts.append(policy.act({key: renderer.frames(now.cars.poses[part]), "state": state}))
+            seen = renderer.frames(now.cars.poses[part], now.seeds[first : first + _BATCH])
+            parts.append(policy.act({key: seen, "state": state}))
         return np.concatenate(parts)[:, columns]
 
     return act
@@ -98,21 +147,22 @@ def _check(track: RebuiltTrack, policies: Sequence[Policy], folders: Sequence[Pa
             raise InputError(f"{track.folder} has frames of {size}, {folder} was made for {width}x{height}")
 
 
-def _difference(first: Laps, second: Laps) -> RateDifference:
-    return RateDifference.of(first.clean, second.clean)
-
-
 def _metrics(
     config: EvaluateConfig,
     track: RebuiltTrack,
     episodes: TrackEpisodes,
-    driven: dict[str, Laps],
+    results: _Results,
     controls: dict[str, Laps],
 ) -> dict[str, Any]:
-    first, fps, course = next(iter(driven)), track.fps, episodes.course
-    figures = {name: lap_figures(each, fps) for name, each in driven.items()}
+    fps, course, differences = track.fps, episodes.course, results.differences()
+    figures = {name: lap_figures(each, fps) for name, each in results.laps.items()}
+    for name, each in results.second.items():
+        figures[name]["second_renderer"] = each.metrics()
+    for name, each in results.validity.items():
+        figures[name]["validity"] = each.metrics()
+    first = next(iter(figures))
     checkpoints = {
-        name: {**each, **({} if name == first else {"difference": _difference(driven[first], driven[name]).to_dict()})}
+        name: {**each, **({"difference": differences[name].to_dict()} if name in differences else {})}
         for name, each in figures.items()
     }
     return {

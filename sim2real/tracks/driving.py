@@ -23,11 +23,13 @@ class Situation:
 
     Attributes:
         which: (m,) the running episodes.
+        seeds: (m, 2) of the frames that their cameras take: the episode's seed, and the step.
         cars: all n cars.
         beside: places of all n cars.
     """
 
     which: np.ndarray
+    seeds: np.ndarray
     cars: Cars
     beside: Beside
 
@@ -105,7 +107,8 @@ def drive(act: Act, episodes: TrackEpisodes, progress: Progress = silent) -> Lap
         which = np.flatnonzero(left > 1e-6)
         if not len(which):
             break
-        command[which] = act(Situation(which, cars, beside))
+        seeds = np.column_stack([episodes.seeds[which], np.full(len(which), step)])
+        command[which] = act(Situation(which, seeds, cars, beside))
         before, speed = cars.poses.copy(), cars.speed.copy()
         rows.append(_rows(which, step, before, beside, np.clip(command, -1, 1), speed))
         cars.step(command)

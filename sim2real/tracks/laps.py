@@ -50,6 +50,17 @@ class Laps:
     out_step: np.ndarray
     out_pose: np.ndarray
 
+    def head(self, count: int) -> "Laps":
+        """Return the first laps."""
+        rows, outs = self.steps.lap < count, self.out_lap < count
+        steps = Steps(**{name: values[rows] for name, values in vars(self.steps).items()})
+        out = self.out_lap[outs], self.out_step[outs], self.out_pose[outs]
+        return Laps(self.seeds[:count], self.finished[:count], steps, *out)
+
+    def frame_seeds(self, steps: Steps) -> np.ndarray:
+        """Return (r, 2), the seeds that the frames of some steps were drawn with (`Situation.seeds`)."""
+        return np.column_stack([self.seeds[steps.lap], steps.step])
+
     @property
     def interventions(self) -> np.ndarray:
         """Return (n,) number of interventions of each lap."""

@@ -1,7 +1,7 @@
 # pyright: reportArgumentType=false, reportCallIssue=false
 """What a camera sees of a map: each pixel averages the cells that it covers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -44,7 +44,7 @@ class MapView:
         self._pyramid = [np.concatenate([mosaic.colours * known, known * 255], 2)]
         for _ in range(_LEVELS - 1):
             self._pyramid.append(cv2.pyrDown(self._pyramid[-1]))
-        tall = Mount(camera.resize(camera.width, camera.height * _MOST), mount.x, mount.height, mount.pitch)
+        tall = replace(mount, camera=camera.resize(camera.width, camera.height * _MOST))
         fine, below = (each.reshape(camera.height, _MOST, camera.width, -1) for each in tall.ground())
         distance = np.linalg.norm(fine - np.array([mount.x, 0.0]), axis=-1).mean(1)
         fade = np.clip((_FADES[1] - distance) / (_FADES[1] - _FADES[0]), 0, 1)

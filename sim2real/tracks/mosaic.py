@@ -63,11 +63,13 @@ class MosaicMaker:
         shift = (np.array([[c, s], [-s, c]]) @ (low * cell + self._origin - pose[:2]) - view.ground[0, 0]) / view.cell
         affine = np.array([[turn[1, 1], turn[1, 0], shift[1]], [turn[0, 1], turn[0, 0], shift[0]]])
         flags, size = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, (int(width), int(height))
-        colours = cv2.warpAffine(view.colours(image).astype(np.float32), affine, size, flags=flags)
-        weight = cv2.warpAffine((view.sharpness**_SHARPER).astype(np.float32), affine, size, flags=flags)
+        # Weighted before they are warped: else what is not seen, which is black, would darken a frame's edges.
+        weight = (view.sharpness**_SHARPER)[..., None]
+        weighted = np.concatenate([view.colours(image) * weight, weight], 2).astype(np.float32)
+        warped = cv2.warpAffine(weighted, affine, size, flags=flags)
         part = np.s_[low[0] : low[0] + height, low[1] : low[1] + width]
-        self._sum[part] += colours * weight[..., None]
-        self._weight[part] += weight
+        self._sum[part] += warped[..., :3]
+        self._weight[part] += warped[..., 3]
 
     def mosaic(self) -> Mosaic:
         """Return the map so far."""

@@ -70,6 +70,12 @@ def _features(poses: np.ndarray) -> np.ndarray:
     return np.stack([x, y, TURN * np.cos(yaw), TURN * np.sin(yaw)], -1)
 
 
+def _level_from_camera(mount: Mount) -> np.ndarray:
+    """Return the rotation (3, 3) of directions of a camera (right, down, along its view) to ahead, left and down."""
+    c, s, cr, sr = np.cos(mount.pitch), np.sin(mount.pitch), np.cos(mount.roll), np.sin(mount.roll)
+    return np.array([[0, -s, c], [-cr, sr * c, sr * s], [sr, cr * c, cr * s]])
+
+
 class Warp:
     """What a camera would see elsewhere of what it saw from a keyframe: flat ground below the horizon, and above it
     what is so far away that only turning moves it.
@@ -81,9 +87,8 @@ class Warp:
         u = np.arange(0, camera.width + _FINE, _FINE, dtype=float)
         v = np.arange(0, camera.height + _FINE, _FINE, dtype=float)
         ray = camera.unproject(np.stack(np.meshgrid(u, v), -1))
-        c, s = np.cos(mount.pitch), np.sin(mount.pitch)
-        self._down = ray[..., 1] * c + ray[..., 2] * s
-        self._flat = np.stack([ray[..., 2] * c - ray[..., 1] * s, -ray[..., 0]], -1)  # ahead and left
+        level = ray @ _level_from_camera(mount).T
+        self._down, self._flat = level[..., 2], level[..., :2]
         rows = np.arange(camera.height, dtype=np.float32)
         columns = np.arange(camera.width, dtype=np.float32)
         self._between = np.meshgrid(columns / np.float32(_FINE), rows / np.float32(_FINE))
@@ -97,9 +102,7 @@ class Warp:
         moved = ahead @ turn + keyframe_from_car[:2] - ahead  # of the camera
         # A ray's point on the ground, times its slope: so the horizon is no limit.
         flat = level @ turn + np.maximum(down, 0)[..., None] / self._mount.height * moved
-        c, s = np.cos(self._mount.pitch), np.sin(self._mount.pitch)
-        ahead = flat[..., 0]
-        seen = self._mount.camera.project(np.stack([-flat[..., 1], down * c - ahead * s, ahead * c + down * s], -1))
+        seen = self._mount.camera.project(np.dstack([flat, down]) @ _level_from_camera(self._mount))
         known = np.nan_to_num(seen, nan=-1e4).astype(np.float32)
         u, v = (each[:rows] for each in self._between)
         return cv2.remap(known, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -18,6 +18,8 @@ from sim2real.tracks.mosaic import Mosaic
 from sim2real.tracks.writing import FORMAT_VERSION
 from sim2real.worlds import read_camera
 
+_KEYFRAME = ("episode_index", "frame_index", "held_out", "x", "y", "yaw", "image")  # columns
+
 
 @dataclass(frozen=True)
 class Keyframes:
@@ -71,8 +73,13 @@ class RebuiltTrack:
 
     @cached_property
     def keyframes(self) -> Keyframes:
-        """Return the kept frames."""
-        table = _table(self.folder / "frames.parquet")
+        """Return the kept frames; raises InputError if they cannot be read."""
+        path = self.folder / "frames.parquet"
+        table = _table(path)
+        missing = [name for name in _KEYFRAME if name not in table.column_names]
+        if missing or not len(table):
+            what = f"no {', '.join(missing)}" if missing else "no frames"
+            raise InputError(f"{path} has {what}: reconstruct the track again")
         poses = np.stack([table[name].to_numpy() for name in ("x", "y", "yaw")], 1)
         episode, frame, held_out = (table[name].to_numpy() for name in ("episode_index", "frame_index", "held_out"))
         return Keyframes(episode, frame, held_out, poses, table["image"].to_pylist())

@@ -17,15 +17,20 @@ class MapRenderer:
 
     Light, sharpness and noise are those of the recording.
 
+    Args:
+        track: the track.
+        like: a renderer of it, whose keyframes and fit to the recording are shared; None: new ones.
+
     Attributes:
         nearby: the keyframes that are drawn from.
         appearance: what was fitted to the recording's frames.
     """
 
-    def __init__(self, track: RebuiltTrack) -> None:
+    def __init__(self, track: RebuiltTrack, like: "MapRenderer | None" = None) -> None:
         mount, frames = track.mount, track.keyframes
-        self.appearance = fitted(track.mosaic, mount, frames)
-        self.nearby = Nearby(frames, MapView(track.mosaic, mount), self.appearance.shading)
+        self.appearance = fitted(track.mosaic, mount, frames) if like is None else like.appearance
+        view = MapView(track.mosaic, mount)
+        self.nearby = Nearby(frames, view, self.appearance.shading) if like is None else like.nearby
         self._map = MapView(sharpened(track.mosaic, self.appearance.detail), mount)
         self._rows = mount.camera.height
         self._warp, self._gain = Warp(mount), np.median(self.appearance.gains, 0)

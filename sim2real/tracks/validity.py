@@ -1,5 +1,6 @@
 """Whether frames that are drawn on a rebuilt track are true: on recorded frames that it was not made of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -8,18 +9,20 @@ import numpy as np
 
 from policies.policy import Policy
 from sim2real.errors import InputError
+from sim2real.progress import Progress, silent
 from sim2real.statistics.agreement import Agreement, Estimate
 from sim2real.statistics.bootstrap import Bootstrap
 from sim2real.statistics.units import Units
 from sim2real.tracks.rebuilt import RebuiltTrack
 from sim2real.tracks.rendering import MapRenderer
 
-MOST = 600  # held-out frames that are compared
-HEADER = ("held-out frames", "frames", "the network's crop", "untouched", "steering MAE", "untouched", "gain")
+MOST = 600  # held-out frames that are compared, evenly over the log
+HEADER = ("held-out frames", "frames")
+UNTOUCHED = "untouched"
 NOTE = (
-    "Recorded frames that the map was not made of, against what is drawn at their poses: correlation of the network's "
-    "crop, and mean absolute difference of the policy's steering. Untouched: the nearest mapped frame as it is. Gain: "
-    "steering on the true frame per steering on the drawn one. 95 % intervals by bootstrap."
+    "Recorded frames that the map was not made of, against what is drawn at their poses, by how the car stood beside "
+    "the line; untouched: the nearest mapped frame as it is, which any drawing should beat. In brackets 95 % intervals "
+    "by bootstrap over blocks of the log."
 )
 _BATCH = 64
 _OFFSETS, _YAWS = (0.0, 0.05, 0.1, 0.2, np.inf), (0.0, 5.0, 10.0, np.inf)  # m and degrees
@@ -49,42 +52,56 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """Recorded frames that the map was not made of, and what is drawn at their poses.
+
+    Attributes:
+        true: (n, h, w, 3) uint8 RGB.
+        drawn: likewise, by the renderer's name; last UNTOUCHED, the nearest mapped frames as they are.
+        units: of the frames.
+        parts: (n,) bool of each row of the table, by name; the first is "all".
+    """
+
+    true: np.ndarray
+    drawn: dict[str, np.ndarray]
+    units: Units
+    parts: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class Validity:
     """Agreement of drawn with true frames, by how the car stood beside the line.
 
     Attributes:
         units: over which intervals are made, in words.
-        parts: the frames of each row by name; the first is "all".
-        drawn, untouched: figures by the same names, of the renderer and of the nearest mapped frames as they are.
+        parts: number of frames of each row by name; the first is "all".
+        figures: by the name of what is compared, as in HeldOut, and then by row.
     """
 
     units: str
     parts: dict[str, int]
-    drawn: dict[str, Figures]
-    untouched: dict[str, Figures]
+    figures: dict[str, dict[str, Figures]]
 
     def metrics(self) -> dict[str, Any]:
         """Return the content for `metrics.json`."""
         return {
-            name: {"frames": frames, "drawn": self.drawn[name].to_dict(), "untouched": self.untouched[name].to_dict()}
-            for name, frames in self.parts.items()
+            part: {"frames": frames, **{name: each[part].to_dict() for name, each in self.figures.items()}}
+            for part, frames in self.parts.items()
         }
 
-    def rows(self) -> list[list[Any]]:
-        """Return rows of HEADER."""
-        rows = []
-        for name, frames in self.parts.items():
-            ours, base = self.drawn[name], self.untouched[name]
-            figures = (str(ours.crop), f"{base.crop.value:.3f}", str(ours.mae), f"{base.mae.value:.3f}")
-            rows.append([name, frames, *figures, f"{ours.gain:.2f}"])
-        return rows
+    def rows(self, figure: str) -> list[list[Any]]:
+        """Return rows of HEADER and the names of `figures`, with one of Figures' estimates."""
+        return [
+            [part, frames, *(getattr(each[part], figure) for each in self.figures.values())]
+            for part, frames in self.parts.items()
+        ]
 
 
-def validity(track: RebuiltTrack, policy: Policy, renderer: MapRenderer) -> Validity:
-    """Compare frames that a renderer draws with held-out keyframes, as a policy sees them.
+def held_out_frames(track: RebuiltTrack, renderers: Mapping[str, MapRenderer], progress: Progress = silent) -> HeldOut:
+    """Draw at the poses of held-out keyframes.
 
     Raises:
-        InputError: the track has too few held-out frames, or the policy does not steer by an image alone.
+        InputError: the track has too few held-out frames.
     """
     frames = track.keyframes
     chosen = np.flatnonzero(frames.held_out)
@@ -94,16 +111,35 @@ def validity(track: RebuiltTrack, policy: Policy, renderer: MapRenderer) -> Vali
             f"{track.folder} has {len(chosen)} held-out frames: too few to tell whether what is drawn is true; "
             "reconstruct it with a larger --hold-out"
         )
-    if "steering" not in policy.config.action_names or policy.config.heads.state:
-        raise InputError("only a policy that steers by its camera alone can be compared on a track")
-    poses, nearby = frames.poses[chosen], renderer.nearby
-    true, steered = _seen(policy, np.stack([frames.image(int(k)) for k in chosen]))
-    near = [frames.image(int(nearby.keys[k])) for k in nearby.nearest(poses)]
-    compared = [_Compared(true, steered, *_seen(policy, each)) for each in (renderer.frames(poses), np.stack(near))]
+    poses, true, parts = frames.poses[chosen], [], []
+    for first in range(0, len(poses), _BATCH):
+        some = slice(first, first + _BATCH)
+        true += [frames.image(int(k)) for k in chosen[some]]
+        parts.append([each.frames(poses[some]) for each in renderers.values()])
+        progress(len(true), len(poses))
+    drawn = {name: np.concatenate(each) for name, each in zip(renderers, zip(*parts, strict=True), strict=True)}
+    nearby = next(iter(renderers.values())).nearby
+    drawn[UNTOUCHED] = np.stack([frames.image(int(nearby.keys[k])) for k in nearby.nearest(poses)])
     units = Units.of(frames.episode[chosen], frames.frame[chosen] / track.fps, "episode")
-    parts = {name: part for name, part in _parts(track, poses).items() if part.sum() >= _FEWEST}
-    drawn, untouched = ({name: each.figures(part, units) for name, part in parts.items()} for each in compared)
-    return Validity(units.called("held-out"), {name: int(part.sum()) for name, part in parts.items()}, drawn, untouched)
+    by_place = {name: part for name, part in _parts(track, poses).items() if part.sum() >= _FEWEST}
+    return HeldOut(np.stack(true), drawn, units, by_place)
+
+
+def validity(held_out: HeldOut, policy: Policy) -> Validity:
+    """Compare drawn with true frames as a policy sees them.
+
+    Raises:
+        InputError: the policy does not steer by an image alone.
+    """
+    if "steering" not in policy.config.action_names or policy.config.heads.state:
+        raise InputError("only a policy that steers by its camera alone can be compared on held-out frames")
+    true, units = _seen(policy, held_out.true), held_out.units
+    compared = {name: _Compared(*true, *_seen(policy, each)) for name, each in held_out.drawn.items()}
+    figures = {
+        name: {part: each.figures(rows, units) for part, rows in held_out.parts.items()}
+        for name, each in compared.items()
+    }
+    return Validity(units.called("held-out"), {name: int(part.sum()) for name, part in held_out.parts.items()}, figures)
 
 
 def crop_correlation(a: np.ndarray, b: np.ndarray) -> np.ndarray:

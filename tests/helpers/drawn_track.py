@@ -23,7 +23,7 @@ _PRINTED = PrintedTrack()
 
 
 def write_drawn_track(folder: Path, closed: bool = True, image: tuple[int, int] = (160, 120), **vehicle: None) -> Path:
-    """Write a track that was driven both ways; open: only the first half of the line.
+    """Write a track that was driven both ways, and whose every fourth keyframe is held out; open: only the first half.
 
     Args:
         image: width and height of its camera's frames.
@@ -44,11 +44,11 @@ def write_drawn_track(folder: Path, closed: bool = True, image: tuple[int, int] 
     index = {
         "episode_index": np.repeat(np.arange(len(drives)), count),
         "frame_index": np.tile(np.arange(count), len(drives)),
-        "held_out": np.zeros(len(poses), bool),
+        "held_out": np.tile(np.arange(count) % 12 == 6, len(drives)),
     }
     beside = {"along": nearest * line.length / len(line.points), "offset": offset, "heading": heading}
     write_tables(folder / "poses.parquet", [pa.table({**index, **place, **beside})])
-    keys = np.arange(0, len(poses), 8)
+    keys = np.arange(0, len(poses), 3)
     images = pa.array([encode(printed.frame(poses[k]), ".jpg") for k in keys], pa.binary())
     kept = {name: values[keys] for name, values in {**index, **place}.items()}
     write_tables(folder / "frames.parquet", [pa.table({**kept, "image": images})])

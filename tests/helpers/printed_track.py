@@ -1,7 +1,7 @@
 """A printed track that a car with a known camera drove: frames, commands and true poses, drawn without a simulator."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import cv2
@@ -72,12 +72,17 @@ class PrintedTrack:
 
     def frame(self, pose: np.ndarray, mount: Mount = NOMINAL) -> np.ndarray:
         """(120, 160, 3) uint8 RGB, what the camera sees from a pose; grey above the horizon."""
-        at, down = mount.ground()
+        at, down = _ground(mount)
         c, s = np.cos(pose[2]), np.sin(pose[2])
         x, y = pose[0] + c * at[..., 0] - s * at[..., 1], pose[1] + s * at[..., 0] + c * at[..., 1]
         place = np.stack([y, x], -1).astype(np.float32) / CELL
         seen = cv2.remap(self.picture, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderValue=(90, 130, 140))
         return np.where(down[..., None], seen, 120).astype(np.uint8)
+
+
+@lru_cache(maxsize=4)
+def _ground(mount: Mount) -> tuple[np.ndarray, np.ndarray]:
+    return mount.ground()
 
 
 def commands_of(poses: np.ndarray) -> np.ndarray:

@@ -42,18 +42,26 @@ def place(workplace: Path, short_lane: str, drawn: Path) -> Path:
 @pytest.mark.slow
 def test_policies_drive_the_same_laps(command: Callable[..., Any], place: Path):
     words = ("--episodes", 2, "--seed", 7, "--speed", 2.0)
-    done = command("evaluate", "policy", "other", *ON, *words, "--out", "both")
+    done = command("evaluate", "policy", "other", *ON, *words, "--second-renderer", 1, "--out", "both")
     assert done.code == 0 and done.err == "", done
     assert "2 laps each on tracks/oval" in done.out and "other minus policy" in done.out and "frames/s" in done.out
     metrics = json.loads((place / "both" / "metrics.json").read_text())
     assert metrics["finished"] and metrics["laps"] == metrics["laps_without_intervention"]["count"] == 2
     each, controls = metrics["checkpoints"], metrics["controls"]
     assert set(each) == {"policy", "other"} and set(controls) == {"zero_steering", "teacher"}
-    assert set(each["policy"]) == set(controls["teacher"]) == set(each["other"]) - {"difference"}
+    checks = {"second_renderer", "validity"}
+    assert set(each["policy"]) - checks == set(controls["teacher"]) == set(each["other"]) - {"difference", *checks}
+    for figures in each.values():
+        assert figures["second_renderer"]["laps"] == 1 and len(figures["second_renderer"]["places"]) == 8
+        drawn = figures["validity"]["all"]
+        assert drawn["frames"] == 10 and set(drawn) == {"frames", "map", "nearest", "untouched"}
+        assert drawn["map"]["crop"]["value"] > drawn["untouched"]["crop"]["value"]
+    assert "on 10 held-out frames" in done.out and "a single lap does not tell" in done.out
     assert controls["teacher"]["laps_without_intervention"]["value"] == 1
     assert controls["zero_steering"]["interventions_per_lap"]["value"] > 3
     assert set(metrics["driver"]["offset"]) == {"mean", "std"} and metrics["driver"]["beyond"] == 0
     rows = pq.read_table(place / "both" / "paths.parquet").to_pylist()
+    assert {row["lap"] for row in rows if row["driver"] == "policy on the second renderer"} == {0}
     out = {name: {row["lap"] for row in rows if row["driver"] == name and row["out"]} for name in each}
     first, second = (np.array([lap not in out[name] for lap in range(2)]) for name in ("policy", "other"))
     assert each["other"]["difference"] == RateDifference.of(first, second).to_dict()
@@ -61,10 +69,11 @@ def test_policies_drive_the_same_laps(command: Callable[..., Any], place: Path):
     assert "Laps on a rebuilt track" in page and "control: knows the pose" in page
 
     film = ("--video", "film.mp4", "--seconds", 0.3)
-    alone = command("evaluate", "policy", *ON, *words, "--out", "one", *film)
+    alone = command("evaluate", "policy", *ON, *words, "--second-renderer", 0, "--out", "one", *film)
     assert alone.code == 0 and (place / "film.mp4").stat().st_size > 1000
     again = json.loads((place / "one" / "metrics.json").read_text())  # the same seeds, the same figures
-    assert {name: again[name] for name in each["policy"]} == each["policy"] and again["controls"] == controls
+    assert "second_renderer" not in again and again["controls"] == controls
+    assert {name: again[name] for name in {*each["policy"]} - {"second_renderer"}}.items() <= each["policy"].items()
 
 
 def without(name: str) -> Callable[[Path], None]:
@@ -89,6 +98,11 @@ def emptied(place: Path) -> None:
 def without_places(place: Path) -> None:
     path = place / "tracks" / "oval" / "poses.parquet"
     pq.write_table(pq.read_table(path).drop_columns(["along"]), path)
+
+
+def without_images(place: Path) -> None:
+    path = place / "tracks" / "oval" / "frames.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["image"]), path)
 
 
 def narrow(place: Path) -> None:
@@ -116,6 +130,9 @@ def arm(place: Path) -> None:
         (cut("track.json"), "track.json"),
         (cut("coverage.png"), "coverage.png"),
         (cut("poses.parquet"), "poses.parquet"),
+        (cut("map.png"), "map.png"),
+        (cut("frames.parquet"), "frames.parquet"),
+        (without_images, "frames.parquet has no image: reconstruct the track again"),
         (emptied, "track.json is damaged"),
         (without_places, "poses.parquet has no along: reconstruct the track again"),
         (narrow, "tracks/oval has frames of 160x90, policy was made for 160x120"),
@@ -134,7 +151,10 @@ def test_a_track_or_policy_that_does_not_fit(
     ("words", "message"),
     [
         (("--on", "track"), "--on track needs --track"),
-        (("--track", "tracks/oval"), "--track and --speed are for --on track"),
+        (("--track", "tracks/oval"), "--track, --speed and --second-renderer are for --on track"),
+        (("--second-renderer", 3), "--track, --speed and --second-renderer are for --on track"),
+        ((*ON, "--second-renderer", -1), "second-renderer must be at least 0 laps, not -1"),
+        (("--on", "track", "--track", "policy"), "policy is no rebuilt track"),
         ((*ON, "--speed", 0), "speed must be 0.1 to 20 m/s, not 0"),
         (("--on", "track", "--track", "nowhere"), "nowhere is no rebuilt track"),
         (("policy", *ON), "a checkpoint is given twice"),

@@ -11,7 +11,6 @@ from sim2real.reports.films.video import write_video
 from sim2real.reports.pictures.overlay import COLOURS, draw_steering
 from sim2real.reports.pictures.plan import Plan
 from sim2real.tracks.laps import Laps, Steps
-from sim2real.tracks.rendering import MapRenderer
 
 _WIDTH = 480  # px of the camera's frame and of the plan
 _BEFORE = 0.5  # s before an intervention: what the policy saw when it went wrong
@@ -24,13 +23,12 @@ def film_laps(result: TrackEvaluation, path: Path, seconds: float, progress: Pro
     Raises:
         InputError, OSError: as write_video.
     """
-    name, laps = next(iter(result.laps.items()))
-    fps = result.track.fps
-    return write_video(path, _pictures(result, name, laps, max(round(seconds * fps), 1), progress), fps)
+    laps, fps = next(iter(result.laps.values())), result.track.fps
+    return write_video(path, _pictures(result, laps, max(round(seconds * fps), 1), progress), fps)
 
 
-def _pictures(result: TrackEvaluation, name: str, laps: Laps, most: int, progress: Progress) -> Iterator[np.ndarray]:
-    renderer, empty, done = MapRenderer(result.track), _plan(result), 0
+def _pictures(result: TrackEvaluation, laps: Laps, most: int, progress: Progress) -> Iterator[np.ndarray]:
+    empty, done = _plan(result), 0
     total = min(most, len(laps.steps.lap))
     for lap in range(len(laps.seeds)):
         steps, plan = laps.steps.of(lap), empty.copy()
@@ -43,7 +41,7 @@ def _pictures(result: TrackEvaluation, name: str, laps: Laps, most: int, progres
             if k in outs:
                 plan.marks(outs[k][None, :2], (200, 30, 30))
             caption = f"lap {lap + 1}   {k / result.track.fps:.1f} s   offset {100 * steps.offset[k]:+.0f} cm"
-            yield _beside(_seen(renderer, steps, k, name, caption), plan, pose)
+            yield _beside(_seen(result, steps, k, caption), plan, pose)
             done += 1
             progress(done, total)
 
@@ -54,8 +52,10 @@ def _plan(result: TrackEvaluation) -> Plan:
     return plan
 
 
-def _seen(renderer: MapRenderer, steps: Steps, k: int, name: str, caption: str) -> np.ndarray:
-    frame = renderer.frames(steps.pose[k : k + 1])[0]
+def _seen(result: TrackEvaluation, steps: Steps, k: int, caption: str) -> np.ndarray:
+    """Return the frame that the first policy saw before one of the steps, with its steering."""
+    name, laps = next(iter(result.laps.items()))
+    frame = result.renderer.frames(steps.pose[k : k + 1], laps.frame_seeds(steps)[k : k + 1])[0]
     return draw_steering(frame, {name[-24:]: float(steps.command[k, 0])}, caption, _WIDTH)
 
 
@@ -73,7 +73,7 @@ def _beside(seen: np.ndarray, plan: Plan, pose: np.ndarray) -> np.ndarray:
 def worst_moments(result: TrackEvaluation, count: int = 6) -> list[tuple[np.ndarray, str]]:
     """Return pictures with captions of the first policy: where most interventions are, then the largest offsets."""
     name, laps = next(iter(result.laps.items()))
-    renderer, empty, steps = MapRenderer(result.track), _plan(result), laps.steps
+    empty, steps = _plan(result), laps.steps
     early, rows = round(_BEFORE * result.track.fps), _rows_of(steps)
     near = np.array(
         [(np.linalg.norm(laps.out_pose[:, :2] - pose[:2], axis=1) < _APART).sum() for pose in laps.out_pose]
@@ -94,7 +94,7 @@ def worst_moments(result: TrackEvaluation, count: int = 6) -> list[tuple[np.ndar
             continue  # another place says more
         places.append(pose[:2])
         caption = f"lap {lap + 1}   {time:.1f} s   offset {100 * steps.offset[row]:+.0f} cm"
-        chosen.append((_beside(_seen(renderer, steps, row, name, caption), empty, pose), f"{name}: {why}"))
+        chosen.append((_beside(_seen(result, steps, row, caption), empty, pose), f"{name}: {why}"))
         if len(chosen) == count:
             break
     return chosen

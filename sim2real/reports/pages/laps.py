@@ -9,6 +9,7 @@ import numpy as np
 from sim2real.evaluation.results import TrackEvaluation
 from sim2real.reports.films.laps import worst_moments
 from sim2real.reports.page import Report
+from sim2real.reports.pages.drawing import add_drawing
 from sim2real.reports.pictures.plan import Plan
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
 from sim2real.statistics.agreement import Estimate
@@ -57,9 +58,14 @@ def lap_lines(result: TrackEvaluation) -> list[str]:
 def _pull_line(result: TrackEvaluation) -> str:
     """Return how the car goes without steering, which a policy that never met the car does not know."""
     vehicle = result.episodes.vehicle
-    curvature, steering = float(vehicle.curvature_offset.mean()), float(vehicle.steering_for(np.zeros(1)).mean())
-    side = "left" if curvature > 0 else "right"
-    return f"The car pulls to the {side}: {curvature:+.3f} 1/m without steering, straight on at {steering:+.3f}."
+    curvature, steering = result.track.vehicle["curvature_offset"], float(vehicle.steering_for(np.zeros(1)).mean())
+    if curvature is None or (curvature.low is not None and curvature.low <= 0 <= (curvature.high or 0)):
+        return "Without steering the car goes straight on, within the interval of what was measured."
+    side = "left" if curvature.value > 0 else "right"
+    return (
+        f"The car pulls to the {side}: it drives curves of {curvature} 1/m without steering (positive is left), and "
+        f"straight on at steering {steering:+.3f}. A policy that was trained on another car does not know that."
+    )
 
 
 def lap_rows(result: TrackEvaluation) -> list[list[Any]]:
@@ -106,6 +112,7 @@ def write_laps_report(result: TrackEvaluation, command: str) -> Path:
     page.table(LAPS_HEADER, lap_rows(result), _NOTE)
     if result.differences:
         page.table(DIFFERENCE_HEADER, difference_rows(result), "By Newcombe's interval and McNemar's test.")
+    add_drawing(page, result)
     page.heading("Where")
     page.pictures(
         [

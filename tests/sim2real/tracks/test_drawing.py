@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from policies.policy import Policy, PolicyConfig
 from policies.preprocessing import Preprocessing
@@ -22,17 +24,17 @@ from sim2real.tracks.nearby import Warp
 from sim2real.tracks.poses import compose, relative
 from sim2real.tracks.rebuilt import Keyframes, RebuiltTrack
 from sim2real.tracks.rendering import MapRenderer, NearestRenderer
-from sim2real.tracks.validity import HEADER, crop_correlation, validity
+from sim2real.tracks.validity import HEADER, UNTOUCHED, Validity, crop_correlation, held_out_frames, validity
 
 TRACK = PrintedTrack()
 GAINS = np.array([[1.1, 1.0, 0.9], [0.9, 1.0, 1.1]])  # exposures of the recording, by turns
 GROUND = np.s_[:, 50:, 15:-15]  # of frames: near ground
 
 
-def camera_frame(pose: np.ndarray, k: int, random: np.random.Generator) -> np.ndarray:
+def camera_frame(frame: np.ndarray, k: int, random: np.random.Generator) -> np.ndarray:
     """What the recording's camera makes of the true frame: darker to the left, exposure, noise of 2 grey levels."""
     light = np.linspace(0.85, 1.05, 160)[None, :, None] * GAINS[k % 2]
-    return np.clip(TRACK.frame(pose) * light + random.normal(0, 2, (120, 160, 3)), 0, 255).astype(np.uint8)
+    return np.clip(frame * light + random.normal(0, 2, (120, 160, 3)), 0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +45,12 @@ def track() -> RebuiltTrack:
     laps = [TRACK.poses(0, count, aside=aside) for aside in (0.04, -0.06, 0.0)]
     poses = np.concatenate([*laps[:2], laps[2][::3]])
     held = np.arange(len(poses)) >= 2 * count
-    images = [camera_frame(pose, k, random) for k, pose in enumerate(poses)]
+    truth = [TRACK.frame(pose) for pose in poses]
+    images = [camera_frame(frame, k, random) for k, frame in enumerate(truth)]
     view = GroundView(NOMINAL)
     maker = MosaicMaker(view, poses)
-    for pose in poses[~held]:
-        maker.add(TRACK.frame(pose), pose)
+    for k in np.flatnonzero(~held):
+        maker.add(truth[k], poses[k])
     frames = Keyframes(np.arange(len(poses)) // 20, np.arange(len(poses)), held, poses, [encode(i) for i in images])
     line = line_through(TRACK.line[::2], True, 0.5, 4.0)
     result = RebuiltTrack(Path("oval"), NOMINAL, maker.mosaic(), line, 20.0, {}, {"mean": 0.0, "std": 0.05})
@@ -63,7 +66,8 @@ def policy() -> Policy:
 
 @pytest.fixture(scope="module")
 def renderers(track: RebuiltTrack) -> dict[str, MapRenderer]:
-    return {"map": MapRenderer(track), "nearest": NearestRenderer(track)}
+    drawn = MapRenderer(track)
+    return {"map": drawn, "nearest": NearestRenderer(track, drawn)}
 
 
 @pytest.fixture(params=["map", "nearest"])
@@ -139,6 +143,34 @@ def test_a_keyframe_seen_from_its_own_pose_is_itself():
     assert left < right
 
 
+def test_a_rolled_camera_sees_what_it_would_see():
+    rolled = replace(NOMINAL, roll=0.08)
+    poses = TRACK.poses(100, 2)
+    pose, other = poses[0], compose(poses[0], np.array([0.1, 0.05, 0.1]))
+    image, truth = TRACK.frame(pose, rolled), TRACK.frame(other, rolled)
+    seen, inside = Warp(rolled)(image, pose, other, 120)
+    clear = inside[..., 0] == 1
+    clear[:50] = False
+    level, _ = Warp(NOMINAL)(image, pose, other, 120)
+    near, far = (np.abs(each.astype(int) - truth)[clear].mean() for each in (seen, level))
+    assert near < 6 < far
+    printed = Mosaic(TRACK.picture, np.ones(TRACK.picture.shape[:2]), np.zeros(2), 0.005)
+    colours, known = MapView(printed, rolled).colours(pose)
+    known[:50] = False
+    assert np.abs(colours - image)[known].mean() < 6
+
+
+@settings(max_examples=12)
+@given(st.floats(-3, 3), st.floats(0, 0.01), st.floats(0, 0.01))
+def test_a_maps_frames_have_no_dark_edges(yaw: float, x: float, y: float):
+    poses = np.array([[x, y, yaw], [x + 0.31, y, yaw + 0.4]])
+    maker = MosaicMaker(GroundView(NOMINAL), poses)
+    for pose in poses:
+        maker.add(np.full((120, 160, 3), 150, np.uint8), pose)
+    found = maker.mosaic()
+    assert found.known.sum() > 5000 and np.ptp(found.colours[found.known]) <= 1
+
+
 def test_far_pixels_average_the_cells_that_they_cover():
     """A chessboard of 2 cm is grey far off, and not a moiré."""
     index = np.indices((800, 800)).sum(0) // 2 % 2
@@ -162,29 +194,34 @@ def test_sharpening_adds_contrast_and_leaves_the_unknown():
     assert (edge[20:, [5, 55]] == [[50] * 3, [150] * 3]).all()  # and the border of what is known is none
 
 
+def compared(track: RebuiltTrack, policy: Policy, renderers: dict[str, MapRenderer]) -> Validity:
+    return validity(held_out_frames(track, renderers), policy)
+
+
 def test_validity_tells_a_true_drawing_from_a_false_one(
     track: RebuiltTrack, policy: Policy, renderers: dict[str, MapRenderer]
 ):
-    renderer = renderers["map"]
-    found = validity(track, policy, renderer)
-    everything = found.drawn["all"]
-    assert everything.crop.value > 0.9 > found.untouched["all"].crop.value
+    found = compared(track, policy, renderers)
+    everything, untouched = (found.figures[name]["all"] for name in ("map", UNTOUCHED))
+    assert everything.crop.value > 0.9 > untouched.crop.value
     assert everything.crop.low is not None and everything.crop.low < everything.crop.value
-    assert everything.mae.value < found.untouched["all"].mae.value
+    assert everything.mae.value < untouched.mae.value
+    assert set(found.figures) == {"map", "nearest", UNTOUCHED}
     assert sum(n for name, n in found.parts.items() if "off" in name) <= found.parts["all"]
-    assert all(len(row) == len(HEADER) for row in found.rows()) and "held-out" in found.units
-    assert found.metrics()["all"]["drawn"]["crop"]["value"] == everything.crop.value
+    assert all(len(row) == len(HEADER) + 3 for row in found.rows("crop")) and "held-out" in found.units
+    assert found.metrics()["all"]["map"]["crop"]["value"] == everything.crop.value
 
     class Shifted(MapRenderer):
         def frames(self, poses: np.ndarray, seeds: np.ndarray | None = None) -> np.ndarray:
             return super().frames(compose(poses, np.array([0, 0.1, 0.1])), seeds)
 
-    assert validity(track, policy, Shifted(track)).drawn["all"].crop.value < 0.8
+    shifted = compared(track, policy, {"map": Shifted(track, renderers["map"])})
+    assert shifted.figures["map"]["all"].crop.value < 0.8
     frames = track.keyframes
     none = replace(track)
     none.__dict__["keyframes"] = replace(frames, held_out=np.zeros(len(frames.poses), bool))
     with pytest.raises(InputError, match="--hold-out"):
-        validity(none, policy, renderer)
+        held_out_frames(none, renderers)
 
 
 def test_borders_do_not_give_the_shift_away(renderer: MapRenderer):
@@ -195,7 +232,7 @@ def test_borders_do_not_give_the_shift_away(renderer: MapRenderer):
     assert found.metrics()["yaw"]["used"] == found.used["yaw"]
 
 
-def test_a_border_that_gives_the_shift_away_is_found(track: RebuiltTrack):
+def test_a_border_that_gives_the_shift_away_is_found(track: RebuiltTrack, renderers: dict[str, MapRenderer]):
     class Telling(MapRenderer):
         def frames_from(self, poses: np.ndarray, keys: np.ndarray, seeds: np.ndarray | None = None) -> np.ndarray:
             frames = super().frames_from(poses, keys, seeds)
@@ -203,7 +240,7 @@ def test_a_border_that_gives_the_shift_away_is_found(track: RebuiltTrack):
             frames[:, -4:] = np.clip(128 + 400 * yaw, 0, 255).astype(np.uint8)[:, None, None, None]
             return frames
 
-    found = leak(Telling(track), Preprocessing(), count=200)
+    found = leak(Telling(track, renderers["map"]), Preprocessing(), count=200)
     low = found.excess["yaw"].low
     assert low is not None and low > 0.3
     assert abs(found.excess["offset"].value) < 0.3

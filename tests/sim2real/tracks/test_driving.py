@@ -18,6 +18,7 @@ from sim2real.tracks.driving import Act, Situation, TrackEpisodes, draw_episodes
 from sim2real.tracks.figures import clean_laps, interventions_per_lap, lap_figures
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 from sim2real.tracks.rendering import MapRenderer
+from sim2real.tracks.second import compare
 
 LAPS = 12
 
@@ -103,7 +104,7 @@ def test_the_teacher_drives_every_lap_and_nobody_else_does(track: RebuiltTrack):
 
 def seen(renderer: MapRenderer, ready: TrackEpisodes, sign: int = 1) -> Act:
     """A driver by pixels: it steers to where the grey road is in a few rows of the frame."""
-    _, throttle = teacher(ready)(Situation(np.arange(len(ready.seeds)), ready.cars(), ready.beside)).T
+    _, throttle = teacher(ready)(Situation(np.arange(len(ready.seeds)), np.empty((0, 2)), ready.cars(), ready.beside)).T
 
     def act(now: Situation) -> np.ndarray:
         band = renderer.frames(now.cars.poses[now.which])[:, 60:75].astype(int)
@@ -131,6 +132,40 @@ def test_an_episode_depends_on_its_own_seed_only(track: RebuiltTrack):
     np.testing.assert_allclose(first.steps.of(3).pose, alone.steps.pose, atol=1e-9)
     again = drive(teacher(many), many)
     np.testing.assert_array_equal(first.steps.pose, again.steps.pose)
+
+
+def test_every_frame_has_seeds_of_its_own_episode_and_step(track: RebuiltTrack):
+    ready, asked = draw_episodes(track, 3, 5), []
+
+    def act(now: Situation) -> np.ndarray:
+        asked.append(now.seeds)
+        return teacher(ready)(now)
+
+    laps = drive(act, ready)
+    np.testing.assert_array_equal(np.concatenate(asked), laps.frame_seeds(laps.steps))
+    for k in range(3):
+        own = laps.steps.of(k)
+        np.testing.assert_array_equal(laps.frame_seeds(own), [[5 + k, step] for step in range(len(own.step))])
+
+
+def test_a_second_renderer_agrees_with_itself_and_differs_from_one_that_is_shifted(track: RebuiltTrack):
+    ready, line = draw_episodes(track, LAPS, 5), track.line
+    good = drive(teacher(ready), ready)
+    same = compare(good, good.head(8), line)
+    assert len(same.laps.seeds) == 8 and same.differs == [] and same.offset.value == 0 == same.clean.value
+    assert not any(place.differs for place in same.places)
+
+    def aside(now: Situation) -> np.ndarray:  # always a little more to the right
+        return teacher(ready)(now) + np.array([0.1, 0])
+
+    right, wrong = (drive(act, ready) for act in (aside, mirrored(teacher(ready))))
+    shifted = compare(good, right, line)
+    assert "offset" in shifted.differs and shifted.offset.value < -0.02
+    worse = compare(good, wrong, line)
+    assert "laps without intervention" in worse.differs and worse.clean.value == -1
+    assert sum(place.interventions[1] for place in worse.places) == wrong.interventions.sum()
+    assert sum(place.interventions[0] for place in worse.places) == 0
+    assert worse.metrics()["laps_without_intervention"]["map"]["value"] == 1
 
 
 def test_laps_are_paired(track: RebuiltTrack):

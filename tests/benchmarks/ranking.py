@@ -5,13 +5,15 @@
     .venv/bin/python tests/benchmarks/ranking.py tracks/layout_3 datasets/layout_3 --layout 3 --checkpoints A B C …
 
 The truth is the share of episodes on the rehearsal car that succeed: the same layout, car and camera that the recording
-is of. It is also compared with the mean return there, which differs where all succeed or none does. Episodes that are done
-are kept in the folder, so that the same command resumes, and one with more episodes drives only those.
+is of. It is also compared with the mean return there, which differs where all succeed or none does. Episodes that are
+done are kept in the folder, so that the same command resumes, and one with more episodes drives only those; the tables
+are printed again after every few episodes of all checkpoints.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ from sim2real.tracks.driving import draw_episodes, drive
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 from sim2real.tracks.rendering import MapRenderer
 
-BATCH = 8  # episodes: of a part that is kept
+BATCH = 4  # episodes of a part that is kept
 TITLES = {
     "laps": "rebuilt track: laps without intervention",
     "interventions": "rebuilt track: interventions per lap",
@@ -69,9 +71,9 @@ def offline(policy: Policy, recording: Recording) -> dict[str, Any]:
     return {"predicted": predicted.round(5).tolist(), "actual": actual.round(5).tolist(), "unit": unit.tolist()}
 
 
-def on_track(policy: Policy, track: RebuiltTrack, laps: int, seed: int) -> dict[str, Any]:
+def on_track(policy: Policy, track: RebuiltTrack, renderer: MapRenderer, laps: int, seed: int) -> dict[str, Any]:
     """Return whether each lap was clean, and its interventions."""
-    driven = drive(policy_driver(policy, MapRenderer(track)), draw_episodes(track, laps, seed))
+    driven = drive(policy_driver(policy, renderer), draw_episodes(track, laps, seed))
     return {"clean": driven.clean.tolist(), "interventions": driven.interventions.tolist()}
 
 
@@ -97,40 +99,35 @@ def batches(count: int) -> list[tuple[int, int]]:
     return [(TEST_SEED + first, min(BATCH, count - first)) for first in range(0, count, BATCH)]
 
 
-def measured(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """Return by checkpoint the parts "offline", "truth" and "track"; batch by batch, of all checkpoints in turn."""
-    folders = {name: folder for name, folder in zip(*_named(options.checkpoints), strict=True)}
-    policies = {name: load_policy(folder) for name, folder in folders.items()}
-    recording, track = Recording(options.dataset), read_track(options.track)
-    drawn = {"track": sha256(options.track / "track.json"), "map": sha256(options.track / "map.png")}
-    rows: dict[str, dict[str, Any]] = {name: {"truth": {}, "track": {}} for name in folders}
+def measured(options: argparse.Namespace) -> Iterator[dict[str, dict[str, Any]]]:
+    """Yield by checkpoint the parts "offline", "track", "truth", after every batch of episodes of all of them."""
+    folders = [policy_folder(path) for path in options.checkpoints]
+    names, policies, track = (
+        short_names(folders),
+        [load_policy(folder) for folder in folders],
+        read_track(options.track),
+    )
+    recording, renderer = Recording(options.dataset), MapRenderer(track)
+    drawn = {name: sha256(options.track / name) for name in ("track.json", "map.png")}
+    rows: dict[str, dict[str, Any]] = {name: {"truth": {}, "track": {}} for name in names}
 
-    def done(name: str, kind: str, settings: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        path = options.out / "parts" / name.replace("/", "+") / f"{kind}.json"
-        return part(path, {"checkpoint": str(folders[name]), **settings}, measure)
+    def every(kind: str, settings: dict[str, Any], measure: Callable[[Policy], dict[str, Any]]) -> None:
+        for name, folder, policy in zip(names, folders, policies, strict=True):
+            path = options.out / "parts" / name.replace("/", "+") / f"{kind}.json"
+            figures = part(path, {"checkpoint": str(folder), **settings}, partial(measure, policy))
+            _append(rows[name].setdefault(kind.partition("-")[0], {}), figures)
 
-    for name, policy in policies.items():
-        settings = {"dataset": str(options.dataset)}
-        rows[name]["offline"] = done(name, "offline", settings, partial(offline, policy, recording))
-    for seed, count in batches(options.laps):
-        for name, policy in policies.items():
-            figures = done(
-                name, f"track-{seed}", {**drawn, "laps": count}, partial(on_track, policy, track, count, seed)
-            )
-            _append(rows[name]["track"], figures)
-    for seed, count in batches(options.episodes):
-        for name, policy in policies.items():
+    every("offline", {"dataset": str(options.dataset)}, lambda policy: offline(policy, recording))
+    for laps, episodes in zip_longest(batches(options.laps), batches(options.episodes)):
+        if laps is not None:
+            seed, count = laps
+            drive_laps = partial(on_track, track=track, renderer=renderer, laps=count, seed=seed)
+            every(f"track-{seed}", {**drawn, "laps": count}, drive_laps)
+        if episodes is not None:
+            seed, count = episodes
             there = {"layout": options.layout, "episodes": count}
-            _append(
-                rows[name]["truth"],
-                done(name, f"truth-{seed}", there, partial(in_truth, policy, *there.values(), seed)),
-            )
-    return rows
-
-
-def _named(paths: Sequence[Path]) -> tuple[list[str], list[Path]]:
-    folders = [policy_folder(path) for path in paths]
-    return short_names(folders), folders
+            every(f"truth-{seed}", there, partial(in_truth, **there, seed=seed))
+        yield rows
 
 
 def _append(columns: dict[str, list[Any]], more: dict[str, list[Any]]) -> None:
@@ -192,18 +189,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/ranking"), metavar="FOLDER")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = measured(options)
-    predicting, truths = scores(rows)
-    figures: dict[str, Any] = {
-        truth: ranked(predicting, score, "laps" if truth == "success" else "interventions")
-        for truth, score in truths.items()
-    }
-    said = [*table(list(rows), predicting, truths), ""]
-    for truth in truths:
-        said += lines(figures[truth], truth, "laps" if truth == "success" else "interventions")
-    print("\n".join(said))
-    values = {name: each.value.tolist() for name, each in (*predicting.items(), *truths.items())}
-    write_json(options.out / "ranking.json", {"checkpoints": list(rows), "values": values, "ranked": figures})
+    for rows in measured(options):
+        predicting, truths = scores(rows)
+        first = {"success": "laps", "return": "interventions"}
+        figures = {truth: ranked(predicting, score, first[truth]) for truth, score in truths.items()}
+        said = [f"{truths['success'].episodes} episodes, {predicting['laps'].episodes} laps of each", ""]
+        said += [*table(list(rows), predicting, truths), ""]
+        for truth in truths:
+            said += lines(figures[truth], truth, first[truth])
+        print("\n".join(said), flush=True)
+        values = {name: each.value.tolist() for name, each in (*predicting.items(), *truths.items())}
+        write_json(options.out / "ranking.json", {"checkpoints": list(rows), "values": values, "ranked": figures})
 
 
 if __name__ == "__main__":

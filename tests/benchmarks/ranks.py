@@ -27,16 +27,18 @@ class Score:
     Attributes:
         value: (K,)
         drawn: (resamples, K) with other episodes, the same ones for all checkpoints.
+        episodes: number of episodes, or units of frames.
     """
 
     value: np.ndarray
     drawn: np.ndarray
+    episodes: int
 
     @staticmethod
     def mean(values: np.ndarray, seed: int) -> "Score":
         """Return the mean of values (K, n) over episodes; scores with the same seed are of the same episodes."""
         n = values.shape[1]
-        return Score(values.mean(1), Bootstrap(n, seed=seed).weights @ values.T / n)
+        return Score(values.mean(1), Bootstrap(n, seed=seed).weights @ values.T / n, n)
 
 
 def offline_metrics(predicted: np.ndarray, actual: np.ndarray, unit: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def offline_scores(predicted: np.ndarray, actual: np.ndarray, unit: np.ndarray, 
     scores = {}
     for name in OFFLINE:
         values = np.stack([-one[name] if name in ERRORS else one[name] for one in each], 1)
-        scores[name] = Score(values[0], values[1:])
+        scores[name] = Score(values[0], values[1:], units)
     return scores
 
 

@@ -75,7 +75,7 @@ class Correlation:
             fisher = (float(low), float(high))
         elif not math.isnan(r):
             fisher = (-1.0, 1.0)
-        ranks = _rows(rankdata(xs, axis=1), rankdata(ys, axis=1))
+        ranks = rank_correlations(xs, ys)
         return Correlation(
             Coefficient(r, _over_episodes(bootstrap, r, _rows(xs, ys)), fisher),
             Coefficient(rho, _over_episodes(bootstrap, rho, ranks), _fisher_of_ranks(rho, n)),
@@ -93,6 +93,11 @@ def rank_violation(sim: np.ndarray, robot: np.ndarray) -> float:
     apart = np.abs(robot[:, None] - robot)
     wrong = (sim[:, None] < sim) != (robot[:, None] < robot)
     return float((apart * wrong).max(1).mean())
+
+
+def rank_correlations(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return (m,) Spearman correlations of rows (m, n); NaN where a row does not vary."""
+    return _rows(rankdata(x, axis=1), rankdata(y, axis=1))
 
 
 def _resampled(side: Sequence[np.ndarray], seed: int) -> np.ndarray:

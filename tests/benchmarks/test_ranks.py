@@ -36,7 +36,7 @@ def test_a_rare_curve_counts_as_much_as_the_straight_in_the_balanced_mae():
 @given(st.integers(0, 2**32 - 1))
 def test_rank_correlations_are_scipys(seed: int):
     x, y = np.random.default_rng(seed).integers(0, 9, (2, 1, 12)).astype(float)
-    expected = spearmanr(x[0], y[0]).statistic
+    expected = spearmanr(x[0], y[0])[0]
     assert rank_correlations(x, y)[0] == pytest.approx(expected, nan_ok=True)
 
 

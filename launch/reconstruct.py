@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 
 from launch.console import print_table, reporting, say, typed_command
-from sim2real.tracks.reconstruct_config import ReconstructConfig
+from sim2real.tracks.rebuilding.reconstruct_config import ReconstructConfig
 
 
 def command(
@@ -30,7 +30,7 @@ def command(
         vehicle_rows,
         write_track_report,
     )
-    from sim2real.tracks.reconstruct import reconstruct
+    from sim2real.tracks.rebuilding.reconstruct import reconstruct
 
     out = out or Path("tracks") / config.task
     with reporting() as stages:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from sim2real.identification.identify import identify
     from sim2real.replays.config import ReplayConfig
     from sim2real.replays.replay import replay
-    from sim2real.tracks.reconstruct import reconstruct
-    from sim2real.tracks.reconstruct_config import ReconstructConfig
+    from sim2real.tracks.rebuilding.reconstruct import reconstruct
+    from sim2real.tracks.rebuilding.reconstruct_config import ReconstructConfig
     from sim2real.training.pretrain import pretrain
     from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
     from sim2real.training.teacher_config import TeacherConfig, TrainConfig
@@ -84,8 +84,8 @@ _HOMES = {
     "identification.identify": ("identify",),
     "replays.config": ("ReplayConfig",),
     "replays.replay": ("replay",),
-    "tracks.reconstruct": ("reconstruct",),
-    "tracks.reconstruct_config": ("ReconstructConfig",),
+    "tracks.rebuilding.reconstruct": ("reconstruct",),
+    "tracks.rebuilding.reconstruct_config": ("ReconstructConfig",),
     "training.pretrain": ("pretrain",),
     "training.pretrain_config": ("DistillationConfig", "PretrainConfig"),
     "training.teacher_config": ("TeacherConfig", "TrainConfig"),

@@ -8,7 +8,7 @@ import numpy as np
 from sim2real.calibration.optics import Optics
 from sim2real.calibration.photometric import Grid, Pair, chosen, flow, lab, warped
 from sim2real.progress import Progress, part_of, silent
-from sim2real.tracks.parallel import in_parallel
+from sim2real.tracks.rebuilding.parallel import in_parallel
 
 BLURS = (4.0, 2.0, 1.2)  # px, from coarse to fine
 STEPS = 12  # at most per blur

@@ -10,7 +10,7 @@ from sim2real.calibration.optics import Optics
 from sim2real.calibration.pairs import Found
 from sim2real.calibration.photometric import Grid, Pair, lab, warped
 from sim2real.statistics.bootstrap import Bootstrap
-from sim2real.tracks.parallel import in_parallel
+from sim2real.tracks.rebuilding.parallel import in_parallel
 
 BLUR = 1.2  # px
 NOTHING = np.zeros(7, bool)

@@ -12,11 +12,11 @@ from sim2real.errors import InputError
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import clock_of, sessions_of
 from sim2real.statistics.units import Units
-from sim2real.tracks.footage import Footage
 from sim2real.tracks.ground import GroundView
-from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.poses import compose
-from sim2real.tracks.registration import Views, register
+from sim2real.tracks.rebuilding.footage import Footage
+from sim2real.tracks.rebuilding.parallel import in_parallel
+from sim2real.tracks.rebuilding.registration import Views, register
 
 CLIP = 10  # frames at most between those of a pair
 DISTANCES = (0.1, 0.16, 0.22, 0.28)  # m between the frames of a pair, in turn

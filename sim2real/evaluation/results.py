@@ -14,12 +14,12 @@ from sim2real.recordings.frames import Frames
 from sim2real.statistics.correlation import Correlation
 from sim2real.statistics.rates import Rate, RateDifference
 from sim2real.statistics.settling import Settling
-from sim2real.tracks.driving import TrackEpisodes
-from sim2real.tracks.laps import Laps
+from sim2real.tracks.drawing.rendering import MapRenderer
+from sim2real.tracks.drawing.validity import Validity
+from sim2real.tracks.driving.laps import Laps
+from sim2real.tracks.driving.loop import TrackEpisodes
 from sim2real.tracks.rebuilt import RebuiltTrack
-from sim2real.tracks.rendering import MapRenderer
 from sim2real.tracks.second import Comparison
-from sim2real.tracks.validity import Validity
 
 SIDES = ("sim", "rehearsal")
 

@@ -17,14 +17,14 @@ from sim2real.evaluation.results import TrackEvaluation, short_names
 from sim2real.progress import Stages, no_stages
 from sim2real.runs import start_run
 from sim2real.statistics.rates import RateDifference
-from sim2real.tracks.controls import teacher, zero_steering
-from sim2real.tracks.driving import Act, Situation, TrackEpisodes, draw_episodes, drive
-from sim2real.tracks.figures import driver_figures, lap_figures
-from sim2real.tracks.laps import Laps
+from sim2real.tracks.drawing.rendering import MapRenderer, NearestRenderer
+from sim2real.tracks.drawing.validity import Validity, held_out_frames, validity
+from sim2real.tracks.driving.controls import teacher, zero_steering
+from sim2real.tracks.driving.figures import driver_figures, lap_figures
+from sim2real.tracks.driving.laps import Laps
+from sim2real.tracks.driving.loop import Act, Situation, TrackEpisodes, draw_episodes, drive
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
-from sim2real.tracks.rendering import MapRenderer, NearestRenderer
 from sim2real.tracks.second import MAP, NEAREST, Comparison, compare
-from sim2real.tracks.validity import Validity, held_out_frames, validity
 
 TASK = "LaneFollow"  # whose car drove the tracks
 CONTROLS = {"zero_steering": zero_steering, "teacher": teacher}

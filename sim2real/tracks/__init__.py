@@ -1,1 +1,1 @@
-"""Rebuilding of a real track from its log: map, poses, centre line and vehicle."""
+"""Real tracks, rebuilt from their logs: what a track is, its rebuilding, its frames, and driving on it."""

@@ -15,7 +15,7 @@ from sim2real.statistics.agreement import Estimate
 from sim2real.tracks.centre_line import CentreLine, line_through
 from sim2real.tracks.ground import Mount
 from sim2real.tracks.mosaic import Mosaic
-from sim2real.tracks.writing import FORMAT_VERSION
+from sim2real.tracks.rebuilding.writing import FORMAT_VERSION
 from sim2real.worlds import read_camera
 
 _KEYFRAME = ("episode_index", "frame_index", "held_out", "x", "y", "yaw", "image")  # columns
@@ -53,7 +53,7 @@ class RebuiltTrack:
         mosaic: the map; its coverage is 0 or 1.
         line: its centre line.
         fps: of the recordings [Hz].
-        vehicle: what the car did for its commands (`sim2real.tracks.vehicle.NAMES`); None: not known.
+        vehicle: what the car did for its commands (`sim2real.tracks.rebuilding.vehicle.NAMES`); None: not known.
         driver: mean and standard deviation of the driver's offset to the left of the line [m].
     """
 

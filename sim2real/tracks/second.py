@@ -9,8 +9,8 @@ from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.bootstrap import Bootstrap
 from sim2real.statistics.rates import Rate, RateDifference
 from sim2real.tracks.centre_line import CentreLine
-from sim2real.tracks.figures import clean_laps
-from sim2real.tracks.laps import Laps
+from sim2real.tracks.driving.figures import clean_laps
+from sim2real.tracks.driving.laps import Laps
 from sim2real.tracks.poses import wrapped
 
 MAP, NEAREST = "map", "nearest"  # names of the renderers

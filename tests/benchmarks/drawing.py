@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from sim2real.checkpoints import load_policy
-from sim2real.tracks.leak import NAMES, leak
+from sim2real.tracks.drawing.leak import NAMES, leak
+from sim2real.tracks.drawing.rendering import MapRenderer, NearestRenderer
+from sim2real.tracks.drawing.validity import HEADER, validity
 from sim2real.tracks.poses import compose
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
-from sim2real.tracks.rendering import MapRenderer, NearestRenderer
-from sim2real.tracks.validity import HEADER, validity
 
 FRAMES, SPREAD = 300, (0.0, 0.1, 0.12)  # m, m and rad about recorded poses
 

@@ -21,7 +21,7 @@ from sim2real.datasets import EpisodeDataset
 from sim2real.datasets.files import read_table
 from sim2real.files import read_json, write_json
 from sim2real.tracks.poses import applied, compose, relative, wrapped
-from sim2real.tracks.vehicle import Response, response, vehicle
+from sim2real.tracks.rebuilding.vehicle import Response, response, vehicle
 
 DRAWS, FEWEST = 400, 5
 _SETTLED = 30  # rounds of the alignment

@@ -10,7 +10,7 @@ from sim2real.datasets.files import write_tables
 from sim2real.datasets.images import encode
 from sim2real.files.atomic import write_file, write_json
 from sim2real.tracks.centre_line import line_through
-from sim2real.tracks.writing import FORMAT_VERSION
+from sim2real.tracks.rebuilding.writing import FORMAT_VERSION
 
 FPS, THROTTLE_SPEED = 20, 3.0  # Hz, m/s per unit of throttle
 VEHICLE = {

@@ -12,8 +12,8 @@ import pytest
 
 from drives import record_drives
 from printed_track import CURVATURE_PER_STEERING, ROAD, PrintedTrack, record_track
+from sim2real.tracks.drawing.rendering import MapRenderer
 from sim2real.tracks.rebuilt import read_track
-from sim2real.tracks.rendering import MapRenderer
 
 TRACK = PrintedTrack()
 DRIVES = [

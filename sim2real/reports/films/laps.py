@@ -10,7 +10,7 @@ from sim2real.progress import Progress, silent
 from sim2real.reports.films.video import write_video
 from sim2real.reports.pictures.overlay import COLOURS, draw_steering
 from sim2real.reports.pictures.plan import Plan
-from sim2real.tracks.laps import Laps, Steps
+from sim2real.tracks.driving.laps import Laps, Steps
 
 _WIDTH = 480  # px of the camera's frame and of the plan
 _BEFORE = 0.5  # s before an intervention: what the policy saw when it went wrong

@@ -6,8 +6,8 @@ from sim2real.evaluation.results import TrackEvaluation
 from sim2real.reports.page import Report
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.rates import RateDifference
+from sim2real.tracks.drawing.validity import HEADER, NOTE, UNTOUCHED, Validity
 from sim2real.tracks.second import MAP, NEAREST, Comparison
-from sim2real.tracks.validity import HEADER, NOTE, UNTOUCHED, Validity
 
 SECOND_HEADER = (
     "policy",

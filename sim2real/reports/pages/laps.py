@@ -14,7 +14,7 @@ from sim2real.reports.pictures.plan import Plan
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.rates import Rate
-from sim2real.tracks.laps import Laps
+from sim2real.tracks.driving.laps import Laps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

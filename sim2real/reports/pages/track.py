@@ -8,8 +8,8 @@ import numpy as np
 from sim2real.reports.page import Report
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
 from sim2real.statistics.agreement import Estimate
-from sim2real.tracks.reconstruction import Reconstruction
-from sim2real.tracks.writing import picture
+from sim2real.tracks.rebuilding.reconstruction import Reconstruction
+from sim2real.tracks.rebuilding.writing import picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

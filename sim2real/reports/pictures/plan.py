@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from sim2real.tracks.mosaic import Mosaic
-from sim2real.tracks.writing import picture
+from sim2real.tracks.rebuilding.writing import picture
 
 _PALE = 0.45  # share of white over the map, so that what is drawn on it shows
 _FINE = 16  # parts of a pixel that OpenCV is told

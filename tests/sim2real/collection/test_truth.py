@@ -18,10 +18,10 @@ from sim2real.datasets.checksums import check_all
 from sim2real.datasets.files import read_table
 from sim2real.datasets.inspection import inspect
 from sim2real.files import read_json
-from sim2real.tracks.footage import Footage
 from sim2real.tracks.ground import GroundView, Mount
 from sim2real.tracks.poses import compose, relative
-from sim2real.tracks.registration import Views
+from sim2real.tracks.rebuilding.footage import Footage
+from sim2real.tracks.rebuilding.registration import Views
 from sim2real.worlds import read_camera
 
 LAYOUT, SECONDS = 5, 2.0

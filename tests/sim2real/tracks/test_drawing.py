@@ -14,17 +14,17 @@ from policies.preprocessing import Preprocessing
 from printed_track import NOMINAL, PrintedTrack
 from sim2real.datasets.images import encode
 from sim2real.errors import InputError
-from sim2real.tracks.appearance import sharpened
 from sim2real.tracks.centre_line import line_through
+from sim2real.tracks.drawing.appearance import sharpened
+from sim2real.tracks.drawing.leak import leak
+from sim2real.tracks.drawing.map_view import MapView
+from sim2real.tracks.drawing.nearby import Warp
+from sim2real.tracks.drawing.rendering import MapRenderer, NearestRenderer
+from sim2real.tracks.drawing.validity import HEADER, UNTOUCHED, Validity, crop_correlation, held_out_frames, validity
 from sim2real.tracks.ground import GroundView
-from sim2real.tracks.leak import leak
-from sim2real.tracks.map_view import MapView
 from sim2real.tracks.mosaic import Mosaic, MosaicMaker
-from sim2real.tracks.nearby import Warp
 from sim2real.tracks.poses import compose, relative
 from sim2real.tracks.rebuilt import Keyframes, RebuiltTrack
-from sim2real.tracks.rendering import MapRenderer, NearestRenderer
-from sim2real.tracks.validity import HEADER, UNTOUCHED, Validity, crop_correlation, held_out_frames, validity
 
 TRACK = PrintedTrack()
 GAINS = np.array([[1.1, 1.0, 0.9], [0.9, 1.0, 1.1]])  # exposures of the recording, by turns

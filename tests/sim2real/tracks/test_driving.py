@@ -12,12 +12,12 @@ from drawn_track import FPS, VEHICLE, write_drawn_track
 from sim2real.errors import InputError
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.rates import RateDifference
-from sim2real.tracks.car import DRAWS, Cars, Vehicle, moved
-from sim2real.tracks.controls import teacher, zero_steering
-from sim2real.tracks.driving import Act, Situation, TrackEpisodes, draw_episodes, drive
-from sim2real.tracks.figures import clean_laps, interventions_per_lap, lap_figures
+from sim2real.tracks.drawing.rendering import MapRenderer
+from sim2real.tracks.driving.car import DRAWS, Cars, Vehicle, moved
+from sim2real.tracks.driving.controls import teacher, zero_steering
+from sim2real.tracks.driving.figures import clean_laps, interventions_per_lap, lap_figures
+from sim2real.tracks.driving.loop import Act, Situation, TrackEpisodes, draw_episodes, drive
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
-from sim2real.tracks.rendering import MapRenderer
 from sim2real.tracks.second import compare
 
 LAPS = 12

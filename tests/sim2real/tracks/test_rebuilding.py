@@ -15,17 +15,17 @@ from envs.randomization import Randomization
 from printed_track import CURVATURE_PER_STEERING, DELAY, NOMINAL, ROAD, PrintedTrack, commands_of
 from sim2real.statistics.agreement import Estimate
 from sim2real.tracks.centre_line import centre_line
-from sim2real.tracks.domain import measured_randomization
 from sim2real.tracks.ground import GroundView
 from sim2real.tracks.mosaic import MosaicMaker
-from sim2real.tracks.odometry import Drive, follow, joined
-from sim2real.tracks.parallel import in_parallel
-from sim2real.tracks.placed import Meeting
-from sim2real.tracks.pose_graph import Edges, optimized
 from sim2real.tracks.poses import applied, chained, compose, inverse, relative, wrapped
-from sim2real.tracks.registration import Views, register
-from sim2real.tracks.seed import turn_scale
-from sim2real.tracks.vehicle import response, vehicle
+from sim2real.tracks.rebuilding.domain import measured_randomization
+from sim2real.tracks.rebuilding.odometry import Drive, follow, joined
+from sim2real.tracks.rebuilding.parallel import in_parallel
+from sim2real.tracks.rebuilding.placed import Meeting
+from sim2real.tracks.rebuilding.pose_graph import Edges, optimized
+from sim2real.tracks.rebuilding.registration import Views, register
+from sim2real.tracks.rebuilding.seed import turn_scale
+from sim2real.tracks.rebuilding.vehicle import response, vehicle
 
 POSES = arrays.arrays(float, (3,), elements=st.floats(-3, 3))
 TRACK, VIEWS = PrintedTrack(), Views(GroundView(NOMINAL))

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from sim2real.progress import Progress, silent
-from sim2real.tracks.odometry import Drive
-from sim2real.tracks.parallel import in_parallel
-from sim2real.tracks.placed import Meeting, Placed
-from sim2real.tracks.places import OFFSETS, Places
-from sim2real.tracks.pose_graph import BENT
 from sim2real.tracks.poses import compose, relative, wrapped
-from sim2real.tracks.registration import Views, register
+from sim2real.tracks.rebuilding.odometry import Drive
+from sim2real.tracks.rebuilding.parallel import in_parallel
+from sim2real.tracks.rebuilding.placed import Meeting, Placed
+from sim2real.tracks.rebuilding.places import OFFSETS, Places
+from sim2real.tracks.rebuilding.pose_graph import BENT
+from sim2real.tracks.rebuilding.registration import Views, register
 
 _LATER = 3.0  # m driven, from where on a place may be seen again
 _SURE = 0.9  # probability of a place, from where on a keyframe is registered there

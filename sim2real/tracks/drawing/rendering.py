@@ -3,9 +3,9 @@
 import numpy as np
 
 from envs.image_formation import Part, add_noise
-from sim2real.tracks.appearance import fitted, sharpened
-from sim2real.tracks.map_view import MapView
-from sim2real.tracks.nearby import Nearby, Warp
+from sim2real.tracks.drawing.appearance import fitted, sharpened
+from sim2real.tracks.drawing.map_view import MapView
+from sim2real.tracks.drawing.nearby import Nearby, Warp
 from sim2real.tracks.poses import compose, wrapped
 from sim2real.tracks.rebuilt import RebuiltTrack
 

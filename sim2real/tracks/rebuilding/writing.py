@@ -13,10 +13,10 @@ from sim2real.datasets.images import encode
 from sim2real.files.atomic import with_null, write_file, write_json
 from sim2real.files.configs import to_plain
 from sim2real.files.folders import new_folder
-from sim2real.tracks.domain import measured_randomization
 from sim2real.tracks.mosaic import Mosaic
-from sim2real.tracks.reconstruct_config import ReconstructConfig
-from sim2real.tracks.reconstruction import Reconstruction
+from sim2real.tracks.rebuilding.domain import measured_randomization
+from sim2real.tracks.rebuilding.reconstruct_config import ReconstructConfig
+from sim2real.tracks.rebuilding.reconstruction import Reconstruction
 
 FORMAT_VERSION = 2
 _VARIED = (

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from sim2real.tracks.drawing.map_view import MapView
 from sim2real.tracks.ground import Mount
-from sim2real.tracks.map_view import MapView
 from sim2real.tracks.mosaic import Mosaic
 from sim2real.tracks.rebuilt import Keyframes
 

@@ -10,20 +10,20 @@ from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.progress import Stages, no_stages
 from sim2real.tracks.centre_line import centre_line, one_lap
-from sim2real.tracks.footage import Footage
 from sim2real.tracks.ground import GroundView, Mount
-from sim2real.tracks.held_out import deviation, held_out
-from sim2real.tracks.localization import localized
-from sim2real.tracks.odometry import CLEAR, Drive, follow
-from sim2real.tracks.parallel import in_parallel
-from sim2real.tracks.placed import known_places, mapped
-from sim2real.tracks.rebuild import place, refined
-from sim2real.tracks.reconstruct_config import ReconstructConfig
-from sim2real.tracks.reconstruction import Reconstruction
-from sim2real.tracks.registration import Views
-from sim2real.tracks.seed import closed_seed
-from sim2real.tracks.vehicle import response, vehicle
-from sim2real.tracks.writing import write_track
+from sim2real.tracks.rebuilding.footage import Footage
+from sim2real.tracks.rebuilding.held_out import deviation, held_out
+from sim2real.tracks.rebuilding.localization import localized
+from sim2real.tracks.rebuilding.odometry import CLEAR, Drive, follow
+from sim2real.tracks.rebuilding.parallel import in_parallel
+from sim2real.tracks.rebuilding.placed import known_places, mapped
+from sim2real.tracks.rebuilding.rebuild import place, refined
+from sim2real.tracks.rebuilding.reconstruct_config import ReconstructConfig
+from sim2real.tracks.rebuilding.reconstruction import Reconstruction
+from sim2real.tracks.rebuilding.registration import Views
+from sim2real.tracks.rebuilding.seed import closed_seed
+from sim2real.tracks.rebuilding.vehicle import response, vehicle
+from sim2real.tracks.rebuilding.writing import write_track
 from sim2real.worlds import read_camera
 
 SHORTEST = 10  # keyframes of the longest drive

@@ -8,12 +8,12 @@ import numpy as np
 
 from sim2real.statistics.agreement import Estimate
 from sim2real.tracks.centre_line import CentreLine
-from sim2real.tracks.footage import Segment
 from sim2real.tracks.ground import Mount
-from sim2real.tracks.held_out import summary
 from sim2real.tracks.mosaic import Mosaic
-from sim2real.tracks.odometry import Drive
-from sim2real.tracks.placed import Placed
+from sim2real.tracks.rebuilding.footage import Segment
+from sim2real.tracks.rebuilding.held_out import summary
+from sim2real.tracks.rebuilding.odometry import Drive
+from sim2real.tracks.rebuilding.placed import Placed
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from functools import cached_property
 
 import numpy as np
 
-from sim2real.tracks.places import views_of
 from sim2real.tracks.poses import chained, compose, relative
-from sim2real.tracks.registration import Raster, Template, Views, register
+from sim2real.tracks.rebuilding.places import views_of
+from sim2real.tracks.rebuilding.registration import Raster, Template, Views, register
 
 CLEAR = 0.8  # correlation, from where on a registration counts as certain
 SMOOTH = (0.02, 0.01, 0.05)  # m, m and rad, by which a frame's motion differs from the one before

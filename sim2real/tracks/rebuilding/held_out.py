@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sim2real.tracks.odometry import Drive
-from sim2real.tracks.placed import Nodes, Placed
 from sim2real.tracks.poses import compose, relative
-from sim2real.tracks.registration import Views, register
+from sim2real.tracks.rebuilding.odometry import Drive
+from sim2real.tracks.rebuilding.placed import Nodes, Placed
+from sim2real.tracks.rebuilding.registration import Views, register
 
 NAMES = ("along", "across", "yaw")  # m, m and rad, in the car's frame
 _NEAR, _TURNED = 0.5, 0.4  # m and rad between a frame and the mapped one that it is compared with

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 
 from sim2real.progress import Progress, silent
-from sim2real.tracks.localization import localized
-from sim2real.tracks.odometry import Drive
-from sim2real.tracks.parallel import in_parallel
-from sim2real.tracks.placed import Nodes, Placed, known_places
 from sim2real.tracks.poses import compose, relative
-from sim2real.tracks.registration import Raster, Registration, register
+from sim2real.tracks.rebuilding.localization import localized
+from sim2real.tracks.rebuilding.odometry import Drive
+from sim2real.tracks.rebuilding.parallel import in_parallel
+from sim2real.tracks.rebuilding.placed import Nodes, Placed, known_places
+from sim2real.tracks.rebuilding.registration import Raster, Registration, register
 
 _CLEAR = 0.75  # correlation of a registration to another lap or to the map: other light, other blur
 _MOVED = 0.06  # m that a refinement may move a keyframe

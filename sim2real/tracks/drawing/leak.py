@@ -16,8 +16,8 @@ from policies.preprocessing import Preprocessing, normalize
 from sim2real.errors import InputError
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.bootstrap import Bootstrap
+from sim2real.tracks.drawing.rendering import MapRenderer
 from sim2real.tracks.poses import compose, relative
-from sim2real.tracks.rendering import MapRenderer
 
 NAMES = ("offset", "yaw")
 COUNT = 1200  # frames

@@ -7,11 +7,11 @@ import numpy as np
 
 from sim2real.errors import InputError
 from sim2real.progress import Progress, silent
-from sim2real.tracks.car import DRAWS as CAR_DRAWS
-from sim2real.tracks.car import STEERING, Cars, Vehicle
-from sim2real.tracks.course import DRAWS as START_DRAWS
-from sim2real.tracks.course import Beside, Course
-from sim2real.tracks.laps import Laps, Steps
+from sim2real.tracks.driving.car import DRAWS as CAR_DRAWS
+from sim2real.tracks.driving.car import STEERING, Cars, Vehicle
+from sim2real.tracks.driving.course import DRAWS as START_DRAWS
+from sim2real.tracks.driving.course import Beside, Course
+from sim2real.tracks.driving.laps import Laps, Steps
 from sim2real.tracks.rebuilt import RebuiltTrack
 
 _PATIENCE = 2.0  # times a lap at the driver's slowest speed: then it counts as failed

@@ -5,9 +5,9 @@ import cv2
 import numpy as np
 from scipy.spatial import KDTree
 
-from sim2real.tracks.appearance import agrees, gains_of
+from sim2real.tracks.drawing.appearance import agrees, gains_of
+from sim2real.tracks.drawing.map_view import MapView
 from sim2real.tracks.ground import Mount
-from sim2real.tracks.map_view import MapView
 from sim2real.tracks.poses import relative
 from sim2real.tracks.rebuilt import Keyframes
 

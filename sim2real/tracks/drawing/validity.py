@@ -13,8 +13,8 @@ from sim2real.progress import Progress, silent
 from sim2real.statistics.agreement import Agreement, Estimate
 from sim2real.statistics.bootstrap import Bootstrap
 from sim2real.statistics.units import Units
+from sim2real.tracks.drawing.rendering import MapRenderer
 from sim2real.tracks.rebuilt import RebuiltTrack
-from sim2real.tracks.rendering import MapRenderer
 
 MOST = 600  # held-out frames that are compared, evenly over the log
 HEADER = ("held-out frames", "frames")

@@ -7,8 +7,8 @@ import numpy as np
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.bootstrap import Bootstrap
 from sim2real.statistics.rates import Rate
-from sim2real.tracks.course import Driver
-from sim2real.tracks.laps import Laps
+from sim2real.tracks.driving.course import Driver
+from sim2real.tracks.driving.laps import Laps
 
 
 def interventions_per_lap(laps: Laps) -> Estimate:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sim2real.tracks.car import moved
-from sim2real.tracks.driving import Act, Situation, TrackEpisodes
+from sim2real.tracks.driving.car import moved
+from sim2real.tracks.driving.loop import Act, Situation, TrackEpisodes
 from sim2real.tracks.poses import relative
 
 LOOK_AHEAD = 0.5  # m

@@ -1,0 +1,1 @@
+"""Camera frames of a rebuilt track, and how well they agree with true ones."""

@@ -1,0 +1,1 @@
+"""Cars in closed loop on a rebuilt track."""

@@ -110,6 +110,8 @@ def read_track(folder: Path) -> RebuiltTrack:
             vehicle,
             about["driver"]["offset"],
         )
+    except InputError:  # is a ValueError, and says which file it is
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{folder / 'track.json'} is damaged: {error!r}") from None
 

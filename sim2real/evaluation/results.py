@@ -18,8 +18,8 @@ from sim2real.tracks.drawing.rendering import MapRenderer
 from sim2real.tracks.drawing.validity import Validity
 from sim2real.tracks.driving.laps import Laps
 from sim2real.tracks.driving.loop import TrackEpisodes
+from sim2real.tracks.driving.second import Comparison
 from sim2real.tracks.rebuilt import RebuiltTrack
-from sim2real.tracks.second import Comparison
 
 SIDES = ("sim", "rehearsal")
 

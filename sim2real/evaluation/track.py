@@ -23,8 +23,8 @@ from sim2real.tracks.driving.controls import teacher, zero_steering
 from sim2real.tracks.driving.figures import driver_figures, lap_figures
 from sim2real.tracks.driving.laps import Laps
 from sim2real.tracks.driving.loop import Act, Situation, TrackEpisodes, draw_episodes, drive
+from sim2real.tracks.driving.second import MAP, NEAREST, Comparison, compare
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
-from sim2real.tracks.second import MAP, NEAREST, Comparison, compare
 
 TASK = "LaneFollow"  # whose car drove the tracks
 CONTROLS = {"zero_steering": zero_steering, "teacher": teacher}

@@ -15,7 +15,7 @@ import numpy as np
 from sim2real.checkpoints import load_policy
 from sim2real.tracks.drawing.leak import NAMES, leak
 from sim2real.tracks.drawing.rendering import MapRenderer, NearestRenderer
-from sim2real.tracks.drawing.validity import HEADER, validity
+from sim2real.tracks.drawing.validity import HEADER, held_out_frames, validity
 from sim2real.tracks.poses import compose
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 
@@ -48,8 +48,10 @@ def main() -> None:
         print(
             f"{kind.__name__}: opened in {opened:.1f} s; detail {look.detail:.2f}, noise {look.noise:.2f} grey levels"
         )
-        found = validity(track, policy, renderer)
-        print(f"over {found.units}", *(" | ".join(map(str, row)) for row in (HEADER, *found.rows())), sep="\n")
+        found = validity(held_out_frames(track, {kind.__name__: renderer}), policy)
+        print(f"over {found.units}")
+        for figure in ("crop", "mae", "correlation"):
+            print(figure, *(" | ".join(map(str, row)) for row in (HEADER, *found.rows(figure))), sep="\n")
         told = leak(renderer, policy.config.preprocessing)
         for name in NAMES:
             print(f"{name}: R^2 {told.used[name]:.3f}, control {told.control[name]:.3f}, excess {told.excess[name]}")

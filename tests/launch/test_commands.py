@@ -83,7 +83,10 @@ def test_a_fault_of_the_program_shows_where_and_asks_for_a_report(command: Calla
 
 def test_the_summaries_are_those_of_the_commands():
     for verb, summary in main.VERBS.items():
-        first = (main._load(verb).__doc__ or "").split("\n\n")[0].replace("\n", " ")
+        parts = [f"{verb} camera", f"{verb} board"] if verb == "calibrate" else [verb]
+        docs = [main._load(each).__doc__ or "" for each in parts]
+        assert all(docs)
+        first = docs[0].split("\n\n")[0].replace("\n", " ")
         assert first and summary.split()[0] == first.split()[0], verb
 
 

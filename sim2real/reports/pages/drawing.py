@@ -7,7 +7,7 @@ from sim2real.reports.page import Report
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.rates import RateDifference
 from sim2real.tracks.drawing.validity import HEADER, NOTE, UNTOUCHED, Validity
-from sim2real.tracks.second import MAP, NEAREST, Comparison
+from sim2real.tracks.driving.second import MAP, NEAREST, Comparison
 
 SECOND_HEADER = (
     "policy",

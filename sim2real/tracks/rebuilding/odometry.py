@@ -14,6 +14,7 @@ SMOOTH = (0.02, 0.01, 0.05)  # m, m and rad, by which a frame's motion differs f
 KEY_DISTANCE, KEY_YAW = 0.1, 0.15  # m and rad between keyframes
 _TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in np.arange(-0.36, 0.37, 0.12)]
 """Motions where the last one fails: logs skip frames."""
+_NEAR = [each for each in _TRIED if each[0] < 0.2 and abs(each[2]) < 0.2]  # where the one before failed, too
 _START = np.array([0.08, 0.0, 0.0])
 
 
@@ -97,7 +98,8 @@ def follow(images: np.ndarray, views: Views) -> Drive:
         if last is not None:
             found = register(template, last, guess, trusted=SMOOTH)
             if found.correlation < CLEAR:
-                others = (register(template, last, each) for each in _TRIED)
+                tried = _TRIED if not correlation or correlation[-1] >= CLEAR else _NEAR
+                others = (register(template, last, each) for each in tried)
                 found = max((found, *others), key=lambda each: each.correlation)
             # Where frames do not match the car goes on as before.
             guess = found.pose if found.correlation >= CLEAR else guess

@@ -224,6 +224,7 @@ def test_validity_tells_a_true_drawing_from_a_false_one(
         held_out_frames(none, renderers)
 
 
+@pytest.mark.slow
 def test_borders_do_not_give_the_shift_away(renderer: MapRenderer):
     found = leak(renderer, Preprocessing(), count=200)
     for name in ("offset", "yaw"):

@@ -17,8 +17,8 @@ from sim2real.tracks.driving.car import DRAWS, Cars, Vehicle, moved
 from sim2real.tracks.driving.controls import teacher, zero_steering
 from sim2real.tracks.driving.figures import clean_laps, interventions_per_lap, lap_figures
 from sim2real.tracks.driving.loop import Act, Situation, TrackEpisodes, draw_episodes, drive
+from sim2real.tracks.driving.second import compare
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
-from sim2real.tracks.second import compare
 
 LAPS = 12
 

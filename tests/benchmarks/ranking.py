@@ -154,7 +154,9 @@ def table(rows: Sequence[str], predicting: dict[str, Score], truths: dict[str, S
     """Return every checkpoint's scores, the best first, as Markdown; errors without their minus."""
     names = [*(TRUTHS[name] for name in truths), *(TITLES[name] for name in predicting)]
     columns = [*(each.value for each in truths.values())]
-    columns += [each.value if name in ("laps", "correlation") else -each.value for name, each in predicting.items()]
+    columns += [
+        each.value if name in ("laps", "correlation") else 0.0 - each.value for name, each in predicting.items()
+    ]
     order = np.lexsort([-column for column in reversed(columns[: len(truths)])])
     said = [f"| checkpoint | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     return said + [f"| {rows[k]} | {' | '.join(f'{column[k]:.3f}' for column in columns)} |" for k in order]

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """The comparison of rankings: it finds orders that were given, and counts as those that it reuses."""
 
 import numpy as np

@@ -34,7 +34,7 @@ VERBS = {
     "ladder": "Pretrain with a matched and with increasingly wrong cameras, adapt each by every plan.",
     "matrix": "Adapt policies to recordings at several numbers of frames; show where adapting helps.",
     "reconstruct": "Rebuild a track from the log of a car that drove it: map, poses, centre line, vehicle.",
-    "calibrate": "Calibrate a camera from the log of a car that drove, or from images of a board.",
+    "calibrate": "Fit a camera's lens to the log of a car that drove, or to images of a board.",
     "identify": "Fit an arm's servos to its log, or a camera's sensor to unlabelled frames.",
     "replay": "Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.",
 }

@@ -81,6 +81,10 @@ class Clips:
         rows = [[pair.where[1] for pair in pairs if pair.where[0] == k] for k in range(len(self.dataset))]
         clocks = [(clock_of(self.dataset.episode(k)), np.array(part, int)) for k, part in enumerate(rows)]
         units = Units.of(*sessions_of(self.dataset, clocks))
+        if len(units) < 2:
+            raise InputError(
+                f"{self.dataset.root}: too short: two independent units are needed to judge, this is {units}"
+            )
         return Found([replace(pair, unit=int(u)) for pair, u in zip(pairs, units.index, strict=True)], units)
 
 

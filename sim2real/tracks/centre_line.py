@@ -56,7 +56,9 @@ def one_lap(path: np.ndarray, meetings: list[tuple[int, int]]) -> tuple[np.ndarr
     laps = [(max(pair) - min(pair), min(pair)) for pair in meetings if abs(pair[0] - pair[1]) > 10]
     if not laps:
         return path, False
-    # The median: a single wrong meeting is no lap.
+    # A meeting may skip laps: one lap is about as long as the shortest, but a single wrong meeting is no lap.
+    one = float(np.quantile([count for count, _ in laps], 0.1))
+    laps = [each for each in laps if each[0] < 1.5 * one]
     count, start = sorted(laps)[len(laps) // 2]
     return path[start : start + count], True
 

@@ -91,6 +91,7 @@ def _check_frames(folder: Path):
         (("noise",), "match the next one"),
         (("noise", "--camera", "camera.json"), "camera.json"),
         (("noise", "--pitch", 2), "pitch"),
+        (("noise", "--seed", -1), "seed"),
         (("small",), "--camera"),
         (("tiny",), "far enough"),
     ],

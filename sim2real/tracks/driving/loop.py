@@ -113,7 +113,7 @@ def drive(act: Act, episodes: TrackEpisodes, progress: Progress = silent) -> Lap
         rows.append(_rows(which, step, before, beside, np.clip(command, -1, 1), speed))
         cars.step(command)
         now = course.beside(cars.poses, beside.at, beside.way)
-        left -= course.gained(beside.at, now.at, now.way)
+        left[which] -= course.gained(beside.at, now.at, now.way)[which]  # who has arrived stays so
         lost = (np.abs(now.offset) > course.half) | (np.abs(now.heading) > np.pi / 2)
         lost[np.setdiff1d(np.arange(count), which)] = False
         out += [(k, step, *cars.poses[k]) for k in np.flatnonzero(lost)]

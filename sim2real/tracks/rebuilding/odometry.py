@@ -15,6 +15,7 @@ KEY_DISTANCE, KEY_YAW = 0.1, 0.15  # m and rad between keyframes
 _TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in np.arange(-0.36, 0.37, 0.12)]
 """Motions where the last one fails: logs skip frames."""
 _NEAR = [each for each in _TRIED if each[0] < 0.2 and abs(each[2]) < 0.2]  # where the one before failed, too
+_COAST = 20  # frames without a match, after which a car is taken to stand
 _START = np.array([0.08, 0.0, 0.0])
 
 
@@ -91,7 +92,7 @@ def follow(images: np.ndarray, views: Views) -> Drive:
     """Register every frame of an episode (n, h, w, 3) uint8 RGB to the one before it."""
     steps, correlation, rows, kept, templates, seen_as = [], [], [], [], [], []
     last: Raster | None = None
-    guess, since = _START, np.zeros(3)
+    guess, since, missed = _START, np.zeros(3), 0
     for row, image in enumerate(images):
         seen = views.raster(image)
         template = views.template(seen)
@@ -101,8 +102,9 @@ def follow(images: np.ndarray, views: Views) -> Drive:
                 tried = _TRIED if not correlation or correlation[-1] >= CLEAR else _NEAR
                 others = (register(template, last, each) for each in tried)
                 found = max((found, *others), key=lambda each: each.correlation)
-            # Where frames do not match the car goes on as before.
-            guess = found.pose if found.correlation >= CLEAR else guess
+            # Where frames do not match the car goes on as before, for a while.
+            missed = 0 if found.correlation >= CLEAR else missed + 1
+            guess = found.pose if not missed else guess if missed < _COAST else np.zeros(3)
             steps.append(guess)
             correlation.append(found.correlation)
             since = compose(since, guess)
@@ -122,7 +124,8 @@ def joined(first: Drive, second: Drive, views: Views) -> Drive:
     last = first.rows[-1]
     onward = relative(first.every[last], compose(first.every[-1], first.steps[-1]))
     found = register(second.templates[0], views.raster(first.images[-1]), onward)
-    link = relative(relative(first.every[last], first.every[-1]), found.pose)
+    pose = found.pose if found.correlation >= CLEAR else onward
+    link = relative(relative(first.every[last], first.every[-1]), pose)
     return Drive(
         np.concatenate([first.steps, link[None], second.steps]),
         np.concatenate([first.correlation, [found.correlation], second.correlation]),

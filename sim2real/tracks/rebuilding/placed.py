@@ -150,7 +150,7 @@ class Nodes:
 
 def mapped(placed: Placed, drives: Mapping[int, Drive], views: Views, progress: Progress = silent) -> Mosaic:
     """Return the map of the keyframes of all placed drives."""
-    maker = MosaicMaker(views.view, np.concatenate(list(placed.poses.values())))
+    maker = MosaicMaker(views.view, np.concatenate([each[placed.supported(k)] for k, each in placed.poses.items()]))
     for done, (k, poses) in enumerate(placed.poses.items()):
         pitch = placed.pitch(k)
         for i in placed.supported(k):

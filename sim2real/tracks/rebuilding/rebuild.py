@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sim2real.errors import InputError
 from sim2real.progress import Progress, silent
 from sim2real.tracks.poses import compose, relative
 from sim2real.tracks.rebuilding.localization import localized
@@ -51,6 +52,11 @@ def refined(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progres
     order = list(placed.poses)
     found = dict(zip(order, in_parallel(again, order, progress), strict=True))
     kept = [k for k in order if len(found[k]) >= _FEWEST]
+    if placed.seed not in kept:
+        raise InputError(
+            "the frames contradict the map that they make: they are of another camera (--camera, --height, --pitch), "
+            "or the ground is not flat"
+        )
     return replace(placed, poses={k: placed.poses[k] for k in kept}, found={k: found[k] for k in kept}).pinned(drives)
 
 

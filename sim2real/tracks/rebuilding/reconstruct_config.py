@@ -41,6 +41,8 @@ class ReconstructConfig:
             raise InputError(f"pitch must be between 0 and 1.5 rad, down, not {self.pitch}")
         if not -0.5 <= self.roll <= 0.5:
             raise InputError(f"roll must be -0.5 to 0.5 rad, not {self.roll}")
+        if self.seed < 0:
+            raise InputError(f"seed must be at least 0, not {self.seed}")
         if not 0 <= self.hold_out <= 0.5:
             raise InputError(f"hold_out must be 0 to 0.5, not {self.hold_out}")
 

@@ -14,6 +14,7 @@ MOST_DELAY = 0.6  # s
 _SLOW = 0.1  # m/s, below which a curvature is noise
 _PAIRS = 50  # frames that a figure needs
 _RESAMPLES = 400
+_LEAST = 0.05  # 1/m or m/s per unit: less is no car
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,17 @@ def vehicle(responses: Sequence[Response], fps: float) -> dict[str, Estimate | N
     result: dict[str, Estimate | None] = {}
     for k, name in enumerate(NAMES):
         value = float(figures[0, k])
-        low, high = bootstrap.interval(value, figures[1:, k]) or (None, None)
+        least, most = _bounds(name, value)
+        low, high = bootstrap.interval(value, figures[1:, k], least, most) or (None, None)
         result[name] = Estimate(value, low, high) if np.isfinite(value) else None
     return result
+
+
+def _bounds(name: str, value: float) -> tuple[float, float]:
+    """Return the least and the most that a figure may be: no car steers either way, or drives backwards."""
+    if name == "curvature_per_steering":
+        return (-np.inf, -_LEAST) if value < 0 else (_LEAST, np.inf)
+    return {"delay": (0.0, MOST_DELAY), "speed_per_throttle": (_LEAST, np.inf)}.get(name, (-np.inf, np.inf))
 
 
 def _pairs(each: Response, lag: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from envs.batch_env import resolve_randomization
 from envs.randomization import Randomization
 from printed_track import CURVATURE_PER_STEERING, DELAY, NOMINAL, ROAD, PrintedTrack, commands_of
 from sim2real.statistics.agreement import Estimate
-from sim2real.tracks.centre_line import centre_line
+from sim2real.tracks.centre_line import centre_line, one_lap
 from sim2real.tracks.ground import GroundView
 from sim2real.tracks.mosaic import MosaicMaker
 from sim2real.tracks.poses import applied, chained, compose, inverse, relative, wrapped
@@ -143,6 +143,27 @@ def test_the_cars_answer_is_measured():
     assert alone is not None and alone.low is None
     straight = response(0 * actions, steps, np.ones(399), 20.0)
     assert vehicle([straight] * 6, 20.0)["delay"] is None
+
+
+@pytest.mark.parametrize("laps", [2, 6, 8, 12])
+def test_one_lap_is_found_among_many(laps: int):
+    random = np.random.default_rng(laps)
+    path = np.zeros((100 * laps, 3))
+    met = [(k, k - 100 * int(random.integers(1, k // 100 + 1))) for k in range(100, 100 * laps, 3)]
+    lap, closed = one_lap(path, met)
+    assert closed and len(lap) == 100
+    assert one_lap(path, []) == (path, False) or not one_lap(path, [])[1]
+
+
+def test_few_drives_do_not_say_that_a_car_steers_either_way():
+    poses = TRACK.poses(0, 200)
+    steps = relative(poses[:-1], poses[1:])
+    halves = [
+        response(share * commands_of(poses)[p], steps[p.start : p.stop - 1], np.ones(99), 20.0)
+        for share, p in ((0.3, slice(0, 100)), (3.0, slice(100, 200)))
+    ]
+    slope = vehicle(halves, 20.0)["curvature_per_steering"]
+    assert slope is not None and slope.high is not None and slope.value < slope.high < 0
 
 
 def test_the_measured_car_is_trained_with(tmp_path: Path):

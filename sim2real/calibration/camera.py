@@ -77,7 +77,7 @@ def calibrate_camera(config: CameraConfig, out: Path | None = None, stages: Stag
         raise InputError(f"{out} exists: choose another --out")
     dataset = EpisodeDataset.open(config.dataset)
     camera = NOMINAL_CAMERA.view.camera if config.camera is None else read_camera(config.camera)
-    start = Optics(camera, config.ahead, config.height, config.pitch)
+    start = Optics(camera, config.ahead, config.height, config.pitch, config.roll)
     clips = Clips(dataset, start)
     wide = replace(start, camera=distorted(camera))
     first = clips.pairs(wide, min(FEW, config.pairs), stages("find pairs of frames"))

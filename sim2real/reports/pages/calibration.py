@@ -64,7 +64,7 @@ def lines(result: Calibration) -> list[str]:
     """Return what the fit is worth, what cannot be told, and the camera's place, in words."""
     judged, mount, heading = result.judged["fitted"], result.metrics["mount"], result.metrics["heading"]
     said = [
-        f"{judged.pairs} held-out pairs of frames ({judged.units} units) disagree by {judged.after:.2f} px, "
+        f"{judged.pairs} held-out pairs of frames ({judged.units} {'unit' if judged.units == 1 else 'units'}) disagree by {judged.after:.2f} px, "
         f"{judged.before:.2f} px with the start: {_share(judged)} less.",
         "Height and scale cannot be told from images: the height is what was given, and the distance ahead.",
     ]
@@ -118,9 +118,11 @@ def write_calibration_report(result: Calibration, command: str) -> None:
     )
     report.heading("The camera").table(PARAMETERS, parameter_rows(result), note)
     report.heading("What the lens model needs")
-    report.table(
-        LENSES, lens_rows(result), "Each parameter is kept if held-out pairs agree better with it, beyond chance."
+    kept = (
+        "Each parameter is kept if held-out pairs agree better with it, beyond chance. The same pairs judge the camera "
+        "above, which is then fitted to all pairs: if any was kept, its figure flatters a little."
     )
+    report.table(LENSES, lens_rows(result), kept)
     report.heading("Two frames, seen from above")
     k = int(np.argmax([abs(pair.motion[2]) for pair in result.found.pairs]))
     pair = result.found.pairs[k]

@@ -63,8 +63,9 @@ def _share(judged: Judged) -> str:
 def lines(result: Calibration) -> list[str]:
     """Return what the fit is worth, what cannot be told, and the camera's place, in words."""
     judged, mount, heading = result.judged["fitted"], result.metrics["mount"], result.metrics["heading"]
+    units = f"{judged.units} unit{'' if judged.units == 1 else 's'}"
     said = [
-        f"{judged.pairs} held-out pairs of frames ({judged.units} {'unit' if judged.units == 1 else 'units'}) disagree by {judged.after:.2f} px, "
+        f"{judged.pairs} held-out pairs of frames ({units}) disagree by {judged.after:.2f} px, "
         f"{judged.before:.2f} px with the start: {_share(judged)} less.",
         "Height and scale cannot be told from images: the height is what was given, and the distance ahead.",
     ]

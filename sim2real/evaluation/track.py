@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,19 +22,12 @@ from sim2real.tracks.drawing.validity import Validity, held_out_frames, validity
 from sim2real.tracks.driving.controls import teacher, zero_steering
 from sim2real.tracks.driving.figures import driver_figures, lap_figures
 from sim2real.tracks.driving.laps import Laps
-from sim2real.tracks.driving.loop import Act, Situation, TrackEpisodes, draw_episodes, drive
+from sim2real.tracks.driving.loop import TrackEpisodes, draw_episodes, drive
+from sim2real.tracks.driving.policy_driver import check_drives, policy_driver
 from sim2real.tracks.driving.second import MAP, NEAREST, Comparison, compare
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 
-TASK = "LaneFollow"  # whose car drove the tracks
 CONTROLS = {"zero_steering": zero_steering, "teacher": teacher}
-_BATCH = 64  # frames at a time: activations of more do not stay in the cache
-
-
-class Renderer(Protocol):
-    """Draws camera frames (n, h, w, 3) uint8 RGB at poses (n, 3) map_from_car, with seeds (n, 2) as of a Situation."""
-
-    def frames(self, poses: np.ndarray, seeds: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass
@@ -67,7 +60,8 @@ def evaluate_on_track(
         InputError: no such track, or one that does not fit the policies; nothing is written.
     """
     track, names = read_track(Path(str(config.track))), short_names(config.checkpoints)
-    _check(track, policies, folders)
+    for policy, folder in zip(policies, folders, strict=True):
+        check_drives(policy, folder, track)
     episodes = draw_episodes(track, config.episodes, config.seed, config.speed)
     count = min(config.second_renderer, config.episodes)
     again = draw_episodes(track, count, config.seed, config.speed) if count else None
@@ -116,35 +110,6 @@ def _prove(
         except InputError as error:
             results.unproven[name] = str(error)
         progress(k + 1, len(policies))
-
-
-def policy_driver(policy: Policy, renderer: Renderer) -> Act:
-    """Return a driver that sees raw frames, as on the car, and its last command where it needs a state."""
-    names, key = policy.config.action_names, policy.config.preprocessing.key
-    columns = [names.index(name) for name in ("steering", "throttle")]
-
-    def act(now: Situation) -> np.ndarray:
-        parts = []
-        for first in range(0, len(now.which), _BATCH):
-            part = now.which[first : first + _BATCH]
-            state = now.cars.last[part].astype(np.float32)
-            seen = renderer.frames(now.cars.poses[part], now.seeds[first : first + _BATCH])
-            parts.append(policy.act({key: seen, "state": state}))
-        return np.concatenate(parts)[:, columns]
-
-    return act
-
-
-def _check(track: RebuiltTrack, policies: Sequence[Policy], folders: Sequence[Path]) -> None:
-    """Raise InputError for a policy of another robot, or of another camera than the track's."""
-    camera = track.mount.camera
-    for policy, folder in zip(policies, folders, strict=True):
-        if policy.config.task.partition(":")[0] != TASK:
-            raise InputError(f"{folder} was made for {policy.config.task}: a rebuilt track is driven by {TASK}")
-        width, height = policy.config.preprocessing.raw_size
-        if abs(width * camera.height - height * camera.width) > 0.01 * width * camera.height:
-            size = f"{camera.width}x{camera.height}"
-            raise InputError(f"{track.folder} has frames of {size}, {folder} was made for {width}x{height}")
 
 
 def _metrics(

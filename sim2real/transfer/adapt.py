@@ -80,7 +80,9 @@ def adapt(
     shift, choice = _look(config, inputs, run.checkpoints, stages)
     plans = config.plans(choice.plan if choice else AUTO_PLANS[0])
     chosen = choice.candidate if choice else None
-    outcome = compare_candidates(config, inputs.material, inputs.test, plans, run.checkpoints, stages, chosen)
+    outcome = compare_candidates(
+        config, inputs.material, inputs.test, plans, run.checkpoints, stages, chosen, inputs.track
+    )
     _save(run.folder, config, inputs, outcome)
     metrics = {"finished": True, **outcome.metrics(), "dataset": config.dataset, "test": config.test}
     metrics["saturated"] = inputs.saturated
@@ -109,7 +111,9 @@ def _look(
     if material.simulated is None:
         return None, None
     size = min(config.sizes(len(material.frames))[-1], len(material.frames))
-    limited = dataclasses.replace(material, frames=material.frames.limited(size, np.random.default_rng(0)))
+    limited = dataclasses.replace(
+        material, frames=material.frames.limited(size, np.random.default_rng(0)), recovery=None
+    )
     shift = measure_shift(material.policy, limited.frames, material.simulated)
     if config.plan != "auto":
         return shift, None

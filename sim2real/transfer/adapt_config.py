@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -36,6 +36,7 @@ class Overrides:
         mirror: also train on mirrored frames.
         cotrain: share of simulated frames in a batch.
         views: also train on views from beside the driven line.
+        recovery: share of frames from beside the line of a rebuilt track (--track) among the recorded ones in a batch.
     """
 
     learning_rate: float | None = None
@@ -49,6 +50,7 @@ class Overrides:
     mirror: bool | None = None
     cotrain: float | None = None
     views: bool | None = None
+    recovery: float | None = None
 
     def on(self, plan: TransferPlan) -> TransferPlan:
         """Return the plan with these settings; raises InputError for a number out of range."""
@@ -116,6 +118,11 @@ class AdaptConfig:
             output is fitted to all frames.
         unlabelled: recordings whose images alone are used, of which DATASET may be a part: adds a candidate that is
             aligned with them. Episodes for testing are left out.
+        track: folder of a track that `reconstruct` rebuilt: plans also learn from its frames beside the line, labelled
+            with pursuit to it, and candidates drive on it before one is handed out.
+        drive_on: folder of another track to drive on instead, which nothing is learned from; alone: candidates drive
+            there, and learn from recordings only.
+        laps: number of laps of each candidate there.
     """
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
@@ -129,10 +136,13 @@ class AdaptConfig:
     smooth: float | None = None
     hold_out: float = 0.3
     unlabelled: str | None = None
+    track: Path | None = None
+    drive_on: Path | None = None
+    laps: int = 20
     overrides: Annotated[Overrides, tyro.conf.arg(name="")] = field(default_factory=Overrides)
 
     def __post_init__(self) -> None:
-        for name in ("frames", "seeds"):
+        for name in ("frames", "seeds", "laps"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}")
@@ -155,10 +165,12 @@ class AdaptConfig:
         # The episode selection is part of the path's last name; resolving the path does not access it.
         paths = self.dataset, self.test, self.unlabelled
         dataset, test, unlabelled = (path and str(Path.cwd() / path) for path in paths)
+        track, drive_on = (path and path.resolve() for path in (self.track, self.drive_on))
         file, colon, name = self.plan.rpartition(":") if ".toml:" in self.plan else (self.plan, "", "")
         plan = f"{Path(file).resolve()}{colon}{name}" if ".toml" in self.plan else self.plan
         checkpoint = self.checkpoint.resolve()
-        located = {"dataset": str(dataset), "test": test, "unlabelled": unlabelled}
+        located: dict[str, Any] = {"dataset": str(dataset), "test": test, "unlabelled": unlabelled}
+        located |= {"track": track, "drive_on": drive_on}
         return dataclasses.replace(self, checkpoint=checkpoint, plan=plan, **located)
 
     def sizes(self, available: int) -> tuple[int, ...]:

@@ -12,8 +12,10 @@ from sim2real.evaluation.offline import agreement_on, predict_judged
 from sim2real.progress import Progress, Stages
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
+from sim2real.tracks.rebuilt import RebuiltTrack
 from sim2real.transfer.adapt_config import UNLABELLED, AdaptConfig, Overrides
 from sim2real.transfer.choose import CONTROLS
+from sim2real.transfer.driven import drive_candidates
 from sim2real.transfer.fitting.combine import Combined, combine
 from sim2real.transfer.fitting.fit import Fitted
 from sim2real.transfer.fitting.jobs import Job, run_jobs, side_by_side
@@ -22,6 +24,9 @@ from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 from sim2real.transfer.fitting.refit import Refitted, refit
 from sim2real.transfer.gate import decide, unjudged
 from sim2real.transfer.outcome import Comparison, Outcome
+
+RECORDINGS_ONLY = "recordings-only"
+"""The control that --track adds: the plan without frames from beside the line."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ def compare_candidates(
     folder: Path,
     stages: Stages,
     chosen: str | None = None,
+    track: RebuiltTrack | None = None,
 ) -> Outcome:
     """Fit every candidate with every number of frames and seed, compare them on the test frames, let the gate decide.
 
@@ -86,16 +92,25 @@ def compare_candidates(
         plans: the plan first, then further candidates.
         folder: folder of the fits.
         chosen: candidate that the learning frames speak for; None: the reference.
+        track: rebuilt track that candidates drive on; None: they do not.
     """
     plan = plans[0].name
-    fits = _fit(config, material, candidate_plans(config, plans), folder, stages("fit"))
+    tried = candidate_plans(config, plans)
+    if material.recovery is not None:
+        tried[RECORDINGS_ONLY] = dataclasses.replace(tried[plan], name=RECORDINGS_ONLY, recovery=0.0)
+    fits = _fit(config, material, tried, folder, stages("fit"))
     agreement = None if test is None else agreement_on(test)
     outputs = None if test is None else _fit_outputs(fits, test, stages("compare"))
     comparisons = [_comparison(fits, size, outputs, agreement) for size in fits.sizes]
     candidates = {"zero-shot": Combined(material.policy, (), "as pretrained")} | _combined(fits, material)
     predictions = {} if test is None else _predictions(candidates, comparisons[-1], test)
     decision = decide(agreement, predictions, plan, chosen) if agreement else None
-    output = decision.candidate if decision else chosen or unjudged(material.frames.criterion)
+    offline = decision.candidate if decision else chosen or unjudged(material.frames.criterion)
+    output, driven = offline, None
+    if track is not None:
+        each = {name: candidate.policy for name, candidate in candidates.items()}
+        driven = drive_candidates(track, each, config.laps, stages("drive candidates"))
+        output = driven.overruled(offline)[0]
     refitted = None
     if test is not None and config.test is None:
         refitted = _refit(fits, candidates[output], output, material, test, folder, stages)
@@ -105,6 +120,8 @@ def compare_candidates(
         plan=plan,
         output=output,
         decision=decision,
+        offline=offline,
+        driven=driven,
         comparisons=comparisons,
         candidates=candidates,
         predictions=predictions,

@@ -3,17 +3,24 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from policies.policy import PolicyConfig
+from policies.policy import Policy, PolicyConfig
 from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.errors import InputError
 from sim2real.progress import Stages
 from sim2real.recordings.frames import Frames
+from sim2real.tracks.driving.loop import draw_episodes
+from sim2real.tracks.driving.policy_driver import check_drives
+from sim2real.tracks.driving.recovery import recovery_frames
+from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 from sim2real.transfer.adapt_config import AdaptConfig
+from sim2real.transfer.fitting.batches import Labelled
 from sim2real.transfer.fitting.learn import Material
 from sim2real.transfer.fitting.unlabelled import BATCH_SIZE
 from sim2real.transfer.frames.folds import held_out
 from sim2real.transfer.frames.reading import Reading, read_apart, read_images, read_recordings
 from sim2real.transfer.frames.simulated import SIMULATED, mirror_signs, simulated_frames, task_spec
+
+RECOVERY = 2000  # frames from beside the line of a rebuilt track
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class Inputs:
         test: test frames; None if there are none.
         readings: statistics of reading the datasets.
         unlabelled: frames without actions to align with; None without.
+        track: rebuilt track that candidates drive on; None: they do not.
     """
 
     folder: Path
@@ -33,6 +41,7 @@ class Inputs:
     test: Frames | None
     readings: tuple[Reading, ...]
     unlabelled: Frames | None = None
+    track: RebuiltTrack | None = None
 
     @property
     def saturated(self) -> dict[str, dict[str, int]]:
@@ -51,6 +60,7 @@ def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
         raise InputError(f"cotrain needs simulated frames, but {policy.config.task!r} is not a registered task")
     if spec is None and config.unlabelled is not None:
         raise InputError(f"unlabelled frames need simulated ones, but {policy.config.task!r} is not a registered task")
+    learned_from, driven_on = _tracks(config, policy, folder)
     reading: tuple[Reading, ...]
     if config.test is None:
         frames, recordings = read_recordings(config.dataset, policy.config, config.smooth, stages("read recordings"))
@@ -66,8 +76,23 @@ def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
     simulated = None
     if spec is not None:
         simulated = simulated_frames(policy, SIMULATED, folder, progress=stages("render simulated frames"))
+    beside = None
+    if learned_from is not None:
+        found = recovery_frames(learned_from, policy, RECOVERY, progress=stages("drive beside the line"))
+        beside = Labelled(found.images, found.actions, found.state)
     signs = mirror_signs(spec, policy.config.action_names)
-    return Inputs(folder, Material(policy, learned, signs, simulated), test, reading, unlabelled)
+    return Inputs(folder, Material(policy, learned, signs, simulated, beside), test, reading, unlabelled, driven_on)
+
+
+def _tracks(config: AdaptConfig, policy: Policy, folder: Path) -> tuple[RebuiltTrack | None, RebuiltTrack | None]:
+    """Return the rebuilt track to learn from, and that to drive on; raises InputError for one of another car."""
+    learned_from = None if config.track is None else read_track(config.track)
+    driven_on = learned_from if config.drive_on is None else read_track(config.drive_on)
+    for track in (learned_from, driven_on):
+        if track is not None:
+            check_drives(policy, folder, track)
+            draw_episodes(track, 1, 0)  # says if its car is not known
+    return learned_from, driven_on
 
 
 def split(frames: Frames, share: float) -> tuple[Frames, Frames | None]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sim2real.checkpoints import read_config
+from sim2real.files.configs import to_plain
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.outcome import Outcome
@@ -19,7 +20,7 @@ def recipe_of(config: AdaptConfig, pretrained: Path, outcome: Outcome) -> dict[s
     Args:
         pretrained: folder of the policy that was adapted.
     """
-    settings = dataclasses.asdict(config) | {"checkpoint": str(config.checkpoint)}
+    settings = to_plain(config)
     before = read_config(pretrained).get("recipe", {})
     inherited = {name: before[name] for name in INHERITED if name in before}
     plan: Any = outcome.plan

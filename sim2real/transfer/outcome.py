@@ -9,6 +9,7 @@ import numpy as np
 from policies.policy import Policy
 from sim2real.evaluation.offline import plain
 from sim2real.statistics.agreement import Agreement, Estimate
+from sim2real.transfer.driven import Driven
 from sim2real.transfer.fitting.combine import Combined
 from sim2real.transfer.fitting.refit import Refitted
 from sim2real.transfer.gate import Decision
@@ -44,6 +45,8 @@ class Outcome:
         plan: name of the plan.
         output: the candidate of this policy.
         decision: decision of the gate; None without test frames.
+        offline: the candidate that offline errors speak for.
+        driven: laps of the candidates on a rebuilt track; None: they did not drive.
         comparisons: comparisons over seeds, by number of frames; the last is the main one.
         candidates: candidate -> its combined policy, which the gate judged.
         predictions: candidate -> (1, n, J) judged actions of that policy on the test frames.
@@ -60,6 +63,8 @@ class Outcome:
     plan: str
     output: str
     decision: Decision | None
+    offline: str
+    driven: Driven | None
     comparisons: list[Comparison]
     candidates: dict[str, Combined]
     predictions: dict[str, np.ndarray]
@@ -73,15 +78,18 @@ class Outcome:
 
     @property
     def promoted(self) -> bool:
-        """Return whether the gate promoted the plan's policy to the output."""
-        return bool(self.decision and self.decision.promoted)
+        """Return whether the plan's policy is the output, and was tested."""
+        return self.output == self.plan and not (self.decision is None and self.driven is None)
 
     @property
     def reason(self) -> str:
         """Return the reason of the decision, with the units it is based on."""
-        if self.decision is None or self.agreement is None:
-            return UNVALIDATED
-        return f"{self.decision.reason}; judged over {self.agreement.units}"
+        judged = UNVALIDATED
+        if self.decision is not None and self.agreement is not None:
+            judged = f"{self.decision.reason}; judged over {self.agreement.units}"
+        if self.driven is None:
+            return judged
+        return f"{self.driven.overruled(self.offline)[1]} on {self.driven.track}. Offline: {judged}"
 
     @property
     def weights(self) -> str:
@@ -147,6 +155,7 @@ class Outcome:
             "against": {name: d.to_dict() for name, d in decision.against.items()} if decision else {},
             "against_gain_free": {name: d.to_dict() for name, d in decision.seeing.items()} if decision else {},
             "curve": curve,
+            **({"laps": self.driven.metrics()} if self.driven else {}),
         }
 
     def _judged_on(self) -> dict[str, Any]:

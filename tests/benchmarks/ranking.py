@@ -29,11 +29,11 @@ from sim2real.evaluation.offline import predict_judged
 from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
 from sim2real.evaluation.results import short_names
 from sim2real.evaluation.simulation import TEST_SEED
-from sim2real.evaluation.track import policy_driver
 from sim2real.files import read_json, write_json
 from sim2real.recordings.frames import Frames, read_frames
 from sim2real.tracks.drawing.rendering import MapRenderer
 from sim2real.tracks.driving.loop import draw_episodes, drive
+from sim2real.tracks.driving.policy_driver import policy_driver
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 
 BATCH = 4  # episodes of a part that is kept

@@ -1,6 +1,7 @@
 """Batches of a fit: recorded frames, their mirror images, and simulated frames."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -50,8 +51,8 @@ class Labelled(NamedTuple):
 class Batch(NamedTuple):
     """One batch: `inputs` (n, …) images or features of frozen stages, `state` (n, S) or None, `actions` (n, A).
 
-    The first `recorded` rows are recorded, with mirror images marked in `mirrored` (recorded,) bool; the rest are
-    simulated.
+    The first `recorded` rows are of the recordings' camera, with mirror images marked in `mirrored` (recorded,) bool;
+    the rest are simulated.
     """
 
     inputs: Tensor
@@ -61,8 +62,8 @@ class Batch(NamedTuple):
     mirrored: Tensor
 
 
-def labelled(frames: Frames, scaled: Policy, plan: TransferPlan, signs: np.ndarray | None) -> Labelled:
-    """Return the recorded frames, and their mirror images if the plan uses them.
+def with_mirrored(frames: Frames | Labelled, scaled: Policy, plan: TransferPlan, signs: np.ndarray | None) -> Labelled:
+    """Return real frames, and their mirror images if the plan uses them.
 
     Frames with a state are not mirrored, as the signs of its components are unknown.
     """
@@ -119,13 +120,17 @@ class Batches:
         self._model, self._plan, self._random, self._views = model, plan, random, views
         self.after = plan.frozen_until if cache and not plan.augment and views is None else None
 
-    def fill(self, recorded: Labelled, simulated: Labelled | None = None) -> None:
-        """Set the recorded frames, and optionally the simulated ones."""
-        self._real, parts = len(recorded.images), [recorded, *([] if simulated is None else [simulated])]
-        self._mirrored = torch.arange(self._real) >= self._real - recorded.mirrored
-        self._inputs = self.outputs(recorded.images, self._mirrored)
+    def fill(self, recorded: Labelled, recovery: Labelled | None = None, *, simulated: Labelled | None = None) -> None:
+        """Set the recorded frames, and optionally real ones from beside the line, and simulated ones."""
+        real = [recorded, *([] if recovery is None else [recovery])]
+        parts, self._recorded = [*real, *([] if simulated is None else [simulated])], len(recorded.images)
+        flags = [torch.arange(len(each.images)) >= len(each.images) - each.mirrored for each in real]
+        inputs = [self.outputs(each.images, flag) for each, flag in zip(real, flags, strict=True)]
+        self._mirrored = torch.cat(flags)
+        self._real = len(self._mirrored)
         if simulated is not None:
-            self._inputs = torch.cat([self._inputs, self.outputs(simulated.images, self._mirrored[:0])])
+            inputs.append(self.outputs(simulated.images, self._mirrored[:0]))
+        self._inputs = torch.cat(inputs)
         self._actions = torch.from_numpy(np.concatenate([part.actions for part in parts]))
         states = [part.state for part in parts if part.state is not None]
         self._state = torch.from_numpy(np.concatenate(states)) if states else None
@@ -151,19 +156,18 @@ class Batches:
         """Draw a batch of the plan's size."""
         size = self._plan.batch_size
         simulated = round(size * self._plan.cotrain) if len(self._inputs) > self._real else 0
-        rows = self._random.integers(0, self._real, size - simulated)
-        rows = (
-            np.concatenate([rows, self._random.integers(self._real, len(self._inputs), simulated)])
-            if simulated
-            else rows
-        )
-        chosen = torch.from_numpy(rows)
+        beside = round((size - simulated) * self._plan.recovery) if self._real > self._recorded else 0
+        recorded, real = size - simulated - beside, size - simulated
+        ends = (0, self._recorded, self._real, len(self._inputs))
+        counts = (recorded, beside, simulated)
+        rows = [self._random.integers(*pair, n) for pair, n in zip(pairwise(ends), counts, strict=True) if n]
+        chosen = torch.from_numpy(np.concatenate(rows))
         inputs, state = self._inputs[chosen], None if self._state is None else self._state[chosen]
-        recorded, actions = size - simulated, self._actions[chosen]
+        actions = self._actions[chosen]
         if self.after is None:
             images = inputs.numpy()
             if self._views is not None:
                 seen, done = self._views.draw(images[:recorded], actions[:recorded].numpy(), self._random)
                 images[:recorded], actions[:recorded] = seen, torch.from_numpy(done)
             inputs = torch.from_numpy(photometric(images, self._plan.augment, self._random))
-        return Batch(inputs, state, actions, recorded, self._mirrored[chosen[:recorded]])
+        return Batch(inputs, state, actions, real, self._mirrored[chosen[:real]])

@@ -17,7 +17,16 @@ from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.training.losses import multi_task_loss
 from sim2real.training.precision import bf16_autocast
-from sim2real.transfer.fitting.batches import Batch, Batches, Simulated, aligned, answered, from_beside, labelled
+from sim2real.transfer.fitting.batches import (
+    Batch,
+    Batches,
+    Labelled,
+    Simulated,
+    aligned,
+    answered,
+    from_beside,
+    with_mirrored,
+)
 from sim2real.transfer.fitting.gain import beginning
 from sim2real.transfer.fitting.plans import TransferPlan
 
@@ -78,6 +87,7 @@ def fit(
     *,
     signs: np.ndarray | None = None,
     simulated: Simulated | None = None,
+    recovery: Labelled | None = None,
     updates: int | None = None,
     seed: int = 0,
     cache: bool = True,
@@ -90,6 +100,7 @@ def fit(
     Args:
         signs: (A,) -1 for actions that change sign when mirrored; None: frames are not mirrored.
         simulated: simulated frames for plans that mix them in; None: none are mixed in.
+        recovery: frames from beside the line of a rebuilt track; None: none are mixed in.
         updates: stop after this number of steps; None: the complete schedule.
         cache: compute features of frozen stages once; this only saves time.
 
@@ -102,7 +113,9 @@ def fit(
         return Fitted(model.eval(), 0)
     views = from_beside(simulated, policy, scaled, plan, signs)
     batches = Batches(model, plan, cache, np.random.default_rng([seed, 1]), views)
-    batches.fill(labelled(frames, scaled, plan, signs), answered(simulated, policy, scaled, plan))
+    parts = [frames, *([recovery] if recovery is not None and plan.recovery else [])]
+    real = [with_mirrored(each, scaled, plan, signs) for each in parts]
+    batches.fill(*real, simulated=answered(simulated, policy, scaled, plan))
     learner = Learner(model, plan, signs)
     straight = torch.zeros(0 if validation is None else len(validation), dtype=torch.bool)
     checked = None if validation is None else batches.outputs(validation.images, straight)

@@ -10,7 +10,7 @@ from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.units import STOPPING
 from sim2real.transfer.fitting.align import aligned_to
-from sim2real.transfer.fitting.batches import Simulated
+from sim2real.transfer.fitting.batches import Labelled, Simulated
 from sim2real.transfer.fitting.fit import Fitted, fit
 from sim2real.transfer.fitting.plans import TransferPlan
 from sim2real.transfer.frames.folds import FEW, held_out
@@ -28,6 +28,7 @@ class Material:
         frames: recorded frames.
         signs: (A,) signs of the actions when mirrored; None: frames are not mirrored.
         simulated: simulated frames, for plans that mix them in.
+        recovery: frames from beside the line of a rebuilt track; None without one.
         aligned: the policy, aligned with unlabelled frames, for plans that start from it; None without such frames.
     """
 
@@ -35,6 +36,7 @@ class Material:
     frames: Frames
     signs: np.ndarray | None = None
     simulated: Simulated | None = None
+    recovery: Labelled | None = None
     aligned: Policy | None = None
 
     def beginning(self, plan: TransferPlan) -> Policy:
@@ -59,7 +61,8 @@ def learn(
         share: share of the plan's schedule after which to stop, if known; all frames are then learned from.
     """
     frames = material.frames
-    shared = {"signs": material.signs, "simulated": material.simulated, "seed": seed, "progress": progress}
+    mixed = {"simulated": material.simulated, "recovery": material.recovery}
+    shared = {"signs": material.signs, **mixed, "seed": seed, "progress": progress}
     if share is not None:
         updates = round(share * plan.steps(len(frames)))
         return fit(_start(material, plan, frames), plan, frames, **shared, updates=updates)

@@ -37,6 +37,8 @@ class TransferPlan:
             Li & Hoiem 2016).
         views: also train on views from beside the driven line, with corrected actions, see `views`; needs simulated
             frames, and a task whose actions mirror.
+        recovery: share of the recorded frames in a batch that are from beside the line of a rebuilt track, with pursuit
+            labels, see `recovery_frames`; needs a track.
         unlabelled: start from the policy that was aligned with unlabelled frames, see `align_unlabelled`; needs them.
         expected: prior of cross-validation: log of (error / zero-shot's error, with the gain) after 300 frames where
             zero-shot agrees with the recordings, where it does not, and its change with ten times the frames.
@@ -63,6 +65,7 @@ class TransferPlan:
     mirror: bool = True
     cotrain: float = 0.0
     views: bool = False
+    recovery: float = 0.5
     unlabelled: bool = False
     expected: tuple[float, float, float] = (0.05, -0.2, -0.05)
 
@@ -85,8 +88,8 @@ class TransferPlan:
                 raise InputError(f"plan {self.name!r}: {name} must be at least 0, not {value}")
         if len(self.expected) != 3 or not all(abs(value) < 10 for value in self.expected):
             raise InputError(f"plan {self.name!r}: expected must be three numbers, not {self.expected}")
-        for name in ("ema", "augment", "cotrain"):
-            if not 0 <= getattr(self, name) <= (0.95 if name == "cotrain" else 1):
+        for name in ("ema", "augment", "cotrain", "recovery"):
+            if not 0 <= getattr(self, name) <= (0.95 if name in ("cotrain", "recovery") else 1):
                 raise InputError(f"plan {self.name!r}: {name} must be in 0…1, not {getattr(self, name)}")
 
     def steps(self, frames: int) -> int:

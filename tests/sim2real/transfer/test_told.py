@@ -14,7 +14,7 @@ from sim2real.recordings.frames import Frames
 from sim2real.transfer.adapt_config import AdaptConfig, Overrides
 from sim2real.transfer.candidates import compare_candidates
 from sim2real.transfer.choose import choose
-from sim2real.transfer.fitting.batches import Simulated, answered, labelled
+from sim2real.transfer.fitting.batches import Simulated, answered, with_mirrored
 from sim2real.transfer.fitting.fit import fit
 from sim2real.transfer.fitting.gain import with_gain
 from sim2real.transfer.fitting.learn import Material, learn
@@ -88,7 +88,7 @@ def test_the_cache_takes_the_state_along(knows_both, name):
 
 def test_frames_with_a_state_are_not_mirrored(knows_both):
     frames = with_state(2, 10, seed=3)
-    relabelled = labelled(frames, knows_both, quick("full"), np.array([-1.0, 1.0]))
+    relabelled = with_mirrored(frames, knows_both, quick("full"), np.array([-1.0, 1.0]))
     assert len(relabelled.images) == len(frames) and relabelled.state is frames.state
 
 

@@ -13,7 +13,7 @@ from bars import bars
 from envs import BatchEnv, LaneFollow
 from envs.lane_follow.task import LaneFollowConfig
 from envs.randomization import Randomization, Vary
-from sim2real.transfer.fitting.batches import Batches, Simulated, answered, from_beside, labelled
+from sim2real.transfer.fitting.batches import Batches, Simulated, answered, from_beside, with_mirrored
 from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.fitting.views import ASIDE, TURN, Views, views_of, warped
 
@@ -113,8 +113,8 @@ def test_only_recorded_rows_of_a_batch_are_views(knows_bars, simulated, cache):
     frames = bars(2, 20, seed=5)
     views = Views(np.full((2, frames.actions.shape[1]), 100.0))  # every warp is seen in its label
     batches = Batches(knows_bars, plan, cache, np.random.default_rng(0), views)
-    recorded, mixed = labelled(frames, knows_bars, plan, None), answered(simulated, knows_bars, knows_bars, plan)
-    batches.fill(recorded, mixed)
+    recorded, mixed = with_mirrored(frames, knows_bars, plan, None), answered(simulated, knows_bars, knows_bars, plan)
+    batches.fill(recorded, simulated=mixed)
     batch = batches.draw()
     assert batch.recorded == 8 and (batch.actions[:8].abs() > 5).any()
     assert (batch.actions[8:].abs() < 5).all()

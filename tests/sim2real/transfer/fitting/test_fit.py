@@ -10,7 +10,7 @@ from bars import bars
 from sim2real.evaluation.offline import predict
 from sim2real.statistics.agreement import Agreement
 from sim2real.transfer.fitting.align import looking
-from sim2real.transfer.fitting.batches import Simulated, aligned, answered, labelled
+from sim2real.transfer.fitting.batches import Simulated, aligned, answered, with_mirrored
 from sim2real.transfer.fitting.fit import fit, prepare
 from sim2real.transfer.fitting.gain import with_gain
 from sim2real.transfer.fitting.learn import Material, learn
@@ -123,7 +123,7 @@ def test_scratch_may_pull_to_one_side_too(knows_bars):
     frames = bars(4, 50, seed=9)
     frames.actions[:] += 0.3
     scaled = with_gain(knows_bars, frames)
-    labels = labelled(frames, scaled, short("scratch"), SIGNS).actions
+    labels = with_mirrored(frames, scaled, short("scratch"), SIGNS).actions
     assert abs(float(labels.mean()) - float(scaled.heads.action.offset[0])) < 0.01
     assert float(scaled.heads.action.offset[0]) > 0.2
 

@@ -13,6 +13,7 @@ from sim2real.tracks.poses import relative, wrapped
 STEP = 0.02  # m between samples of the line
 _SMOOTH, _EVEN = 0.3, 0.1  # m, standard deviation along the line: of the driven path, and of the line found beside it
 _REACH = 0.5  # m to both sides in which the line is searched
+_MEETS = 1.0  # m, between a lap's end and its beginning
 _LINE = 0.02  # m, half the width of an edge line
 _WIDTHS = np.arange(0.30, 0.80, 0.01)  # m between the edge lines
 _TURN = 1.0  # cost of a change of the offset by one cell per sample, against the contrast of the edges
@@ -60,7 +61,11 @@ def one_lap(path: np.ndarray, meetings: list[tuple[int, int]]) -> tuple[np.ndarr
     one = float(np.quantile([count for count, _ in laps], 0.1))
     laps = [each for each in laps if each[0] < 1.5 * one]
     count, start = sorted(laps)[len(laps) // 2]
-    return path[start : start + count], True
+    lap = path[start : start + count]
+    # Places that meet may be some way apart: a lap that ends beyond its beginning would go back there.
+    seen = relative(lap[0], lap)
+    beyond = (seen[:, 0] > -2 * STEP) & (np.hypot(seen[:, 0], seen[:, 1]) < _MEETS)
+    return lap[: len(lap) - int(np.argmin(beyond[::-1]))], True
 
 
 def centre_line(mosaic: Mosaic, lap: np.ndarray, closed: bool) -> CentreLine:

@@ -15,6 +15,8 @@ KEY_DISTANCE, KEY_YAW = 0.1, 0.15  # m and rad between keyframes
 _TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in np.arange(-0.36, 0.37, 0.12)]
 """Motions where the last one fails: logs skip frames."""
 _NEAR = [each for each in _TRIED if each[0] < 0.2 and abs(each[2]) < 0.2]  # where the one before failed, too
+_ASIDE = 0.06  # m by which a car seems to slip sideways in a frame, at most
+_LIKELY = 0.6  # correlation, from where on a frame says more of its motion than the one before it
 _COAST = 20  # frames without a match, after which a car is taken to stand
 _START = np.array([0.08, 0.0, 0.0])
 
@@ -88,6 +90,11 @@ class Drive:
         return np.asarray(np.diff(failed[self.rows]) > 0)
 
 
+def rolls(motion: np.ndarray) -> bool:
+    """Return whether a motion (3,) is one of wheels: on an arc, and not to the side."""
+    return bool(abs(motion[1] - motion[0] * motion[2] / 2) < _ASIDE)
+
+
 def follow(images: np.ndarray, views: Views) -> Drive:
     """Register every frame of an episode (n, h, w, 3) uint8 RGB to the one before it."""
     steps, correlation, rows, kept, templates, seen_as = [], [], [], [], [], []
@@ -97,13 +104,14 @@ def follow(images: np.ndarray, views: Views) -> Drive:
         seen = views.raster(image)
         template = views.template(seen)
         if last is not None:
-            found = register(template, last, guess, trusted=SMOOTH)
+            found = register(template, last, guess * (1.0, 0.0, 1.0), trusted=SMOOTH)
             if found.correlation < CLEAR:
                 tried = _TRIED if not correlation or correlation[-1] >= CLEAR else _NEAR
                 others = (register(template, last, each) for each in tried)
-                found = max((found, *others), key=lambda each: each.correlation)
+                clear = [each for each in others if each.correlation >= CLEAR and rolls(each.pose)]
+                found = max((found, *clear), key=lambda each: each.correlation)
             # Where frames do not match the car goes on as before, for a while.
-            missed = 0 if found.correlation >= CLEAR else missed + 1
+            missed = 0 if found.correlation >= _LIKELY else missed + 1
             guess = found.pose if not missed else guess if missed < _COAST else np.zeros(3)
             steps.append(guess)
             correlation.append(found.correlation)

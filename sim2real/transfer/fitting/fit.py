@@ -107,7 +107,7 @@ def fit(
     Raises:
         InputError: the policy needs a state that the frames do not have.
     """
-    scaled = beginning(policy, frames, plan)
+    scaled = beginning(policy, frames, plan, recovery)
     model = prepare(scaled, plan, seed)
     if not plan.trained:
         return Fitted(model.eval(), 0)

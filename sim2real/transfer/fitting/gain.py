@@ -9,6 +9,7 @@ from policies.policy import Policy
 from sim2real.evaluation.offline import predict
 from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import fitted_gain, gain_free
+from sim2real.transfer.fitting.batches import Labelled
 from sim2real.transfer.fitting.plans import TransferPlan
 
 PRIOR_GAIN, PRIOR_OFFSET = 0.35, 0.05  # prior std about 1 and 0
@@ -37,15 +38,19 @@ def estimate_gain(predicted: np.ndarray, actual: np.ndarray, independent: float 
     return float(solved[0]), float(solved[1])
 
 
-def with_gain(policy: Policy, frames: Frames) -> Policy:
+def with_gain(policy: Policy, frames: Frames, recovery: Labelled | None = None) -> Policy:
     """Return a copy of the policy with the gain and offset that fit the frames folded into its head, per action.
 
     They are fitted to the head's unclipped output, to which they apply.
+
+    Args:
+        recovery: frames from beside the line, whose labels count where there are any: those of drivers, who do not
+            leave it, took a third of the steering away that brings a car back.
     """
-    return _folded(policy, *_fitted(policy, frames)[:2])
+    return _folded(policy, *_fitted(policy, frames, recovery)[:2])
 
 
-def with_spread(policy: Policy, frames: Frames) -> Policy:
+def with_spread(policy: Policy, frames: Frames, recovery: Labelled | None = None) -> Policy:
     """Return a copy of the policy whose actions spread as much as the recorded ones, per action.
 
     Errors of perception make the fitted gain smaller (regression dilution), to nearly 0 if the policy sees nothing in
@@ -53,8 +58,8 @@ def with_spread(policy: Policy, frames: Frames) -> Policy:
     1966). It is limited to SANE, as the actions of a policy that sees nothing may have any spread. The offset is the
     fitted one, whose prior holds where the mean of such actions says nothing; actions to one side keep the fitted gain.
     """
-    gain, offset, predicted = _fitted(policy, frames)
-    for k, (p, y) in enumerate(zip(predicted.T, frames.actions.T, strict=True)):
+    gain, offset, pairs = _fitted(policy, frames, recovery)
+    for k, (p, y) in enumerate(pairs):
         if _two_sided(y):
             gain[k] = np.clip(_spread(y) / max(_spread(p), 1e-6), *SANE)
     return _folded(policy, gain, offset)
@@ -66,12 +71,23 @@ def _two_sided(values: np.ndarray) -> bool:
     return len(known) > 0 and abs(float(known.mean())) < float(known.std())
 
 
-def _fitted(policy: Policy, frames: Frames) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the fitted gain (A,), the offset (A,), and the policy's unclipped actions (n, A)."""
+def _fitted(
+    policy: Policy, frames: Frames, recovery: Labelled | None
+) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Return the fitted gain (A,), the offset (A,), and by action what was fitted: unclipped and true actions (n,)."""
+    pairs = _pairs(policy, frames)
+    independent = [frames.independent] * len(pairs)
+    if recovery is not None:
+        for k, pair in enumerate(_pairs(policy, recovery)):
+            if np.isfinite(pair[1]).any():
+                pairs[k], independent[k] = pair, 1.0
+    gain, offset = np.array([estimate_gain(*pair, share) for pair, share in zip(pairs, independent, strict=True)]).T
+    return gain, offset, pairs
+
+
+def _pairs(policy: Policy, frames: Frames | Labelled) -> list[tuple[np.ndarray, np.ndarray]]:
     predicted = predict(policy, frames.images, frames.state, clip=False)
-    pairs = [estimate_gain(p, y, frames.independent) for p, y in zip(predicted.T, frames.actions.T, strict=True)]
-    gain, offset = np.array(pairs).T
-    return gain, offset, predicted
+    return list(zip(predicted.T, frames.actions.T, strict=True))
 
 
 def _spread(values: np.ndarray) -> float:
@@ -87,7 +103,7 @@ def _folded(policy: Policy, gain: np.ndarray, offset: np.ndarray) -> Policy:
     return result
 
 
-def beginning(policy: Policy, frames: Frames, plan: TransferPlan) -> Policy:
+def beginning(policy: Policy, frames: Frames, plan: TransferPlan, recovery: Labelled | None = None) -> Policy:
     """Return the initial policy of a plan: in the scale of the recordings if drivers have individual scales.
 
     With known units the policy keeps its scale. Perception errors are noise in the variable that the gain multiplies,
@@ -98,4 +114,5 @@ def beginning(policy: Policy, frames: Frames, plan: TransferPlan) -> Policy:
     rescale = gain_free(frames.criterion) if plan.rescale is None else plan.rescale
     if not rescale and (plan.trained or plan.unlabelled):
         return copy.deepcopy(policy)
-    return with_spread(policy, frames) if "head" in plan.reset else with_gain(policy, frames)
+    beside = recovery if plan.recovery else None
+    return (with_spread if "head" in plan.reset else with_gain)(policy, frames, beside)

@@ -71,6 +71,16 @@ def test_a_drive_in_two_pieces_is_joined():
     np.testing.assert_array_equal(both.images[np.searchsorted(both.rows, 11)], frames[11])
 
 
+@pytest.mark.parametrize("beside", [(0.0, 0.15, 0.0), (0.0, -0.14, 0.5), (0.0, 0.2, -0.3)])
+def test_a_car_does_not_slip_aside(beside: tuple[float, float, float]):
+    poses = TRACK.poses(0, 24)
+    seen = poses.copy()
+    seen[12] = compose(poses[12], np.array(beside))  # as a wall in a tight corner makes it seem
+    drive = follow(np.array([TRACK.frame(pose) for pose in seen]), VIEWS)
+    assert (drive.correlation[11:13] < 0.8).all()
+    np.testing.assert_allclose(relative(drive.every[10], drive.every[14]), relative(poses[10], poses[14]), atol=0.06)
+
+
 @settings(max_examples=20)
 @given(st.floats(0.85, 1.25), st.integers(0, 2**32))
 def test_turns_are_scaled_so_that_laps_are_whole(scale: float, seed: int):
@@ -148,11 +158,14 @@ def test_the_cars_answer_is_measured():
 @pytest.mark.parametrize("laps", [2, 6, 8, 12])
 def test_one_lap_is_found_among_many(laps: int):
     random = np.random.default_rng(laps)
-    path = np.zeros((100 * laps, 3))
+    turned = np.arange(100 * laps) * 2 * np.pi / 100
+    path = np.column_stack([2 * np.sin(turned), 2 - 2 * np.cos(turned), turned])
     met = [(k, k - 100 * int(random.integers(1, k // 100 + 1))) for k in range(100, 100 * laps, 3)]
     lap, closed = one_lap(path, met)
     assert closed and len(lap) == 100
-    assert one_lap(path, []) == (path, False) or not one_lap(path, [])[1]
+    overlapping, _ = one_lap(path, [(first, second - 3) for first, second in met])  # 38 cm
+    assert len(overlapping) == 100
+    assert not one_lap(path, [])[1]
 
 
 def test_few_drives_do_not_say_that_a_car_steers_either_way():

@@ -31,7 +31,13 @@ def command(
     With `--unlabelled` a further candidate is zero-shot whose low norms were aligned with recordings without actions
     (Significant Subspace Alignment, Adachi et al. 2025), plus the gain where drivers have individual scales.
 
+    With `--track` plans also learn from frames beside the line of a track that `reconstruct` rebuilt, labelled with
+    pursuit to it: drivers do not leave the line, so that their recordings do not show how to return to it. Candidates
+    then drive laps on it (or on `--drive-on`), and who has clearly fewer interventions is handed out, whatever the
+    offline errors say.
+
     Example: sim2real adapt runs/policy datasets/track_1 --test datasets/track_2 --frames 300
+    Example: sim2real adapt runs/policy datasets/track_2 --track tracks/track_2
     """
     # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
     from sim2real.reports.pages.adaptation import write_report
@@ -78,12 +84,14 @@ def _print_inputs(adaptation: "Adaptation") -> None:
 
 
 def _print_candidates(adaptation: "Adaptation") -> None:
-    from sim2real.reports.candidates import candidate_tables, spread_table
+    from sim2real.reports.candidates import candidate_tables, laps_table, spread_table
 
     outcome, seeds = adaptation.outcome, adaptation.config.seeds
     for title, table in candidate_tables(outcome, seeds):
         if table:
             print_table(*table, f"\n{title}")
+    if outcome.driven is not None and (laps := laps_table(outcome)):
+        print_table(*laps, f"\nlaps on {outcome.driven.track}")
     if seeds > 1 and (spread := spread_table(outcome)):
         title, table = spread
         print_table(*table, f"\n{title}")

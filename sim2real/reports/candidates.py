@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sim2real.reports.laps import LAPS_HEADER, lap_row
 from sim2real.statistics.agreement import METRIC_NAMES, Estimate, metric_header
+from sim2real.tracks.driving.figures import lap_figures
 from sim2real.transfer.outcome import Outcome
 
 SPREAD_HEADER = ("smallest", "largest")
@@ -39,6 +41,22 @@ def spread_table(outcome: Outcome) -> tuple[str, Table] | None:
         ["candidate", "weights", *SPREAD_HEADER],
         rows,
     )
+
+
+LAPS_NOTE = (
+    "The same laps of a rebuilt track by every candidate, as the log measured the car. A lap in which the car is put "
+    "back on the line has failed. Differences are paired by lap; in brackets 95 % intervals by bootstrap over laps."
+)
+
+
+def laps_table(outcome: Outcome) -> Table | None:
+    """Return a header, and a row per candidate of the laps that it drove; None if none drove."""
+    driven = outcome.driven
+    if driven is None:
+        return None
+    more = {name: "" if name == outcome.output else driven.more(name, outcome.output) for name in driven.laps}
+    rows = [[*lap_row(name, lap_figures(laps, driven.fps)), more[name]] for name, laps in driven.laps.items()]
+    return [*LAPS_HEADER, "interventions beyond the output's"], rows
 
 
 def criterion_spread(outcome: Outcome, candidate: str) -> tuple[float, float]:

@@ -39,7 +39,7 @@ class Driven:
     fps: float
     laps: Mapping[str, Laps]
 
-    def fewer(self, first: str, second: str) -> Estimate:
+    def more(self, first: str, second: str) -> Estimate:
         """Return interventions per lap of the first candidate minus those of the second, paired by lap."""
         difference = (self.laps[first].interventions - self.laps[second].interventions).astype(float)
         bootstrap, value = Bootstrap(len(difference)), float(difference.mean())
@@ -60,7 +60,7 @@ class Driven:
 
         Clearly: the 95 % interval of the paired difference lies below 0. Otherwise the one chosen offline stays.
         """
-        better = [name for name in self.laps if name != chosen and _below(self.fewer(name, chosen))]
+        better = [name for name in self.laps if name != chosen and _below(self.more(name, chosen))]
         best = min(better, key=lambda name: self.laps[name].interventions.mean(), default=chosen)
         if best == chosen:
             return chosen, f"{CALLED.get(chosen, chosen)} drives {self._said(chosen)}: none has clearly fewer"

@@ -7,7 +7,7 @@ import numpy as np
 
 from sim2real.evaluation.offline import typical_rows, worst_rows
 from sim2real.recordings.frames import Frames
-from sim2real.reports.candidates import SPREAD_HEADER, candidate_table, criterion_spread
+from sim2real.reports.candidates import LAPS_NOTE, SPREAD_HEADER, candidate_table, criterion_spread, laps_table
 from sim2real.reports.lines import interval_note
 from sim2real.reports.page import METRIC_NOTE, Report
 from sim2real.reports.pages.probe import camera_section, look_line, shift_section
@@ -16,6 +16,7 @@ from sim2real.reports.plots.charts import curve_plot, intervals_plot
 from sim2real.statistics.agreement import METRIC_NAMES, Agreement, gain_free
 from sim2real.transfer.adapt import Adaptation
 from sim2real.transfer.adapt_config import UNLABELLED
+from sim2real.transfer.candidates import RECORDINGS_ONLY
 from sim2real.transfer.gate import Decision, unjudged
 from sim2real.transfer.outcome import Outcome
 
@@ -45,6 +46,7 @@ def write_report(path: Path, adaptation: Adaptation, command: str) -> None:
         _curve(report, outcome, outcome.agreement.criterion)
         _by_action(report, outcome, outcome.agreement.criterion)
         _pictures(report, outcome, test)
+    _laps(report, outcome, adaptation.inputs.track is not None and config.drive_on is None)
     if adaptation.shift is not None:
         shift_section(report, adaptation.shift)
     simulated = adaptation.inputs.material.simulated
@@ -54,6 +56,7 @@ def write_report(path: Path, adaptation: Adaptation, command: str) -> None:
             report.text(f"Camera alignment, fitted to the recorded actions: {line}, in px of the network's image.")
     judged = "nothing" if test is None else config.test or "held-out episodes of the same"
     settings = {"seeds of every fit": config.seeds, "actions averaged over": f"± {outcome.smoothing:g} s"}
+    settings |= {"rebuilt track learned from": config.track} if config.track else {}
     settings |= {"learned from": config.dataset, "judged on": judged}
     if config.unlabelled is not None:
         settings["aligned with, without actions"] = config.unlabelled
@@ -87,6 +90,22 @@ def _differences(report: Report, outcome: Outcome, decision: Decision, agreement
         note = "The error after the best gain of each candidate: smaller motions alone do not reduce it."
         rows = [[name, d] for name, d in decision.seeing.items()]
         report.table([first, METRIC_NAMES[f"gain_free_{metric}"]], rows, note)
+
+
+def _laps(report: Report, outcome: Outcome, learned: bool) -> None:
+    """Add the laps on a rebuilt track, if candidates drove on one.
+
+    Args:
+        learned: whether plans learned from frames of that track.
+    """
+    if outcome.driven is None or (table := laps_table(outcome)) is None:
+        return
+    report.heading(f"Laps on {outcome.driven.track}")
+    seen = "Plans learned from frames of this track" if learned else "Nothing was learned from frames of this track"
+    if RECORDINGS_ONLY in outcome.driven.laps:
+        seen += f"; {RECORDINGS_ONLY} is the plan without any from beside the line"
+    row = list(outcome.driven.laps).index(outcome.output)
+    report.table(*table, f"{LAPS_NOTE} {seen}.", {row})
 
 
 def _curve(report: Report, outcome: Outcome, metric: str) -> None:

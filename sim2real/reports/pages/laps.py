@@ -1,6 +1,5 @@
 """The page of laps on a rebuilt track."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,25 +7,17 @@ import numpy as np
 
 from sim2real.evaluation.results import TrackEvaluation
 from sim2real.reports.films.laps import worst_moments
+from sim2real.reports.laps import LAPS_HEADER, lap_row, offset_text
 from sim2real.reports.page import Report
 from sim2real.reports.pages.drawing import add_drawing
 from sim2real.reports.pictures.plan import Plan
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
-from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.rates import Rate
 from sim2real.tracks.driving.laps import Laps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LAPS_HEADER = (
-    "driver",
-    "laps without intervention",
-    "interventions per lap",
-    "offset [cm]",
-    "speed [m/s]",
-    "jerk [1/s]",
-)
 DIFFERENCE_HEADER = ("paired with the first", "laps without intervention")
 _CONTROLS = {"zero_steering": "control: never steers", "teacher": "control: knows the pose"}
 _PATHS, _WIDTH = 12, 760  # laps drawn, px of the map
@@ -71,27 +62,18 @@ def _pull_line(result: TrackEvaluation) -> str:
 def lap_rows(result: TrackEvaluation) -> list[list[Any]]:
     """Return rows of LAPS_HEADER: policies, controls, the log's drivers."""
     metrics, first = result.metrics, next(iter(result.laps))
-    rows = [_row(name, figures) for name, figures in metrics.get("checkpoints", {first: metrics}).items()]
-    rows += [_row(_CONTROLS[name], figures) for name, figures in metrics["controls"].items()]
+    rows = [lap_row(name, figures) for name, figures in metrics.get("checkpoints", {first: metrics}).items()]
+    rows += [lap_row(_CONTROLS[name], figures) for name, figures in metrics["controls"].items()]
     driver = metrics["driver"]
     beyond = f"beyond half the width: {100 * driver['beyond']:.1f} %"
-    return [*rows, ["the log's drivers", beyond, "", _offset(driver["offset"]), f"{driver['speed']['median']:.2f}", ""]]
+    offset, speed = offset_text(driver["offset"]), f"{driver['speed']['median']:.2f}"
+    return [*rows, ["the log's drivers", beyond, "", offset, speed, ""]]
 
 
 def difference_rows(result: TrackEvaluation) -> list[list[Any]]:
     """Return rows of DIFFERENCE_HEADER."""
     first = next(iter(result.laps))
     return [[f"{name} minus {first}", str(difference)] for name, difference in result.differences.items()]
-
-
-def _row(name: str, figures: Mapping[str, Any]) -> list[Any]:
-    per_lap = Estimate(**figures["interventions_per_lap"])
-    clean, speed = Rate(**figures["laps_without_intervention"]), figures["speed"]["mean"]
-    return [name, clean, per_lap, _offset(figures["offset"]), f"{speed:.2f}", f"{figures['jerk']:.2f}"]
-
-
-def _offset(offset: Mapping[str, float]) -> str:
-    return f"{100 * offset['mean']:+.1f} ± {100 * offset['std']:.1f}"
 
 
 def write_laps_report(result: TrackEvaluation, command: str) -> Path:

@@ -3,10 +3,12 @@
 import numpy as np
 
 from sim2real.tracks.driving.car import moved
+from sim2real.tracks.driving.course import Beside
 from sim2real.tracks.driving.loop import Act, Situation, TrackEpisodes
 from sim2real.tracks.poses import relative
 
 LOOK_AHEAD = 0.5  # m
+_ROUNDS, _DAMPED = 8, 0.4  # an arc answers to itself by about -1.4: undamped it would swing up
 
 
 def zero_steering(episodes: TrackEpisodes) -> Act:
@@ -30,6 +32,25 @@ def teacher(episodes: TrackEpisodes, look_ahead: float = LOOK_AHEAD) -> Act:
     return act
 
 
+def forgetful(episodes: TrackEpisodes, look_ahead: float) -> Act:
+    """Return a teacher that does not know which commands are still on their way, like a policy that sees one frame.
+
+    It takes its own answer for them: the one arc that the car drives until the command arrives, and that leads on to
+    the point ahead. Labels that make up for commands of another driver would teach a bias against that driver's.
+    """
+    throttle, waits = _median_throttle(episodes), np.round(episodes.vehicle.delay)
+
+    def act(now: Situation) -> np.ndarray:
+        curvature = episodes.course.curvature(now.beside.at, now.beside.way)
+        for _ in range(_ROUNDS):
+            distance = waits * now.cars.speed / episodes.vehicle.fps
+            poses = moved(now.cars.poses, curvature, distance)
+            curvature = curvature + _DAMPED * (_arc(episodes, poses, now.beside, look_ahead) - curvature)
+        return np.column_stack([episodes.vehicle.steering_for(curvature), throttle])[now.which]
+
+    return act
+
+
 def _median_throttle(episodes: TrackEpisodes) -> np.ndarray:
     per_throttle = episodes.vehicle.speed_per_throttle
     wanted = float(np.median(episodes.course.driver.speed))
@@ -37,12 +58,18 @@ def _median_throttle(episodes: TrackEpisodes) -> np.ndarray:
 
 
 def _pursuit(episodes: TrackEpisodes, now: Situation, look_ahead: float) -> np.ndarray:
-    """Return (n,) 1/m of the arcs to the points `look_ahead` m along the line (Coulter 1992)."""
-    cars, beside, course = now.cars, now.beside, episodes.course
+    """Return (n,) 1/m of the arcs from where the newest commands arrive."""
+    cars = now.cars
     poses, waits = cars.poses, np.round(episodes.vehicle.delay).astype(int)
     for k in range(1, waits.max(initial=0) + 1):
         arrived = moved(poses, cars.curvature(k), cars.speed / episodes.vehicle.fps)
         poses = np.where((k <= waits)[:, None], arrived, poses)
+    return _arc(episodes, poses, now.beside, look_ahead)
+
+
+def _arc(episodes: TrackEpisodes, poses: np.ndarray, beside: Beside, look_ahead: float) -> np.ndarray:
+    """Return (n,) 1/m of the arcs from poses (n, 3) to the points `look_ahead` m along the line (Coulter 1992)."""
+    course = episodes.course
     at = course.beside(poses, beside.at, beside.way).at
     ahead = course.ahead(at, beside.way, look_ahead)
     # Beyond the end of an open line it goes on straight.

@@ -12,7 +12,7 @@ import numpy as np
 from policies.policy import Policy
 from sim2real.progress import Progress, silent
 from sim2real.tracks.drawing.rendering import MapRenderer
-from sim2real.tracks.driving.controls import teacher
+from sim2real.tracks.driving.controls import forgetful
 from sim2real.tracks.driving.loop import Situation, TrackEpisodes, draw_episodes
 from sim2real.tracks.driving.policy_driver import COMMANDS, policy_driver
 from sim2real.tracks.rebuilt import RebuiltTrack
@@ -62,7 +62,7 @@ def recovery_frames(
     renderer = renderer or MapRenderer(track)
     config, seen = policy.config, _Seen(renderer)
     episodes = _aside(track, -(-count * APART // STEPS), seed)
-    pursuit, drive = teacher(episodes, LOOK_AHEAD), policy_driver(policy, seen)
+    pursuit, drive = forgetful(episodes, LOOK_AHEAD), policy_driver(policy, seen)
     cars, beside, course = episodes.cars(), episodes.beside, episodes.course
     which, rows = np.arange(len(cars)), []
     for step in range(STEPS):

@@ -5,17 +5,17 @@ import cv2
 import mujoco
 import numpy as np
 
-from envs.lane_follow.meshes import Mesh, road_mesh
+from envs.lane_follow.meshes import road_mesh
 from envs.lane_follow.rebuilt import Rebuilt
 from envs.lane_follow.scene import MESH, SHELL, VISUAL, CameraMount, add_lamps, add_surroundings, new_world, with_camera
 from envs.lane_follow.track import Track
 
-MATERIAL = "ground"
+MATERIAL, ROAD = "ground", "road"
 BEYOND = 3.7  # m around the line, on both axes: as far as walls stand, so that the picture's end is never seen
 _LARGEST = 4096  # px along each side of the picture
 _RIM = 2  # cells at the end of what is known, which mix with the black around frames
 _GAIN = 1.13  # the sun and the car's headlight reflect 0.885 of a flat floor's colour
-_HEIGHT = {"ground": 2e-4, "road": 3e-4}  # m: the road is seen, as the mask label needs it, and yet moves no pixel
+_ABOVE = 2e-4  # m: too little to move a pixel
 
 
 def centred(rebuilt: Rebuilt) -> tuple[Track, np.ndarray]:
@@ -32,7 +32,10 @@ def centred(rebuilt: Rebuilt) -> tuple[Track, np.ndarray]:
 
 
 def ground_picture(rebuilt: Rebuilt) -> tuple[np.ndarray, float]:
-    """Return the map on a square about the line's middle (N, N, 3) uint8, and half its side [m]; nothing is unknown."""
+    """Return the map on a square about the line's middle, and half the square's side [m]; nothing is unknown.
+
+    It is (N, N, 3) uint8 with x to the right and y up.
+    """
     line, middle = centred(rebuilt)
     half = int(np.ceil((np.abs(line.points).max() + BEYOND) / rebuilt.cell))
     first = np.round((rebuilt.origin - middle) / rebuilt.cell - 0.5).astype(int) + half
@@ -46,7 +49,8 @@ def ground_picture(rebuilt: Rebuilt) -> tuple[np.ndarray, float]:
     if 2 * half > _LARGEST:
         colours, known = (cv2.resize(each, (_LARGEST,) * 2, interpolation=cv2.INTER_AREA) for each in (colours, known))
         known = (known == 1).astype(np.float32)
-    return np.round(filled(colours, known)).astype(np.uint8), half * rebuilt.cell
+    picture = np.round(filled(colours, known)).astype(np.uint8)
+    return np.ascontiguousarray(np.flip(picture.transpose(1, 0, 2), 0)), half * rebuilt.cell
 
 
 def filled(colours: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -74,13 +78,16 @@ def build_rebuilt_model(rebuilt: Rebuilt, camera: CameraMount) -> mujoco.MjModel
     spec = new_world()
     spec.add_texture(name=MATERIAL, type=mujoco.mjtTexture.mjTEXTURE_2D, builtin=mujoco.mjtBuiltin.mjBUILTIN_FLAT,
                      width=len(picture), height=len(picture))  # fmt: skip
-    material = spec.add_material(name=MATERIAL, rgba=[_GAIN, _GAIN, _GAIN, 1], specular=0.0)
+    # MuJoCo lays a picture on an infinite plane over and over, one about the origin, its rows along -y.
+    material = spec.add_material(name=MATERIAL, rgba=[_GAIN, _GAIN, _GAIN, 1], specular=0.0, texrepeat=[1 / half] * 2)
     material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = MATERIAL
-    corners = half * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-    square = np.column_stack([corners, np.full(4, _HEIGHT["ground"])]), np.array([[0, 1, 2], [0, 2, 3]])
-    road = road_mesh(line, rebuilt.width, _HEIGHT["road"])
-    for name, mesh in {"ground": square, "road": road}.items():
-        _add_picture(spec, name, mesh, half)
+    spec.geom("floor").material = MATERIAL
+    # The road is a part of the picture a little above it: the mask label is where the camera sees this geom.
+    vertices, faces = road_mesh(line, rebuilt.width, _ABOVE)
+    at = (half + vertices[:, :2] * [1, -1]) / 2  # in units of 1 / texrepeat
+    spec.add_mesh(name=ROAD, uservert=vertices.ravel(), userface=faces.ravel(), usertexcoord=at.ravel(),
+                  userfacetexcoord=faces.ravel(), inertia=SHELL)  # fmt: skip
+    spec.worldbody.add_geom(name=ROAD, type=MESH, meshname=ROAD, material=MATERIAL, **VISUAL)
     add_surroundings(spec.worldbody)
     add_lamps(spec.worldbody)
     model = with_camera(spec, camera)
@@ -88,12 +95,3 @@ def build_rebuilt_model(rebuilt: Rebuilt, camera: CameraMount) -> mujoco.MjModel
     first = model.tex_adr[model.texture(MATERIAL).id]
     model.tex_data[first : first + picture.size] = picture.ravel()
     return model
-
-
-def _add_picture(spec: mujoco.MjSpec, name: str, mesh: Mesh, half: float) -> None:
-    """Add a flat geom that shows its part of the picture, whose rows go along x and columns along y."""
-    vertices, faces = mesh
-    at = (vertices[:, [1, 0]] / half + 1) / 2
-    spec.add_mesh(name=name, uservert=vertices.ravel(), userface=faces.ravel(), usertexcoord=at.ravel(),
-                  userfacetexcoord=faces.ravel(), inertia=SHELL)  # fmt: skip
-    spec.worldbody.add_geom(name=name, type=MESH, meshname=name, material=MATERIAL, **VISUAL)

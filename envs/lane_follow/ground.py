@@ -44,6 +44,8 @@ def ground_picture(rebuilt: Rebuilt) -> tuple[np.ndarray, float]:
     colours, known = np.zeros((2 * half, 2 * half, 3), np.float32), np.zeros((2 * half, 2 * half), np.float32)
     size = high - low
     clean = cv2.erode(rebuilt.known.astype(np.uint8), np.ones((2 * _RIM + 1,) * 2), borderValue=0)
+    if not clean.any():
+        clean = rebuilt.known
     colours[inside] = rebuilt.colours[part][: size[0], : size[1]]
     known[inside] = clean[part][: size[0], : size[1]]
     if 2 * half > _LARGEST:
@@ -58,7 +60,7 @@ def filled(colours: np.ndarray, known: np.ndarray) -> np.ndarray:
 
     Pull-push (Gortler et al. 1996, "The Lumigraph"): means over ever larger cells, filled in from coarse to fine.
     """
-    if min(known.shape) < 2:
+    if max(known.shape) == 1:
         return colours
     size = tuple(-(-side // 2) for side in known.shape[::-1])
     weight = cv2.resize(known, size, interpolation=cv2.INTER_AREA)

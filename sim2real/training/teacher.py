@@ -172,8 +172,9 @@ def load_teacher(path: Path, task: str) -> Teacher:
     """
     path = teacher_folder(path)
     config = load_config(path, "train", TrainConfig)
-    if config.task not in (task, pinned(task), *make_task(task).spec.teachers):
-        raise InputError(f"{path} has a teacher for {config.task}, not for {task}")
+    wanted = pinned(task)
+    if config.task not in (task, wanted, *make_task(task).spec.teachers):
+        raise InputError(f"{path} has a teacher for {config.task}, not for {wanted}")
     run = Run(path, True)
     if not run.finished:
         raise InputError(

@@ -32,7 +32,7 @@ def shared_models() -> Iterator[None]:
 def rebuilt_tracks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with the rebuilt track `oval`, where `LaneFollow:oval` finds it."""
     root = tmp_path_factory.mktemp("tracks")
-    write_drawn_track(root / "oval")
+    write_drawn_track(root / "oval", shrink=2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SIM2REAL_TRACKS", str(root))
         yield root

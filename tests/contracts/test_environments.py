@@ -21,10 +21,9 @@ from envs import BatchEnv, SingleEnv, Task, make_task, task_names
 
 REBUILT = "LaneFollow:oval"  # a rebuilt track that is drawn for these tests
 # Of the tasks one in a fast run: that a contract holds for all of them is what takes long.
-TASKS = pytest.mark.parametrize(
-    "name",
-    [name if name == "LaneFollow" else pytest.param(name, marks=pytest.mark.slow) for name in (*task_names(), REBUILT)],
-)
+LISTED = [name if name == "LaneFollow" else pytest.param(name, marks=pytest.mark.slow) for name in task_names()]
+PLAIN = pytest.mark.parametrize("name", LISTED)  # of long runs, in which a rebuilt track is a layout like others
+TASKS = pytest.mark.parametrize("name", [*LISTED, pytest.param(REBUILT, marks=pytest.mark.slow)])
 pytestmark = pytest.mark.usefixtures("rebuilt_tracks")
 cached_task = functools.cache(make_task)  # for one environment after the other
 SHORT, LONGER = 12, 25  # steps of an episode of what tests play beyond its end
@@ -186,7 +185,7 @@ def run_at_random(env: BatchEnv, steps: int) -> int:
     return episodes
 
 
-@TASKS
+@PLAIN
 @pytest.mark.slow
 def test_ten_thousand_random_steps_stay_finite(name):
     """Of 40 worlds together."""
@@ -200,7 +199,7 @@ def test_random_steps_with_images_stay_finite(name):
     env.close()
 
 
-@TASKS
+@PLAIN
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the resident memory is read from /proc")
 def test_memory_is_flat_over_resets(name):

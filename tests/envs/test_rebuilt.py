@@ -70,7 +70,6 @@ def test_the_camera_sees_the_map_as_the_recording_camera_does():
         assert np.abs(have.mean(0) - want.mean(0)).max() < 4  # nominal light leaves the map's colours as they are
         error = np.abs(have - want).mean()
         mirrored = printed.frame(pose)[:, ::-1][near].astype(float)
-        print(error, np.abs(have - mirrored).mean())
         assert error < 2 and np.abs(have - mirrored).mean() > 5 * error
         # The mask label is the road, up to the pixels on its edges.
         c, s = np.cos(pose[2]), np.sin(pose[2])
@@ -135,7 +134,7 @@ def test_a_name_with_another_hash_is_refused(copied: Path):
     picture = cv2.imread(str(copied / "map.png"))
     picture[0, 0, 0] ^= 1
     cv2.imwrite(str(copied / "map.png"), picture)
-    with pytest.raises(InputError, match="has changed .hash .*train again"):
+    with pytest.raises(InputError, match=r"has changed \(hash .*train again"):
         make_task(name)
     assert pinned(OVAL) != name
 

@@ -131,7 +131,7 @@ def test_a_name_with_another_hash_is_refused(copied: Path):
     copied.rename(moved)
     assert pinned("LaneFollow:other").partition("@")[2] == name.partition("@")[2]  # of what it is, not of its place
     moved.rename(copied)
-    picture = cv2.imread(str(copied / "map.png"))
+    picture = np.array(cv2.imread(str(copied / "map.png")))
     picture[0, 0, 0] ^= 1
     cv2.imwrite(str(copied / "map.png"), picture)
     with pytest.raises(InputError, match=r"has changed \(hash .*train again"):

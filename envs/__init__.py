@@ -7,7 +7,7 @@ imported when they are first used: MuJoCo and Warp take seconds to import.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from envs.registry import make_task, register_gymnasium, register_task, task_names
+from envs.registry import make_task, pinned, register_gymnasium, register_task, task_names
 
 if TYPE_CHECKING:
     from envs.arms.task import ArmConfig, ArmTask, Rule, arm_task
@@ -35,6 +35,7 @@ __all__ = [
     "Vary",
     "arm_task",
     "make_task",
+    "pinned",
     "register_gymnasium",
     "register_task",
     "task_names",

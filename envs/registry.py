@@ -51,7 +51,8 @@ def make_task(name: str, split: str = "train", *, layout: int | None = None) -> 
     """Make a new task by name, with or without the prefix and suffix of its gymnasium id.
 
     Args:
-        name: variants of the task follow after colons: `Reach:absolute`, `Reach:franka_emika_panda`.
+        name: variants of the task follow after colons: `Reach:absolute`, `Reach:franka_emika_panda`, or the rebuilt
+            track `LaneFollow:track_2`.
         layout: number of the one world that all episodes share, the same in every split; None: every episode draws one.
 
     Raises:
@@ -71,6 +72,18 @@ def make_task(name: str, split: str = "train", *, layout: int | None = None) -> 
     except TypeError:
         raise InputError(f"{short} has no such variants: {name!r} does not exist") from None
     return factory(split, *variants, **options)
+
+
+def pinned(name: str) -> str:
+    """Return the name of a task with the hash of the track that its worlds show, NAME@HASH; other names unchanged.
+
+    A task of that name cannot be made of another track, so checkpoints keep it.
+
+    Raises:
+        InputError: as make_task.
+    """
+    full = make_task(name).spec.name
+    return full if "@" in full else name
 
 
 def _factory(name: str) -> Factory:

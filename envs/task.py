@@ -57,6 +57,7 @@ class TaskSpec:
             steer in jerks about the intended action.
         criterion: the metric for comparing policies on recordings: "gain_free_mae" if drivers have individual scales;
             "rmse" with known units, if robots rest so often that doing nothing has the smallest MAE.
+        teachers: other tasks whose teachers drive this one, as their privileged state is the same.
         training: training settings that differ from the defaults, by the names of `TeacherConfig` and
             `DistillationConfig`.
     """
@@ -79,6 +80,7 @@ class TaskSpec:
     judged: tuple[str, ...] = ()
     smoothing: float = 0.25
     criterion: str = "gain_free_mae"
+    teachers: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -1,6 +1,7 @@
 """Shared by all tests: hypothesis without limits in seconds (machines may be busy), the lane, the device."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import warp as wp
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, settings
 import countdown
 import lanes
 import models
+from drawn_track import write_drawn_track
 from envs import LaneFollow
 from envs.lane_follow.task import LaneFollowConfig
 
@@ -24,6 +26,16 @@ def shared_models() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         models.share(patch)
         yield
+
+
+@pytest.fixture(scope="session")
+def rebuilt_tracks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the rebuilt track `oval`, where `LaneFollow:oval` finds it."""
+    root = tmp_path_factory.mktemp("tracks")
+    write_drawn_track(root / "oval", shrink=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SIM2REAL_TRACKS", str(root))
+        yield root
 
 
 @pytest.fixture

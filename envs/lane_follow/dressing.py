@@ -31,6 +31,7 @@ class Dressing:
         tracks: the layouts with meshes in the model.
         road_width: [m]
         structure: (n, 1) arrays, as named in STRUCTURE.
+        printed: whether the tracks are drawn with meshes, and markings beside them; else the ground is a picture.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class Dressing:
         tracks: Sequence[Track],
         road_width: float,
         structure: Mapping[str, np.ndarray],
+        printed: bool = True,
     ) -> None:
-        self._model, self._width, self._batch = model, road_width, batch
+        self._model, self._width, self._batch, self._printed = model, road_width, batch, printed
         self._structure = {name: structure[name] for name in STRUCTURE}
         self._dataid, self._size, self._pos, self._quat = (
             batch.expand(f"geom_{name}") for name in ("dataid", "size", "pos", "quat")
@@ -52,17 +54,13 @@ class Dressing:
 
     def dress(self, ids: np.ndarray, layout: np.ndarray, random: WorldRandom) -> None:
         """Set up worlds ids (m,) for an episode on the layouts (m,)."""
-        there = visible(self._structure["place"][ids, 0])
-        for k, name in enumerate(TRACK_GEOMS):
-            geom = self._model.geom(name).id
-            mesh = self._model.mesh(f"{name}0").id + layout * len(TRACK_GEOMS)
-            # The compiler moves every mesh into its own principal frame; the geom must move the other way.
-            self._dataid[ids, geom] = mesh
-            self._pos[ids, geom] = self._model.mesh_pos[mesh]
-            self._pos[ids[~there[:, k]], geom, 2] = HIDDEN
-            self._quat[ids, geom] = self._model.mesh_quat[mesh]
+        if self._printed:
+            self._print(ids, layout)
         u = random.uniform(ids, 6 * MARKINGS).reshape(-1, MARKINGS, 6)
         self._strew(ids, "marking", layout, u, MARKED, FLAT)
+        if not self._printed:  # they would cover what was recorded
+            first = self._model.geom("marking0").id
+            self._pos[ids, first : first + MARKINGS, 2] = HIDDEN
         u = random.uniform(ids, 6 * CLUTTER).reshape(-1, CLUTTER, 6)
         self._strew(ids, "clutter", layout, u, CLUTTERED, TALL)
         far = np.abs(self._points[layout]).max((1, 2))[:, None] + 0.6 + 3.0 * random.uniform(ids, WALLS)
@@ -72,6 +70,18 @@ class Dressing:
         # Drawn only where there are any: other worlds' numbers stay what they were.
         self._light_up(ids, far, random)
         self._shine_in(ids, layout, random)
+
+    def _print(self, ids: np.ndarray, layout: np.ndarray) -> None:
+        """Place the layouts' meshes."""
+        there = visible(self._structure["place"][ids, 0])
+        for k, name in enumerate(TRACK_GEOMS):
+            geom = self._model.geom(name).id
+            mesh = self._model.mesh(f"{name}0").id + layout * len(TRACK_GEOMS)
+            # The compiler moves every mesh into its own principal frame; the geom must move the other way.
+            self._dataid[ids, geom] = mesh
+            self._pos[ids, geom] = self._model.mesh_pos[mesh]
+            self._pos[ids[~there[:, k]], geom, 2] = HIDDEN
+            self._quat[ids, geom] = self._model.mesh_quat[mesh]
 
     def _light_up(self, ids: np.ndarray, far: np.ndarray, random: WorldRandom) -> None:
         """Place windows, on the walls at distances far (m, WALLS), and lamps: every other one is a window."""

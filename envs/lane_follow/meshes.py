@@ -65,6 +65,11 @@ def track_meshes(track: Track, config: TrackConfig, sizes: Sizes) -> dict[str, M
     return meshes | {"barrier": _barrier(track, sizes)}
 
 
+def road_mesh(track: Track, width: float, height: float) -> Mesh:
+    """Return the road between its edges as a flat band at a height [m]."""
+    return _band(track, height, width / 2, -width / 2)
+
+
 def _joined(parts: list[Mesh]) -> Mesh:
     """Return meshes as one."""
     base = np.cumsum([0, *(len(vertices) for vertices, _ in parts)])

@@ -14,6 +14,9 @@ from envs.task import View
 from envs.textures import add_textures
 
 CLUTTER, MARKINGS, WALLS, LAMPS = 6, 5, 4, 4
+MESH, BOX = mujoco.mjtGeom.mjGEOM_MESH, mujoco.mjtGeom.mjGEOM_BOX
+SHELL = mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL
+VISUAL = {"contype": 0, "conaffinity": 0}
 HIDDEN = -5.0  # m, below everything: the height of what is not there
 
 # Median colours of the recordings, as the camera saw them under its own light.
@@ -33,11 +36,24 @@ RGB = {
 
 @dataclass(frozen=True)
 class CameraMount:
-    """The camera's view and pose: (x, y, z) m from the car's middle on the ground, pitch down [rad]."""
+    """The camera's view and pose: (x, y, z) m from the car's middle on the ground, pitch down [rad].
+
+    Attributes:
+        roll: of the pitched camera about the car's axis ahead, clockwise as it looks [rad].
+    """
 
     view: View
     position: tuple[float, float, float]
     pitch: float
+    roll: float = 0.0
+
+    @property
+    def quat(self) -> np.ndarray:
+        """Return the quaternion car_from_camera, w x y z."""
+        result = np.zeros(4)
+        turn = np.array([np.cos(self.roll / 2), np.sin(self.roll / 2), 0.0, 0.0])
+        mujoco.mju_mulQuat(result, turn, camera_quat(self.pitch))
+        return result
 
 
 # Fitted to 762 frames of the recordings by bundle adjustment of edge lines and dashes; the height scales with the
@@ -84,17 +100,32 @@ def build_model(tracks: list[Track], sizes: list[Sizes], config: TrackConfig, ca
 
     A world's `geom_dataid` selects its layout; what is not there lies HIDDEN below the floor.
     """
+    spec = new_world()
+    for i, (track, size) in enumerate(zip(tracks, sizes, strict=True)):
+        for name, (vertices, faces) in track_meshes(track, config, size).items():
+            spec.add_mesh(name=f"{name}{i}", uservert=vertices.ravel(), userface=faces.ravel(), inertia=SHELL)
+    for name in PRINTED:
+        spec.worldbody.add_geom(name=name, type=MESH, meshname=f"{name}0", material=name, **VISUAL)
+    add_surroundings(spec.worldbody)
+    for name in TRACK_GEOMS[len(PRINTED) :]:
+        spec.worldbody.add_geom(name=name, type=MESH, meshname=f"{name}0", material=name, **VISUAL)
+    add_lamps(spec.worldbody)
+    return with_camera(spec, camera)
+
+
+def new_world() -> mujoco.MjSpec:
+    """Return the car on a floor, with the patterns and all materials that randomizations name."""
     spec = mujoco.MjSpec.from_file(str(Path(__file__).with_name("car.xml")))
     add_textures(spec)
     _add_materials(spec)
-    for i, (track, size) in enumerate(zip(tracks, sizes, strict=True)):
-        for name, (vertices, faces) in track_meshes(track, config, size).items():
-            spec.add_mesh(name=f"{name}{i}", uservert=vertices.ravel(), userface=faces.ravel(),
-                          inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL)  # fmt: skip
-    _add_surroundings(spec.worldbody)
+    return spec
+
+
+def with_camera(spec: mujoco.MjSpec, camera: CameraMount) -> mujoco.MjModel:
+    """Mount the camera on the car, and compile."""
     lens = camera.view.camera
-    spec.body("car").add_camera(name="front", pos=camera.position, quat=camera_quat(camera.pitch),
-                                fovy=float(np.rad2deg(2 * np.arctan(lens.height / 2 / lens.fy))))  # fmt: skip
+    fovy = float(np.rad2deg(2 * np.arctan(lens.height / 2 / lens.fy)))
+    spec.body("car").add_camera(name="front", pos=camera.position, quat=camera.quat, fovy=fovy)
     return spec.compile()
 
 
@@ -109,12 +140,8 @@ def _add_materials(spec: mujoco.MjSpec) -> None:
             material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "panels" if name.startswith("wall") else "noise"
 
 
-def _add_surroundings(world: mujoco.MjsBody) -> None:
-    """Add track, markings, clutter, walls and lamps; their positions are set per world at reset."""
-    visual, mesh = {"contype": 0, "conaffinity": 0}, mujoco.mjtGeom.mjGEOM_MESH
-    for name in PRINTED:
-        world.add_geom(name=name, type=mesh, meshname=f"{name}0", material=name, **visual)
-    box = mujoco.mjtGeom.mjGEOM_BOX
+def add_surroundings(world: mujoco.MjsBody) -> None:
+    """Add markings, clutter and walls; their positions are set per world at reset."""
     for kind, count, size in (
         ("marking", MARKINGS, (0.3, 0.15, LAYER["marking"])),
         ("clutter", CLUTTER, (0.2, 0.2, 0.4)),
@@ -122,11 +149,13 @@ def _add_surroundings(world: mujoco.MjsBody) -> None:
         for i in range(count):
             # Spread out: the renderer's tree is built once from these positions and only refitted later.
             at = 6 * np.array([np.cos(i), np.sin(i)])
-            world.add_geom(name=f"{kind}{i}", type=box, size=size, pos=[*at, 0], material=f"{kind}{i}", **visual)
+            world.add_geom(name=f"{kind}{i}", type=BOX, size=size, pos=[*at, 0], material=f"{kind}{i}", **VISUAL)
     for i, (x, y) in enumerate([(8, 0), (0, 8), (-8, 0), (0, -8)]):
         size = (0.05, 12, 1.5) if x else (12, 0.05, 1.5)
-        world.add_geom(name=f"wall{i}", type=box, size=size, pos=[x, y, 1.5], material=f"wall{i}", **visual)
-    for name in TRACK_GEOMS[len(PRINTED) :]:
-        world.add_geom(name=name, type=mesh, meshname=f"{name}0", material=name, **visual)
+        world.add_geom(name=f"wall{i}", type=BOX, size=size, pos=[x, y, 1.5], material=f"wall{i}", **VISUAL)
+
+
+def add_lamps(world: mujoco.MjsBody) -> None:
+    """Add lamps and windows, below the floor until a world lights them."""
     for i in range(LAMPS):
-        world.add_geom(name=f"lamp{i}", type=box, size=(0.5, 0.5, 0.02), pos=[0, 0, HIDDEN], material="lamp", **visual)
+        world.add_geom(name=f"lamp{i}", type=BOX, size=(0.5, 0.5, 0.02), pos=[0, 0, HIDDEN], material="lamp", **VISUAL)

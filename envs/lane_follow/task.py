@@ -11,14 +11,17 @@ from mujoco.batch import Batch
 
 from envs.errors import InputError
 from envs.lane_follow.dressing import Dressing
+from envs.lane_follow.ground import build_rebuilt_model, centred
 from envs.lane_follow.looks import PRESETS
 from envs.lane_follow.meshes import PRINTED, drawn_sizes
 from envs.lane_follow.places import STRUCTURE, bounded
+from envs.lane_follow.rebuilt import Rebuilt, read_rebuilt
 from envs.lane_follow.scene import NOMINAL_CAMERA, CameraMount, build_model
 from envs.lane_follow.track import Track, TrackConfig, generate_track
 from envs.random import WorldRandom
 from envs.task import Task, TaskSpec
 
+NAME = "LaneFollow"
 WHEEL_RADIUS = 0.033  # m, as in car.xml
 PREVIEW = (0.0, 0.25, 0.5, 0.75, 1.0, 1.3, 1.6, 2.0)  # m ahead along the centre line
 MAX_GAIN = 0.3  # m along the centre line in a control step: a little over 5 m/s
@@ -44,6 +47,8 @@ class LaneFollowConfig:
             it fails there, since frames from beyond one show nothing of the way.
         one_world: all episodes are in one world, that of `layout_seed`: one layout, car, camera and look, as at a real
             venue. They start anywhere, in both driving directions.
+        rebuilt: a track that was rebuilt from a recording, the only layout, in both driving directions; its camera is
+            the recording's, and `track` has its width.
     """
 
     layouts: int = 48
@@ -57,19 +62,36 @@ class LaneFollowConfig:
     start_heading: float = 0.25
     off_road: float = 0.5
     one_world: bool = False
+    rebuilt: Rebuilt | None = None
 
 
-@lru_cache(maxsize=8)
-def _scene(
-    seed: int, layouts: int, track: TrackConfig, camera: CameraMount
-) -> tuple[tuple[Track, ...], tuple[float, ...], mujoco.MjModel]:
-    """Return the layouts from a seed on, how far aside [m] their barriers would stand, and the model with all of them.
+@dataclass(frozen=True)
+class _Scene:
+    """Layouts, how far aside [m] their barriers would stand, and the model with all of them."""
 
-    Cached, as commands make a task many times.
-    """
+    tracks: tuple[Track, ...]
+    asides: tuple[float, ...]
+    model: mujoco.MjModel
+
+
+@lru_cache(maxsize=8)  # as commands make a task many times
+def _drawn(seed: int, layouts: int, track: TrackConfig, camera: CameraMount) -> _Scene:
+    """Draw the layouts from a seed on."""
     tracks = tuple(generate_track(each, track) for each in range(seed, seed + layouts))
     sizes = [drawn_sizes(each, track) for each in tracks]
-    return tracks, tuple(size.aside for size in sizes), build_model(list(tracks), sizes, track, camera)
+    asides = tuple(size.aside for size in sizes)
+    return _Scene(tracks, asides, build_model(list(tracks), sizes, track, camera))
+
+
+@lru_cache(maxsize=2)
+def _rebuilt(rebuilt: Rebuilt, camera: CameraMount) -> _Scene:
+    return _Scene((centred(rebuilt)[0],), (np.inf,), build_rebuilt_model(rebuilt, camera))
+
+
+def _scene(config: LaneFollowConfig) -> _Scene:
+    if config.rebuilt is not None:
+        return _rebuilt(config.rebuilt, config.camera)
+    return _drawn(config.layout_seed, config.layouts, config.track, config.camera)
 
 
 class LaneFollow(Task):
@@ -83,16 +105,17 @@ class LaneFollow(Task):
         if config.layouts < 1:
             raise InputError(f"LaneFollow needs at least one layout, not {config.layouts}")
         self.config = config
-        printed, asides, model = _scene(config.layout_seed, config.layouts, config.track, config.camera)
-        self.tracks, self.model, self._printed = list(printed), copy.copy(model), np.arange(len(printed))
-        if config.one_world:
+        scene, rebuilt = _scene(config), config.rebuilt
+        self.tracks, self.model, self._printed = list(scene.tracks), copy.copy(scene.model), np.arange(config.layouts)
+        if config.one_world or rebuilt is not None:
             if config.layouts != 1:
                 raise InputError(f"LaneFollow has one layout in one world, not {config.layouts}")
+            self.tracks, self._printed = [self.tracks[0], self.tracks[0].reversed], np.zeros(2, int)
+        if config.one_world:
             self.world_seed = config.layout_seed
-            self.tracks, self._printed = [printed[0], printed[0].reversed], np.zeros(2, int)
-        self._asides = np.array(asides)[self._printed]
+        self._asides = np.array(scene.asides)[self._printed]
         self.spec = TaskSpec(
-            name="LaneFollow",
+            name=NAME if rebuilt is None else f"{NAME}:{rebuilt.name}",
             control_dt=0.05,
             episode_seconds=config.episode_seconds,
             action_names=("steering", "throttle"),
@@ -103,7 +126,9 @@ class LaneFollow(Task):
             ),
             cameras={"front": config.camera.view},
             label_names=("offset", "heading", "curvature"),
-            mask_geoms=(*PRINTED, "tape"),  # barriers bound the way: a corridor has an empty mask
+            # Barriers bound the way: a corridor has an empty mask.
+            mask_geoms=(*PRINTED, "tape") if rebuilt is None else ("road",),
+            teachers=() if rebuilt is None else (NAME,),
             film_camera="chase",
             robot="lane-car",
             judged=("steering",),
@@ -126,7 +151,10 @@ class LaneFollow(Task):
         self._qpos, self._qvel, self._ctrl = batch.bind("qpos"), batch.bind("qvel"), batch.bind("ctrl")
         self.parameters = {name: np.full((n, 1), value) for name, value in {**NOMINAL, **STRUCTURE}.items()}
         printed = self.tracks[: self.config.layouts]
-        self._dressing = Dressing(self.model, batch, printed, self.config.track.road_width, self.parameters)
+        self._dressing = Dressing(
+            *(self.model, batch, printed, self.config.track.road_width, self.parameters),
+            printed=self.config.rebuilt is None,
+        )
         self._scene = random if self.world_seed is None else WorldRandom(np.zeros(n, int))
         self.layout = np.zeros(n, int)
         self._at = np.zeros(n, int)  # nearest sample of the centre line
@@ -279,13 +307,23 @@ _SPLITS = {"train": TRAIN, "validation": VALIDATION, "test": TEST, "recording": 
 ONE_WORLD = 50_000_000  # seed of layout 0 of those that are one world
 
 
-def lane_follow(split: str, *, layout: int | None = None) -> LaneFollow:
+def lane_follow(split: str, track: str | None = None, *, layout: int | None = None) -> LaneFollow:
     """Make LaneFollow with the layouts of a split (see `envs.registry.SPLITS`), which are disjoint.
 
     Args:
+        track: name of a rebuilt track (see `read_rebuilt`), which every split then has: its episodes differ by seed.
         layout: number of a world that all episodes share, the same in every split; None: every episode draws its own.
+
+    Raises:
+        InputError: as read_rebuilt.
     """
     config = _SPLITS[split]
+    if track is not None:
+        rebuilt = read_rebuilt(track)
+        view = replace(config.camera.view, camera=rebuilt.camera.view.camera)
+        size = replace(config.track, road_width=rebuilt.width, points=len(rebuilt.line.points))
+        camera = replace(rebuilt.camera, view=view)
+        config = replace(config, rebuilt=rebuilt, layouts=1, track=size, camera=camera)
     if layout is not None:
         config = replace(config, layouts=1, layout_seed=ONE_WORLD + layout, one_world=True)
     return LaneFollow(config)

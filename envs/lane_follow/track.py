@@ -1,11 +1,13 @@
 # pyright: reportCallIssue=false
 """Closed tracks from a seed: straights and arcs around a random polygon, as on a printed mat."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from envs.errors import InputError
+
+SMOOTH = 0.1  # m along a measured line, standard deviation
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,16 @@ def _resample(line: np.ndarray, points: int) -> Track:
     ahead, behind = np.append(heading[1:], heading[0] + total), np.append(heading[-1] - total, heading[:-1])
     step = distance[-1] / points
     return Track(xy, heading, (ahead - behind) / (2 * step), float(distance[-1]))
+
+
+def closed_track(points: np.ndarray) -> Track:
+    """Return the closed track through measured points (P, 2) [m], its curvature smoothed over SMOOTH."""
+    track = _resample(np.concatenate([points, points[:1]]), len(points))
+    step = track.length / len(points)
+    reach = min(int(np.ceil(4 * SMOOTH / step)), len(points))
+    weight = np.exp(-0.5 * (np.arange(-reach, reach + 1) * step / SMOOTH) ** 2)
+    around = np.pad(track.curvature, reach, mode="wrap")
+    return replace(track, curvature=np.convolve(around, weight / weight.sum(), mode="valid"))
 
 
 def _valid(track: Track, config: TrackConfig) -> bool:

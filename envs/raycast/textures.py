@@ -18,8 +18,9 @@ def give_textures(scene: Scene, model: mujoco.MjModel) -> None:
     pixels = [texture_pixels(model, k)[..., :3] for k in range(model.ntex)]
     texels = [np.broadcast_to(each, (*each.shape[:2], 3)).reshape(-1, 3) for each in pixels]
     first = np.cumsum([0, *map(len, texels)])[:-1]
-    flat = np.concatenate([np.zeros((0, 3)), *texels]) / 255
-    scene.texel = wp.array(flat.astype(np.float32), dtype=wp.vec3)
+    # In single precision: maps of the ground have millions of texels.
+    flat = np.concatenate([np.zeros((0, 3), np.uint8), *texels]).astype(np.float32) / np.float32(255)
+    scene.texel = wp.array(flat, dtype=wp.vec3)
     scene.texture_first = wp.array(first.astype(np.int32), dtype=int)
     scene.texture_size = wp.array([(each.shape[1], each.shape[0]) for each in pixels], dtype=wp.vec2i)
 

@@ -1,10 +1,12 @@
 """Record episodes: on the rehearsal robot, or in simulation."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from envs import pinned
 from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.collection.config import RecordConfig, RecordResult
 from sim2real.collection.rehearsal import record_on_rehearsal
@@ -27,7 +29,7 @@ def record(config: RecordConfig, destination: Path | str, stages: Stages = no_st
             policy of another task, or a destination that exists.
         OSError: the disk is full; nothing is left behind.
     """
-    destination = Path(destination)
+    destination, config = Path(destination), replace(config, task=pinned(config.task))
     if config.on == "sim":
         return _in_simulation(config, destination, stages("record"))
     teacher = None if config.teacher is None else load_teacher(config.teacher, config.task)

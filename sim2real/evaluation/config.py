@@ -43,6 +43,8 @@ class EvaluateConfig:
         episodes: number of episodes; in simulation all run in parallel.
         randomization: for `--on sim`, a preset of the task, or a TOML file; for `--on rehearsal`, another rehearsal
             robot: rehearsal-walls, rehearsal-tape or rehearsal-gloss (LaneFollow).
+        world: for `--on sim`, a task in whose worlds to drive instead of the policies' own, with the same actions and
+            camera: `LaneFollow:track_2` is the track that `reconstruct` wrote to tracks/track_2.
         layout: for `--on rehearsal`, number of one world for all episodes, as at a real venue: one track, car, camera
             and look (LaneFollow), the same as of `record --layout`. Episodes start anywhere, in both directions. None:
             every episode draws its own world.
@@ -63,6 +65,7 @@ class EvaluateConfig:
     smooth: float | None = None
     episodes: int = 100
     randomization: str = "default"
+    world: str | None = None
     layout: int | None = None
     seed: int = TEST.start
     device: str = "cpu"
@@ -79,6 +82,8 @@ class EvaluateConfig:
         if self.against is not None and self.dataset is not None:
             raise InputError("--dataset takes one checkpoint: evaluate the second in a run of its own")
         check_layout(self.layout, self.on)
+        if self.world is not None and (self.on != "sim" or self.dataset is not None):
+            raise InputError("--world is for --on sim")
         if self.on == "rehearsal":
             rehearsal_preset(self.randomization, "default")  # raises an error
         if self.on in ("robot", "track") and self.randomization != "default":
@@ -115,6 +120,10 @@ class EvaluateConfig:
     def checkpoints(self) -> tuple[Path, ...]:
         """Return the folders of all checkpoints."""
         return (self.checkpoint, *(() if self.against is None else (self.against,)), *self.more)
+
+    def world_of(self, task: str) -> str:
+        """Return the task in whose worlds a policy of a task acts in simulation."""
+        return task if self.world is None else self.world
 
     @property
     def preset(self) -> str:

@@ -1,11 +1,13 @@
 """Evaluate policies: in simulation, on the rehearsal robot, on hardware, on a rebuilt track, or on recordings."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from envs import make_task
+from envs import make_task, pinned
 from envs.renderer import available_device
+from envs.task import TaskSpec
 from policies.policy import Policy
 from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.errors import InputError
@@ -53,6 +55,8 @@ def evaluate(
         return evaluate_on_dataset(config, policies[0], folders[0], out, stages)
     if config.on == "track":
         return evaluate_on_track(config, policies, folders, out, stages)
+    if config.world is not None:
+        config = replace(config, world=pinned(config.world))
     _check(config, policies, folders)
     if config.on == BOTH:
         return correlate(config, policies, folders, out, stages)
@@ -66,13 +70,23 @@ def evaluate(
 def _check(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path]) -> None:
     """Raise InputError for an unavailable device, or a randomization or task that does not fit."""
     available_device(config.device)
-    for policy in policies:
-        check_worlds(policy.config.task, config.randomization)
+    for folder, policy in zip(folders, policies, strict=True):
+        world = config.world_of(policy.config.task)
+        check_worlds(world, config.randomization)
+        if config.world is not None:
+            _check_fits(make_task(world).spec, policy, folder)
         if config.layout is not None:
             make_task(policy.config.task, "rehearsal", layout=config.layout)
     for folder, policy in zip(folders, policies, strict=True):
-        if policy.config.task != policies[0].config.task:
+        if config.world is None and policy.config.task != policies[0].config.task:
             raise InputError(f"{folder} was made for {policy.config.task}, not for {policies[0].config.task}")
+
+
+def _check_fits(spec: TaskSpec, policy: Policy, folder: Path) -> None:
+    """Raise InputError for a policy that cannot act in the worlds of a task."""
+    made = policy.config
+    if made.action_names != spec.action_names or made.preprocessing.camera not in spec.cameras:
+        raise InputError(f"{folder} was made for {made.task}: it cannot act in {spec.name}")
 
 
 def _in_a_loop(
@@ -119,7 +133,7 @@ def _conclude(
             plan = settle(difference)
             metrics |= {"difference": difference.to_dict(), "settling": plan.to_dict()}
         run.write_metrics(metrics)
-    task = policies[0].config.task
+    task = config.world_of(policies[0].config.task)
     parts = folders, tuple(episodes), difference, plan, interrupted
     return Evaluation(run.folder, run.metrics, config, task, *parts)
 

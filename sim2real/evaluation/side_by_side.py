@@ -27,10 +27,10 @@ def act_side_by_side(
     return [
         evaluate_in_simulation(
             policy.act,
-            policy.config.task,
+            config.world_of(policy.config.task),
             config.episodes,
             observations=("state", policy.config.preprocessing.key),
-            randomization=load_randomization(policy.config.task, config.randomization),
+            randomization=load_randomization(config.world_of(policy.config.task), config.randomization),
             first_seed=config.seed,
             image_size=policy.config.preprocessing.size,
             cameras=recipe_cameras(folder),

@@ -8,14 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sim2real.datasets.images import check, decode
+from envs.lane_follow.rebuilt import FORMAT_VERSION, read_cells
+from sim2real.datasets.images import decode
 from sim2real.errors import InputError
 from sim2real.files.atomic import read_versioned_json
 from sim2real.statistics.agreement import Estimate
 from sim2real.tracks.centre_line import CentreLine, line_through
 from sim2real.tracks.ground import Mount
 from sim2real.tracks.mosaic import Mosaic
-from sim2real.tracks.rebuilding.writing import FORMAT_VERSION
 from sim2real.worlds import read_camera
 
 _KEYFRAME = ("episode_index", "frame_index", "held_out", "x", "y", "yaw", "image")  # columns
@@ -95,8 +95,8 @@ def read_track(folder: Path) -> RebuiltTrack:
         raise InputError(f"{folder} is no rebuilt track (it has no track.json): make one with `sim2real reconstruct`")
     about = read_versioned_json(folder / "track.json", FORMAT_VERSION)
     try:
-        known = _cells(folder / "coverage.png")[..., 0] > 127
-        colours = _cells(folder / "map.png")
+        known = read_cells(folder / "coverage.png")[..., 0] > 127
+        colours = read_cells(folder / "map.png")
         if colours.shape[:2] != known.shape:
             raise InputError(f"{folder}: map.png and coverage.png differ in size")
         line = about["line"]
@@ -114,14 +114,6 @@ def read_track(folder: Path) -> RebuiltTrack:
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{folder / 'track.json'} is damaged: {error!r}") from None
-
-
-def _cells(path: Path) -> np.ndarray:
-    """Return (H, W, 3) uint8 of a picture of the map, rows along x and columns along y."""
-    try:
-        return np.ascontiguousarray(np.flip(check(path.read_bytes()), 0).transpose(1, 0, 2))
-    except (OSError, InputError) as error:
-        raise InputError(f"cannot read the map's {path}: {error}") from None
 
 
 def _table(path: Path) -> pa.Table:

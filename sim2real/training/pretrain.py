@@ -1,10 +1,11 @@
 """Pretraining of a vision policy in a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from envs import pinned
 from sim2real.progress import Stages, no_stages
 from sim2real.runs import start_run
 from sim2real.training.pretrain_config import PretrainConfig
@@ -41,7 +42,6 @@ def pretrain(
             written.
         KeyboardInterrupt: after saving, when interrupted.
     """
-    if not resume:
-        config = complete_pretraining(config)
+    config = replace(config, task=pinned(config.task)) if resume else complete_pretraining(config)
     run, config = start_run("pretrain", config, out, resume)
     return PretrainResult(run.folder, config, pretrain_policy(run, config, stages))

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from envs import BatchEnv, make_task
+from envs import BatchEnv, make_task, pinned
 from envs.renderer import available_device
 from envs.task import TaskSpec
 from policies.encoder import EncoderConfig
@@ -41,7 +41,7 @@ def complete_pretraining(config: PretrainConfig) -> PretrainConfig:
     if config.teacher is not None and config.method == "dagger":
         load_teacher(Path(config.teacher), config.task)
     teacher, distillation = (c.filled(spec.training) for c in (config.teacher_config, config.distillation))
-    return dataclasses.replace(config, teacher_config=teacher, distillation=distillation)
+    return dataclasses.replace(config, task=pinned(config.task), teacher_config=teacher, distillation=distillation)
 
 
 def policy_config(spec: TaskSpec, config: PretrainConfig) -> PolicyConfig:

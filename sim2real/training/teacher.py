@@ -11,7 +11,7 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import EvalCallback
 
-from envs import BatchEnv, make_task
+from envs import BatchEnv, make_task, pinned
 from sim2real.errors import InputError
 from sim2real.evaluation.simulation import TEST_SEED, evaluate_in_simulation
 from sim2real.progress import Progress, Stages
@@ -32,7 +32,7 @@ def complete_training(config: TrainConfig) -> TrainConfig:
     check_learning_seed(config.teacher.seed, config.worlds)
     env = privileged_env(config, "train", 1)
     env.close()
-    return replace(config, teacher=config.teacher.filled(env.env.task_spec.training))
+    return replace(config, task=pinned(config.task), teacher=config.teacher.filled(env.env.task_spec.training))
 
 
 def privileged_env(config: TrainConfig, split: str, worlds: int, every_reset: int | None = None) -> SB3Env:
@@ -172,8 +172,9 @@ def load_teacher(path: Path, task: str) -> Teacher:
     """
     path = teacher_folder(path)
     config = load_config(path, "train", TrainConfig)
-    if config.task != task:
-        raise InputError(f"{path} has a teacher for {config.task}, not for {task}")
+    wanted = pinned(task)
+    if config.task not in (task, wanted, *make_task(task).spec.teachers):
+        raise InputError(f"{path} has a teacher for {config.task}, not for {wanted}")
     run = Run(path, True)
     if not run.finished:
         raise InputError(

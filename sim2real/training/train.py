@@ -1,10 +1,11 @@
 """Training of a teacher in a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from envs import pinned
 from sim2real.progress import Stages, no_stages
 from sim2real.runs import start_run
 from sim2real.training.teacher import complete_training, train_teacher
@@ -40,7 +41,6 @@ def train(
         InputError: an unknown task, algorithm or preset, a folder in use, or nothing to resume; nothing is written.
         KeyboardInterrupt: after saving, when interrupted.
     """
-    if not resume:
-        config = complete_training(config)
+    config = replace(config, task=pinned(config.task)) if resume else complete_training(config)
     run, config = start_run("train", config, out, resume)
     return TrainResult(run.folder, config, train_teacher(run, config, stages("train")))

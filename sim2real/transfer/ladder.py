@@ -1,9 +1,10 @@
 """What adaptation recovers when the simulated camera was wrong: the public function behind `sim2real ladder`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from envs import pinned
 from sim2real.progress import Stages, no_stages
 from sim2real.runs import start_run
 from sim2real.transfer.ladder_config import LadderConfig
@@ -43,6 +44,7 @@ def ladder(config: LadderConfig, out: Path | None = None, resume: bool = False, 
         InputError: settings, recordings or folder cannot be used; no files are left behind.
     """
     check_ladder(config)
+    config = replace(config, task=pinned(config.task))
     run, config = start_run("ladder", config, out, resume)
     rungs = tuple(climb(config, run.folder, stages))
     smoothing = rungs[0].outcome.smoothing

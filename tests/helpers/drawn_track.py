@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 
@@ -22,16 +23,22 @@ VEHICLE = {
 _PRINTED = PrintedTrack()
 
 
-def write_drawn_track(folder: Path, closed: bool = True, image: tuple[int, int] = (160, 120), **vehicle: None) -> Path:
+def write_drawn_track(
+    folder: Path, closed: bool = True, image: tuple[int, int] = (160, 120), shrink: int = 1, **vehicle: None
+) -> Path:
     """Write a track that was driven both ways, and whose every fourth keyframe is held out; open: only the first half.
 
     Args:
         image: width and height of its camera's frames.
+        shrink: the map's cells are so many of the printed track's long.
         vehicle: figures of the vehicle that are not known.
     """
     printed, every = _PRINTED, 2
     folder.mkdir(parents=True)
     picture = np.ascontiguousarray(np.flip(printed.picture.transpose(1, 0, 2), 0))
+    picture = cv2.resize(
+        picture, (picture.shape[1] // shrink, picture.shape[0] // shrink), interpolation=cv2.INTER_AREA
+    )
     write_file(folder / "map.png", encode(picture))
     write_file(folder / "coverage.png", encode(np.full_like(picture, 255)))
     points = printed.line[::every] if closed else printed.line[: len(printed.line) // 2 : every]
@@ -57,8 +64,8 @@ def write_drawn_track(folder: Path, closed: bool = True, image: tuple[int, int] 
     about = {
         "format_version": FORMAT_VERSION,
         "fps": FPS,
-        "cell": CELL,
-        "origin": [0.0, 0.0],
+        "cell": CELL * shrink,
+        "origin": [CELL * (shrink - 1) / 2] * 2,
         "mount": {"x": NOMINAL.x, "height": NOMINAL.height, "pitch": NOMINAL.pitch},
         "line": {"points": points.tolist(), "closed": closed, "width": ROAD, "distinct": 3.0},
         "vehicle": {**VEHICLE, **vehicle},

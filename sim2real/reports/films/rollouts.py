@@ -32,6 +32,7 @@ def film_evaluation(evaluation: Evaluation, path: Path, seconds: float, progress
     config, folder = evaluation.config, evaluation.checkpoints[0]
     return film(
         *(load_policy(folder), path),
+        task=evaluation.task,
         seconds=seconds,
         randomization=load_randomization(evaluation.task, config.randomization),
         first_seed=config.seed,
@@ -44,6 +45,7 @@ def film(
     policy: Policy,
     path: Path,
     *,
+    task: str | None = None,
     worlds: int = 4,
     seconds: float = 15.0,
     randomization: Randomization | str = "default",
@@ -54,6 +56,7 @@ def film(
     """Film a policy in the first worlds of its test episodes, from outside and through its own camera.
 
     Args:
+        task: in whose worlds it acts; None: the policy's own.
         cameras: as in BatchEnv.
         progress: called with (frames done, frames in all).
 
@@ -65,7 +68,7 @@ def film(
     """
     config = policy.config
     env = BatchEnv(
-        make_task(config.task, "test"),
+        make_task(task or config.task, "test"),
         worlds,
         randomization=randomization,
         observations=("state", config.preprocessing.key),

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from envs import make_task
 from envs.batch_env import resolve_randomization
+from envs.lane_follow.rebuilt import FORMAT_VERSION
 from sim2real.datasets.files import write_tables
 from sim2real.datasets.images import encode
 from sim2real.files.atomic import with_null, write_file, write_json
@@ -18,7 +19,6 @@ from sim2real.tracks.rebuilding.domain import measured_randomization
 from sim2real.tracks.rebuilding.reconstruct_config import ReconstructConfig
 from sim2real.tracks.rebuilding.reconstruction import Reconstruction
 
-FORMAT_VERSION = 2
 _VARIED = (
     "The default randomization of LaneFollow with the car that was measured on the log: steering, trim, speed, delay.",
     "For `sim2real pretrain LaneFollow --randomization THIS-FILE`.",

@@ -20,11 +20,16 @@ _FEWEST, _SHARE = 3, 0.4  # meetings, and share of its keyframes, that place a d
 _ENOUGH = 0.9  # share of its keyframes, from where on a drive is not placed again
 
 
-def place(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress: Progress = silent) -> Placed:
+def place(
+    placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress: Progress = silent, settle: bool = True
+) -> Placed:
     """Place every other drive on the map, where it shows what was mapped; those that are placed for the most part stay.
 
     Where the longest drive's own motion was lost its map is bent, and others are lost there; they pull it straight, so
-    that placing them a second time finds more.
+    that placing them a second time finds more, and so does a third time on a map that was refined.
+
+    Args:
+        settle: whether all poses then move to agree best with all meetings; not those that were refined.
     """
     places, nodes = known_places(placed, ground), Nodes.of(placed)
     poses, meetings, on_map = dict(placed.poses), dict(placed.meetings), dict(placed.found)
@@ -34,7 +39,8 @@ def place(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress:
         known, near = {key: each.pose for key, each in met.items()}, nodes.met(k, met)
         if len(known) >= _SHARE * len(drives[k].rows) and len(near) >= _FEWEST:
             poses[k], meetings[k], on_map[k] = _laid(drives[k].path, known), near, met
-    return replace(placed, poses=poses, meetings=meetings, found=on_map).settled(drives)
+    more = replace(placed, poses=poses, meetings=meetings, found=on_map)
+    return more.settled(drives) if settle else more
 
 
 def refined(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progress: Progress = silent) -> Placed:

@@ -66,8 +66,9 @@ def _rebuilt(
     part = {k: drive for k, drive in drives.items() if k not in held}
     for name in ("place drives", "place drives again"):
         placed = place(placed, part, mapped(placed, drives, views).raster(), stages(name))
-    for name in ("refine", "refine again"):
-        placed = refined(placed, part, mapped(placed, drives, views).raster(), stages(name))
+    placed = refined(placed, part, mapped(placed, drives, views).raster(), stages("refine"))
+    placed = place(placed, part, mapped(placed, drives, views).raster(), stages("place what is left"), settle=False)
+    placed = refined(placed, part, mapped(placed, drives, views).raster(), stages("refine again"))
     mosaic = mapped(placed, drives, views, stages("draw the map"))
     ground, places = mosaic.raster(), known_places(placed, mosaic.raster())
     found = in_parallel(lambda k: localized(drives[k], places, ground), held, stages("locate held-out frames"))

@@ -7,7 +7,7 @@ import numpy as np
 
 from sim2real.tracks.poses import chained, compose, relative
 from sim2real.tracks.rebuilding.places import views_of
-from sim2real.tracks.rebuilding.registration import Raster, Template, Views, register
+from sim2real.tracks.rebuilding.registration import Raster, Registration, Template, Views, register
 
 CLEAR = 0.8  # correlation, from where on a registration counts as certain
 SMOOTH = (0.02, 0.01, 0.05)  # m, m and rad, by which a frame's motion differs from the one before
@@ -17,6 +17,7 @@ _TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in n
 _NEAR = [each for each in _TRIED if each[0] < 0.2 and abs(each[2]) < 0.2]  # where the one before failed, too
 _COAST = 20  # frames without a match, after which a car is taken to stand
 _START = np.array([0.08, 0.0, 0.0])
+_REACH, _REACH_YAW = 0.2, 0.2  # m and rad from the frame that others are registered to, from where on a later one is
 
 
 @dataclass(frozen=True)
@@ -89,34 +90,69 @@ class Drive:
 
 
 def follow(images: np.ndarray, views: Views) -> Drive:
-    """Register every frame of an episode (n, h, w, 3) uint8 RGB to the one before it."""
+    """Register every frame of an episode (n, h, w, 3) uint8 RGB to one a little before it."""
     steps, correlation, rows, kept, templates, seen_as = [], [], [], [], [], []
-    last: Raster | None = None
-    guess, since, missed = _START, np.zeros(3), 0
+    motion = _Motion()
+    since = np.zeros(3)
     for row, image in enumerate(images):
         seen = views.raster(image)
         template = views.template(seen)
-        if last is not None:
-            found = register(template, last, guess, trusted=SMOOTH)
-            if found.correlation < CLEAR:
-                tried = _TRIED if not correlation or correlation[-1] >= CLEAR else _NEAR
-                others = (register(template, last, each) for each in tried)
-                found = max((found, *others), key=lambda each: each.correlation)
-            # Where frames do not match the car goes on as before, for a while.
-            missed = 0 if found.correlation >= CLEAR else missed + 1
-            guess = found.pose if not missed else guess if missed < _COAST else np.zeros(3)
-            steps.append(guess)
-            correlation.append(found.correlation)
-            since = compose(since, guess)
-        if last is None or np.hypot(*since[:2]) > KEY_DISTANCE or abs(since[2]) > KEY_YAW:
+        if row:
+            step, sure = motion.onward(template)
+            steps.append(step)
+            correlation.append(sure)
+            since = compose(since, step)
+        motion.passed(seen)
+        if not row or np.hypot(*since[:2]) > KEY_DISTANCE or abs(since[2]) > KEY_YAW:
             rows.append(row)
             kept.append(image)
             templates.append(template)
             seen_as.append(views_of(seen).astype(np.float16))
             since = np.zeros(3)
-        last = seen
-    motion = np.array(steps).reshape(-1, 3), np.array(correlation)
-    return Drive(*motion, np.array(rows), np.array(kept), templates, np.array(seen_as))
+    moved = np.array(steps).reshape(-1, 3), np.array(correlation)
+    return Drive(*moved, np.array(rows), np.array(kept), templates, np.array(seen_as))
+
+
+class _Motion:
+    """Registers frames one by one.
+
+    What goes with the camera (the blocks of a compressed image, a dirty lens) pulls every registration towards standing
+    still by about the same length: frames are registered to one some way behind, not to their neighbour.
+    """
+
+    def __init__(self) -> None:
+        self._behind: Raster | None = None  # the frame that others are registered to
+        self._last: Raster | None = None
+        self._there = np.zeros(3)  # the last frame's pose in that one's frame
+        self._guess, self._sure, self._missed = _START, CLEAR, 0
+
+    def onward(self, template: Template) -> tuple[np.ndarray, float]:
+        """Return the motion (3,) from the last frame to one with a template, and its registration's correlation."""
+        assert self._behind is not None and self._last is not None
+        found = register(template, self._behind, compose(self._there, self._guess), trusted=SMOOTH)
+        if found.correlation < CLEAR:
+            self._behind, self._there = self._last, np.zeros(3)
+            found = self._searched(template, self._last)
+        step = relative(self._there, found.pose)
+        # Where frames do not match the car goes on as before, for a while.
+        self._missed = 0 if found.correlation >= CLEAR else self._missed + 1
+        self._guess = step if not self._missed else self._guess if self._missed < _COAST else np.zeros(3)
+        self._there, self._sure = compose(self._there, self._guess), found.correlation
+        return self._guess, found.correlation
+
+    def _searched(self, template: Template, last: Raster) -> Registration:
+        found = register(template, last, self._guess, trusted=SMOOTH)
+        if found.correlation >= CLEAR:
+            return found
+        tried = _TRIED if self._sure >= CLEAR else _NEAR
+        return max((found, *(register(template, last, each) for each in tried)), key=lambda each: each.correlation)
+
+    def passed(self, seen: Raster) -> None:
+        """Take a frame as the last one."""
+        far = np.hypot(*self._there[:2]) > _REACH or abs(self._there[2]) > _REACH_YAW
+        if self._behind is None or far or self._sure < CLEAR:
+            self._behind, self._there = seen, np.zeros(3)
+        self._last = seen
 
 
 def joined(first: Drive, second: Drive, views: Views) -> Drive:

@@ -93,8 +93,8 @@ def raster(colours: np.ndarray, known: np.ndarray, origin: np.ndarray, cell: flo
     values, levels = contrast(colours, known, cell), []
     for blur in BLURS:
         blurred = cv2.GaussianBlur(values, (0, 0), blur)
-        slopes = (cv2.Sobel(blurred, cv2.CV_32F, dx, dy, scale=1 / (8 * cell)) for dx, dy in ((0, 1), (1, 0)))
-        levels.append(np.concatenate([blurred, *_across_lines(*slopes, _AROUND * blur)], 2))
+        x, y = (cv2.Sobel(blurred, cv2.CV_32F, dx, dy, scale=1 / (8 * cell)) for dx, dy in ((0, 1), (1, 0)))
+        levels.append(np.concatenate([blurred, *_across_lines(x, y, _AROUND * blur)], 2))
     return Raster(tuple(levels), known, origin, cell)
 
 
@@ -105,14 +105,19 @@ def _across_lines(x: np.ndarray, y: np.ndarray, around: float) -> tuple[np.ndarr
     slope goes with the car, and would tell that it stands still. What a line shows is its motion to the side; corners,
     where the structure tensor has two large eigenvalues, show both.
     """
+    height, width = x.shape[:2]
+    # In half size: what is around a cell has nothing finer.
     products = np.dstack([np.square(x).sum(2), (x * y).sum(2), np.square(y).sum(2)])
-    xx, xy, yy = np.moveaxis(cv2.GaussianBlur(products, (0, 0), around), 2, 0)
-    mean, half = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
-    weak, angle = np.maximum(mean - half, 0), np.arctan2(2 * xy, xx - yy) / 2
-    kept = (weak / (weak + _LINE * (mean + half) + 1e-9))[..., None]
-    c, s = np.cos(angle)[..., None], np.sin(angle)[..., None]
-    across, along = c * x + s * y, kept * (c * y - s * x)
-    return c * across - s * along, s * across + c * along
+    products = cv2.resize(products, (max(width // 2, 1), max(height // 2, 1)), interpolation=cv2.INTER_AREA)
+    xx, xy, yy = np.moveaxis(cv2.GaussianBlur(products, (0, 0), around / 2), 2, 0)
+    mean, half = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy) + 1e-9
+    weak = np.maximum(mean - half, 0)
+    kept = weak / (weak + _LINE * (mean + half))
+    # The projection onto the first eigenvector, and of the rest what is kept.
+    lost = (1 - kept) / (2 * half)
+    parts = np.dstack([1 - lost * half + lost * (xx - yy) / 2, lost * xy, 1 - lost * half - lost * (xx - yy) / 2])
+    parts = cv2.resize(parts, (width, height))[..., None]
+    return parts[:, :, 0] * x + parts[:, :, 1] * y, parts[:, :, 1] * x + parts[:, :, 2] * y
 
 
 class Views:

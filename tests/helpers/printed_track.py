@@ -94,7 +94,7 @@ def _ground(mount: Mount, finer: int = 1) -> tuple[np.ndarray, np.ndarray]:
     parts = (np.arange(finer) + 0.5) / finer - 0.5
     across, down = ((np.arange(size)[:, None] + parts).ravel() for size in (mount.camera.width, mount.camera.height))
     at = mount.on_ground(np.stack(np.meshgrid(across, down), -1))
-    seen = np.isfinite(at).all(-1)
+    seen = np.asarray(np.isfinite(at).all(-1))
     return np.where(seen[..., None], at, 0.0), seen
 
 

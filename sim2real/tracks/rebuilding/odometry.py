@@ -10,7 +10,8 @@ from sim2real.tracks.rebuilding.places import views_of
 from sim2real.tracks.rebuilding.registration import Raster, Registration, Template, Views, register
 
 CLEAR = 0.8  # correlation, from where on a registration counts as certain
-SMOOTH = (0.02, 0.01, 0.05)  # m, m and rad, by which a frame's motion differs from the one before
+# A frame that was repeated or lost is no motion, or twice the last one.
+SMOOTH = (0.05, 0.02, 0.1)  # m, m and rad, by which a frame's motion differs from the one before
 KEY_DISTANCE, KEY_YAW = 0.1, 0.15  # m and rad between keyframes
 _TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in np.arange(-0.36, 0.37, 0.12)]
 """Motions where the last one fails: logs skip frames."""

@@ -25,6 +25,8 @@ class PrintedTrack:
     """A closed road around a bent oval, on a mat with patches; metres, from the lower left corner of its picture."""
 
     size: tuple[float, float] = (5.6, 4.4)
+    patches: int = 60  # what tells places apart
+    mat: tuple[int, int, int] = (90, 130, 140)
 
     @cached_property
     def line(self) -> np.ndarray:
@@ -41,8 +43,8 @@ class PrintedTrack:
         """(H, W, 3) uint8 RGB: rows along x, columns along y."""
         random = np.random.default_rng(0)
         shape = tuple(round(each / CELL) for each in self.size)
-        mat = np.full((*shape, 3), (90, 130, 140), np.uint8)
-        for _ in range(60):  # what tells places apart
+        mat = np.full((*shape, 3), self.mat, np.uint8)
+        for _ in range(self.patches):
             centre = tuple(int(v) for v in random.uniform(0, shape[::-1]))
             axes = tuple(int(v) for v in random.uniform(8, 60, 2))
             colour = tuple(int(v) for v in random.integers(40, 220, 3))
@@ -70,19 +72,30 @@ class PrintedTrack:
         ahead = self.line[(k + 3) % len(self.line)] - self.line[k - 3]
         return float(np.arctan2(ahead[1], ahead[0]))
 
-    def frame(self, pose: np.ndarray, mount: Mount = NOMINAL) -> np.ndarray:
-        """(120, 160, 3) uint8 RGB, what the camera sees from a pose; grey above the horizon."""
-        at, down = _ground(mount)
+    def frame(self, pose: np.ndarray, mount: Mount = NOMINAL, finer: int = 1, blur: float = 0.0) -> np.ndarray:
+        """(120, 160, 3) uint8 RGB, what the camera sees from a pose; grey above the horizon.
+
+        Pixels are means of finer x finer points, after which the lens blurs [px].
+        """
+        at, down = _ground(mount, finer)
         c, s = np.cos(pose[2]), np.sin(pose[2])
         x, y = pose[0] + c * at[..., 0] - s * at[..., 1], pose[1] + s * at[..., 0] + c * at[..., 1]
         place = np.stack([y, x], -1).astype(np.float32) / CELL
-        seen = cv2.remap(self.picture, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderValue=(90, 130, 140))
-        return np.where(down[..., None], seen, 120).astype(np.uint8)
+        seen = cv2.remap(self.picture, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderValue=self.mat)
+        fine = np.where(down[..., None], seen, 120).astype(np.float32)
+        height, width = down.shape
+        pixels = fine.reshape(height // finer, finer, width // finer, finer, 3).mean((1, 3))
+        return (np.round(cv2.GaussianBlur(pixels, (0, 0), blur)) if blur else pixels).astype(np.uint8)
 
 
 @lru_cache(maxsize=4)
-def _ground(mount: Mount) -> tuple[np.ndarray, np.ndarray]:
-    return mount.ground()
+def _ground(mount: Mount, finer: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """What (finer h, finer w) parts of all pixels see, see `Mount.ground`."""
+    parts = (np.arange(finer) + 0.5) / finer - 0.5
+    across, down = ((np.arange(size)[:, None] + parts).ravel() for size in (mount.camera.width, mount.camera.height))
+    at = mount.on_ground(np.stack(np.meshgrid(across, down), -1))
+    seen = np.asarray(np.isfinite(at).all(-1))
+    return np.where(seen[..., None], at, 0.0), seen
 
 
 def commands_of(poses: np.ndarray) -> np.ndarray:

@@ -7,10 +7,11 @@ import numpy as np
 
 from sim2real.tracks.poses import chained, compose, relative
 from sim2real.tracks.rebuilding.places import views_of
-from sim2real.tracks.rebuilding.registration import Raster, Template, Views, register
+from sim2real.tracks.rebuilding.registration import Raster, Registration, Template, Views, register
 
 CLEAR = 0.8  # correlation, from where on a registration counts as certain
-SMOOTH = (0.02, 0.01, 0.05)  # m, m and rad, by which a frame's motion differs from the one before
+# A frame that was repeated or lost is no motion, or twice the last one.
+SMOOTH = (0.05, 0.02, 0.1)  # m, m and rad, by which a frame's motion differs from the one before
 KEY_DISTANCE, KEY_YAW = 0.1, 0.15  # m and rad between keyframes
 _TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in np.arange(-0.36, 0.37, 0.12)]
 """Motions where the last one fails: logs skip frames."""
@@ -19,6 +20,7 @@ _ASIDE = 0.06  # m by which a car seems to slip sideways in a frame, at most
 _LIKELY = 0.6  # correlation, from where on a frame says more of its motion than the one before it
 _COAST = 20  # frames without a match, after which a car is taken to stand
 _START = np.array([0.08, 0.0, 0.0])
+_REACH, _REACH_YAW = 0.2, 0.2  # m and rad from the frame that others are registered to, from where on a later one is
 
 
 @dataclass(frozen=True)
@@ -96,35 +98,74 @@ def rolls(motion: np.ndarray) -> bool:
 
 
 def follow(images: np.ndarray, views: Views) -> Drive:
-    """Register every frame of an episode (n, h, w, 3) uint8 RGB to the one before it."""
+    """Register every frame of an episode (n, h, w, 3) uint8 RGB to one a little before it."""
     steps, correlation, rows, kept, templates, seen_as = [], [], [], [], [], []
-    last: Raster | None = None
-    guess, since, missed = _START, np.zeros(3), 0
+    motion = _Motion()
+    since = np.zeros(3)
     for row, image in enumerate(images):
         seen = views.raster(image)
         template = views.template(seen)
-        if last is not None:
-            found = register(template, last, guess * (1.0, 0.0, 1.0), trusted=SMOOTH)
-            if found.correlation < CLEAR:
-                tried = _TRIED if not correlation or correlation[-1] >= CLEAR else _NEAR
-                others = (register(template, last, each) for each in tried)
-                clear = [each for each in others if each.correlation >= CLEAR and rolls(each.pose)]
-                found = max((found, *clear), key=lambda each: each.correlation)
-            # Where frames do not match the car goes on as before, for a while.
-            missed = 0 if found.correlation >= _LIKELY else missed + 1
-            guess = found.pose if not missed else guess if missed < _COAST else np.zeros(3)
-            steps.append(guess)
-            correlation.append(found.correlation)
-            since = compose(since, guess)
-        if last is None or np.hypot(*since[:2]) > KEY_DISTANCE or abs(since[2]) > KEY_YAW:
+        if row:
+            step, sure = motion.onward(template)
+            steps.append(step)
+            correlation.append(sure)
+            since = compose(since, step)
+        motion.passed(seen)
+        if not row or np.hypot(*since[:2]) > KEY_DISTANCE or abs(since[2]) > KEY_YAW:
             rows.append(row)
             kept.append(image)
             templates.append(template)
             seen_as.append(views_of(seen).astype(np.float16))
             since = np.zeros(3)
-        last = seen
-    motion = np.array(steps).reshape(-1, 3), np.array(correlation)
-    return Drive(*motion, np.array(rows), np.array(kept), templates, np.array(seen_as))
+    moved = np.array(steps).reshape(-1, 3), np.array(correlation)
+    return Drive(*moved, np.array(rows), np.array(kept), templates, np.array(seen_as))
+
+
+class _Motion:
+    """Registers frames one by one.
+
+    What goes with the camera (the blocks of a compressed image, a dirty lens) pulls every registration towards standing
+    still by about the same length: frames are registered to one some way behind, not to their neighbour.
+    """
+
+    def __init__(self) -> None:
+        self._behind: Raster | None = None  # the frame that others are registered to
+        self._last: Raster | None = None
+        self._there = np.zeros(3)  # the last frame's pose in that one's frame
+        self._guess, self._sure, self._missed = _START, CLEAR, 0
+
+    def onward(self, template: Template) -> tuple[np.ndarray, float]:
+        """Return the motion (3,) from the last frame to one with a template, and its registration's correlation."""
+        assert self._behind is not None and self._last is not None
+        expected = self._guess * (1.0, 0.0, 1.0)
+        found = register(template, self._behind, compose(self._there, expected), trusted=SMOOTH)
+        if found.correlation < CLEAR or not rolls(relative(self._there, found.pose)):
+            self._behind, self._there = self._last, np.zeros(3)
+            found = self._searched(template, self._last, expected)
+        step = relative(self._there, found.pose)
+        # Where frames do not match the car goes on as before, for a while.
+        self._missed = 0 if found.correlation >= _LIKELY and rolls(step) else self._missed + 1
+        self._guess = step if not self._missed else self._guess if self._missed < _COAST else np.zeros(3)
+        self._there, self._sure = compose(self._there, self._guess), found.correlation
+        return self._guess, found.correlation
+
+    def _searched(self, template: Template, last: Raster, expected: np.ndarray) -> Registration:
+        found = register(template, last, expected, trusted=SMOOTH)
+        if not rolls(found.pose):  # correlation counts no more
+            found = replace(found, correlation=min(found.correlation, _LIKELY))
+        if found.correlation >= CLEAR:
+            return found
+        tried = _TRIED if self._sure >= CLEAR else _NEAR
+        others = (register(template, last, each) for each in tried)
+        clear = [each for each in others if each.correlation >= CLEAR and rolls(each.pose)]
+        return max((found, *clear), key=lambda each: each.correlation)
+
+    def passed(self, seen: Raster) -> None:
+        """Take a frame as the last one."""
+        far = np.hypot(*self._there[:2]) > _REACH or abs(self._there[2]) > _REACH_YAW
+        if self._behind is None or far or self._sure < CLEAR:
+            self._behind, self._there = seen, np.zeros(3)
+        self._last = seen
 
 
 def joined(first: Drive, second: Drive, views: Views) -> Drive:

@@ -16,6 +16,11 @@ PITCH = 0.015  # rad, standard deviation: cars nod when they brake, and on every
 ALIKE = 20.0  # neighbouring cells that tell the same
 HUBER = 1.5  # times the median residual, from where on a cell's counts linearly
 _LEAST = 0.25  # share of a template's cells that must be seen
+_SHARPER = 2  # power of the sharpness that weights a cell: a far pixel covers many, which say the same and move with it
+_LINE, _AROUND = (
+    0.3,
+    2.0,
+)  # share of the stronger slopes below which others are a line's own fading; blurs around a cell
 _STILL = 2e-4  # m or rad
 
 
@@ -24,7 +29,7 @@ class Raster:
     """An image of the ground that views are registered to: of a car's surroundings, or a map.
 
     Attributes:
-        levels: per blur (H, W, 9) float32: contrast, and its slopes along both axes per metre.
+        levels: per blur (H, W, 9) float32: contrast, and its slopes along both axes per metre, see `_across_lines`.
         known: (H, W) bool
         origin: (2,) m, the middle of cell [0, 0]; rows go along x, columns along y.
         cell: [m]
@@ -74,11 +79,13 @@ class Template:
         cells: per blur (P, 2) m in the car's frame.
         nodding: per blur (P, 2) m per rad, by which these seem to move if the camera nods.
         values: per blur (P, 9) float16, values and slopes; as many are kept.
+        weights: per blur (P,) float32, what a cell counts.
     """
 
     cells: list[np.ndarray]
     nodding: list[np.ndarray]
     values: list[np.ndarray]
+    weights: list[np.ndarray]
 
 
 def raster(colours: np.ndarray, known: np.ndarray, origin: np.ndarray, cell: float) -> Raster:
@@ -86,9 +93,31 @@ def raster(colours: np.ndarray, known: np.ndarray, origin: np.ndarray, cell: flo
     values, levels = contrast(colours, known, cell), []
     for blur in BLURS:
         blurred = cv2.GaussianBlur(values, (0, 0), blur)
-        slopes = (cv2.Sobel(blurred, cv2.CV_32F, dx, dy, scale=1 / (8 * cell)) for dx, dy in ((0, 1), (1, 0)))
-        levels.append(np.concatenate([blurred, *slopes], 2))
+        x, y = (cv2.Sobel(blurred, cv2.CV_32F, dx, dy, scale=1 / (8 * cell)) for dx, dy in ((0, 1), (1, 0)))
+        levels.append(np.concatenate([blurred, *_across_lines(x, y, _AROUND * blur)], 2))
     return Raster(tuple(levels), known, origin, cell)
+
+
+def _across_lines(x: np.ndarray, y: np.ndarray, around: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return slopes (H, W, 3) along both axes without those along lines (the normal flow, Horn & Schunck 1981).
+
+    A line of even brightness is seen fainter the farther off it is, since a pixel covers more of the ground there. That
+    slope goes with the car, and would tell that it stands still. What a line shows is its motion to the side; corners,
+    where the structure tensor has two large eigenvalues, show both.
+    """
+    height, width = x.shape[:2]
+    # In half size: what is around a cell has nothing finer.
+    products = np.dstack([np.square(x).sum(2), (x * y).sum(2), np.square(y).sum(2)])
+    products = cv2.resize(products, (max(width // 2, 1), max(height // 2, 1)), interpolation=cv2.INTER_AREA)
+    xx, xy, yy = np.moveaxis(cv2.GaussianBlur(products, (0, 0), around / 2), 2, 0)
+    mean, half = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy) + 1e-9
+    weak = np.maximum(mean - half, 0)
+    kept = weak / (weak + _LINE * (mean + half))
+    # The projection onto the first eigenvector, and of the rest what is kept.
+    lost = (1 - kept) / (2 * half)
+    parts = np.dstack([1 - lost * half + lost * (xx - yy) / 2, lost * xy, 1 - lost * half - lost * (xx - yy) / 2])
+    parts = cv2.resize(parts, (width, height))[..., None]
+    return parts[:, :, 0] * x + parts[:, :, 1] * y, parts[:, :, 1] * x + parts[:, :, 2] * y
 
 
 class Views:
@@ -99,7 +128,7 @@ class Views:
         margin = 2 * round(2 * BLURS[0]) + 1  # the blur would mix in what is not seen
         around = np.pad(view.seen.astype(np.uint8), margin)  # beyond the grid nothing is seen, either
         inner = cv2.erode(around, np.ones((margin, margin), np.uint8))[margin:-margin, margin:-margin]
-        self.clear = (inner > 0) & (view.sharpness > 0.15)
+        self.weight = np.where((inner > 0) & (view.sharpness > 0.15), view.sharpness**_SHARPER, 0)
 
     def raster(self, image: np.ndarray) -> Raster:
         """Return the raster, in the car's frame, of a raw frame (h, w, 3) uint8 RGB."""
@@ -108,14 +137,15 @@ class Views:
 
     def template(self, seen: Raster) -> Template:
         """Return the cells of a frame's raster that are registered: those with the strongest edges."""
-        result = Template([], [], [])
+        result = Template([], [], [], [])
         for level in seen.levels:
-            strength = np.where(self.clear, np.square(level[..., 3:]).sum(2), 0).ravel()
+            strength = (self.weight * np.square(level[..., 3:]).sum(2)).ravel()
             chosen = np.sort(np.argpartition(strength, -POINTS)[-POINTS:])
             cells = self.view.ground.reshape(-1, 2)[chosen]
             result.cells.append(cells.astype(np.float32))
             result.nodding.append(self.view.mount.nodding(cells).astype(np.float32))
             result.values.append(level.reshape(-1, 9)[chosen].astype(np.float16))
+            result.weights.append(self.weight.ravel()[chosen].astype(np.float32))
         return result
 
 
@@ -133,7 +163,7 @@ def register(
     sigma = np.array([*trusted, PITCH])
     for level in range(first, len(BLURS)):
         cells, nod, values = template.cells[level], template.nodding[level], template.values[level].astype(np.float32)
-        seen = own = values
+        weights, seen, own = template.weights[level], values, values
         for _ in range(STEPS):
             at = applied(pose, cells + pitch * nod)
             sampled, inside = target.sample(level, at)
@@ -141,7 +171,8 @@ def register(
                 return Registration(pose, 0.0)
             seen, own = sampled[inside], values[inside]
             away = np.append(pose - guess, pitch)
-            step = _step(seen, own, at[inside] - pose[:2], nod[inside], pose[2], away / sigma, sigma)
+            arm = at[inside] - pose[:2]
+            step = _step(seen, own, weights[inside], arm, nod[inside], pose[2], away / sigma, sigma)
             pose += step[:3]
             pitch += step[3]
             if np.abs(step).max() < _STILL:
@@ -152,13 +183,21 @@ def register(
 
 
 def _step(
-    seen: np.ndarray, own: np.ndarray, arm: np.ndarray, nod: np.ndarray, yaw: float, away: np.ndarray, sigma: np.ndarray
+    seen: np.ndarray,
+    own: np.ndarray,
+    weights: np.ndarray,
+    arm: np.ndarray,
+    nod: np.ndarray,
+    yaw: float,
+    away: np.ndarray,
+    sigma: np.ndarray,
 ) -> np.ndarray:
     """Return the change (4,) of pose and pitch that makes a template's values (P, 9) more like those seen (P, 9).
 
     Efficient second-order minimization (Malis 2004): slopes are the mean of both, in the raster's frame.
 
     Args:
+        weights: (P,) of the cells.
         arm: (P, 2) m from the car to the cells, in the raster's frame.
         nod: (P, 2) m per rad, by which the cells move if the camera nods, in the car's frame.
         away: (4,) standard deviations of pose and pitch from what is expected.
@@ -172,7 +211,7 @@ def _step(
     jacobian = np.stack([x, y, y * arm[:, :1] - x * arm[:, 1:], tilt], -1).reshape(-1, 4)
     norm = np.sqrt(np.square(residual).sum(1))
     scale = HUBER * np.median(norm) + 1e-6
-    weight = np.repeat(np.minimum(1.0, scale / np.maximum(norm, 1e-6)), 3)
+    weight = np.repeat(weights * np.minimum(1.0, scale / np.maximum(norm, 1e-6)), 3)
     trust = ALIKE * scale**2
     hessian = jacobian.T @ (jacobian * weight[:, None]) + np.diag(trust / sigma**2 + 1e-3)
     gradient = jacobian.T @ (weight * residual.ravel()) + trust * away / sigma

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -59,6 +60,21 @@ def test_a_camera_that_nods_is_registered_where_the_car_was(nod: float):
     found = register(VIEWS.template(second), first, truth + np.array([0.03, -0.02, 0.04]))
     assert found.pitch == pytest.approx(nod, abs=0.005)
     np.testing.assert_allclose(found.pose, truth, atol=0.006)
+
+
+@pytest.mark.parametrize(("noise", "quality", "within"), [(0, 100, 0.015), (5, 50, 0.035)])
+def test_a_drive_keeps_its_size_though_lines_fade_and_blocks_stay(noise: int, quality: int, within: float):
+    track, random = PrintedTrack(patches=0, mat=(40, 40, 90)), np.random.default_rng(0)  # hardly more than lines
+    poses = track.poses(0, 60, 0.055)
+    steps, frames = relative(poses[:-1], poses[1:]), []
+    for pose in poses:
+        frame = track.frame(pose, finer=4, blur=1.0)
+        frame = np.clip(frame + random.normal(0, noise, frame.shape), 0, 255).astype(np.uint8)
+        packed = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        frames.append(cv2.imdecode(packed, cv2.IMREAD_COLOR))
+    found = follow(np.array(frames), VIEWS).steps.sum(0) / steps.sum(0)
+    assert found[0] == pytest.approx(1, abs=within)
+    assert found[2] == pytest.approx(1, abs=1.5 * within)
 
 
 def test_a_drive_in_two_pieces_is_joined():

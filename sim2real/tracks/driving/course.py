@@ -161,9 +161,9 @@ class Course:
         ends = np.where(beside.way > 0, len(self.line.points) - 1, 0)
         return self.gained(beside.at, ends, beside.way)
 
-    def ahead(self, at: np.ndarray, way: np.ndarray, distance: float) -> np.ndarray:
-        """Return the samples (n,) at a distance [m] ahead of samples `at`; the last one beyond an open end."""
-        return self._sample(at + way * round(distance / self._step))
+    def ahead(self, at: np.ndarray, way: np.ndarray, distance: np.ndarray | float) -> np.ndarray:
+        """Return the samples (n,) at a distance (n,) [m] ahead of samples `at`; the last one beyond an open end."""
+        return self._sample(at + way * np.round(distance / self._step).astype(int))
 
     def curvature(self, at: np.ndarray, way: np.ndarray) -> np.ndarray:
         """Return (n,) 1/m of the line at samples, positive to the left in driving direction."""

@@ -17,7 +17,6 @@ from sim2real.tracks.driving.loop import Situation, TrackEpisodes, draw_episodes
 from sim2real.tracks.driving.policy_driver import COMMANDS, policy_driver
 from sim2real.tracks.rebuilt import RebuiltTrack
 
-LOOK_AHEAD = 0.7  # m; people look 1.0 to 1.2 m ahead (two recordings), with which pursuit cuts corners by 10 cm
 SPREADS = 2.0  # standard deviations of the driver's offset and heading, up to which cars start aside
 FARTHEST = 1.5  # halves of the road's width, at most
 STEPS, APART = 12, 2  # control steps of a drive, and between frames that are kept
@@ -62,7 +61,7 @@ def recovery_frames(
     renderer = renderer or MapRenderer(track)
     config, seen = policy.config, _Seen(renderer)
     episodes = _aside(track, -(-count * APART // STEPS), seed)
-    pursuit, drive = forgetful(episodes, LOOK_AHEAD), policy_driver(policy, seen)
+    pursuit, drive = forgetful(episodes), policy_driver(policy, seen)
     cars, beside, course = episodes.cars(), episodes.beside, episodes.course
     which, rows = np.arange(len(cars)), []
     for step in range(STEPS):

@@ -13,7 +13,7 @@ from sim2real.tracks.drawing.rendering import MapRenderer
 from sim2real.tracks.driving.controls import forgetful
 from sim2real.tracks.driving.figures import clean_laps
 from sim2real.tracks.driving.loop import draw_episodes, drive
-from sim2real.tracks.driving.recovery import LOOK_AHEAD, recovery_frames
+from sim2real.tracks.driving.recovery import recovery_frames
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 
 
@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_frames_and_another_one_others(track: Rebui
 
 def test_who_drives_as_the_labels_say_stays_on_the_road(track: RebuiltTrack):
     episodes = draw_episodes(track, 12, 0)
-    assert clean_laps(drive(forgetful(episodes, LOOK_AHEAD), episodes)).value == 1
+    assert clean_laps(drive(forgetful(episodes), episodes)).value == 1
 
 
 def test_a_car_that_nobody_measured_gives_no_labels(tmp_path: Path):

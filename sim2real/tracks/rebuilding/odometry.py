@@ -11,7 +11,11 @@ from sim2real.tracks.rebuilding.registration import Raster, Registration, Templa
 
 CLEAR = 0.8  # correlation, from where on a registration counts as certain
 # A frame that was repeated or lost is no motion, or twice the last one.
-SMOOTH = (0.05, 0.02, 0.1)  # m, m and rad, by which a frame's motion differs from the one before
+SMOOTH = (
+    0.02,
+    0.01,
+    0.05,
+)  # m, m and rad, by which a motion differs from the one before: a wider one is led astray in corners
 KEY_DISTANCE, KEY_YAW = 0.1, 0.15  # m and rad between keyframes
 _TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in np.arange(-0.36, 0.37, 0.12)]
 """Motions where the last one fails: logs skip frames."""
@@ -20,7 +24,7 @@ _ASIDE = 0.06  # m by which a car seems to slip sideways in a frame, at most
 _LIKELY = 0.6  # correlation, from where on a frame says more of its motion than the one before it
 _COAST = 20  # frames without a match, after which a car is taken to stand
 _START = np.array([0.08, 0.0, 0.0])
-_REACH, _REACH_YAW = 0.2, 0.2  # m and rad from the frame that others are registered to, from where on a later one is
+_REACH, _REACH_YAW = 0.2, 0.08  # m and rad from the frame that others are registered to, from where on a later one is
 
 
 @dataclass(frozen=True)

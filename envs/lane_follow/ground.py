@@ -50,7 +50,7 @@ def ground_picture(rebuilt: Rebuilt) -> tuple[np.ndarray, float]:
     known[inside] = clean[part][: size[0], : size[1]]
     if 2 * half > _LARGEST:
         colours, known = (cv2.resize(each, (_LARGEST,) * 2, interpolation=cv2.INTER_AREA) for each in (colours, known))
-        known = (known == 1).astype(np.float32)
+        known = (known > 0.999).astype(np.float32)
     picture = np.round(filled(colours, known)).astype(np.uint8)
     return np.ascontiguousarray(np.flip(picture.transpose(1, 0, 2), 0)), half * rebuilt.cell
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from envs import make_task, pinned
 from envs.renderer import available_device
-from envs.task import TaskSpec
+from envs.task import Task
 from policies.policy import Policy
 from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.errors import InputError
@@ -20,6 +20,7 @@ from sim2real.evaluation.side_by_side import act_side_by_side
 from sim2real.evaluation.simulation import Episodes, paired_difference
 from sim2real.evaluation.track import evaluate_on_track
 from sim2real.progress import Stages, no_stages
+from sim2real.recordings.interpretation import known_task
 from sim2real.robots.supervisor import Supervisor
 from sim2real.runs import Run, start_run
 from sim2real.statistics.settling import settle
@@ -74,7 +75,7 @@ def _check(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence
         world = config.world_of(policy.config.task)
         check_worlds(world, config.randomization)
         if config.world is not None:
-            _check_fits(make_task(world).spec, policy, folder)
+            _check_fits(make_task(world), policy, folder)
         if config.layout is not None:
             make_task(policy.config.task, "rehearsal", layout=config.layout)
     for folder, policy in zip(folders, policies, strict=True):
@@ -82,10 +83,14 @@ def _check(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence
             raise InputError(f"{folder} was made for {policy.config.task}, not for {policies[0].config.task}")
 
 
-def _check_fits(spec: TaskSpec, policy: Policy, folder: Path) -> None:
-    """Raise InputError for a policy that cannot act in the worlds of a task."""
-    made = policy.config
-    if made.action_names != spec.action_names or made.preprocessing.camera not in spec.cameras:
+def _check_fits(task: Task, policy: Policy, folder: Path) -> None:
+    """Raise InputError for a policy that cannot act in the worlds of a task, or whose actions mean something else."""
+    made, spec = policy.config, task.spec
+    known = known_task(made.task)
+    modes = [getattr(getattr(each, "control", None), "mode", None) for each in (task, known or task)]
+    states = known is None or known.spec.state_names == spec.state_names
+    named = made.action_names == spec.action_names and made.preprocessing.camera in spec.cameras
+    if not named or not states or modes[0] != modes[1]:
         raise InputError(f"{folder} was made for {made.task}: it cannot act in {spec.name}")
 
 

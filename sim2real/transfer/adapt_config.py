@@ -9,6 +9,7 @@ import tyro
 
 from sim2real.errors import InputError
 from sim2real.recordings.smoothing import check_smoothing
+from sim2real.statistics.units import FEWEST
 from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 
 AUTO_PLANS = ("sensor-shift", "strange-place")
@@ -120,9 +121,10 @@ class AdaptConfig:
             aligned with them. Episodes for testing are left out.
         track: folder of a track that `reconstruct` rebuilt: plans also learn from its frames beside the line, labelled
             with pursuit to it, and candidates drive on it before one is handed out.
-        drive_on: folder of another track to drive on instead, which nothing is learned from; alone: candidates drive
-            there, and learn from recordings only.
-        laps: number of laps of each candidate there.
+            Its map shows all episodes that it was rebuilt from: offline errors on some of them favour such plans.
+        drive_on: folder of another track to drive on instead; alone: candidates drive there, and learn from recordings
+            only.
+        laps: number of laps of each candidate there; at least 6, as fewer decide nothing.
     """
 
     checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
@@ -142,7 +144,11 @@ class AdaptConfig:
     overrides: Annotated[Overrides, tyro.conf.arg(name="")] = field(default_factory=Overrides)
 
     def __post_init__(self) -> None:
-        for name in ("frames", "seeds", "laps"):
+        if self.laps < FEWEST:
+            raise InputError(f"laps must be at least {FEWEST}, not {self.laps}: fewer decide nothing")
+        if self.overrides.recovery is not None and self.track is None:
+            raise InputError("recovery is a share of a rebuilt track's frames: add --track DIR")
+        for name in ("frames", "seeds"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}")

@@ -67,7 +67,9 @@ def fit_name(candidate: str, size: int, seed: int) -> str:
 def candidate_plans(config: AdaptConfig, plans: list[TransferPlan]) -> dict[str, TransferPlan]:
     """Return the candidates' plans by name: the plan and further ones with the run's settings, then the controls."""
     names = CONTROLS if config.unlabelled is None else (*CONTROLS, UNLABELLED)
-    controls = [Overrides(updates=config.overrides.updates).on(find_plan(name)) for name in names]
+    # Scratch learns from what the plan does, as the control without pretraining; the gain is that of the recordings.
+    updates, shares = config.overrides.updates, {"scratch": config.overrides.recovery}
+    controls = [Overrides(updates=updates, recovery=shares.get(name, 0.0)).on(find_plan(name)) for name in names]
     return {plan.name: config.overrides.on(plan) for plan in plans} | {plan.name: plan for plan in controls}
 
 
@@ -96,7 +98,7 @@ def compare_candidates(
     """
     plan = plans[0].name
     tried = candidate_plans(config, plans)
-    if material.recovery is not None:
+    if material.recovery is not None and tried[plan].recovery:
         tried[RECORDINGS_ONLY] = dataclasses.replace(tried[plan], name=RECORDINGS_ONLY, recovery=0.0)
     fits = _fit(config, material, tried, folder, stages("fit"))
     agreement = None if test is None else agreement_on(test)

@@ -4,9 +4,12 @@ Offline errors do not tell which policy drives: of three candidates with the sam
 the others 1 and 6 (see also Codevilla et al. 2018, arXiv 1809.04843).
 """
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from policies.policy import Policy
 from sim2real.progress import Progress, silent
@@ -40,8 +43,11 @@ class Driven:
     laps: Mapping[str, Laps]
 
     def more(self, first: str, second: str) -> Estimate:
-        """Return interventions per lap of the first candidate minus those of the second, paired by lap."""
-        difference = (self.laps[first].interventions - self.laps[second].interventions).astype(float)
+        """Return interventions per lap of the first candidate minus those of the second, paired by lap.
+
+        A lap that was not finished in time counts as one more.
+        """
+        difference = (_failures(self.laps[first]) - _failures(self.laps[second])).astype(float)
         bootstrap, value = Bootstrap(len(difference)), float(difference.mean())
         means = bootstrap.weights @ difference / len(difference)
         return Estimate(value, *(bootstrap.interval(value, means) or (None, None)))
@@ -61,7 +67,7 @@ class Driven:
         Clearly: the 95 % interval of the paired difference lies below 0. Otherwise the one chosen offline stays.
         """
         better = [name for name in self.laps if name != chosen and _below(self.more(name, chosen))]
-        best = min(better, key=lambda name: self.laps[name].interventions.mean(), default=chosen)
+        best = min(better, key=lambda name: _failures(self.laps[name]).mean(), default=chosen)
         if best == chosen:
             return chosen, f"{CALLED.get(chosen, chosen)} drives {self._said(chosen)}: none has clearly fewer"
         names = CALLED.get(best, best), CALLED.get(chosen, chosen)
@@ -77,18 +83,28 @@ def drive_candidates(
 ) -> Driven:
     """Drive the same laps of a rebuilt track with every candidate."""
     episodes, renderer = draw_episodes(track, laps, SEED), MapRenderer(track)
-    shares = dict.fromkeys(policies, 0.0)
+    shares, stopped = dict.fromkeys(policies, 0.0), threading.Event()
 
     def driven(name: str) -> Laps:
         def watch(done: float, total: float, *_: Any) -> None:
             shares[name] = done / total
+            if stopped.is_set():
+                raise KeyboardInterrupt
 
         return drive(policy_driver(policies[name], renderer), episodes, watch)
 
     work = {name: (lambda name=name: driven(name)) for name in policies}
-    done = side_by_side(work, lambda: progress(round(sum(shares.values()), 2), len(policies)))
+    try:
+        done = side_by_side(work, lambda: progress(round(sum(shares.values()), 2), len(policies)))
+    except BaseException:
+        stopped.set()  # running laps end with their next step
+        raise
     progress(len(policies), len(policies))
     return Driven(track.folder.name, track.fps, done)
+
+
+def _failures(laps: Laps) -> np.ndarray:
+    return laps.interventions + ~laps.finished
 
 
 def _below(estimate: Estimate) -> bool:

@@ -92,6 +92,7 @@ def _tracks(config: AdaptConfig, policy: Policy, folder: Path) -> tuple[RebuiltT
         if track is not None:
             check_drives(policy, folder, track)
             draw_episodes(track, 1, 0)  # says if its car is not known
+            _ = track.keyframes  # or if its frames cannot be read
     return learned_from, driven_on
 
 

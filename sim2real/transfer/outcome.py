@@ -136,6 +136,7 @@ class Outcome:
             "plan": self.plan,
             "promoted": self.promoted,
             "output": self.output,
+            "offline": self.offline,
             "reason": self.reason,
             "frames": main.frames,
             "episodes": main.episodes,

@@ -15,7 +15,7 @@ from drives import SMALL, new_policy, record_drives
 from sim2real.checkpoints import read_config, save_policy
 
 torch.set_num_threads(1)
-LEAST = ("--updates", 2, "--seeds", 1, "--laps", 2, "--plan", "top-layers", "--test", "judge", "--out", "run")
+LEAST = ("--updates", 2, "--seeds", 1, "--laps", 6, "--plan", "top-layers", "--test", "judge", "--out", "run")
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def test_plans_learn_from_beside_the_line_and_drive(
     metrics = json.loads((workplace / "run" / "metrics.json").read_text())
     laps = metrics["laps"]["candidates"]
     assert set(laps) == {"zero-shot", "top-layers", "gain", "scratch", "recordings-only"} == set(metrics["candidates"])
-    assert metrics["laps"]["track"] == "oval" and all(each["laps"] == 2 for each in laps.values())
+    assert metrics["laps"]["track"] == "oval" and all(each["laps"] == 6 for each in laps.values())
     fewest = min(each["interventions_per_lap"]["value"] for each in laps.values())
     assert (
         laps[metrics["output"]]["interventions_per_lap"]["value"] == fewest or "none has clearly" in metrics["reason"]
@@ -59,7 +59,8 @@ def test_driving_elsewhere_teaches_nothing(command: Callable[..., Any], workplac
     assert done.code == 0 and done.err == "", done
     metrics = json.loads((workplace / "run" / "metrics.json").read_text())
     assert set(metrics["laps"]["candidates"]) == {"zero-shot", "top-layers", "gain", "scratch"}
-    assert "Nothing was learned from frames of this track" in (workplace / "run" / "report.html").read_text()
+    page = (workplace / "run" / "report.html").read_text()
+    assert "Nothing was learned from frames from beside the line of this track" in page
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,8 @@ def test_driving_elsewhere_teaches_nothing(command: Callable[..., Any], workplac
         (("--drive-on", "learn"), "learn is no rebuilt track"),
         (("--track", "wide"), "wide has frames of 240x120"),
         (("--track", "limp"), "limp does not know the car's delay"),
-        (("--track", "oval", "--laps", 0), "laps must be at least 1, not 0"),
+        (("--track", "oval", "--laps", 5), "laps must be at least 6, not 5"),
+        (("--recovery", 0.3), "add --track DIR"),
         (("--track", "oval", "--recovery", 1.5), "recovery must be in 0…1, not 1.5"),
     ],
 )

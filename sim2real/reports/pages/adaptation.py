@@ -46,7 +46,7 @@ def write_report(path: Path, adaptation: Adaptation, command: str) -> None:
         _curve(report, outcome, outcome.agreement.criterion)
         _by_action(report, outcome, outcome.agreement.criterion)
         _pictures(report, outcome, test)
-    _laps(report, outcome, adaptation.inputs.track is not None and config.drive_on is None)
+    _laps(report, outcome, config.track is not None and config.drive_on in (None, config.track))
     if adaptation.shift is not None:
         shift_section(report, adaptation.shift)
     simulated = adaptation.inputs.material.simulated
@@ -65,9 +65,15 @@ def write_report(path: Path, adaptation: Adaptation, command: str) -> None:
 
 def _figures(report: Report, outcome: Outcome, agreement: Agreement) -> None:
     report.heading("The candidates")
+    if RECORDINGS_ONLY in outcome.candidates:
+        report.text(
+            f"Plans also learned from frames of a rebuilt track. Its map shows all episodes that it was made of: where "
+            f"these are tested on, offline errors favour such plans over zero-shot, gain and {RECORDINGS_ONLY}."
+        )
     report.text(
         "Zero-shot is the policy from simulation; gain is the same policy with a fitted scale and offset; scratch is "
-        "the same network, trained on the recordings only. They are the controls that a plan is compared with."
+        "the same network, trained on what the plan learns from, without pretraining. They are the controls that a "
+        "plan is compared with."
     )
     if UNLABELLED in outcome.estimates:
         report.text("Unlabelled is zero-shot whose low norms were aligned with recorded frames without their actions.")
@@ -101,7 +107,8 @@ def _laps(report: Report, outcome: Outcome, learned: bool) -> None:
     if outcome.driven is None or (table := laps_table(outcome)) is None:
         return
     report.heading(f"Laps on {outcome.driven.track}")
-    seen = "Plans learned from frames of this track" if learned else "Nothing was learned from frames of this track"
+    beside = "frames from beside the line of this track"
+    seen = f"Plans learned from {beside}" if learned else f"Nothing was learned from {beside}"
     if RECORDINGS_ONLY in outcome.driven.laps:
         seen += f"; {RECORDINGS_ONLY} is the plan without any from beside the line"
     row = list(outcome.driven.laps).index(outcome.output)

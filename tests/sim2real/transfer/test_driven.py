@@ -1,5 +1,7 @@
 """Laps of candidates: who is handed out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -49,3 +51,10 @@ def test_the_figures_tell_the_difference_to_the_first():
     figures = driven(zero_shot=[0] * 20, scratch=[1] * 20).metrics()
     assert figures["track"] == "oval" and "difference" not in figures["candidates"]["zero-shot"]
     assert figures["candidates"]["scratch"]["difference"]["value"] == -1
+
+
+def test_laps_out_of_time_are_no_success():
+    fast, slow = laps([0] * 19 + [1]), laps([0] * 20)
+    slow = replace(slow, finished=np.zeros(COUNT, bool))
+    found = Driven("oval", 20.0, {"zero-shot": fast, "gain": slow})
+    assert found.overruled("zero-shot")[0] == "zero-shot" and found.overruled("gain")[0] == "zero-shot"

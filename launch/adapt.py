@@ -31,13 +31,12 @@ def command(
     With `--unlabelled` a further candidate is zero-shot whose low norms were aligned with recordings without actions
     (Significant Subspace Alignment, Adachi et al. 2025), plus the gain where drivers have individual scales.
 
-    With `--track` plans also learn from frames beside the line of a track that `reconstruct` rebuilt, labelled with
-    pursuit to it: drivers do not leave the line, so that their recordings do not show how to return to it. Candidates
-    then drive laps on it (or on `--drive-on`), and who has clearly fewer interventions is handed out, whatever the
-    offline errors say.
+    With `--track tracks/NAME` plans also learn from frames beside the line of a track that `reconstruct` rebuilt,
+    labelled with pursuit to it: drivers do not leave the line, so that their recordings do not show how to return to
+    it. Candidates then drive laps on it (or on `--drive-on`), and who has clearly fewer interventions is handed out,
+    whatever the offline errors say.
 
     Example: sim2real adapt runs/policy datasets/track_1 --test datasets/track_2 --frames 300
-    Example: sim2real adapt runs/policy datasets/track_2 --track tracks/track_2
     """
     # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
     from sim2real.reports.pages.adaptation import write_report

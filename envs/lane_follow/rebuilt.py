@@ -135,10 +135,12 @@ def read_cells(path: Path) -> np.ndarray:
         InputError: the file is missing, or no picture.
     """
     try:
-        encoded = np.frombuffer(path.read_bytes(), np.uint8)
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read the map's {path}: {error.strerror}") from None
-    picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB) if len(encoded) else None
+    if b"IEND" not in content[-64:]:  # decoders fill the missing part of some truncated files silently
+        raise InputError(f"cannot read the map's {path}: not a complete PNG")
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
     if picture is None:
         raise InputError(f"cannot read the map's {path}: it is not a picture")
     return np.ascontiguousarray(np.flip(picture, 0).transpose(1, 0, 2))

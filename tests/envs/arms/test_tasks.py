@@ -155,4 +155,4 @@ def test_a_task_takes_one_file(monkeypatch):
 
 def test_a_task_without_variants_says_so():
     with pytest.raises(ValueError, match="LaneFollow has no such variants"):
-        make_task("LaneFollow:absolute")
+        make_task("LaneFollow:oval:absolute")

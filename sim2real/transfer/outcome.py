@@ -41,7 +41,7 @@ class Outcome:
     """Outcome of a comparison of candidates.
 
     Attributes:
-        policy: the policy to use, which is the plan's only if the gate promoted it.
+        policy: the policy to use: the plan's only if the gate promoted it, and laps did not overrule it.
         plan: name of the plan.
         output: the candidate of this policy.
         decision: decision of the gate; None without test frames.

@@ -18,16 +18,12 @@ def zero_steering(episodes: TrackEpisodes) -> Act:
     return lambda now: np.column_stack([np.zeros(len(now.which)), throttle[now.which]])
 
 
-def teacher(episodes: TrackEpisodes, look_ahead: float = LOOK_AHEAD) -> Act:
-    """Return a driver that knows pose, line and car: pure pursuit from where the car is when its command arrives.
-
-    Args:
-        look_ahead: distance along the line [m] of the point that it drives to.
-    """
+def teacher(episodes: TrackEpisodes) -> Act:
+    """Return a driver that knows pose, line and car: pure pursuit from where the car is when its command arrives."""
     throttle = _median_throttle(episodes)
 
     def act(now: Situation) -> np.ndarray:
-        steering = episodes.vehicle.steering_for(_pursuit(episodes, now, look_ahead))
+        steering = episodes.vehicle.steering_for(_pursuit(episodes, now))
         return np.column_stack([steering, throttle])[now.which]
 
     return act
@@ -59,14 +55,14 @@ def _median_throttle(episodes: TrackEpisodes) -> np.ndarray:
     return np.clip(np.divide(wanted, per_throttle, out=np.zeros(len(per_throttle)), where=per_throttle > 0), -1, 1)
 
 
-def _pursuit(episodes: TrackEpisodes, now: Situation, look_ahead: float) -> np.ndarray:
+def _pursuit(episodes: TrackEpisodes, now: Situation) -> np.ndarray:
     """Return (n,) 1/m of the arcs from where the newest commands arrive."""
     cars = now.cars
     poses, waits = cars.poses, np.round(episodes.vehicle.delay).astype(int)
     for k in range(1, waits.max(initial=0) + 1):
         arrived = moved(poses, cars.curvature(k), cars.speed / episodes.vehicle.fps)
         poses = np.where((k <= waits)[:, None], arrived, poses)
-    return _arc(episodes, poses, now.beside, look_ahead)
+    return _arc(episodes, poses, now.beside, LOOK_AHEAD)
 
 
 def _arc(episodes: TrackEpisodes, poses: np.ndarray, beside: Beside, look_ahead: np.ndarray | float) -> np.ndarray:

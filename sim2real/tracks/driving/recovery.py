@@ -19,6 +19,7 @@ from sim2real.tracks.rebuilt import RebuiltTrack
 
 SPREADS = 2.0  # standard deviations of the driver's offset and heading, up to which cars start aside
 FARTHEST = 1.5  # halves of the road's width, at most
+STRAYED, TURNED = 0.1, np.pi / 3  # m beyond that, and rad against the line: who got there is not followed
 STEPS, APART = 12, 2  # control steps of a drive, and between frames that are kept
 _SEED = 7_000_000  # of the first car: laps that judge policies have others
 
@@ -55,6 +56,9 @@ def recovery_frames(
 ) -> Recovery:
     """Drive a policy on a rebuilt track from beside the line, and return frames that it saw with pursuit labels.
 
+    Args:
+        count: frames, at most: those of cars that strayed are left out.
+
     Raises:
         InputError: the log does not tell how the car steers, or nothing of it drives along the line.
     """
@@ -77,7 +81,8 @@ def recovery_frames(
         progress(step + 1, STEPS)
     offset, heading = (np.concatenate([getattr(row[3], name) for row in rows]) for name in ("offset", "heading"))
     images, actions, state = (np.concatenate([row[k] for row in rows]) for k in range(3))
-    kept = np.flatnonzero((np.abs(offset) < FARTHEST * course.half + 0.1) & (np.abs(heading) < np.pi / 3))[:count]
+    near = (np.abs(offset) < FARTHEST * course.half + STRAYED) & (np.abs(heading) < TURNED)
+    kept = np.flatnonzero(near)[:count]
     known = state[kept] if config.heads.state else None
     return Recovery(images[kept], actions[kept], known, offset[kept], heading[kept])
 

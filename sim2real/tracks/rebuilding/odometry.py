@@ -96,7 +96,7 @@ class Drive:
         return np.asarray(np.diff(failed[self.rows]) > 0)
 
 
-def rolls(motion: np.ndarray) -> bool:
+def _rolls(motion: np.ndarray) -> bool:
     """Return whether a motion (3,) is one of wheels: on an arc, and not to the side."""
     return bool(abs(motion[1] - motion[0] * motion[2] / 2) < _ASIDE)
 
@@ -143,25 +143,25 @@ class _Motion:
         assert self._behind is not None and self._last is not None
         expected = self._guess * (1.0, 0.0, 1.0)
         found = register(template, self._behind, compose(self._there, expected), trusted=SMOOTH)
-        if found.correlation < CLEAR or not rolls(relative(self._there, found.pose)):
+        if found.correlation < CLEAR or not _rolls(relative(self._there, found.pose)):
             self._behind, self._there = self._last, np.zeros(3)
             found = self._searched(template, self._last, expected)
         step = relative(self._there, found.pose)
         # Where frames do not match the car goes on as before, for a while.
-        self._missed = 0 if found.correlation >= _LIKELY and rolls(step) else self._missed + 1
+        self._missed = 0 if found.correlation >= _LIKELY and _rolls(step) else self._missed + 1
         self._guess = step if not self._missed else self._guess if self._missed < _COAST else np.zeros(3)
         self._there, self._sure = compose(self._there, self._guess), found.correlation
         return self._guess, found.correlation
 
     def _searched(self, template: Template, last: Raster, expected: np.ndarray) -> Registration:
         found = register(template, last, expected, trusted=SMOOTH)
-        if not rolls(found.pose):  # correlation counts no more
+        if not _rolls(found.pose):  # correlation counts no more
             found = replace(found, correlation=min(found.correlation, _LIKELY))
         if found.correlation >= CLEAR:
             return found
         tried = _TRIED if self._sure >= CLEAR else _NEAR
         others = (register(template, last, each) for each in tried)
-        clear = [each for each in others if each.correlation >= CLEAR and rolls(each.pose)]
+        clear = [each for each in others if each.correlation >= CLEAR and _rolls(each.pose)]
         return max((found, *clear), key=lambda each: each.correlation)
 
     def passed(self, seen: Raster) -> None:

@@ -17,10 +17,8 @@ ALIKE = 20.0  # neighbouring cells that tell the same
 HUBER = 1.5  # times the median residual, from where on a cell's counts linearly
 _LEAST = 0.25  # share of a template's cells that must be seen
 _SHARPER = 2  # power of the sharpness that weights a cell: a far pixel covers many, which say the same and move with it
-_LINE, _AROUND = (
-    0.3,
-    2.0,
-)  # share of the stronger slopes below which others are a line's own fading; blurs around a cell
+_LINE = 0.3  # share of the stronger slopes, below which others are a line's own fading
+_AROUND = 2.0  # blurs around a cell, within which a line is told from a corner
 _STILL = 2e-4  # m or rad
 
 

@@ -7,7 +7,7 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch
 
-from envs.lane_follow.meshes import TRACK_GEOMS
+from envs.lane_follow.meshes import LAYER, TRACK_GEOMS
 from envs.lane_follow.places import STRUCTURE, visible
 from envs.lane_follow.scene import CLUTTER, HIDDEN, LAMPS, MARKINGS, WALLS
 from envs.lane_follow.track import Track
@@ -141,7 +141,7 @@ class Dressing:
         rows = np.ix_(ids, np.arange(first, first + u.shape[1]))
         length, width = (low + (high - low) * u[..., 2 + i] for i, (low, high) in enumerate([*extent.values()][:2]))
         tall = "height" in extent
-        low, high = extent.get("height", (0.001, 0.001))
+        low, high = extent.get("height", (LAYER["marking"], LAYER["marking"]))
         height = low + (high - low) * u[..., 4]
         self._size[rows] = np.stack([length, width, height], -1)
         above = np.where(clear, height if tall else 0.0, HIDDEN)

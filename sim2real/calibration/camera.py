@@ -10,7 +10,7 @@ import numpy as np
 from envs.lane_follow.scene import NOMINAL_CAMERA
 from sim2real.calibration.config import CameraConfig
 from sim2real.calibration.fit import Fit, fit
-from sim2real.calibration.judge import Judged, judge, split
+from sim2real.calibration.judge import Judged, clearest, judge, softness, split
 from sim2real.calibration.optics import PARAMETERS, Optics, distorted
 from sim2real.calibration.pairs import Clips, Found
 from sim2real.calibration.uncertainty import Interval, correlations, heading, intervals
@@ -21,7 +21,8 @@ from sim2real.progress import Progress, Stages, no_stages, part_of
 from sim2real.runs import start_run
 from sim2real.worlds import read_camera
 
-COARSE, FINE = (4.0, 2.0), (2.0, 1.2, 1.2)  # px of blur; the last twice, as scales are those that a level begins with
+COARSE, FINE = (4.0, 2.0), (2.0, 0.5)  # px of blur
+MORE = 1.5  # times as many pairs are found as are used: the clearest ones
 FEW = 60  # pairs that find the camera coarsely
 ALWAYS = ("focal", "cx", "cy", "pitch")
 EXTRAS = ("k1", "roll", "k2")  # which are freed if held-out pairs agree better with them
@@ -82,7 +83,9 @@ def calibrate_camera(config: CameraConfig, out: Path | None = None, stages: Stag
     wide = replace(start, camera=distorted(camera))
     first = clips.pairs(wide, min(FEW, config.pairs), stages("find pairs of frames"))
     coarse = fit(first.pairs, wide, _free((*ALWAYS, "k1", "roll")), blurs=COARSE, progress=stages("fit coarsely"))
-    found = clips.pairs(coarse.optics, config.pairs, stages("find pairs again"))
+    again = stages("find pairs again")
+    found = clearest(clips.pairs(coarse.optics, round(MORE * config.pairs), again), coarse.optics, config.pairs)
+    wide = replace(wide, soft=softness(found.pairs[:: max(len(found.pairs) // FEW, 1)], coarse.optics))
     chosen, judged = _choose(found, start, wide, coarse.optics, config, stages("compare lens models"))
     final, held, ends = _final(found, wide, coarse.optics, chosen, stages("fit all pairs"))
     if judged["fitted"].after > WORST:
@@ -104,7 +107,7 @@ def _free(names: tuple[str, ...]) -> np.ndarray:
 
 def _kept(optics: Optics, start: Optics, free: np.ndarray) -> Optics:
     """Return a camera whose parameters that are not free are those of the start."""
-    return optics.moved(np.where(free, 0.0, start.values() - optics.values()))
+    return replace(optics.moved(np.where(free, 0.0, start.values() - optics.values())), soft=start.soft)
 
 
 def _choose(

@@ -1,36 +1,21 @@
 """How well pairs of frames agree that a camera was not fitted to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import minimize
 
-from sim2real.calibration.fit import fit
+from sim2real.calibration.fit import NONE, fit
 from sim2real.calibration.optics import Optics
 from sim2real.calibration.pairs import Found
-from sim2real.calibration.photometric import Grid, Pair, lab, warped
+from sim2real.calibration.photometric import compared, grey
+from sim2real.calibration.warping import Grid, Pair
 from sim2real.statistics.bootstrap import Bootstrap
 from sim2real.tracks.rebuilding.parallel import in_parallel
 
-BLUR = 1.2  # px
-NOTHING = np.zeros(7, bool)
-
-
-@dataclass(frozen=True)
-class Disagreement:
-    """Squares of the differences (n,) of n pairs, and of their slopes (n,), per px².
-
-    Attributes:
-        difference, slope: sums over the pixels that both frames show.
-    """
-
-    difference: np.ndarray
-    slope: np.ndarray
-
-    @property
-    def pixels(self) -> np.ndarray:
-        """Return (n,) px: a shift of so many pixels, in any direction, would make the same differences."""
-        return np.sqrt(2 * self.difference / np.maximum(self.slope, 1e-9))
+BLUR = 0.5  # px
+SOFTNESS = (0.4, 2.5)  # px
 
 
 @dataclass(frozen=True)
@@ -66,26 +51,52 @@ def split(found: Found, share: float, seed: int) -> tuple[list[int], list[int]]:
     return np.flatnonzero(~held).tolist(), np.flatnonzero(held).tolist()
 
 
-def disagreement(pairs: Sequence[Pair], optics: Optics, reference: Optics) -> Disagreement:
-    """Return how much pairs disagree with a camera, the motions fitted; slopes, and pixels, are a reference's."""
-    motions = np.array([pair.motion for pair in pairs])
-    here, there = (fit(pairs, each, NOTHING, motions, (2 * BLUR, BLUR)).motions for each in (optics, reference))
-    mine, others = Grid.of(optics, NOTHING), Grid.of(reference, NOTHING)
+def disagreement(pairs: Sequence[Pair], optics: Optics) -> np.ndarray:
+    """Return (n,) px by which n pairs still seem shifted with a camera, their motions fitted."""
+    return shifts(pairs, optics, fit(pairs, optics, NONE, blurs=(2.0, BLUR)).motions)
 
-    def sums(k: int) -> tuple[float, float]:
-        images = lab(pairs[k].first), lab(pairs[k].second)
-        own, other = warped(mine, *images, here[k], BLUR), warped(others, *images, there[k], BLUR)
-        both = (own.known > 0.9) & (other.known > 0.9)
-        strong = both & (np.square(other.slopes).sum((2, 3)) > np.quantile(np.square(other.slopes).sum((2, 3)), 0.9))
-        return float(np.square(own.difference[strong]).sum()), float(np.square(other.slopes[strong]).sum())
 
-    found = np.array(in_parallel(sums, range(len(pairs)))).reshape(-1, 2)
-    return Disagreement(found[:, 0], found[:, 1])
+def shifts(pairs: Sequence[Pair], optics: Optics, motions: np.ndarray) -> np.ndarray:
+    """Return (n,) px by which n pairs still seem shifted with a camera and motions (n, 5)."""
+    grid = Grid.of(optics, NONE)
+
+    def left(k: int) -> float:
+        return compared(grid, grey(pairs[k].first), grey(pairs[k].second), motions[k], BLUR).pixels
+
+    return np.array(in_parallel(left, range(len(pairs))))
+
+
+def clearest(found: Found, optics: Optics, count: int) -> Found:
+    """Return the pairs that agree best with a camera, in their order: a frame that shook while it was read agrees less.
+
+    They are chosen before the parameters that are fitted to them, by a camera that was fitted to others.
+    """
+    left = disagreement(found.pairs, optics)
+    kept = np.sort(np.argsort(left, kind="stable")[:count])
+    return replace(found, pairs=[found.pairs[k] for k in kept])
+
+
+def softness(pairs: Sequence[Pair], optics: Optics) -> tuple[float, float]:
+    """Return the blur of a camera's frames along x and y [px] with which pairs agree best."""
+    motions = fit(pairs, optics, NONE, blurs=(2.0, BLUR)).motions
+
+    def left(logs: np.ndarray) -> float:
+        return float(shifts(pairs, _softer(optics, logs), motions).mean())
+
+    corners = np.log([[1.0, 1.0], [1.5, 1.0], [1.0, 1.5]])
+    options = {"initial_simplex": corners, "maxfev": 25, "xatol": 0.05, "fatol": 1e-3}
+    found = minimize(left, corners[0], method="Nelder-Mead", bounds=[np.log(SOFTNESS)] * 2, options=options)
+    return _softer(optics, found.x).soft
+
+
+def _softer(optics: Optics, logs: np.ndarray) -> Optics:
+    x, y = np.exp(logs)
+    return replace(optics, soft=(float(x), float(y)))
 
 
 def judge(pairs: Sequence[Pair], before: Optics, after: Optics) -> Judged:
     """Compare two cameras on pairs that neither was fitted to."""
-    old, new = (disagreement(pairs, each, after).pixels for each in (before, after))
+    old, new = (disagreement(pairs, each) for each in (before, after))
     fall = 1 - new / np.maximum(old, 1e-9)
     names, unit = np.unique([pair.unit for pair in pairs], return_inverse=True)
     bootstrap = Bootstrap(len(names))

@@ -9,18 +9,31 @@ from sim2real.tracks.ground import Mount
 
 PARAMETERS = ("focal", "cx", "cy", "k1", "k2", "pitch", "roll")
 """Share of the focal length (log), px, px, distortion coefficients, rad, rad."""
+_RIM = 1e-3  # m: beyond a nodding car's horizon nothing is seen
 STEPS = np.array([1e-4, 1e-2, 1e-2, 1e-4, 1e-4, 1e-4, 1e-4])  # of differences, in the parameters' units
 
 
 @dataclass(frozen=True)
 class Optics(Mount):
-    """A mount as a vector; yaw is no part of it: it only says what is called ahead."""
+    """A mount as a vector; yaw is no part of it: it only says what is called ahead.
+
+    Attributes:
+        soft: blur of the frames along x and y [px]: lens, moving scene and compression, see `warping.matched`.
+    """
+
+    soft: tuple[float, float] = (1.2, 1.2)
 
     def values(self) -> np.ndarray:
         """Return (7,) the PARAMETERS; the focal length as the log of that along x in px."""
         camera = self.camera
         k = (*camera.distortion, 0.0, 0.0)[:2]
         return np.array([np.log(camera.fx), camera.cx, camera.cy, *k, self.pitch, self.roll])
+
+    def level(self, ground: np.ndarray, nod: float) -> np.ndarray:
+        """Return where points (..., 2) m really lie that are seen while the car nods [rad, down], as if it did not."""
+        c, s, ahead = np.cos(nod), np.sin(nod), ground[..., 0] - self.x
+        far = self.height / np.maximum(ahead * s + self.height * c, _RIM)
+        return np.stack([self.x + far * (ahead * c - self.height * s), far * ground[..., 1]], -1)
 
     def moved(self, step: np.ndarray) -> "Optics":
         """Return it with PARAMETERS changed by (7,)."""

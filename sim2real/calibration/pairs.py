@@ -6,7 +6,7 @@ import numpy as np
 
 from sim2real.calibration.config import FEWEST_PAIRS
 from sim2real.calibration.optics import Optics
-from sim2real.calibration.photometric import Pair
+from sim2real.calibration.warping import Pair
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.progress import Progress, silent

@@ -68,7 +68,7 @@ def heading(fit: Fit, found: Found) -> Interval:
 
     The slope by yaw takes up that the car turns about another point than the camera's foot.
     """
-    x, y, yaw = fit.motions.T
+    x, y, yaw = fit.motions[:, :3].T
     design, seen = np.stack([np.ones(len(x)), yaw], 1), np.arctan2(y, x)
     units, count = np.array([pair.unit for pair in found.pairs]), len(found.units)
     gram = np.array([design[units == k].T @ design[units == k] for k in range(count)])

@@ -8,7 +8,7 @@ import numpy as np
 from sim2real.calibration.camera import Calibration
 from sim2real.calibration.judge import Judged
 from sim2real.calibration.optics import Optics
-from sim2real.calibration.photometric import Pair
+from sim2real.calibration.warping import Pair
 from sim2real.reports.page import Report
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
 from sim2real.tracks.ground import GroundView
@@ -83,9 +83,7 @@ def lines(result: Calibration) -> list[str]:
     ends = "" if heading["low"] is None else f" ({_degrees(heading['low'])} to {_degrees(heading['high'])})"
     said.append(f"The car goes {_degrees(heading['value'])}{ends} left of where the camera looks.")
     if mount["roll"]:
-        said.append(
-            f"The camera is tilted by {_degrees(mount['roll'])} to a side, which `reconstruct` does not allow for."
-        )
+        said.append(f"The camera is tilted by {_degrees(mount['roll'])} to a side.")
     return said
 
 
@@ -133,7 +131,10 @@ def write_calibration_report(result: Calibration, command: str) -> None:
                 _overlay(pair, result.start, pair.motion),
                 "With the start: one frame in red, the other in green and blue.",
             ),
-            (_overlay(pair, result.optics, result.fit.motions[k]), "With the fitted camera: where both agree, grey."),
+            (
+                _overlay(pair, result.optics, result.fit.motions[k, :3]),
+                "With the fitted camera: where both agree, grey.",
+            ),
         ]
     )
     report.figure(_frames(result), "What the fitted camera's pixels show that the start's show elsewhere, in pixels.")

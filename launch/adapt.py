@@ -34,7 +34,8 @@ def command(
     With `--track tracks/NAME` plans also learn from frames beside the line of a track that `reconstruct` rebuilt,
     labelled with pursuit to it: drivers do not leave the line, so that their recordings do not show how to return to
     it. Candidates then drive laps on it (or on `--drive-on`), and who has clearly fewer interventions is handed out,
-    whatever the offline errors say.
+    whatever the offline errors say. With `--self-labels`, too, nothing is learned from the driver's commands: frames
+    of the log are labelled with pursuit from where they were taken.
 
     Example: sim2real adapt runs/policy datasets/track_1 --test datasets/track_2 --frames 300
     """

@@ -5,13 +5,15 @@ from typing import Annotated
 
 import tyro
 
-from launch.console import print_table, reporting, say, typed_command
+from launch.console import print_table, reporting, resumable, resume_command, say, typed_command
+from sim2real.errors import AlreadyFinished
 from sim2real.tracks.rebuilding.reconstruct_config import ReconstructConfig
 
 
 def command(
     config: Annotated[ReconstructConfig, tyro.conf.arg(name="")],
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the track; None: tracks/ and the dataset's name")] = None,
+    resume: Annotated[bool, tyro.conf.arg(help="resume an interrupted run")] = False,
 ) -> None:
     """Rebuild the track that recordings were driven on: a map of the ground, where every frame was, the centre line.
 
@@ -33,8 +35,12 @@ def command(
     from sim2real.tracks.rebuilding.reconstruct import reconstruct
 
     out = out or Path("tracks") / config.task
-    with reporting() as stages:
-        track = reconstruct(config, out, stages)
+    try:
+        with resumable(resume_command(out), out), reporting() as stages:
+            track = reconstruct(config, out, resume, stages)
+    except AlreadyFinished as finished:
+        say(str(finished))
+        return
     write_track_report(out / "report.html", track, typed_command(), config.seed)
     for line in track_lines(track):
         say(line)

@@ -124,6 +124,8 @@ class AdaptConfig:
             Its map shows all episodes that it was rebuilt from: offline errors on some of them favour such plans.
         drive_on: folder of another track to drive on instead; alone: candidates drive there, and learn from recordings
             only.
+        self_labels: learn nothing from the driver's commands: the recordings that the track of --track was rebuilt from
+            are labelled with pursuit to its line from every frame's own pose. The driver's commands still judge.
         laps: number of laps of each candidate there; at least 6, as fewer decide nothing.
     """
 
@@ -140,6 +142,7 @@ class AdaptConfig:
     unlabelled: str | None = None
     track: Path | None = None
     drive_on: Path | None = None
+    self_labels: bool = False
     laps: int = 20
     overrides: Annotated[Overrides, tyro.conf.arg(name="")] = field(default_factory=Overrides)
 
@@ -148,6 +151,8 @@ class AdaptConfig:
             raise InputError(f"laps must be at least {FEWEST}, not {self.laps}: fewer decide nothing")
         if self.overrides.recovery is not None and self.track is None:
             raise InputError("recovery is a share of a rebuilt track's frames: add --track DIR")
+        if self.self_labels and self.track is None:
+            raise InputError("self-labels are those of a rebuilt track: add --track DIR")
         for name in ("frames", "seeds"):
             value = getattr(self, name)
             if value is not None and value < 1:

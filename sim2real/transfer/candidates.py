@@ -114,7 +114,7 @@ def compare_candidates(
         driven = drive_candidates(track, each, config.laps, stages("drive candidates"))
         output = driven.overruled(offline)[0]
     refitted = None
-    if test is not None and config.test is None:
+    if test is not None and config.test is None and not config.self_labels:  # its labels are the driver's
         refitted = _refit(fits, candidates[output], output, material, test, folder, stages)
     names = material.policy.config.action_names
     return Outcome(
@@ -129,7 +129,7 @@ def compare_candidates(
         predictions=predictions,
         refitted=refitted,
         agreement=agreement,
-        smoothing=material.frames.smoothing,
+        smoothing=(material.frames if test is None else test).smoothing,
         look=candidates[plan].policy.align.in_pixels(*material.policy.config.preprocessing.size),
         judged=tuple(names[k] for k in material.frames.judged),
         each={} if test is None else _by_action(test, predictions, names),

@@ -1,6 +1,6 @@
 """Inputs of an adaptation: a pretrained policy, training and test recordings, simulated frames."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from policies.policy import Policy, PolicyConfig
@@ -18,6 +18,7 @@ from sim2real.transfer.fitting.learn import Material
 from sim2real.transfer.fitting.unlabelled import BATCH_SIZE
 from sim2real.transfer.frames.folds import held_out
 from sim2real.transfer.frames.reading import Reading, read_apart, read_images, read_recordings
+from sim2real.transfer.frames.self_labelled import self_labelled
 from sim2real.transfer.frames.simulated import SIMULATED, mirror_signs, simulated_frames, task_spec
 
 RECOVERY = 2000  # frames from beside the line of a rebuilt track
@@ -69,6 +70,9 @@ def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
     else:
         progress = stages("read recordings"), stages("read test recordings")
         (learned, test), reading = read_apart(config.dataset, config.test, policy.config, config.smooth, progress)
+    if config.self_labels and learned_from is not None:
+        learned = self_labelled(learned, learned_from, config.dataset, policy.config)
+        reading = (replace(reading[0], skipped=learned.skipped, saturated={}), *reading[1:])
     unlabelled = None
     if config.unlabelled is not None:
         unlabelled, images = _unlabelled(config, policy.config, test, stages)

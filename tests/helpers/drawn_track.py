@@ -23,6 +23,11 @@ VEHICLE = {
 _PRINTED = PrintedTrack()
 
 
+def drawn_drives(count: int = 60) -> list[np.ndarray]:
+    """(count, 3) poses of the frames of both drives of a drawn track."""
+    return [_PRINTED.poses(0, count), _PRINTED.poses(count * 8, count, back=True, aside=0.05)]
+
+
 def write_drawn_track(
     folder: Path, closed: bool = True, image: tuple[int, int] = (160, 120), shrink: int = 1, **vehicle: None
 ) -> Path:
@@ -44,7 +49,7 @@ def write_drawn_track(
     points = printed.line[::every] if closed else printed.line[: len(printed.line) // 2 : every]
     line = line_through(points, closed, ROAD, 3.0)
     count = 60 if closed else 45
-    drives = [printed.poses(0, count), printed.poses(count * 8, count, back=True, aside=0.05)]
+    drives = drawn_drives(count)
     poses = np.concatenate(drives)
     nearest, offset, heading = line.beside(poses)
     place = {name: poses[:, k] for k, name in enumerate(("x", "y", "yaw"))}

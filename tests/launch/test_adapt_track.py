@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from drawn_track import write_drawn_track
+from drawn_track import drawn_drives, write_drawn_track
 from drives import SMALL, new_policy, record_drives
+from printed_track import record_track
 from sim2real.checkpoints import read_config, save_policy
 
 torch.set_num_threads(1)
@@ -63,9 +64,26 @@ def test_driving_elsewhere_teaches_nothing(command: Callable[..., Any], workplac
     assert "Nothing was learned from frames from beside the line of this track" in page
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_simulated", "short_lane")
+def test_the_log_labels_itself(command: Callable[..., Any], workplace: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sim2real.transfer.inputs.RECOVERY", 40)
+    record_track(workplace / "log", drawn_drives())
+    done = command("adapt", "policy", "log", "--track", "oval", "--self-labels", *LEAST)
+    assert done.code == 0 and done.err == "", done
+    assert "no place beside the line" in done.out and "actions not averaged" in done.out, done.out
+    metrics = json.loads((workplace / "run" / "metrics.json").read_text())
+    assert set(metrics["laps"]["candidates"]) == {"zero-shot", "top-layers", "gain", "scratch", "recordings-only"}
+    assert "labelled with pursuit to the track" in (workplace / "run" / "report.html").read_text()
+    other = command("adapt", "policy", "learn", "--track", "oval", "--self-labels", *LEAST[:-1], "other")
+    assert other.code == 2 and "oval was not rebuilt from" in other.err, other
+    assert len(other.err.splitlines()) == 1 and not (workplace / "other").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("--self-labels",), "self-labels are those of a rebuilt track: add --track DIR"),
         (("--track", "nowhere"), "nowhere is no rebuilt track"),
         (("--drive-on", "learn"), "learn is no rebuilt track"),
         (("--track", "wide"), "wide has frames of 240x120"),

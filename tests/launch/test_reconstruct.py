@@ -1,6 +1,7 @@
 """`sim2real reconstruct` as a user runs it, on a log whose truth is known."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ import pytest
 from drives import record_drives
 from printed_track import CURVATURE_PER_STEERING, ROAD, PrintedTrack, record_track
 from sim2real.tracks.drawing.rendering import MapRenderer
+from sim2real.tracks.rebuilding.odometry import Drive, follow
+from sim2real.tracks.rebuilding.registration import Views
 from sim2real.tracks.rebuilt import read_track
+from stopped import stop
 
 TRACK = PrintedTrack()
 DRIVES = [
@@ -64,12 +68,48 @@ def test_a_track_is_rebuilt_from_its_log(command: Callable[..., Any], workplace:
     page = (folder / "report.html").read_text()
     assert "have a place on the map" in page and "held out" in page
 
-    command("reconstruct", f"{log}[0,1,2,4]", "--hold-out", 0.2, "--out", "tracks/twice")
-    files = ("map.png", "coverage.png", "poses.parquet", "frames.parquet", "track.json", "metrics.json")
-    assert all((folder / name).read_bytes() == (folder.parent / "twice" / name).read_bytes() for name in files)
-
     again = command("reconstruct", log, "--out", "tracks/oval")
     assert again.code == 2 and "exists" in again.err and len(again.err.splitlines()) == 1
+    again = command("reconstruct", log, "--out", "tracks/oval", "--resume")
+    assert again.code == 0 and "nothing to resume" in again.out and left(folder)["metrics.json"]
+    _check_resumed(command, workplace, log, left(folder))
+
+
+def left(folder: Path) -> dict[str, bytes]:
+    """The files of a run's folder, but for the report, which says how the command was typed."""
+    files = {path.name: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return {name: content for name, content in files.items() if name != "report.html"}
+
+
+def _check_resumed(command: Callable[..., Any], workplace: Path, log: Path, whole: dict[str, bytes]):
+    """Interrupted, killed and resumed it ends with the same bytes, and odometry that was kept is not done again."""
+    words = ("reconstruct", f"{log}[0,1,2,4]", "--hold-out", 0.2, "--out", "tracks/twice")
+    code, out, err = stop(words, "*/checkpoints/segment_*.npz", 1, signal.SIGINT, workplace)
+    assert code == 130 and err == "" and "Resume with:\n  sim2real reconstruct" in out and "--resume" in out
+    code, _, err = stop((*words, "--resume"), "*/checkpoints/segment_*.npz", 3, signal.SIGKILL, workplace)
+    folder = workplace / "tracks" / "twice"
+    assert code == -signal.SIGKILL and len(list(folder.rglob("segment_*.npz"))) == 2, err
+    before, kept = left(folder), folder / "checkpoints" / "segment_0000.npz"
+    for changed, line in (
+        (words, "tracks/twice exists: add --resume to resume it"),
+        ((*words, "--pitch", 0.3, "--resume"), "tracks/twice was begun with other settings: remove it, or choose"),
+        ((*words[:1], f"{log}[0,1,2]", *words[2:], "--resume"), "tracks/twice was begun with other recordings"),
+    ):
+        refused = command(*changed)
+        assert refused.code == 2 and line in refused.err and len(refused.err.splitlines()) == 1, refused
+    assert left(folder) == before
+    kept.write_bytes(before[kept.name][:100])  # damaged: done again
+    followed = []
+
+    def watched(images: np.ndarray, views: Views) -> Drive:
+        followed.append(len(images))
+        return follow(images, views)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("sim2real.tracks.rebuilding.parallel.os.sched_getaffinity", lambda _: {0})  # in this process
+        patched.setattr("sim2real.tracks.rebuilding.reconstruct.follow", watched)
+        assert command(*words, "--resume").code == 0
+    assert followed == [170, 60, 50] and left(folder) == whole
 
 
 def _check_frames(folder: Path):

@@ -57,7 +57,8 @@ def write_report(path: Path, adaptation: Adaptation, command: str) -> None:
     judged = "nothing" if test is None else config.test or "held-out episodes of the same"
     settings = {"seeds of every fit": config.seeds, "actions averaged over": f"± {outcome.smoothing:g} s"}
     settings |= {"rebuilt track learned from": config.track} if config.track else {}
-    settings |= {"learned from": config.dataset, "judged on": judged}
+    labelled = ", labelled with pursuit to the track's line" if config.self_labels else ""
+    settings |= {"learned from": f"{config.dataset}{labelled}", "judged on": judged}
     if config.unlabelled is not None:
         settings["aligned with, without actions"] = config.unlabelled
     report.provenance(command, 0, **settings).write(path)

@@ -46,6 +46,7 @@ class Driver:
         speed: (m,) m/s.
         beyond: share of all frames more than half the road's width from the centre line.
         frames: number of all frames.
+        rows: (m,) of these frames in `poses.parquet`.
     """
 
     at: np.ndarray
@@ -55,6 +56,7 @@ class Driver:
     speed: np.ndarray
     beyond: float
     frames: int
+    rows: np.ndarray
 
     @property
     def speeds(self) -> tuple[float, float]:
@@ -100,7 +102,7 @@ class Course:
         speed = np.hypot(last["x"] - first["x"], last["y"] - first["y"]) * self._track.fps / apart
         rows = np.flatnonzero(together & (speed > _MOVING))
         parts = at[rows], way[rows], columns["offset"][rows], columns["heading"][rows], speed[rows]
-        return Driver(*parts, float((np.abs(columns["offset"]) > self.half).mean()), len(at))
+        return Driver(*parts, float((np.abs(columns["offset"]) > self.half).mean()), len(at), rows)
 
     def starts(self, uniform: np.ndarray) -> tuple[np.ndarray, Beside, np.ndarray]:
         """Return poses (n, 3), places and speeds (n,) [m/s] of starts.

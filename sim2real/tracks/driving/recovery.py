@@ -13,6 +13,7 @@ from policies.policy import Policy
 from sim2real.progress import Progress, silent
 from sim2real.tracks.drawing.rendering import MapRenderer
 from sim2real.tracks.driving.controls import forgetful
+from sim2real.tracks.driving.course import Course
 from sim2real.tracks.driving.loop import Situation, TrackEpisodes, draw_episodes
 from sim2real.tracks.driving.policy_driver import COMMANDS, policy_driver
 from sim2real.tracks.rebuilt import RebuiltTrack
@@ -81,10 +82,14 @@ def recovery_frames(
         progress(step + 1, STEPS)
     offset, heading = (np.concatenate([getattr(row[3], name) for row in rows]) for name in ("offset", "heading"))
     images, actions, state = (np.concatenate([row[k] for row in rows]) for k in range(3))
-    near = (np.abs(offset) < FARTHEST * course.half + STRAYED) & (np.abs(heading) < TURNED)
-    kept = np.flatnonzero(near)[:count]
+    kept = np.flatnonzero(near(course, offset, heading))[:count]
     known = state[kept] if config.heads.state else None
     return Recovery(images[kept], actions[kept], known, offset[kept], heading[kept])
+
+
+def near(course: Course, offset: np.ndarray, heading: np.ndarray) -> np.ndarray:
+    """Return (n,) bool, whether cars beside the line (n,), as in Beside, have not strayed."""
+    return (np.abs(offset) < FARTHEST * course.half + STRAYED) & (np.abs(heading) < TURNED)
 
 
 class _Seen:

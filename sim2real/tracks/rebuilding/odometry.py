@@ -125,6 +125,16 @@ def follow(images: np.ndarray, views: Views) -> Drive:
     return Drive(*moved, np.array(rows), np.array(kept), templates, np.array(seen_as))
 
 
+def retraced(images: np.ndarray, views: Views, steps: np.ndarray, correlation: np.ndarray, rows: np.ndarray) -> Drive:
+    """Return the drive that `follow` found in an episode (n, h, w, 3), from its motion: an eighth of the work."""
+    templates, seen_as = [], []
+    for image in images[rows]:
+        seen = views.raster(image)
+        templates.append(views.template(seen))
+        seen_as.append(views_of(seen).astype(np.float16))
+    return Drive(steps, correlation, rows, images[rows], templates, np.array(seen_as))
+
+
 class _Motion:
     """Registers frames one by one.
 

@@ -7,12 +7,14 @@ import numpy as np
 
 from envs.lane_follow.scene import NOMINAL_CAMERA
 from sim2real.datasets import EpisodeDataset
-from sim2real.errors import InputError
+from sim2real.errors import AlreadyFinished, InputError
 from sim2real.progress import Stages, no_stages
+from sim2real.runs import start_run
 from sim2real.tracks.centre_line import centre_line, one_lap
 from sim2real.tracks.ground import GroundView, Mount
 from sim2real.tracks.rebuilding.footage import Footage
 from sim2real.tracks.rebuilding.held_out import deviation, held_out
+from sim2real.tracks.rebuilding.kept import KeptDrives, nothing_left
 from sim2real.tracks.rebuilding.localization import localized
 from sim2real.tracks.rebuilding.odometry import CLEAR, Drive, follow
 from sim2real.tracks.rebuilding.parallel import in_parallel
@@ -30,26 +32,38 @@ SHORTEST = 10  # keyframes of the longest drive
 LEAST_SEEN = 0.5  # share of neighbouring frames that must register
 
 
-def reconstruct(config: ReconstructConfig, out: Path, stages: Stages = no_stages) -> Reconstruction:
+def reconstruct(
+    config: ReconstructConfig, out: Path, resume: bool = False, stages: Stages = no_stages
+) -> Reconstruction:
     """Rebuild a track from images, steering and throttle: a map, every frame's pose, the centre line, the vehicle.
 
     Args:
-        out: folder of the track, a new one.
+        out: folder of the track, a new one; until it is finished it keeps the odometry.
+        resume: resume an interrupted run; with the same settings, recordings and code.
 
     Raises:
         InputError: settings, recordings, camera or folder cannot be used, or the frames do not show a flat ground that
             moves.
+        AlreadyFinished: the run to resume is finished.
     """
-    if out.exists():
+    if (out / "track.json").is_file():
+        if resume:
+            raise AlreadyFinished(f"{out} is finished: there is nothing to resume")
         raise InputError(f"{out} exists: choose another --out, or remove it first")
     dataset = EpisodeDataset.open(config.dataset)
     camera = NOMINAL_CAMERA.view.camera if config.camera is None else read_camera(config.camera)
     footage = Footage(dataset, Views(GroundView(Mount(camera, config.ahead, config.height, config.pitch, config.roll))))
-    pieces = range(len(footage.segments))
-    followed = in_parallel(lambda k: follow(footage.images(k), footage.views), pieces, stages("odometry"))
-    drives = dict(enumerate(followed))
-    _check(config, drives)
-    result = _rebuilt(config, drives, footage, stages)
+    made = [each for each in (out, *out.parents) if not each.exists()]
+    run, _ = start_run("reconstruct", config, out, resume)
+    kept = KeptDrives(run, config, footage)
+    with nothing_left(made or [out]):
+        pieces = range(len(footage.segments))
+        followed = in_parallel(
+            lambda k: kept.drive(k) or follow(footage.images(k), footage.views), pieces, stages("odometry"), kept.keep
+        )
+        drives = dict(enumerate(followed))
+        _check(config, drives)
+        result = _rebuilt(config, drives, footage, stages)
     write_track(out, config, result, dataset.fps)
     return result
 

@@ -13,7 +13,7 @@ from sim2real.datasets.files import write_tables
 from sim2real.datasets.images import encode
 from sim2real.files.atomic import with_null, write_file, write_json
 from sim2real.files.configs import to_plain
-from sim2real.files.folders import new_folder
+from sim2real.files.folders import replaced_folder
 from sim2real.tracks.mosaic import Mosaic
 from sim2real.tracks.rebuilding.domain import measured_randomization
 from sim2real.tracks.rebuilding.reconstruct_config import ReconstructConfig
@@ -33,13 +33,13 @@ def picture(mosaic: Mosaic) -> np.ndarray:
 
 
 def write_track(folder: Path, config: ReconstructConfig, track: Reconstruction, fps: float) -> None:
-    """Write a track's folder in one step; raises InputError if it exists.
+    """Write a track's folder in one step, in place of its unfinished run; raises InputError if it is anything else.
 
     `map.png` has x to the right and y up; its lower left pixel's middle is at `origin` in `track.json`. `coverage.png`
     has the same cells: 255 where the map is known. `frames.parquet` keeps the keyframes that have a place.
     """
     metrics, line = track.metrics(), track.line
-    with new_folder(folder) as inside:
+    with replaced_folder(folder, "config.json") as inside:
         write_file(inside / "map.png", encode(picture(track.mosaic)))
         write_file(inside / "coverage.png", encode(_coverage(track.mosaic)))
         write_tables(inside / "poses.parquet", [_poses(track)])

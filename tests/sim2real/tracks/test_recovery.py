@@ -14,6 +14,7 @@ from sim2real.tracks.driving.controls import forgetful
 from sim2real.tracks.driving.figures import clean_laps
 from sim2real.tracks.driving.loop import draw_episodes, drive
 from sim2real.tracks.driving.recovery import recovery_frames
+from sim2real.tracks.driving.self_labels import self_labels
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 
 
@@ -53,6 +54,22 @@ def test_the_same_seed_gives_the_same_frames_and_another_one_others(track: Rebui
 def test_who_drives_as_the_labels_say_stays_on_the_road(track: RebuiltTrack):
     episodes = draw_episodes(track, 12, 0)
     assert clean_laps(drive(forgetful(episodes), episodes)).value == 1
+
+
+def test_every_frame_of_the_log_is_labelled_from_its_own_pose(track: RebuiltTrack):
+    poses = track.poses
+    labels = self_labels(track, poses["episode_index"], poses["frame_index"])
+    known = np.isfinite(labels)
+    assert known.mean() > 0.8 and np.abs(labels[known]).max() <= 1
+    assert np.isnan(self_labels(track, np.array([7, 0]), np.array([0, 9999]))).all()  # has no place
+    way, gain = np.where(poses["episode_index"] == 0, 1, -1), track.vehicle["curvature_per_steering"]
+    assert gain is not None
+    nearest = track.line.beside(np.stack([poses[name] for name in ("x", "y", "yaw")], 1))[0]
+    along = way * track.line.curvature[nearest] / gain.value
+    on, left = known & (way > 0), known & (way < 0)
+    # On the line labels steer as the line bends (half a metre ahead); the second drive was on its left, in right bends.
+    assert np.corrcoef(labels[on], along[on])[0, 1] > 0.5
+    assert labels[left].mean() / along[left].mean() > labels[on].mean() / along[on].mean() + 0.1
 
 
 def test_a_car_that_nobody_measured_gives_no_labels(tmp_path: Path):

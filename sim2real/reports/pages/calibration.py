@@ -94,8 +94,9 @@ def _degrees(angle: float) -> str:
 def options(result: Calibration) -> str:
     """Return the options by which `reconstruct` takes the camera."""
     mount = result.metrics["mount"]
+    roll = f" --roll={mount['roll']:.4f}" if mount["roll"] else ""  # with =, as it may be negative
     return (
-        f"--camera {result.folder / 'camera.json'} --height {mount['height']:g} --pitch {mount['pitch']:.4f} "
+        f"--camera {result.folder / 'camera.json'} --height {mount['height']:g} --pitch {mount['pitch']:.4f}{roll} "
         f"--ahead {mount['ahead']:g}"
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 from envs.lane_follow.scene import NOMINAL_CAMERA
 from sim2real.calibration.config import CameraConfig
 from sim2real.calibration.fit import Fit, fit
-from sim2real.calibration.judge import Judged, clearest, judge, softness, split
+from sim2real.calibration.judge import Judged, clearest, disagreement, judge, softness, split
 from sim2real.calibration.optics import PARAMETERS, Optics, distorted
 from sim2real.calibration.pairs import Clips, Found
 from sim2real.calibration.uncertainty import Interval, correlations, heading, intervals
@@ -118,16 +118,18 @@ def _choose(
     Each of EXTRAS is added if the held-out pairs agree better with it, beyond chance.
     """
     train, held = ([found.pairs[k] for k in side] for side in split(found, config.hold_out, config.seed))
-    chosen, judged = ALWAYS, {}
+    chosen, judged, begun = ALWAYS, {}, replace(start, soft=wide.soft)
     free = _free(chosen)
     best = fit(train, wide, free, blurs=FINE, begin=_kept(coarse, wide, free), progress=part_of(progress, 0, 4))
+    left = disagreement(held, best.optics)
     for k, name in enumerate(EXTRAS, 1):
         free = _free((*chosen, name))
         more = fit(train, wide, free, best.motions, FINE[-1:], best.optics, part_of(progress, k, 4))
-        judged[name] = judge(held, best.optics, more.optics)
+        tried = disagreement(held, more.optics)
+        judged[name] = judge(held, left, tried)
         if judged[name].better:
-            chosen, best = (*chosen, name), more
-    return chosen, {"fitted": judge(held, start, best.optics), **judged}
+            chosen, best, left = (*chosen, name), more, tried
+    return chosen, {"fitted": judge(held, disagreement(held, begun), left), **judged}
 
 
 def _final(

@@ -12,7 +12,7 @@ from sim2real.progress import Progress, part_of, silent
 from sim2real.tracks.rebuilding.parallel import in_parallel
 
 BLURS = (4.0, 2.0, 0.5)  # px, from coarse to fine
-STEPS = 12  # at most per blur
+STEPS, FEW_STEPS = 12, 5  # at most per blur; where only motions are fitted
 PRIOR = np.array([0.3, 15.0, 15.0, 0.2, 0.2, 0.2, 0.1])  # standard deviations about the start, in units of PARAMETERS
 ALIKE = 8.0  # patches that share one error: they overlap
 TRUST = np.diag(ALIKE / PRIOR**2)  # information of the prior, next to that of patches
@@ -99,15 +99,16 @@ def fit(
         grid = Grid.of(optics, free)
         return in_parallel(lambda k: normal(*images[k], grid, moved[k], blur), range(len(images)))
 
+    most = STEPS if free.any() else FEW_STEPS
     for k, blur in enumerate(blurs):
         report = part_of(progress, k, len(blurs))
-        for count in range(STEPS):
+        for count in range(most):
             step, shifts = _step(normals(blur), optics.values() - start.values(), free)
             optics, moved = optics.moved(step), moved + shifts
-            report(count + 1, STEPS)
+            report(count + 1, most)
             if (np.abs(step) < _SETTLED).all() and np.abs(shifts).mean() < _STILL:
                 break
-        report(STEPS, STEPS)
+        report(most, most)
     parts = [eliminated(each) for each in normals(blurs[-1])]
     information, pull = (np.array([part[k] for part in parts]) for k in (0, 1))
     return Fit(optics, moved, information, pull, free)

@@ -94,9 +94,8 @@ def _softer(optics: Optics, logs: np.ndarray) -> Optics:
     return replace(optics, soft=(float(x), float(y)))
 
 
-def judge(pairs: Sequence[Pair], before: Optics, after: Optics) -> Judged:
-    """Compare two cameras on pairs that neither was fitted to."""
-    old, new = (disagreement(pairs, each) for each in (before, after))
+def judge(pairs: Sequence[Pair], old: np.ndarray, new: np.ndarray) -> Judged:
+    """Compare two cameras by the `disagreement` (n,) of pairs that neither was fitted to."""
     fall = 1 - new / np.maximum(old, 1e-9)
     names, unit = np.unique([pair.unit for pair in pairs], return_inverse=True)
     bootstrap = Bootstrap(len(names))

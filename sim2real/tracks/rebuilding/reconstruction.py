@@ -32,6 +32,7 @@ class Reconstruction:
         deviation: (n, 3) m, m and rad, by which held-out frames disagree with mapped ones: along, across, yaw.
         vehicle: what the car did for its commands; None: not known.
         turn_scale: of odometry's turns, by which laps are whole turns; far from 1 the lens is another one.
+        length_scale: of odometry's lengths, as keyframes some way apart show it.
     """
 
     mount: Mount
@@ -45,6 +46,7 @@ class Reconstruction:
     deviation: np.ndarray
     vehicle: Mapping[str, Estimate | None]
     turn_scale: float
+    length_scale: Estimate
 
     def keyframes(self) -> Iterator[tuple[int, np.ndarray, np.ndarray, bool]]:
         """Yield drive, keyframes (m,), poses (m, 3) and whether it was held out, of all that have a place, in order."""
@@ -69,6 +71,7 @@ class Reconstruction:
             "placed": sum(found.values()) / total,
             "closed": self.line.closed,
             "turn_scale": self.turn_scale,
+            "length_scale": self.length_scale.to_dict(),
             "heldout": {
                 "frames": out_of,
                 "placed": found[True] / max(out_of, 1),

@@ -25,14 +25,19 @@ _STARTS = (0.97, 1.03)  # times odometry's motion: less than a quarter of a dash
 _SAME = 0.01  # share of the motion, within which both must lead to the same
 _NO_NOD = 1e-4  # rad
 _PAIRS, _FEWEST = 500, 60  # pairs of a recording that are registered, and that must agree
-_WIDEST = 0.03  # of an interval that says enough
 _RESAMPLES = 400
 
 
-def length_scale(drives: Mapping[int, Drive], views: Views, progress: Progress = silent) -> Estimate:
-    """Return the factor of odometry's lengths, as pairs of keyframes show it: their median, 1 if they tell little.
+def certain(scale: Estimate) -> float:
+    """Return a scale if its interval excludes 1, and 1 otherwise: doubtful ones tear maps of tight corners."""
+    known = scale.low is not None and scale.high is not None and (scale.low > 1 or scale.high < 1)
+    return scale.value if known else 1.0
 
-    The interval is by bootstrap over drives; there is none where nothing is told.
+
+def length_scale(drives: Mapping[int, Drive], views: Views, progress: Progress = silent) -> Estimate:
+    """Return the factor of odometry's lengths, the median of what pairs of keyframes show; 1 if few show any.
+
+    The interval is by bootstrap over drives.
     """
     pairs = {k: _pairs(drive) for k, drive in drives.items()}
     every = max(-(-sum(map(len, pairs.values())) // _PAIRS), 1)
@@ -50,8 +55,7 @@ def length_scale(drives: Mapping[int, Drive], views: Views, progress: Progress =
     value = float(np.median(ratio))
     drawn = np.array([np.median(np.repeat(ratio, np.repeat(each, sizes))) for each in bootstrap.weights])
     low, high = bootstrap.interval(value, drawn) or (None, None)
-    sure = low is not None and high is not None and high - low < _WIDEST
-    return Estimate(value, low, high) if sure else Estimate(1.0, None, None)
+    return Estimate(value, low, high)
 
 
 def _pairs(drive: Drive) -> np.ndarray:

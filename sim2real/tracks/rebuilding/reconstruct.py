@@ -13,7 +13,7 @@ from sim2real.tracks.centre_line import centre_line, one_lap
 from sim2real.tracks.ground import GroundView, Mount
 from sim2real.tracks.rebuilding.footage import Footage
 from sim2real.tracks.rebuilding.held_out import deviation, held_out
-from sim2real.tracks.rebuilding.length import length_scale
+from sim2real.tracks.rebuilding.length import certain, length_scale
 from sim2real.tracks.rebuilding.localization import localized
 from sim2real.tracks.rebuilding.odometry import CLEAR, Drive, follow
 from sim2real.tracks.rebuilding.parallel import in_parallel
@@ -61,7 +61,7 @@ def _rebuilt(
     views, fps = footage.views, footage.dataset.fps
     held = held_out(drives, config.hold_out, config.seed)
     length = length_scale({k: drive for k, drive in drives.items() if k not in held}, views, stages("measure lengths"))
-    drives = {k: drive.lengthened(length.value) for k, drive in drives.items()}
+    drives = {k: drive.lengthened(certain(length)) for k, drive in drives.items()}
     pieces = drives
     segments, drives = footage.whole(drives, held)
     placed, scale = closed_seed({k: drive for k, drive in drives.items() if k not in held}, views, stages("close laps"))

@@ -20,7 +20,7 @@ from sim2real.tracks.ground import GroundView
 from sim2real.tracks.mosaic import MosaicMaker
 from sim2real.tracks.poses import applied, chained, compose, inverse, relative, wrapped
 from sim2real.tracks.rebuilding.domain import measured_randomization
-from sim2real.tracks.rebuilding.length import length_scale
+from sim2real.tracks.rebuilding.length import certain, length_scale
 from sim2real.tracks.rebuilding.odometry import Drive, follow, joined
 from sim2real.tracks.rebuilding.parallel import in_parallel
 from sim2real.tracks.rebuilding.placed import Meeting
@@ -133,10 +133,17 @@ def test_lengths_are_scaled_as_keyframes_some_way_apart_show_them(seen: list[tup
     found = length_scale(drives, VIEWS)
     assert found.value == pytest.approx(scale, abs=0.006)
     assert found.low is not None and found.high is not None and found.low <= found.value <= found.high
-    path = drives[0].lengthened(found.value).path
+    path = drives[0].lengthened(certain(found)).path
     true = chained(seen[0][1])
     assert np.linalg.norm(path[-1, :2]) == pytest.approx(np.linalg.norm(true[-1, :2]), rel=0.006)
     np.testing.assert_allclose(path[:, 2], true[:, 2])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "used"), [(1.01, 1.03, 1.02), (0.97, 0.99, 1.02), (0.99, 1.03, 1.0), (None, None, 1.0)]
+)
+def test_a_doubtful_scale_is_not_used(low: float | None, high: float | None, used: float):
+    assert certain(Estimate(1.02, low, high)) == used
 
 
 def test_lengths_that_nothing_shows_stay(seen: list[tuple[np.ndarray, np.ndarray]]):

@@ -64,6 +64,10 @@ class Drive:
         """Return it with all turns multiplied."""
         return replace(self, steps=self.steps * (1.0, 1.0, scale))
 
+    def lengthened(self, scale: float) -> "Drive":
+        """Return it with all lengths multiplied."""
+        return replace(self, steps=self.steps * (scale, scale, 1.0))
+
     def following(self, key: int) -> np.ndarray:
         """Return the frames from a keyframe on to the next one."""
         last = self.rows[key + 1] if key + 1 < len(self.rows) else len(self)

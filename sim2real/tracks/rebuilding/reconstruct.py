@@ -15,6 +15,7 @@ from sim2real.tracks.ground import GroundView, Mount
 from sim2real.tracks.rebuilding.footage import Footage
 from sim2real.tracks.rebuilding.held_out import deviation, held_out
 from sim2real.tracks.rebuilding.kept import KeptDrives, nothing_left
+from sim2real.tracks.rebuilding.length import certain, length_scale
 from sim2real.tracks.rebuilding.localization import localized
 from sim2real.tracks.rebuilding.odometry import CLEAR, Drive, follow
 from sim2real.tracks.rebuilding.parallel import in_parallel
@@ -72,8 +73,10 @@ def _rebuilt(
     config: ReconstructConfig, drives: Mapping[int, Drive], footage: Footage, stages: Stages
 ) -> Reconstruction:
     views, fps = footage.views, footage.dataset.fps
-    pieces = drives
     held = held_out(drives, config.hold_out, config.seed)
+    length = length_scale({k: drive for k, drive in drives.items() if k not in held}, views, stages("measure lengths"))
+    drives = {k: drive.lengthened(certain(length)) for k, drive in drives.items()}
+    pieces = drives
     segments, drives = footage.whole(drives, held)
     placed, scale = closed_seed({k: drive for k, drive in drives.items() if k not in held}, views, stages("close laps"))
     drives = {k: drive.turned(scale) for k, drive in drives.items()}
@@ -104,6 +107,7 @@ def _rebuilt(
         deviation=deviation(where, placed, drives, views),
         vehicle=vehicle(answers, fps),
         turn_scale=scale,
+        length_scale=length,
     )
 
 

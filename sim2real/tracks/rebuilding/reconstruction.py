@@ -12,6 +12,7 @@ from sim2real.tracks.ground import Mount
 from sim2real.tracks.mosaic import Mosaic
 from sim2real.tracks.rebuilding.footage import Segment
 from sim2real.tracks.rebuilding.held_out import summary
+from sim2real.tracks.rebuilding.length import certain
 from sim2real.tracks.rebuilding.odometry import Drive
 from sim2real.tracks.rebuilding.placed import Placed
 
@@ -32,6 +33,7 @@ class Reconstruction:
         deviation: (n, 3) m, m and rad, by which held-out frames disagree with mapped ones: along, across, yaw.
         vehicle: what the car did for its commands; None: not known.
         turn_scale: of odometry's turns, by which laps are whole turns; far from 1 the lens is another one.
+        length_scale: of odometry's lengths, as keyframes some way apart show it; used if `certain`.
     """
 
     mount: Mount
@@ -45,6 +47,7 @@ class Reconstruction:
     deviation: np.ndarray
     vehicle: Mapping[str, Estimate | None]
     turn_scale: float
+    length_scale: Estimate
 
     def keyframes(self) -> Iterator[tuple[int, np.ndarray, np.ndarray, bool]]:
         """Yield drive, keyframes (m,), poses (m, 3) and whether it was held out, of all that have a place, in order."""
@@ -69,6 +72,7 @@ class Reconstruction:
             "placed": sum(found.values()) / total,
             "closed": self.line.closed,
             "turn_scale": self.turn_scale,
+            "length_scale": {"used": certain(self.length_scale), **self.length_scale.to_dict()},
             "heldout": {
                 "frames": out_of,
                 "placed": found[True] / max(out_of, 1),

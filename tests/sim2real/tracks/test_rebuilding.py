@@ -20,6 +20,7 @@ from sim2real.tracks.ground import GroundView
 from sim2real.tracks.mosaic import MosaicMaker
 from sim2real.tracks.poses import applied, chained, compose, inverse, relative, wrapped
 from sim2real.tracks.rebuilding.domain import measured_randomization
+from sim2real.tracks.rebuilding.length import certain, length_scale
 from sim2real.tracks.rebuilding.odometry import Drive, follow, joined
 from sim2real.tracks.rebuilding.parallel import in_parallel
 from sim2real.tracks.rebuilding.placed import Meeting
@@ -107,6 +108,48 @@ def test_turns_are_scaled_so_that_laps_are_whole(scale: float, seed: int):
     wrong = [Meeting(k + 40, 0, k, np.zeros(3)) for k in range(0, 30, 9)]
     assert turn_scale([(drive, [*laps, *wrong])]) == pytest.approx(scale, abs=0.03)
     assert turn_scale([(drive, laps[:3])]) == 1.0  # too few to say
+
+
+@pytest.fixture(scope="module")
+def seen() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Frames and true steps of two drives whose every frame is a keyframe."""
+    ways = [TRACK.poses(first, 40, 0.105) for first in (0, 500)]
+    return [(np.array([TRACK.frame(pose) for pose in way]), relative(way[:-1], way[1:])) for way in ways]
+
+
+def _short(seen: list[tuple[np.ndarray, np.ndarray]], scale: float, correlation: float = 1.0) -> dict[int, Drive]:
+    """Return drives that are too short by a scale."""
+    drives = {}
+    for k, (images, steps) in enumerate(seen):
+        templates = [VIEWS.template(VIEWS.raster(image)) for image in images] if correlation > 0.8 else []
+        rest = np.full(len(steps), correlation), np.arange(len(images)), images, templates, np.zeros(len(images))
+        drives[k] = Drive(steps * (1 / scale, 1 / scale, 1), *rest)
+    return drives
+
+
+def test_lengths_are_scaled_as_keyframes_some_way_apart_show_them(seen: list[tuple[np.ndarray, np.ndarray]]):
+    scale = 1.03
+    drives = _short(seen, scale)
+    found = length_scale(drives, VIEWS)
+    assert found.value == pytest.approx(scale, abs=0.006)
+    assert found.low is not None and found.high is not None and found.low <= found.value <= found.high
+    path = drives[0].lengthened(certain(found)).path
+    true = chained(seen[0][1])
+    assert np.linalg.norm(path[-1, :2]) == pytest.approx(np.linalg.norm(true[-1, :2]), rel=0.006)
+    np.testing.assert_allclose(path[:, 2], true[:, 2])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "used"), [(1.01, 1.03, 1.02), (0.97, 0.99, 1.02), (0.99, 1.03, 1.0), (None, None, 1.0)]
+)
+def test_a_doubtful_scale_is_not_used(low: float | None, high: float | None, used: float):
+    assert certain(Estimate(1.02, low, high)) == used
+
+
+def test_lengths_that_nothing_shows_stay(seen: list[tuple[np.ndarray, np.ndarray]]):
+    lost = _short(seen, 1.03, correlation=0.5)  # no two keyframes between which nothing failed
+    assert length_scale(lost, VIEWS) == Estimate(1.0, None, None)
+    assert length_scale({0: _short(seen[:1], 1.03)[0]}, VIEWS) == Estimate(1.0, None, None)  # one drive, few pairs
 
 
 def test_a_view_of_nothing_known_is_not_found():

@@ -83,9 +83,10 @@ def calibrate_camera(config: CameraConfig, out: Path | None = None, stages: Stag
     wide = replace(start, camera=distorted(camera))
     first = clips.pairs(wide, min(FEW, config.pairs), stages("find pairs of frames"))
     coarse = fit(first.pairs, wide, _free((*ALWAYS, "k1", "roll")), blurs=COARSE, progress=stages("fit coarsely"))
-    again = stages("find pairs again")
-    found = clearest(clips.pairs(coarse.optics, round(MORE * config.pairs), again), coarse.optics, config.pairs)
-    wide = replace(wide, soft=softness(found.pairs[:: max(len(found.pairs) // FEW, 1)], coarse.optics))
+    found = clips.pairs(coarse.optics, round(MORE * config.pairs), stages("find pairs again"))
+    found = clearest(found, coarse.optics, config.pairs, stages("choose the clearest"))
+    few = found.pairs[:: max(len(found.pairs) // FEW, 1)]
+    wide = replace(wide, soft=softness(few, coarse.optics, stages("measure the blur")))
     chosen, judged = _choose(found, start, wide, coarse.optics, config, stages("compare lens models"))
     final, held, ends = _final(found, wide, coarse.optics, chosen, stages("fit all pairs"))
     if judged["fitted"].after > WORST:

@@ -1,5 +1,6 @@
 """How well pairs of frames agree that a camera was not fitted to."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,11 +12,13 @@ from sim2real.calibration.optics import Optics
 from sim2real.calibration.pairs import Found
 from sim2real.calibration.photometric import compared, grey
 from sim2real.calibration.warping import Grid, Pair
+from sim2real.progress import Progress, silent
 from sim2real.statistics.bootstrap import Bootstrap
 from sim2real.tracks.rebuilding.parallel import in_parallel
 
 BLUR = 0.5  # px
 SOFTNESS = (0.4, 2.5)  # px
+_TRIES = 25  # of blurs, at most
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,9 @@ def split(found: Found, share: float, seed: int) -> tuple[list[int], list[int]]:
     return np.flatnonzero(~held).tolist(), np.flatnonzero(held).tolist()
 
 
-def disagreement(pairs: Sequence[Pair], optics: Optics) -> np.ndarray:
+def disagreement(pairs: Sequence[Pair], optics: Optics, progress: Progress = silent) -> np.ndarray:
     """Return (n,) px by which n pairs still seem shifted with a camera, their motions fitted."""
-    return shifts(pairs, optics, fit(pairs, optics, NONE, blurs=(2.0, BLUR)).motions)
+    return shifts(pairs, optics, fit(pairs, optics, NONE, blurs=(2.0, BLUR), progress=progress).motions)
 
 
 def shifts(pairs: Sequence[Pair], optics: Optics, motions: np.ndarray) -> np.ndarray:
@@ -66,25 +69,26 @@ def shifts(pairs: Sequence[Pair], optics: Optics, motions: np.ndarray) -> np.nda
     return np.array(in_parallel(left, range(len(pairs))))
 
 
-def clearest(found: Found, optics: Optics, count: int) -> Found:
+def clearest(found: Found, optics: Optics, count: int, progress: Progress = silent) -> Found:
     """Return the pairs that agree best with a camera, in their order: a frame that shook while it was read agrees less.
 
     They are chosen before the parameters that are fitted to them, by a camera that was fitted to others.
     """
-    left = disagreement(found.pairs, optics)
+    left = disagreement(found.pairs, optics, progress)
     kept = np.sort(np.argsort(left, kind="stable")[:count])
     return replace(found, pairs=[found.pairs[k] for k in kept])
 
 
-def softness(pairs: Sequence[Pair], optics: Optics) -> tuple[float, float]:
+def softness(pairs: Sequence[Pair], optics: Optics, progress: Progress = silent) -> tuple[float, float]:
     """Return the blur of a camera's frames along x and y [px] with which pairs agree best."""
-    motions = fit(pairs, optics, NONE, blurs=(2.0, BLUR)).motions
+    motions, tried = fit(pairs, optics, NONE, blurs=(2.0, BLUR)).motions, itertools.count(1)
 
     def left(logs: np.ndarray) -> float:
+        progress(min(next(tried), _TRIES), _TRIES)
         return float(shifts(pairs, _softer(optics, logs), motions).mean())
 
     corners = np.log([[1.0, 1.0], [1.5, 1.0], [1.0, 1.5]])
-    options = {"initial_simplex": corners, "maxfev": 25, "xatol": 0.05, "fatol": 1e-3}
+    options = {"initial_simplex": corners, "maxfev": _TRIES, "xatol": 0.05, "fatol": 1e-3}
     found = minimize(left, corners[0], method="Nelder-Mead", bounds=[np.log(SOFTNESS)] * 2, options=options)
     return _softer(optics, found.x).soft
 

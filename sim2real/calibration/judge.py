@@ -7,16 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import minimize
 
-from sim2real.calibration.fit import NONE, fit
-from sim2real.calibration.optics import Optics
 from sim2real.calibration.pairs import Found
-from sim2real.calibration.photometric import compared, grey
-from sim2real.calibration.warping import Grid, Pair
 from sim2real.progress import Progress, silent
 from sim2real.statistics.bootstrap import Bootstrap
-from sim2real.tracks.rebuilding.parallel import in_parallel
+from sim2real.tracks.photometric.fit import BLURS, NONE, fit, shifts
+from sim2real.tracks.photometric.optics import Optics
+from sim2real.tracks.photometric.warping import Pair
 
-BLUR = 0.5  # px
 SOFTNESS = (0.4, 2.5)  # px
 _TRIES = 25  # of blurs, at most
 
@@ -56,17 +53,7 @@ def split(found: Found, share: float, seed: int) -> tuple[list[int], list[int]]:
 
 def disagreement(pairs: Sequence[Pair], optics: Optics, progress: Progress = silent) -> np.ndarray:
     """Return (n,) px by which n pairs still seem shifted with a camera, their motions fitted."""
-    return shifts(pairs, optics, fit(pairs, optics, NONE, blurs=(2.0, BLUR), progress=progress).motions)
-
-
-def shifts(pairs: Sequence[Pair], optics: Optics, motions: np.ndarray) -> np.ndarray:
-    """Return (n,) px by which n pairs still seem shifted with a camera and motions (n, 5)."""
-    grid = Grid.of(optics, NONE)
-
-    def left(k: int) -> float:
-        return compared(grid, grey(pairs[k].first), grey(pairs[k].second), motions[k], BLUR).pixels
-
-    return np.array(in_parallel(left, range(len(pairs))))
+    return shifts(pairs, optics, fit(pairs, optics, NONE, blurs=(2.0, BLURS[-1]), progress=progress).motions)
 
 
 def clearest(found: Found, optics: Optics, count: int, progress: Progress = silent) -> Found:
@@ -81,7 +68,7 @@ def clearest(found: Found, optics: Optics, count: int, progress: Progress = sile
 
 def softness(pairs: Sequence[Pair], optics: Optics, progress: Progress = silent) -> tuple[float, float]:
     """Return the blur of a camera's frames along x and y [px] with which pairs agree best."""
-    motions, tried = fit(pairs, optics, NONE, blurs=(2.0, BLUR)).motions, itertools.count(1)
+    motions, tried = fit(pairs, optics, NONE, blurs=(2.0, BLURS[-1])).motions, itertools.count(1)
 
     def left(logs: np.ndarray) -> float:
         progress(min(next(tried), _TRIES), _TRIES)

@@ -5,17 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sim2real.calibration.config import FEWEST_PAIRS
-from sim2real.calibration.optics import Optics
-from sim2real.calibration.warping import Pair
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.progress import Progress, silent
 from sim2real.recordings.frames import clock_of, sessions_of
 from sim2real.statistics.units import Units
 from sim2real.tracks.ground import GroundView
+from sim2real.tracks.parallel import in_parallel
+from sim2real.tracks.photometric.optics import Optics
+from sim2real.tracks.photometric.warping import Pair
 from sim2real.tracks.poses import compose
 from sim2real.tracks.rebuilding.footage import Footage
-from sim2real.tracks.rebuilding.parallel import in_parallel
 from sim2real.tracks.rebuilding.registration import Views, register
 
 CLIP = 10  # frames at most between those of a pair

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.calibration.fit import TRUST, Fit
-from sim2real.calibration.optics import PARAMETERS
 from sim2real.calibration.pairs import Found
 from sim2real.statistics.bootstrap import Bootstrap
+from sim2real.tracks.photometric.fit import TRUST, Fit
+from sim2real.tracks.photometric.optics import PARAMETERS
 
 
 @dataclass(frozen=True)

@@ -107,13 +107,15 @@ def commands_of(poses: np.ndarray) -> np.ndarray:
     return np.stack([steering, np.full(len(poses), 0.5)], 1).astype(np.float32)
 
 
-def record_track(root: Path, drives: list[np.ndarray], track: PrintedTrack | None = None) -> Path:
-    """Write a dataset of drives at poses (n, 3), at 20 Hz."""
+def record_track(
+    root: Path, drives: list[np.ndarray], track: PrintedTrack | None = None, finer: int = 1, blur: float = 0.0
+) -> Path:
+    """Write a dataset of drives at poses (n, 3), at 20 Hz; finer and blur: see `frame`."""
     track, camera = track or PrintedTrack(), "observation.images.front"
     features = {camera: camera_feature(120, 160), "action": Feature("float32", (2,), ("steering", "throttle"))}
     with EpisodeWriter(root, features, 20) as writer:
         for poses in drives:
             for pose, action in zip(poses, commands_of(poses), strict=True):
-                writer.add_frame({camera: track.frame(pose), "action": action})
+                writer.add_frame({camera: track.frame(pose, finer=finer, blur=blur), "action": action})
             writer.save_episode("drive")
     return root

@@ -106,7 +106,7 @@ def _check_resumed(command: Callable[..., Any], workplace: Path, log: Path, whol
         return follow(images, views)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("sim2real.tracks.rebuilding.parallel.os.sched_getaffinity", lambda _: {0})  # in this process
+        patched.setattr("sim2real.tracks.parallel.os.sched_getaffinity", lambda _: {0})  # in this process
         patched.setattr("sim2real.tracks.rebuilding.reconstruct.follow", watched)
         assert command(*words, "--resume").code == 0
     assert followed == [170, 60, 50] and left(folder) == whole

@@ -7,11 +7,11 @@ import numpy as np
 
 from sim2real.calibration.camera import Calibration
 from sim2real.calibration.judge import Judged
-from sim2real.calibration.optics import Optics
-from sim2real.calibration.warping import Pair
 from sim2real.reports.page import Report
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
 from sim2real.tracks.ground import GroundView
+from sim2real.tracks.photometric.optics import Optics
+from sim2real.tracks.photometric.warping import Pair
 from sim2real.tracks.poses import applied
 
 if TYPE_CHECKING:

@@ -1,9 +1,8 @@
 """Scale of odometry's length: keyframes some way apart tell it better than neighbouring frames do.
 
-What goes with the camera (the blocks of a compressed image, a dirty lens) pulls a registration towards standing still
-by a length that does not grow with the way between two frames, and odometry's prior of the motion takes a share of
-each step. A nod of the camera is told apart from a motion only by how it grows with the distance, and takes a share,
-too. Here are neither prior nor nod: cars nod to both sides, and the median over many pairs does not.
+Seen from above, a far line is blurred to one side, so that registration of such views falls short, the more the farther
+and the softer frames are; what goes with the camera (the blocks of a compressed image, a dirty lens) pulls towards
+standing still, too. Here frames are compared in their own pixels and equally sharp, as a camera's calibration does.
 """
 
 from collections.abc import Mapping
@@ -13,18 +12,20 @@ import numpy as np
 from sim2real.progress import Progress, silent
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.bootstrap import Bootstrap
+from sim2real.tracks.ground import Mount
+from sim2real.tracks.photometric.fit import NONE, fit, shifts
+from sim2real.tracks.photometric.optics import Optics
+from sim2real.tracks.photometric.warping import Pair
 from sim2real.tracks.poses import relative
-from sim2real.tracks.rebuilding.odometry import CLEAR, Drive
-from sim2real.tracks.rebuilding.parallel import in_parallel
-from sim2real.tracks.rebuilding.registration import Views, register
+from sim2real.tracks.rebuilding.odometry import Drive
 
-_NEAREST, _FARTHEST = 0.3, 0.45  # m between two keyframes: farther apart both see less of the same ground sharply
+_NEAREST, _FARTHEST = 0.25, 0.45  # m between two keyframes: farther apart both see less of the same ground sharply
 _AHEAD = 20  # keyframes: they are close where a car turns
 _TURN = 0.6  # rad between them, at most
-_STARTS = (0.97, 1.03)  # times odometry's motion: less than a quarter of a dash apart
-_SAME = 0.01  # share of the motion, within which both must lead to the same
-_NO_NOD = 1e-4  # rad
-_PAIRS, _FEWEST = 500, 60  # pairs of a recording that are registered, and that must agree
+_BLURS = (4.0, 2.0, 0.5)  # px, from coarse to fine
+_CLEAR = 1.2  # times the median disagreement, up to which a pair counts: others shook, or slipped by a dash
+_ODD = 0.15  # share of odometry's length, by which a pair may differ
+_PAIRS, _FEWEST = 400, 30  # pairs of a recording that are compared, and that must agree
 _RESAMPLES = 400
 
 
@@ -34,28 +35,35 @@ def certain(scale: Estimate) -> float:
     return scale.value if known else 1.0
 
 
-def length_scale(drives: Mapping[int, Drive], views: Views, progress: Progress = silent) -> Estimate:
+def length_scale(drives: Mapping[int, Drive], mount: Mount, progress: Progress = silent) -> Estimate:
     """Return the factor of odometry's lengths, the median of what pairs of keyframes show; 1 if few show any.
 
     The interval is by bootstrap over drives.
     """
-    pairs = {k: _pairs(drive) for k, drive in drives.items()}
-    every = max(-(-sum(map(len, pairs.values())) // _PAIRS), 1)
-    order = [k for k in pairs if len(pairs[k])]
-
-    def ratios(k: int) -> np.ndarray:
-        found = [_ratio(drives[k], first, last, views) for first, last in pairs[k][k % every :: every]]
-        return np.array([each for each in found if each is not None])
-
-    found = [each for each in in_parallel(ratios, order, progress) if len(each)]
-    if sum(map(len, found)) < _FEWEST or len(found) < 2:
+    where = [(k, *pair) for k, drive in drives.items() for pair in _pairs(drive).tolist()]
+    where = where[:: max(-(-len(where) // _PAIRS), 1)]
+    if len(where) < _FEWEST:
         return Estimate(1.0, None, None)
-    ratio = np.concatenate(found)
-    bootstrap, sizes = Bootstrap(len(found), _RESAMPLES), [len(each) for each in found]
-    value = float(np.median(ratio))
-    drawn = np.array([np.median(np.repeat(ratio, np.repeat(each, sizes))) for each in bootstrap.weights])
+    pairs = [_pair(drives[k], k, first, last) for k, first, last in where]
+    optics = Optics(mount.camera, mount.x, mount.height, mount.pitch, mount.roll)
+    done = fit(pairs, optics, NONE, blurs=_BLURS, progress=progress)
+    left = shifts(pairs, optics, done.motions)
+    far = [np.hypot(*each[:, :2].T) for each in (done.motions, np.array([pair.motion for pair in pairs]))]
+    ratio = far[0] / far[1]
+    good = (left <= _CLEAR * np.median(left)) & (np.abs(ratio - 1) < _ODD)
+    names, unit = np.unique([pair.unit for pair, kept in zip(pairs, good, strict=True) if kept], return_inverse=True)
+    if good.sum() < _FEWEST or len(names) < 2:
+        return Estimate(1.0, None, None)
+    ratio = ratio[good]
+    bootstrap, value = Bootstrap(len(names), _RESAMPLES), float(np.median(ratio))
+    drawn = np.array([np.median(np.repeat(ratio, each[unit].astype(int))) for each in bootstrap.weights])
     low, high = bootstrap.interval(value, drawn) or (None, None)
     return Estimate(value, low, high)
+
+
+def _pair(drive: Drive, k: int, first: int, last: int) -> Pair:
+    motion = relative(drive.path[first], drive.path[last])
+    return Pair(drive.images[first], drive.images[last], motion, k, (k, int(drive.rows[first]), int(drive.rows[last])))
 
 
 def _pairs(drive: Drive) -> np.ndarray:
@@ -71,15 +79,3 @@ def _pairs(drive: Drive) -> np.ndarray:
             if near and not drive.vague[first:last].any():
                 found.append((first, last))
     return np.array(found, int).reshape(-1, 2)
-
-
-def _ratio(drive: Drive, first: int, last: int, views: Views) -> float | None:
-    """Return how much longer the way between two keyframes is than odometry says; None if they do not tell."""
-    motion = relative(drive.path[first], drive.path[last])
-    target, long = views.raster(drive.images[first]), []
-    for start in _STARTS:
-        found = register(drive.templates[last], target, motion * (start, start, 1.0), nod=_NO_NOD)
-        if found.correlation < CLEAR:
-            return None
-        long.append(np.hypot(*found.pose[:2]) / np.hypot(*motion[:2]))
-    return float(np.mean(long)) if abs(long[0] - long[1]) < _SAME else None

@@ -7,10 +7,10 @@ import numpy as np
 
 from sim2real.errors import InputError
 from sim2real.progress import Progress, silent
+from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.poses import compose, relative
 from sim2real.tracks.rebuilding.localization import localized
 from sim2real.tracks.rebuilding.odometry import Drive
-from sim2real.tracks.rebuilding.parallel import in_parallel
 from sim2real.tracks.rebuilding.placed import Nodes, Placed, known_places
 from sim2real.tracks.rebuilding.registration import Raster, Registration, register
 

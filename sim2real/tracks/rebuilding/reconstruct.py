@@ -12,13 +12,13 @@ from sim2real.progress import Stages, no_stages
 from sim2real.runs import start_run
 from sim2real.tracks.centre_line import centre_line, one_lap
 from sim2real.tracks.ground import GroundView, Mount
+from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.rebuilding.footage import Footage
 from sim2real.tracks.rebuilding.held_out import deviation, held_out
 from sim2real.tracks.rebuilding.kept import KeptDrives, nothing_left
 from sim2real.tracks.rebuilding.length import certain, length_scale
 from sim2real.tracks.rebuilding.localization import localized
 from sim2real.tracks.rebuilding.odometry import CLEAR, Drive, follow
-from sim2real.tracks.rebuilding.parallel import in_parallel
 from sim2real.tracks.rebuilding.placed import known_places, mapped
 from sim2real.tracks.rebuilding.rebuild import place, refined
 from sim2real.tracks.rebuilding.reconstruct_config import ReconstructConfig
@@ -74,7 +74,9 @@ def _rebuilt(
 ) -> Reconstruction:
     views, fps = footage.views, footage.dataset.fps
     held = held_out(drives, config.hold_out, config.seed)
-    length = length_scale({k: drive for k, drive in drives.items() if k not in held}, views, stages("measure lengths"))
+    length = length_scale(
+        {k: drive for k, drive in drives.items() if k not in held}, views.view.mount, stages("measure lengths")
+    )
     drives = {k: drive.lengthened(certain(length)) for k, drive in drives.items()}
     pieces = drives
     segments, drives = footage.whole(drives, held)

@@ -148,12 +148,7 @@ class Views:
 
 
 def register(
-    template: Template,
-    target: Raster,
-    guess: np.ndarray,
-    first: int = 0,
-    trusted: tuple[float, ...] = _ANYWHERE,
-    nod: float = PITCH,
+    template: Template, target: Raster, guess: np.ndarray, first: int = 0, trusted: tuple[float, ...] = _ANYWHERE
 ) -> Registration:
     """Return the pose of a template's car in a raster's frame.
 
@@ -161,26 +156,21 @@ def register(
         guess: (3,) raster_from_car.
         first: level to begin with; 0: the most blurred.
         trusted: (3,) m, m and rad, standard deviations of the guess: where the ground says nothing it holds.
-        nod: rad, standard deviation of the camera's pitch.
     """
     pose, pitch, correlation = np.array(guess, float), 0.0, 0.0
-    sigma = np.array([*trusted, nod])
+    sigma = np.array([*trusted, PITCH])
     for level in range(first, len(BLURS)):
-        cells, nodding, values = (
-            template.cells[level],
-            template.nodding[level],
-            template.values[level].astype(np.float32),
-        )
+        cells, nod, values = template.cells[level], template.nodding[level], template.values[level].astype(np.float32)
         weights, seen, own = template.weights[level], values, values
         for _ in range(STEPS):
-            at = applied(pose, cells + pitch * nodding)
+            at = applied(pose, cells + pitch * nod)
             sampled, inside = target.sample(level, at)
             if inside.mean() < _LEAST:
                 return Registration(pose, 0.0)
             seen, own = sampled[inside], values[inside]
             away = np.append(pose - guess, pitch)
             arm = at[inside] - pose[:2]
-            step = _step(seen, own, weights[inside], arm, nodding[inside], pose[2], away / sigma, sigma)
+            step = _step(seen, own, weights[inside], arm, nod[inside], pose[2], away / sigma, sigma)
             pose += step[:3]
             pitch += step[3]
             if np.abs(step).max() < _STILL:

@@ -18,11 +18,11 @@ from sim2real.statistics.agreement import Estimate
 from sim2real.tracks.centre_line import centre_line, one_lap
 from sim2real.tracks.ground import GroundView
 from sim2real.tracks.mosaic import MosaicMaker
+from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.poses import applied, chained, compose, inverse, relative, wrapped
 from sim2real.tracks.rebuilding.domain import measured_randomization
 from sim2real.tracks.rebuilding.length import certain, length_scale
 from sim2real.tracks.rebuilding.odometry import Drive, follow, joined
-from sim2real.tracks.rebuilding.parallel import in_parallel
 from sim2real.tracks.rebuilding.placed import Meeting
 from sim2real.tracks.rebuilding.pose_graph import Edges, optimized
 from sim2real.tracks.rebuilding.registration import Views, register
@@ -130,7 +130,7 @@ def _short(seen: list[tuple[np.ndarray, np.ndarray]], scale: float, correlation:
 def test_lengths_are_scaled_as_keyframes_some_way_apart_show_them(seen: list[tuple[np.ndarray, np.ndarray]]):
     scale = 1.03
     drives = _short(seen, scale)
-    found = length_scale(drives, VIEWS)
+    found = length_scale(drives, NOMINAL)
     assert found.value == pytest.approx(scale, abs=0.006)
     assert found.low is not None and found.high is not None and found.low <= found.value <= found.high
     path = drives[0].lengthened(certain(found)).path
@@ -148,8 +148,8 @@ def test_a_doubtful_scale_is_not_used(low: float | None, high: float | None, use
 
 def test_lengths_that_nothing_shows_stay(seen: list[tuple[np.ndarray, np.ndarray]]):
     lost = _short(seen, 1.03, correlation=0.5)  # no two keyframes between which nothing failed
-    assert length_scale(lost, VIEWS) == Estimate(1.0, None, None)
-    assert length_scale({0: _short(seen[:1], 1.03)[0]}, VIEWS) == Estimate(1.0, None, None)  # one drive, few pairs
+    assert length_scale(lost, NOMINAL) == Estimate(1.0, None, None)
+    assert length_scale({0: _short(seen[:1], 1.03)[0]}, NOMINAL) == Estimate(1.0, None, None)  # one drive, few pairs
 
 
 def test_a_view_of_nothing_known_is_not_found():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sim2real.calibration.warping import Grid, matched
+from sim2real.tracks.photometric.warping import Grid, matched
 
 POINTS = 1000  # patches of a pair with the strongest edges
 ROBUST = 2.0  # times the median difference: from where on a patch counts less (Cauchy)

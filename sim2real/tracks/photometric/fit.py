@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.calibration.optics import Optics
-from sim2real.calibration.photometric import compared, grey
-from sim2real.calibration.warping import MOTION, Grid, Pair, flow
 from sim2real.progress import Progress, part_of, silent
-from sim2real.tracks.rebuilding.parallel import in_parallel
+from sim2real.tracks.parallel import in_parallel
+from sim2real.tracks.photometric.optics import Optics
+from sim2real.tracks.photometric.patches import compared, grey
+from sim2real.tracks.photometric.warping import MOTION, Grid, Pair, flow
 
 BLURS = (4.0, 2.0, 0.5)  # px, from coarse to fine
 STEPS, FEW_STEPS = 12, 5  # at most per blur; where only motions are fitted
@@ -128,3 +128,13 @@ def _step(normals: Sequence[Normal], away: np.ndarray, free: np.ndarray) -> tupl
         for each in normals
     ]
     return step, np.clip(shifts, -_SHIFT, _SHIFT)
+
+
+def shifts(pairs: Sequence[Pair], optics: Optics, motions: np.ndarray) -> np.ndarray:
+    """Return (n,) px by which n pairs still seem shifted with a camera and motions (n, 5), at the finest blur."""
+    grid = Grid.of(optics, NONE)
+
+    def left(k: int) -> float:
+        return compared(grid, grey(pairs[k].first), grey(pairs[k].second), motions[k], BLURS[-1]).pixels
+
+    return np.array(in_parallel(left, range(len(pairs))))

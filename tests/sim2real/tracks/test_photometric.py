@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from printed_track import NOMINAL, PrintedTrack
-from sim2real.calibration.fit import NONE, begun, fit
 from sim2real.calibration.judge import disagreement, softness
-from sim2real.calibration.optics import PARAMETERS, STEPS, Optics
-from sim2real.calibration.photometric import compared, grey
-from sim2real.calibration.warping import MOTION, Grid, Pair, flow, matched
+from sim2real.tracks.photometric.fit import NONE, begun, fit
+from sim2real.tracks.photometric.optics import PARAMETERS, STEPS, Optics
+from sim2real.tracks.photometric.patches import compared, grey
+from sim2real.tracks.photometric.warping import MOTION, Grid, Pair, flow, matched
 from sim2real.tracks.poses import applied, relative
 
 NODDING = 0.01  # rad, standard deviation

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sim2real.calibration.optics import PARAMETERS, STEPS, Optics
 from sim2real.tracks.ground import AHEAD
+from sim2real.tracks.photometric.optics import PARAMETERS, STEPS, Optics
 from sim2real.tracks.poses import applied, inverse
 
 ASIDE = 1.0  # m

@@ -9,7 +9,7 @@ import numpy as np
 
 from envs.lane_follow.scene import NOMINAL_CAMERA
 from sim2real.calibration.config import CameraConfig
-from sim2real.calibration.judge import Judged, clearest, disagreement, judge, softness, split
+from sim2real.calibration.judge import Judged, clearest, disagreement, judge, split
 from sim2real.calibration.pairs import Clips, Found
 from sim2real.calibration.uncertainty import Interval, correlations, heading, intervals
 from sim2real.datasets import EpisodeDataset
@@ -19,6 +19,7 @@ from sim2real.progress import Progress, Stages, no_stages, part_of
 from sim2real.runs import start_run
 from sim2real.tracks.photometric.fit import Fit, fit
 from sim2real.tracks.photometric.optics import PARAMETERS, Optics, distorted
+from sim2real.tracks.photometric.softness import softness
 from sim2real.worlds import read_camera
 
 COARSE, FINE = (4.0, 2.0), (2.0, 0.5)  # px of blur

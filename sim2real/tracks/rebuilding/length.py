@@ -6,6 +6,7 @@ standing still, too. Here frames are compared in their own pixels and equally sh
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from sim2real.statistics.bootstrap import Bootstrap
 from sim2real.tracks.ground import Mount
 from sim2real.tracks.photometric.fit import NONE, fit, shifts
 from sim2real.tracks.photometric.optics import Optics
+from sim2real.tracks.photometric.softness import softness
 from sim2real.tracks.photometric.warping import Pair
 from sim2real.tracks.poses import relative
 from sim2real.tracks.rebuilding.odometry import Drive
@@ -26,6 +28,7 @@ _BLURS = (4.0, 2.0, 0.5)  # px, from coarse to fine
 _CLEAR = 1.2  # times the median disagreement, up to which a pair counts: others shook, or slipped by a dash
 _ODD = 0.15  # share of odometry's length, by which a pair may differ
 _PAIRS, _FEWEST = 400, 30  # pairs of a recording that are compared, and that must agree
+_FEW = 40  # pairs that tell the frames' blur
 _RESAMPLES = 400
 
 
@@ -36,7 +39,7 @@ def certain(scale: Estimate) -> float:
 
 
 def length_scale(drives: Mapping[int, Drive], mount: Mount, progress: Progress = silent) -> Estimate:
-    """Return the factor of odometry's lengths, the median of what pairs of keyframes show; 1 if few show any.
+    """Return the factor of odometry's lengths, that pairs of keyframes show; 1 if few show any.
 
     The interval is by bootstrap over drives.
     """
@@ -46,18 +49,17 @@ def length_scale(drives: Mapping[int, Drive], mount: Mount, progress: Progress =
         return Estimate(1.0, None, None)
     pairs = [_pair(drives[k], k, first, last) for k, first, last in where]
     optics = Optics(mount.camera, mount.x, mount.height, mount.pitch, mount.roll)
+    optics = replace(optics, soft=softness(pairs[:: max(len(pairs) // _FEW, 1)], optics))
     done = fit(pairs, optics, NONE, blurs=_BLURS, progress=progress)
     left = shifts(pairs, optics, done.motions)
     far = [np.hypot(*each[:, :2].T) for each in (done.motions, np.array([pair.motion for pair in pairs]))]
-    ratio = far[0] / far[1]
-    good = (left <= _CLEAR * np.median(left)) & (np.abs(ratio - 1) < _ODD)
+    good = (left <= _CLEAR * np.median(left)) & (np.abs(far[0] / far[1] - 1) < _ODD)
     names, unit = np.unique([pair.unit for pair, kept in zip(pairs, good, strict=True) if kept], return_inverse=True)
     if good.sum() < _FEWEST or len(names) < 2:
         return Estimate(1.0, None, None)
-    ratio = ratio[good]
-    bootstrap, value = Bootstrap(len(names), _RESAMPLES), float(np.median(ratio))
-    drawn = np.array([np.median(np.repeat(ratio, each[unit].astype(int))) for each in bootstrap.weights])
-    low, high = bootstrap.interval(value, drawn) or (None, None)
+    sums = np.array([np.bincount(unit, each[good]) for each in far])  # a path is as long as its steps are on average
+    bootstrap, value = Bootstrap(len(names), _RESAMPLES), float(np.divide(*sums.sum(1)))
+    low, high = bootstrap.interval(value, np.divide(*(bootstrap.weights @ sums.T).T)) or (None, None)
     return Estimate(value, low, high)
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from printed_track import NOMINAL, PrintedTrack
-from sim2real.calibration.judge import disagreement, softness
+from sim2real.calibration.judge import disagreement
 from sim2real.tracks.photometric.fit import NONE, begun, fit
 from sim2real.tracks.photometric.optics import PARAMETERS, STEPS, Optics
 from sim2real.tracks.photometric.patches import compared, grey
+from sim2real.tracks.photometric.softness import softness
 from sim2real.tracks.photometric.warping import MOTION, Grid, Pair, flow, matched
 from sim2real.tracks.poses import applied, relative
 

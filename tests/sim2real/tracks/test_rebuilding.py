@@ -114,7 +114,9 @@ def test_turns_are_scaled_so_that_laps_are_whole(scale: float, seed: int):
 def seen() -> list[tuple[np.ndarray, np.ndarray]]:
     """Frames and true steps of two drives whose every frame is a keyframe."""
     ways = [TRACK.poses(first, 40, 0.105) for first in (0, 500)]
-    return [(np.array([TRACK.frame(pose) for pose in way]), relative(way[:-1], way[1:])) for way in ways]
+    return [
+        (np.array([TRACK.frame(pose, finer=3, blur=1.0) for pose in way]), relative(way[:-1], way[1:])) for way in ways
+    ]
 
 
 def _short(seen: list[tuple[np.ndarray, np.ndarray]], scale: float, correlation: float = 1.0) -> dict[int, Drive]:

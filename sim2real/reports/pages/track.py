@@ -38,6 +38,18 @@ def track_lines(track: Reconstruction) -> list[str]:
         f"{100 * metrics['placed']:.0f} % of {metrics['frames']} frames have a place on the map: {lap}, {edges}.",
         f"{held['frames']} frames were held out of it: {100 * held['placed']:.0f} % of them were found again, "
         f"{held['compared']} keyframes compared with mapped ones of another drive.",
+        *_lens(metrics["length_scale"]),
+    ]
+
+
+def _lens(lengths: dict[str, Any]) -> list[str]:
+    """Return what odometry says against the lens, if anything."""
+    low, high, odd = lengths["low"], lengths["high"], lengths["value"] - 1
+    if low is None or low <= 1 <= high or lengths["used"] != 1:
+        return []
+    return [
+        f"Frames in their own pixels show motions {abs(100 * odd):.0f} % {'longer' if odd > 0 else 'shorter'} than "
+        "views from above: lens or pitch are not quite what was given (calibrate camera); the map keeps the latter."
     ]
 
 

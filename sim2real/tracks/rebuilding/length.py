@@ -30,12 +30,16 @@ _ODD = 0.15  # share of odometry's length, by which a pair may differ
 _PAIRS, _FEWEST = 400, 30  # pairs of a recording that are compared, and that must agree
 _FEW = 40  # pairs that tell the frames' blur
 _RESAMPLES = 400
+MOST = 0.04  # by which odometry errs: the rehearsal car's by 2 %
 
 
 def certain(scale: Estimate) -> float:
-    """Return a scale if its interval excludes 1, and 1 otherwise: doubtful ones tear maps of tight corners."""
+    """Return a scale if its interval excludes 1, and 1 otherwise: doubtful ones tear maps of tight corners.
+
+    One far from 1 is a sign of another lens than the one that was given, and not of odometry.
+    """
     known = scale.low is not None and scale.high is not None and (scale.low > 1 or scale.high < 1)
-    return scale.value if known else 1.0
+    return scale.value if known and abs(scale.value - 1) < MOST else 1.0
 
 
 def length_scale(drives: Mapping[int, Drive], mount: Mount, progress: Progress = silent) -> Estimate:

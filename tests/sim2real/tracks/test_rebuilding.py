@@ -146,6 +146,7 @@ def test_lengths_are_scaled_as_keyframes_some_way_apart_show_them(seen: list[tup
 )
 def test_a_doubtful_scale_is_not_used(low: float | None, high: float | None, used: float):
     assert certain(Estimate(1.02, low, high)) == used
+    assert certain(Estimate(1.06, 1.05, 1.07)) == 1  # another lens
 
 
 def test_lengths_that_nothing_shows_stay(seen: list[tuple[np.ndarray, np.ndarray]]):

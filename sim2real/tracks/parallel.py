@@ -15,6 +15,8 @@ from sim2real.progress import Progress, silent
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _work: Callable[..., Any] | None = None  # of the processes that are started now: they inherit it
+_working = False  # whether this process is at it, and not at receiving or sending
+_SENT = 0.5  # s until a result is sent
 
 
 def in_parallel(
@@ -63,8 +65,15 @@ def in_parallel(
 def _alone() -> None:
     """Leave Ctrl-C to the process that started this one, and end with it, also when it is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _leave(*_: object) -> None:
+    """End at once while working; a result that is just being sent goes out first, as its reader waits for all of it."""
+    if _working:
+        os._exit(1)
+    threading.Timer(_SENT, os._exit, (1,)).start()
 
 
 def _end_with_parent() -> None:
@@ -75,5 +84,10 @@ def _end_with_parent() -> None:
 
 
 def _call(item: Any) -> Any:
+    global _working
     assert _work is not None
-    return _work(item)
+    _working = True
+    try:
+        return _work(item)
+    finally:
+        _working = False

@@ -24,11 +24,11 @@ from sim2real.tracks.rebuilding.odometry import Drive
 _NEAREST, _FARTHEST = 0.25, 0.45  # m between two keyframes: farther apart both see less of the same ground sharply
 _AHEAD = 20  # keyframes: they are close where a car turns
 _TURN = 0.6  # rad between them, at most
-_BLURS = (4.0, 2.0, 0.5)  # px, from coarse to fine
+_BLURS = (2.0, 0.5)  # px, from coarse to fine
 _CLEAR = 1.2  # times the median disagreement, up to which a pair counts: others shook, or slipped by a dash
 _ODD = 0.15  # share of odometry's length, by which a pair may differ
-_PAIRS, _FEWEST = 400, 30  # pairs of a recording that are compared, and that must agree
-_FEW = 40  # pairs that tell the frames' blur
+_PAIRS, _FEWEST = 200, 30  # pairs of a recording that are compared, and that must agree
+_FEW = 24  # pairs that tell the frames' blur
 _RESAMPLES = 400
 MOST = 0.04  # by which odometry errs: the rehearsal car's by 2 %
 

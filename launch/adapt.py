@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from launch.console import print_table, reporting, resumable, resume_command, say, typed_command
-from sim2real.errors import AlreadyFinished
 from sim2real.runs import run_folder
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.fitting.plans import read_plans
@@ -44,12 +43,8 @@ def command(
     from sim2real.transfer.adapt import adapt
 
     out = out or run_folder("adapt", config, resume)
-    try:
-        with resumable(resume_command(out), out), reporting() as stages:
-            adaptation = adapt(config, out, resume, stages)
-    except AlreadyFinished as finished:
-        say(str(finished))
-        return
+    with resumable(resume_command(out), out), reporting() as stages:
+        adaptation = adapt(config, out, resume, stages)
     write_report(out / "report.html", adaptation, typed_command())
     _print_inputs(adaptation)
     _print_candidates(adaptation)

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from launch.console import INTERRUPTED, console, interrupted, say
-from sim2real.errors import InputError
+from sim2real.errors import AlreadyFinished, InputError
 
 USAGE, FAULT = 2, 70  # exit codes: bad input; a fault of this program (EX_SOFTWARE)
 
@@ -118,6 +118,8 @@ def main() -> None:
     except KeyboardInterrupt:
         say("\ninterrupted")
         sys.exit(INTERRUPTED)
+    except AlreadyFinished as finished:
+        say(str(finished))
     except Exception as error:
         if not isinstance(error, InputError | OSError):
             traceback.print_exc()

@@ -6,7 +6,6 @@ from typing import Annotated
 import tyro
 
 from launch.console import print_table, reporting, resumable, resume_command, say, typed_command
-from sim2real.errors import AlreadyFinished
 from sim2real.tracks.rebuilding.reconstruct_config import ReconstructConfig
 
 
@@ -35,12 +34,8 @@ def command(
     from sim2real.tracks.rebuilding.reconstruct import reconstruct
 
     out = out or Path("tracks") / config.task
-    try:
-        with resumable(resume_command(out), out), reporting() as stages:
-            track = reconstruct(config, out, resume, stages)
-    except AlreadyFinished as finished:
-        say(str(finished))
-        return
+    with resumable(resume_command(out), out), reporting() as stages:
+        track = reconstruct(config, out, resume, stages)
     write_track_report(out / "report.html", track, typed_command(), config.seed)
     for line in track_lines(track):
         say(line)

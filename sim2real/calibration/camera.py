@@ -17,12 +17,11 @@ from sim2real.errors import InputError
 from sim2real.files import write_json
 from sim2real.progress import Progress, Stages, no_stages, part_of
 from sim2real.runs import start_run
-from sim2real.tracks.photometric.fit import Fit, fit
+from sim2real.tracks.photometric.fit import COARSE, FINE, Fit, fit
 from sim2real.tracks.photometric.optics import PARAMETERS, Optics, distorted
 from sim2real.tracks.photometric.softness import softness
 from sim2real.worlds import read_camera
 
-COARSE, FINE = (4.0, 2.0), (2.0, 0.5)  # px of blur
 MORE = 1.5  # times as many pairs are found as are used: the clearest ones
 FEW = 60  # pairs that find the camera coarsely
 ALWAYS = ("focal", "cx", "cy", "pitch")
@@ -122,7 +121,7 @@ def _choose(
     train, held = ([found.pairs[k] for k in side] for side in split(found, config.hold_out, config.seed))
     chosen, judged, begun = ALWAYS, {}, replace(start, soft=wide.soft)
     free = _free(chosen)
-    best = fit(train, wide, free, blurs=FINE, begin=_kept(coarse, wide, free), progress=part_of(progress, 0, 4))
+    best = fit(train, wide, free, begin=_kept(coarse, wide, free), progress=part_of(progress, 0, 4))
     left = disagreement(held, best.optics)
     for k, name in enumerate(EXTRAS, 1):
         free = _free((*chosen, name))
@@ -141,7 +140,7 @@ def _final(
     held: tuple[str, ...] = ()
     while True:
         free = _free(tuple(name for name in chosen if name not in held))
-        done = fit(found.pairs, wide, free, blurs=FINE, begin=_kept(coarse, wide, free), progress=progress)
+        done = fit(found.pairs, wide, free, begin=_kept(coarse, wide, free), progress=progress)
         ends = intervals(done, found)
         untold = [name for name, each in ends.items() if each.half > TOLD[name]]
         if not untold or len(held) == len(chosen) - 1:

@@ -8,7 +8,7 @@ import numpy as np
 from sim2real.calibration.pairs import Found
 from sim2real.progress import Progress, silent
 from sim2real.statistics.bootstrap import Bootstrap
-from sim2real.tracks.photometric.fit import BLURS, NONE, fit, shifts
+from sim2real.tracks.photometric.fit import NONE, fit, shifts
 from sim2real.tracks.photometric.optics import Optics
 from sim2real.tracks.photometric.warping import Pair
 
@@ -48,7 +48,7 @@ def split(found: Found, share: float, seed: int) -> tuple[list[int], list[int]]:
 
 def disagreement(pairs: Sequence[Pair], optics: Optics, progress: Progress = silent) -> np.ndarray:
     """Return (n,) px by which n pairs still seem shifted with a camera, their motions fitted."""
-    return shifts(pairs, optics, fit(pairs, optics, NONE, blurs=(2.0, BLURS[-1]), progress=progress).motions)
+    return shifts(pairs, optics, fit(pairs, optics, NONE, progress=progress).motions)
 
 
 def clearest(found: Found, optics: Optics, count: int, progress: Progress = silent) -> Found:

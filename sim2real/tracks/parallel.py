@@ -1,4 +1,4 @@
-"""Work on many drives at once, in processes: registration is Python on small arrays, which threads do not speed up."""
+"""Work on many drives or pairs of frames at once, in processes: threads do not speed up Python on small arrays."""
 
 import multiprocessing
 import os

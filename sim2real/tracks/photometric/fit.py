@@ -11,7 +11,7 @@ from sim2real.tracks.photometric.optics import Optics
 from sim2real.tracks.photometric.patches import compared, grey
 from sim2real.tracks.photometric.warping import MOTION, Grid, Pair, flow
 
-BLURS = (4.0, 2.0, 0.5)  # px, from coarse to fine
+COARSE, FINE = (4.0, 2.0), (2.0, 0.5)  # px of blur, far from and near to the solution
 STEPS, FEW_STEPS = 12, 5  # at most per blur; where only motions are fitted
 PRIOR = np.array([0.3, 15.0, 15.0, 0.2, 0.2, 0.2, 0.1])  # standard deviations about the start, in units of PARAMETERS
 ALIKE = 8.0  # patches that share one error: they overlap
@@ -80,7 +80,7 @@ def fit(
     start: Optics,
     free: np.ndarray,
     motions: np.ndarray | None = None,
-    blurs: Sequence[float] = BLURS,
+    blurs: Sequence[float] = FINE,
     begin: Optics | None = None,
     progress: Progress = silent,
 ) -> Fit:
@@ -135,6 +135,6 @@ def shifts(pairs: Sequence[Pair], optics: Optics, motions: np.ndarray) -> np.nda
     grid = Grid.of(optics, NONE)
 
     def left(k: int) -> float:
-        return compared(grid, grey(pairs[k].first), grey(pairs[k].second), motions[k], BLURS[-1]).pixels
+        return compared(grid, grey(pairs[k].first), grey(pairs[k].second), motions[k], FINE[-1]).pixels
 
     return np.array(in_parallel(left, range(len(pairs))))

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from sim2real.progress import Progress, silent
-from sim2real.tracks.photometric.fit import BLURS, NONE, fit, shifts
+from sim2real.tracks.photometric.fit import NONE, fit, shifts
 from sim2real.tracks.photometric.optics import Optics
 from sim2real.tracks.photometric.warping import Pair
 
@@ -18,7 +18,7 @@ _TRIES = 25  # of blurs, at most
 
 def softness(pairs: Sequence[Pair], optics: Optics, progress: Progress = silent) -> tuple[float, float]:
     """Return the blur of a camera's frames along x and y [px] with which pairs agree best."""
-    motions, tried = fit(pairs, optics, NONE, blurs=(2.0, BLURS[-1])).motions, itertools.count(1)
+    motions, tried = fit(pairs, optics, NONE).motions, itertools.count(1)
 
     def left(logs: np.ndarray) -> float:
         progress(min(next(tried), _TRIES), _TRIES)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim2real.progress import Progress, silent
+from sim2real.progress import Progress, part_of, silent
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.bootstrap import Bootstrap
 from sim2real.tracks.ground import Mount
@@ -24,7 +24,6 @@ from sim2real.tracks.rebuilding.odometry import Drive
 _NEAREST, _FARTHEST = 0.25, 0.45  # m between two keyframes: farther apart both see less of the same ground sharply
 _AHEAD = 20  # keyframes: they are close where a car turns
 _TURN = 0.6  # rad between them, at most
-_BLURS = (2.0, 0.5)  # px, from coarse to fine
 _CLEAR = 1.2  # times the median disagreement, up to which a pair counts: others shook, or slipped by a dash
 _ODD = 0.15  # share of odometry's length, by which a pair may differ
 _PAIRS, _FEWEST = 200, 30  # pairs of a recording that are compared, and that must agree
@@ -53,8 +52,8 @@ def length_scale(drives: Mapping[int, Drive], mount: Mount, progress: Progress =
         return Estimate(1.0, None, None)
     pairs = [_pair(drives[k], k, first, last) for k, first, last in where]
     optics = Optics(mount.camera, mount.x, mount.height, mount.pitch, mount.roll)
-    optics = replace(optics, soft=softness(pairs[:: max(len(pairs) // _FEW, 1)], optics))
-    done = fit(pairs, optics, NONE, blurs=_BLURS, progress=progress)
+    optics = replace(optics, soft=softness(pairs[:: max(len(pairs) // _FEW, 1)], optics, part_of(progress, 0, 2)))
+    done = fit(pairs, optics, NONE, progress=part_of(progress, 1, 2))
     left = shifts(pairs, optics, done.motions)
     far = [np.hypot(*each[:, :2].T) for each in (done.motions, np.array([pair.motion for pair in pairs]))]
     good = (left <= _CLEAR * np.median(left)) & (np.abs(far[0] / far[1] - 1) < _ODD)

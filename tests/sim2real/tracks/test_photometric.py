@@ -94,7 +94,7 @@ def test_shading_does_not_move_the_ground():
 def test_a_car_that_nods_does_not_bend_the_camera():
     pairs, nods = pairs_of(20, NODDING)
     start = TRUE.moved(np.array([0.03, 1.0, 1.0, 0, 0, np.radians(1), 0]))
-    found = fit(pairs, start, LENS, blurs=(2.0, 0.5))
+    found = fit(pairs, start, LENS)
     away = found.optics.values() - TRUE.values()
     assert abs(away[0]) < 0.01 and np.abs(away[1:3]).max() < 1 and abs(away[5]) < np.radians(0.3)
     seen, true = (each[:, 1] - each[:, 0] for each in (found.motions[:, 3:], nods))

@@ -113,8 +113,8 @@ def write_calibration_report(result: Calibration, command: str) -> None:
     for line in more:
         report.text(line)
     note = (
-        f"{result.metrics['unit']['text']}; intervals by bootstrap over these. Disagreement: the shift in pixels that "
-        "would make the same differences of brightness."
+        f"{result.metrics['unit']['text']}; intervals by bootstrap over these. Disagreement: the shift by which "
+        "frames still seem moved against each other."
     )
     report.heading("The camera").table(PARAMETERS, parameter_rows(result), note)
     report.heading("What the lens model needs")

@@ -15,9 +15,10 @@ def command(
 ) -> None:
     """Fit focal length, centre, distortion and tilt of a car's camera to its log: frames of a flat ground must agree.
 
-    Needs images of a flat ground from a car that drives and turns; no board, no poses. Blocks of time that the fit does
-    not see judge it. Height and scale cannot be told from images. Writes camera.json (for `pretrain --camera` and
-    `reconstruct --camera`), metrics.json and report.html.
+    Needs images of a flat ground from a car that drives and turns, best in laps: these are whole turns, which tells the
+    lens from the car's lean. No board, no poses. Blocks of time that the fit does not see judge it. Height and scale
+    cannot be told from images. Writes camera.json (for `pretrain --camera` and `reconstruct --camera`), metrics.json
+    and report.html.
 
     Example: sim2real calibrate camera datasets/track_2 --out runs/lens
 

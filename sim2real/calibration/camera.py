@@ -9,23 +9,20 @@ import numpy as np
 
 from envs.lane_follow.scene import NOMINAL_CAMERA
 from sim2real.calibration.config import CameraConfig
-from sim2real.calibration.judge import Judged, clearest, disagreement, judge, split
-from sim2real.calibration.pairs import Clips, Found
+from sim2real.calibration.judge import Judged, disagreement, judge, split
+from sim2real.calibration.paired import ALWAYS, Paired, free_of, kept, paired_frames
+from sim2real.calibration.pairs import Found
 from sim2real.calibration.uncertainty import Interval, correlations, heading, intervals
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.files import write_json
 from sim2real.progress import Progress, Stages, no_stages, part_of
 from sim2real.runs import start_run
-from sim2real.tracks.photometric.fit import COARSE, FINE, Fit, fit
+from sim2real.tracks.photometric.fit import FINE, Fit, fit
 from sim2real.tracks.photometric.optics import PARAMETERS, Optics, distorted
-from sim2real.tracks.photometric.softness import softness
 from sim2real.worlds import read_camera
 
-MORE = 1.5  # times as many pairs are found as are used: the clearest ones
-FEW = 60  # pairs that find the camera coarsely
-ALWAYS = ("focal", "cx", "cy", "pitch")
-EXTRAS = ("k1", "roll", "k2")  # which are freed if held-out pairs agree better with them
+EXTRAS = ("roll", "k2")  # which are freed if held-out pairs agree better with them
 TOLD = {"focal": 0.05, "cx": 4.0, "cy": 4.0, "k1": 0.1, "k2": 0.2, "pitch": 0.035, "roll": 0.035}
 """Half widths of 95 % intervals, as in PARAMETERS, above which a log does not tell a parameter."""
 HELD_FIRST = ("k2", "k1", "roll", "cy", "cx", "pitch", "focal")  # cy stands for what it cannot be told from
@@ -79,22 +76,17 @@ def calibrate_camera(config: CameraConfig, out: Path | None = None, stages: Stag
     dataset = EpisodeDataset.open(config.dataset)
     camera = NOMINAL_CAMERA.view.camera if config.camera is None else read_camera(config.camera)
     start = Optics(camera, config.ahead, config.height, config.pitch, config.roll)
-    clips = Clips(dataset, start)
     wide = replace(start, camera=distorted(camera))
-    first = clips.pairs(wide, min(FEW, config.pairs), stages("find pairs of frames"))
-    coarse = fit(first.pairs, wide, _free((*ALWAYS, "k1", "roll")), blurs=COARSE, progress=stages("fit coarsely"))
-    found = clips.pairs(coarse.optics, round(MORE * config.pairs), stages("find pairs again"))
-    found = clearest(found, coarse.optics, config.pairs, stages("choose the clearest"))
-    few = found.pairs[:: max(len(found.pairs) // FEW, 1)]
-    wide = replace(wide, soft=softness(few, coarse.optics, stages("measure the blur")))
-    chosen, judged = _choose(found, start, wide, coarse.optics, config, stages("compare lens models"))
-    final, held, ends = _final(found, wide, coarse.optics, chosen, stages("fit all pairs"))
+    paired = paired_frames(dataset, wide, config, stages)
+    found = paired.found
+    chosen, judged = _choose(paired, start, config, stages("compare lens models"))
+    final, held, ends = _final(paired, chosen, stages("fit all pairs"))
     if judged["fitted"].after > WORST:
         raise InputError(
             f"{config.dataset}: after the fit frames disagree by {judged['fitted'].after:.1f} px: they show no flat "
             "ground, or the start is too far off (--camera, --height, --pitch)"
         )
-    metrics = _metrics(config, found, start, final, ends, held, judged)
+    metrics = {**_metrics(config, found, start, final, ends, held, judged), "turn_scale": paired.turns}
     run, config = start_run("calibrate-camera", config, out, resume=False)
     write_json(run.folder / "camera.json", final.optics.camera.to_dict())
     run.write_metrics(metrics)
@@ -102,30 +94,22 @@ def calibrate_camera(config: CameraConfig, out: Path | None = None, stages: Stag
     return Calibration(config, run.folder, start, final.optics, found, final, ends, about, held, judged, run.metrics)
 
 
-def _free(names: tuple[str, ...]) -> np.ndarray:
-    return np.array([name in names for name in PARAMETERS])
-
-
-def _kept(optics: Optics, start: Optics, free: np.ndarray) -> Optics:
-    """Return a camera whose parameters that are not free are those of the start."""
-    return replace(optics.moved(np.where(free, 0.0, start.values() - optics.values())), soft=start.soft)
-
-
 def _choose(
-    found: Found, start: Optics, wide: Optics, coarse: Optics, config: CameraConfig, progress: Progress
+    paired: Paired, start: Optics, config: CameraConfig, progress: Progress
 ) -> tuple[tuple[str, ...], dict[str, Judged]]:
     """Return the parameters to fit, and how well held-out pairs agreed, by candidate.
 
     Each of EXTRAS is added if the held-out pairs agree better with it, beyond chance.
     """
+    found, wide, near = paired.found, paired.wide, paired.near
     train, held = ([found.pairs[k] for k in side] for side in split(found, config.hold_out, config.seed))
     chosen, judged, begun = ALWAYS, {}, replace(start, soft=wide.soft)
-    free = _free(chosen)
-    best = fit(train, wide, free, begin=_kept(coarse, wide, free), progress=part_of(progress, 0, 4))
+    free, parts = free_of(chosen), len(EXTRAS) + 1
+    best = fit(train, wide, free, begin=kept(near, wide, free), progress=part_of(progress, 0, parts))
     left = disagreement(held, best.optics)
     for k, name in enumerate(EXTRAS, 1):
-        free = _free((*chosen, name))
-        more = fit(train, wide, free, best.motions, FINE[-1:], best.optics, part_of(progress, k, 4))
+        free = free_of((*chosen, name))
+        more = fit(train, wide, free, best.motions, FINE[-1:], best.optics, part_of(progress, k, parts))
         tried = disagreement(held, more.optics)
         judged[name] = judge(held, left, tried)
         if judged[name].better:
@@ -134,13 +118,14 @@ def _choose(
 
 
 def _final(
-    found: Found, wide: Optics, coarse: Optics, chosen: tuple[str, ...], progress: Progress
+    paired: Paired, chosen: tuple[str, ...], progress: Progress
 ) -> tuple[Fit, tuple[str, ...], dict[str, Interval]]:
     """Fit the chosen parameters to all pairs; hold, one by one, what they do not tell."""
+    found, wide, near = paired.found, paired.wide, paired.near
     held: tuple[str, ...] = ()
     while True:
-        free = _free(tuple(name for name in chosen if name not in held))
-        done = fit(found.pairs, wide, free, begin=_kept(coarse, wide, free), progress=progress)
+        free = free_of(tuple(name for name in chosen if name not in held))
+        done = fit(found.pairs, wide, free, begin=kept(near, wide, free), progress=progress)
         ends = intervals(done, found)
         untold = [name for name, each in ends.items() if each.half > TOLD[name]]
         if not untold or len(held) == len(chosen) - 1:

@@ -14,16 +14,15 @@ from sim2real.tracks.ground import GroundView
 from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.photometric.optics import Optics
 from sim2real.tracks.photometric.warping import Pair
-from sim2real.tracks.poses import compose
 from sim2real.tracks.rebuilding.footage import Footage
-from sim2real.tracks.rebuilding.registration import Views, register
+from sim2real.tracks.rebuilding.odometry import follow
+from sim2real.tracks.rebuilding.registration import Views
 
 CLIP = 10  # frames at most between those of a pair
 DISTANCES = (0.1, 0.16, 0.22, 0.28)  # m between the frames of a pair, in turn
 TURN = 0.08  # rad between the frames of a pair, from where on the car turns
 _LEAST = 0.06  # m
 _CLEAR = 0.55  # correlation of neighbouring frames: the camera may still be wrong
-_GUESSES = tuple((x, 0.0, yaw) for x in (0.04, 0.1) for yaw in (-0.1, 0.0, 0.1))
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,11 @@ class Clips:
         lengths = np.asarray(dataset.lengths) - CLIP
         self._starts = [(k, row) for k, length in enumerate(lengths) for row in range(max(int(length), 0))]
 
-    def pairs(self, optics: Optics, count: int, progress: Progress = silent) -> Found:
+    def pairs(self, optics: Optics, count: int, turn_scale: float | None = None, progress: Progress = silent) -> Found:
         """Return about `count` pairs of frames whose motion a camera can tell, half of them in turns.
+
+        Args:
+            turn_scale: of odometry's turns with this camera, by which laps are whole turns; None: not known.
 
         Raises:
             InputError: too few; says why.
@@ -60,7 +62,7 @@ class Clips:
         def look(j: int) -> Pair | str:
             k, row = self._starts[tried[j]]
             images = self.dataset.episode(k).images(self._key, np.arange(row, row + CLIP))
-            return _pair(images, views, DISTANCES[j % len(DISTANCES)], (k, row))
+            return _pair(images, views, DISTANCES[j % len(DISTANCES)], (k, row), turn_scale)
 
         looked = in_parallel(look, range(len(tried)), progress)
         found = [each for each in looked if isinstance(each, Pair)]
@@ -88,23 +90,20 @@ class Clips:
         return Found([replace(pair, unit=int(u)) for pair, u in zip(pairs, units.index, strict=True)], units)
 
 
-def _pair(images: np.ndarray, views: Views, distance: float, where: tuple[int, int]) -> Pair | str:
+def _pair(
+    images: np.ndarray, views: Views, distance: float, where: tuple[int, int], turn_scale: float | None
+) -> Pair | str:
     """Return the first frame and the one that is so far off [m], or why there is none: "still" or "vague"."""
-    last, motion, step = views.raster(images[0]), np.zeros(3), None
-    for k, image in enumerate(images[1:], 1):
-        seen = views.raster(image)
-        template = views.template(seen)
-        guesses = _GUESSES if step is None else (step,)
-        best = max((register(template, last, np.array(guess)) for guess in guesses), key=lambda each: each.correlation)
-        if best.correlation < _CLEAR:
-            return "vague"
-        step, last = best.pose, seen
-        motion = compose(motion, step)
-        if np.hypot(*motion[:2]) > distance:
-            return Pair(images[0], image, motion, 0, (*where, where[1] + k))
-    if np.hypot(*motion[:2]) < _LEAST:
+    drive = follow(images, views)
+    far = np.hypot(*drive.every[:, :2].T)
+    last = int(np.argmax(far > distance)) or len(far) - 1
+    if (drive.correlation[:last] < _CLEAR).any():
+        return "vague"
+    if far[last] < _LEAST:
         return "still"
-    return Pair(images[0], images[-1], motion, 0, (*where, where[1] + len(images) - 1))
+    motion = drive.every[last]
+    turned = None if turn_scale is None else turn_scale * float(motion[2])
+    return Pair(images[0], images[last], motion, 0, (*where, where[1] + last), turned)
 
 
 def _balanced(pairs: list[Pair], count: int) -> list[Pair]:

@@ -11,6 +11,7 @@ from envs.camera import Camera
 CELL = 0.01  # m
 AHEAD = (0.22, 1.5)  # m from the car's middle: nearer the bumper hides the floor, farther a pixel covers many cells
 ASIDE = 0.7  # m
+LEVEL = np.zeros(2)  # rad, of a camera that is not tilted
 _HORIZON = 0.03  # sine of the angle below the horizon, from where on a pixel sees ground
 _LOCAL = 0.15  # m, blur of the brightness that is subtracted: shading that moves with the car looks like standing still
 
@@ -50,10 +51,14 @@ class Mount:
         far = self.height / np.where(down > _HORIZON, down, np.nan)
         return np.stack([self.x + far * ahead, -far * right], -1)
 
-    def nodding(self, ground: np.ndarray) -> np.ndarray:
-        """Return by how much (..., 2) m per rad points (..., 2) of the ground seem to move if the camera nods down."""
-        ahead, left = ground[..., 0] - self.x, ground[..., 1]
-        return -np.stack([self.height + ahead**2 / self.height, ahead * left / self.height], -1)
+    def tilting(self, ground: np.ndarray) -> np.ndarray:
+        """Return by how much (..., 2, 2) m per rad points (..., 2) of the ground seem to move if the camera tilts.
+
+        The last axis: it looks farther down; it rolls clockwise as it looks.
+        """
+        ahead, left, h = ground[..., 0] - self.x, ground[..., 1], self.height
+        across = ahead * left / h
+        return np.stack([-np.stack([h + ahead**2 / h, across], -1), np.stack([across, h + left**2 / h], -1)], -1)
 
     def ground(self) -> tuple[np.ndarray, np.ndarray]:
         """Return (h, w, 2) m on the ground in the car's frame, what each pixel sees, and whether it sees any (h, w)."""
@@ -75,9 +80,10 @@ class GroundView:
     mount: Mount
     cell: float = CELL
 
-    def nodded(self, pitch: float) -> "GroundView":
-        """Return the view of the camera while it looks farther down by a pitch [rad]."""
-        return replace(self, mount=replace(self.mount, pitch=self.mount.pitch + pitch)) if pitch else self
+    def tilted(self, tilt: np.ndarray) -> "GroundView":
+        """Return the view of the camera while it looks farther down, and is rolled clockwise, by (2,) rad."""
+        pitch, roll = self.mount.pitch + float(tilt[0]), self.mount.roll + float(tilt[1])
+        return replace(self, mount=replace(self.mount, pitch=pitch, roll=roll)) if np.any(tilt) else self
 
     @cached_property
     def ground(self) -> np.ndarray:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sim2real.tracks.ground import AHEAD, ASIDE, CELL, GroundView
+from sim2real.tracks.ground import AHEAD, ASIDE, CELL, LEVEL, GroundView
 from sim2real.tracks.poses import applied
 from sim2real.tracks.rebuilding.registration import Raster, raster
 
@@ -51,9 +51,9 @@ class MosaicMaker:
         self._weight = np.zeros((height, width), np.float32)
         self._corners = np.array([[a, b] for a in AHEAD for b in (-ASIDE, ASIDE)])
 
-    def add(self, image: np.ndarray, pose: np.ndarray, pitch: float = 0.0) -> None:
-        """Add a raw frame (h, w, 3) uint8 RGB at a pose (3,), whose camera looked farther down by a pitch [rad]."""
-        view, cell = self._view.nodded(pitch), self._cell
+    def add(self, image: np.ndarray, pose: np.ndarray, tilt: np.ndarray = LEVEL) -> None:
+        """Add a raw frame (h, w, 3) uint8 RGB at a pose (3,), whose camera was tilted by (2,) rad."""
+        view, cell = self._view.tilted(tilt), self._cell
         at = (applied(pose, self._corners) - self._origin) / cell
         low = np.floor(at.min(0)).astype(int)
         height, width = np.ceil(at.max(0)).astype(int) - low + 1

@@ -69,6 +69,11 @@ def lines(result: Calibration) -> list[str]:
         f"{judged.before:.2f} px with the start: {_share(judged)} less.",
         "Height and scale cannot be told from images: the height is what was given, and the distance ahead.",
     ]
+    if result.metrics["turn_scale"] is None:
+        said.append(
+            "No laps were seen: a car that leans in turns looks like one with another lens, and only whole turns tell "
+            "them apart. Focal length and pitch are less certain than their intervals say."
+        )
     if not judged.better:
         said.append(
             "That is no better than the start beyond chance: nothing here speaks for the fitted camera over it."

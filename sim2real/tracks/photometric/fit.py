@@ -16,8 +16,9 @@ STEPS, FEW_STEPS = 12, 5  # at most per blur; where only motions are fitted
 PRIOR = np.array([0.3, 15.0, 15.0, 0.2, 0.2, 0.2, 0.1])  # standard deviations about the start, in units of PARAMETERS
 ALIKE = 8.0  # patches that share one error: they overlap
 TRUST = np.diag(ALIKE / PRIOR**2)  # information of the prior, next to that of patches
-NOD = 0.01  # rad, standard deviation: cars nod
-STEADY = ALIKE / np.array([np.inf, np.inf, np.inf, NOD, NOD]) ** 2  # information of these on MOTION
+NOD, LEAN = 0.015, 0.02  # rad, standard deviations: cars nod on every fold of a mat, and lean in turns
+STEADY = ALIKE / np.array([np.inf, np.inf, np.inf, NOD, NOD, LEAN, LEAN]) ** 2  # information of these on MOTION
+TURNED = 0.01  # rad, standard deviation of what laps tell of a pair's turn
 _SETTLED = np.array([1e-4, 0.01, 0.01, 1e-4, 1e-4, 1e-4, 1e-4])
 _RIDGE = 1e-6 * np.eye(len(MOTION))
 _FARTHEST = np.array([0.05, 3.0, 3.0, 0.05, 0.05, 0.03, 0.03])  # of one step
@@ -28,7 +29,7 @@ NONE = np.zeros(7, bool)
 
 @dataclass(frozen=True)
 class Normal:
-    """Normal equations of one pair: hessian (12, 12) and gradient (12,) of camera and motion."""
+    """Normal equations of one pair: hessian (14, 14) and gradient (14,) of camera and motion."""
 
     hessian: np.ndarray
     gradient: np.ndarray
@@ -40,7 +41,7 @@ class Fit:
 
     Attributes:
         optics: the camera.
-        motions: (n, 5) of the pairs, see MOTION.
+        motions: (n, 7) of the pairs, see MOTION.
         information: (n, 7, 7) what each pair says about the camera, its motion unknown.
         pull: (n, 7) gradient of each pair's disagreement by the camera.
         free: (7,) bool, which parameters were fitted.
@@ -53,14 +54,19 @@ class Fit:
     free: np.ndarray
 
 
-def normal(first: np.ndarray, second: np.ndarray, grid: Grid, motion: np.ndarray, blur: float) -> Normal:
-    """Return the normal equations of two frames (h, w) of `grey`."""
+def normal(
+    first: np.ndarray, second: np.ndarray, grid: Grid, motion: np.ndarray, blur: float, turned: float | None = None
+) -> Normal:
+    """Return the normal equations of two frames (h, w) of `grey`; `turned` as in `Pair`."""
     patches = compared(grid, first, second, motion, blur)
     jacobian = np.nan_to_num(flow(grid, patches.points, motion))
     weighted = patches.weight[:, None, None] * np.swapaxes(jacobian, 1, 2)
     hessian = (weighted @ patches.hessian @ jacobian).sum(0) + np.diag(np.concatenate([np.zeros(7), STEADY]))
     gradient = (weighted @ patches.gradient[..., None]).sum(0)[:, 0]
     gradient[7:] += STEADY * motion
+    if turned is not None:
+        hessian[9, 9] += ALIKE / TURNED**2
+        gradient[9] += ALIKE / TURNED**2 * (motion[2] - turned)
     return Normal(hessian, gradient)
 
 
@@ -71,8 +77,8 @@ def eliminated(each: Normal) -> tuple[np.ndarray, np.ndarray]:
 
 
 def begun(pairs: Sequence[Pair]) -> np.ndarray:
-    """Return (n, 5) MOTION of pairs as they were found: without nods."""
-    return np.array([(*pair.motion, 0.0, 0.0) for pair in pairs])
+    """Return (n, 7) MOTION of pairs as they were found: without tilts."""
+    return np.array([(*pair.motion, 0.0, 0.0, 0.0, 0.0) for pair in pairs])
 
 
 def fit(
@@ -88,7 +94,7 @@ def fit(
 
     Args:
         start: the camera that the weak prior is about.
-        motions: (n, 5) to begin with; None: the pairs', without nods.
+        motions: (n, 7) to begin with; None: the pairs', without nods.
         blurs: px, from coarse to fine.
         begin: the camera to begin with; None: the start.
     """
@@ -97,7 +103,7 @@ def fit(
 
     def normals(blur: float) -> list[Normal]:
         grid = Grid.of(optics, free)
-        return in_parallel(lambda k: normal(*images[k], grid, moved[k], blur), range(len(images)))
+        return in_parallel(lambda k: normal(*images[k], grid, moved[k], blur, pairs[k].turned), range(len(images)))
 
     most = STEPS if free.any() else FEW_STEPS
     for k, blur in enumerate(blurs):
@@ -115,7 +121,7 @@ def fit(
 
 
 def _step(normals: Sequence[Normal], away: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the change of the camera (7,) and of the motions (n, 5)."""
+    """Return the change of the camera (7,) and of the motions (n, 7)."""
     parts = [eliminated(each) for each in normals]
     information = sum((part[0] for part in parts), TRUST)
     pull = sum((part[1] for part in parts), TRUST @ away)
@@ -131,7 +137,7 @@ def _step(normals: Sequence[Normal], away: np.ndarray, free: np.ndarray) -> tupl
 
 
 def shifts(pairs: Sequence[Pair], optics: Optics, motions: np.ndarray) -> np.ndarray:
-    """Return (n,) px by which n pairs still seem shifted with a camera and motions (n, 5), at the finest blur."""
+    """Return (n,) px by which n pairs still seem shifted with a camera and motions (n, 7), at the finest blur."""
     grid = Grid.of(optics, NONE)
 
     def left(k: int) -> float:

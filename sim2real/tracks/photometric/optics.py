@@ -29,11 +29,21 @@ class Optics(Mount):
         k = (*camera.distortion, 0.0, 0.0)[:2]
         return np.array([np.log(camera.fx), camera.cx, camera.cy, *k, self.pitch, self.roll])
 
-    def level(self, ground: np.ndarray, nod: float) -> np.ndarray:
-        """Return where points (..., 2) m really lie that are seen while the car nods [rad, down], as if it did not."""
+    def level(self, ground: np.ndarray, nod: float, lean: float = 0.0) -> np.ndarray:
+        """Return where points (..., 2) m really lie that are seen while the car nods and leans, as if it did not.
+
+        Args:
+            nod: by how much the camera looks farther down [rad].
+            lean: by how much it is rolled farther, clockwise as it looks [rad].
+        """
         c, s, ahead = np.cos(nod), np.sin(nod), ground[..., 0] - self.x
-        far = self.height / np.maximum(ahead * s + self.height * c, _RIM)
-        return np.stack([self.x + far * (ahead * c - self.height * s), far * ground[..., 1]], -1)
+        cl, sl, down = np.cos(lean), np.sin(lean), ahead * s + self.height * c
+        far = self.height / np.maximum(down * cl - ground[..., 1] * sl, _RIM)
+        return np.stack([self.x + far * (ahead * c - self.height * s), far * (ground[..., 1] * cl + down * sl)], -1)
+
+    def tilted(self, ground: np.ndarray, nod: float, lean: float) -> np.ndarray:
+        """Return where points (..., 2) m seem to lie while the car nods and leans: the inverse of `level`."""
+        return self.level(self.level(ground, 0.0, -lean), -nod)
 
     def moved(self, step: np.ndarray) -> "Optics":
         """Return it with PARAMETERS changed by (7,)."""

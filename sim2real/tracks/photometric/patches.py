@@ -49,7 +49,7 @@ def grey(image: np.ndarray) -> np.ndarray:
 
 
 def compared(grid: Grid, first: np.ndarray, second: np.ndarray, motion: np.ndarray, blur: float) -> Patches:
-    """Return the patches of two frames (h, w) of `grey`; motion (5,) see `warping.MOTION`; blur [px]."""
+    """Return the patches of two frames (h, w) of `grey`; motion (7,) see `warping.MOTION`; blur [px]."""
     a, b, known = matched(grid, first, second, motion)
     a, b = (cv2.GaussianBlur(each, (0, 0), blur) for each in (a, b))
     known = cv2.erode(known, np.ones((3, 3)))

@@ -11,8 +11,8 @@ from sim2real.tracks.poses import applied, inverse
 
 ASIDE = 1.0  # m
 MARGIN = 3  # px of the frame's edge that are not used
-MOTION = ("x", "y", "yaw", "nod of the first frame", "nod of the second")
-"""m, m, rad of first_from_second, and rad by which each frame's camera looks farther down than its mount."""
+MOTION = ("x", "y", "yaw", "nod of the first frame", "nod of the second", "lean of the first", "lean of the second")
+"""m, m, rad of first_from_second, and rad by which each frame's camera looks farther down, and is rolled clockwise."""
 _FINE = 2  # pixels of the first frame are halved where the second one is drawn in them
 _FAR = 3.0  # m that are looked at, at most
 _WHOLE = 0.97  # share of a blurred pixel that is known
@@ -29,6 +29,7 @@ class Pair:
         motion: (3,) first_from_second of the car [m, m, rad].
         unit: index of the independent unit that it belongs to.
         where: episode and rows, to name it.
+        turned: by how much the car turned from the first to the second, as its laps tell [rad]; None: not known.
     """
 
     first: np.ndarray
@@ -36,6 +37,7 @@ class Pair:
     motion: np.ndarray
     unit: int
     where: tuple[int, int, int]
+    turned: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def _steps(free: np.ndarray) -> list[tuple[int, np.ndarray]]:
 
 def _seen(optics: Optics, ground: np.ndarray, motion: np.ndarray) -> np.ndarray:
     """Return the first frame's pixels (..., 2) of what a second one shows at points (..., 2) m of the ground."""
-    return optics.pixels(optics.level(applied(motion[:3], optics.level(ground, motion[4])), -motion[3]))
+    there = applied(motion[:3], optics.level(ground, motion[4], motion[6]))
+    return optics.pixels(optics.tilted(there, motion[3], motion[5]))
 
 
 def _looked_up(grid: Grid, ground: np.ndarray, motion: np.ndarray) -> np.ndarray:
@@ -107,9 +110,9 @@ def matched(grid: Grid, first: np.ndarray, second: np.ndarray, motion: np.ndarra
 
     Args:
         first, second: (h, w) float32 brightness.
-        motion: (5,) see MOTION.
+        motion: (7,) see MOTION.
     """
-    at, back = _looked_up(grid, grid.ground, motion), np.array([*inverse(motion[:3]), motion[4], motion[3]])
+    at, back = _looked_up(grid, grid.ground, motion), np.array([*inverse(motion[:3]), *motion[[4, 3, 6, 5]]])
     there, halves = _looked_up(grid, grid.fine, back), _FINE * at + (_FINE - 1) / 2
     soft = np.array(grid.optics.soft)
     here, whole = _softened(_remapped(first, at), _inside(at, first.shape), soft)
@@ -136,7 +139,7 @@ def _remapped(image: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def flow(grid: Grid, points: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """Return (P, 2, 12) px, how what the second frame's points (P,) show of the first one moves against the second.
+    """Return (P, 2, 14) px, how what the second frame's points (P,) show of the first one moves against the second.
 
     By PARAMETERS, and by MOTION.
     """

@@ -21,7 +21,7 @@ _TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in n
 """Motions where the last one fails: logs skip frames."""
 _NEAR = [each for each in _TRIED if each[0] < 0.2 and abs(each[2]) < 0.2]  # where the one before failed, too
 _ASIDE = 0.06  # m by which a car seems to slip sideways in a frame, at most
-_LIKELY = 0.6  # correlation, from where on a frame says more of its motion than the one before it
+_LIKELY = 0.72  # correlation, from where on a frame says more of its motion than the one before it
 _COAST = 20  # frames without a match, after which a car is taken to stand
 _START = np.array([0.08, 0.0, 0.0])
 _REACH, _REACH_YAW = 0.2, 0.08  # m and rad from the frame that others are registered to, from where on a later one is

@@ -66,11 +66,11 @@ class Placed:
         """Return the share of a drive's keyframes that are supported; 0 if it has no place."""
         return len(self.supported(drive)) / len(self.poses[drive]) if drive in self.poses else 0.0
 
-    def pitch(self, drive: int) -> np.ndarray:
-        """Return (m,) rad, by which a drive's camera looked farther down than the map's at keyframes; 0 if unknown."""
-        result = np.zeros(len(self.poses[drive]))
+    def tilt(self, drive: int) -> np.ndarray:
+        """Return (m, 2) rad, by which a drive's camera was tilted against the map's at keyframes; 0 if unknown."""
+        result = np.zeros((len(self.poses[drive]), 2))
         for key, each in self.found.get(drive, {}).items():
-            result[key] = each.pitch
+            result[key] = each.tilt
         return result
 
     def settled(self, drives: Mapping[int, Drive], kernels: tuple[float, ...] = KERNELS) -> "Placed":
@@ -152,9 +152,9 @@ def mapped(placed: Placed, drives: Mapping[int, Drive], views: Views, progress: 
     """Return the map of the keyframes of all placed drives."""
     maker = MosaicMaker(views.view, np.concatenate([each[placed.supported(k)] for k, each in placed.poses.items()]))
     for done, (k, poses) in enumerate(placed.poses.items()):
-        pitch = placed.pitch(k)
+        tilt = placed.tilt(k)
         for i in placed.supported(k):
-            maker.add(drives[k].images[i], poses[i], float(pitch[i]))
+            maker.add(drives[k].images[i], poses[i], tilt[i])
         progress(done + 1, len(placed.poses))
     return maker.mosaic()
 

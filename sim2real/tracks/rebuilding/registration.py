@@ -1,18 +1,18 @@
 """Registration of a view of the ground to another one, or to a map (Lucas & Kanade 1981, by Gauss-Newton)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from sim2real.tracks.ground import GroundView, contrast
+from sim2real.tracks.ground import LEVEL, GroundView, contrast
 from sim2real.tracks.poses import applied
 
 BLURS = (3.0, 1.0)  # cells
 POINTS = 1500  # cells with the strongest edges
 _ANYWHERE = (10.0, 10.0, 10.0)
 STEPS = 12
-PITCH = 0.015  # rad, standard deviation: cars nod when they brake, and on every fold of a mat
+TILT = (0.015, 0.02)  # rad, standard deviations: cars nod on every fold of a mat, and lean in turns
 ALIKE = 20.0  # neighbouring cells that tell the same
 HUBER = 1.5  # times the median residual, from where on a cell's counts linearly
 _LEAST = 0.25  # share of a template's cells that must be seen
@@ -61,12 +61,12 @@ class Registration:
     Attributes:
         pose: (3,) raster_from_car.
         correlation: of the contrast of both, where both are known; 0 if they hardly overlap.
-        pitch: by how much the camera looked farther down than its mount does [rad]: cars shake.
+        tilt: (2,) rad, by how much the camera looked farther down, and was rolled clockwise, than its mount does.
     """
 
     pose: np.ndarray
     correlation: float
-    pitch: float = 0.0
+    tilt: np.ndarray = field(default_factory=lambda: LEVEL)
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ class Template:
 
     Attributes:
         cells: per blur (P, 2) m in the car's frame.
-        nodding: per blur (P, 2) m per rad, by which these seem to move if the camera nods.
+        tilting: per blur (P, 2, 2) m per rad, by which these seem to move if the camera tilts.
         values: per blur (P, 9) float16, values and slopes; as many are kept.
         weights: per blur (P,) float32, what a cell counts.
     """
 
     cells: list[np.ndarray]
-    nodding: list[np.ndarray]
+    tilting: list[np.ndarray]
     values: list[np.ndarray]
     weights: list[np.ndarray]
 
@@ -141,7 +141,7 @@ class Views:
             chosen = np.sort(np.argpartition(strength, -POINTS)[-POINTS:])
             cells = self.view.ground.reshape(-1, 2)[chosen]
             result.cells.append(cells.astype(np.float32))
-            result.nodding.append(self.view.mount.nodding(cells).astype(np.float32))
+            result.tilting.append(self.view.mount.tilting(cells).astype(np.float32))
             result.values.append(level.reshape(-1, 9)[chosen].astype(np.float16))
             result.weights.append(self.weight.ravel()[chosen].astype(np.float32))
         return result
@@ -157,27 +157,31 @@ def register(
         first: level to begin with; 0: the most blurred.
         trusted: (3,) m, m and rad, standard deviations of the guess: where the ground says nothing it holds.
     """
-    pose, pitch, correlation = np.array(guess, float), 0.0, 0.0
-    sigma = np.array([*trusted, PITCH])
+    pose, tilt, correlation = np.array(guess, float), LEVEL, 0.0
+    sigma = np.array([*trusted, *TILT])
     for level in range(first, len(BLURS)):
-        cells, nod, values = template.cells[level], template.nodding[level], template.values[level].astype(np.float32)
+        cells, tilting, values = (
+            template.cells[level],
+            template.tilting[level],
+            template.values[level].astype(np.float32),
+        )
         weights, seen, own = template.weights[level], values, values
         for _ in range(STEPS):
-            at = applied(pose, cells + pitch * nod)
+            at = applied(pose, cells + tilting @ tilt)
             sampled, inside = target.sample(level, at)
             if inside.mean() < _LEAST:
                 return Registration(pose, 0.0)
             seen, own = sampled[inside], values[inside]
-            away = np.append(pose - guess, pitch)
+            away = np.concatenate([pose - guess, tilt])
             arm = at[inside] - pose[:2]
-            step = _step(seen, own, weights[inside], arm, nod[inside], pose[2], away / sigma, sigma)
+            step = _step(seen, own, weights[inside], arm, tilting[inside], pose[2], away / sigma, sigma)
             pose += step[:3]
-            pitch += step[3]
+            tilt = tilt + step[3:]
             if np.abs(step).max() < _STILL:
                 break
         a, b = seen[:, :3].ravel(), own[:, :3].ravel()
         correlation = float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-9))
-    return Registration(pose, correlation, pitch)
+    return Registration(pose, correlation, tilt)
 
 
 def _step(
@@ -185,28 +189,29 @@ def _step(
     own: np.ndarray,
     weights: np.ndarray,
     arm: np.ndarray,
-    nod: np.ndarray,
+    tilting: np.ndarray,
     yaw: float,
     away: np.ndarray,
     sigma: np.ndarray,
 ) -> np.ndarray:
-    """Return the change (4,) of pose and pitch that makes a template's values (P, 9) more like those seen (P, 9).
+    """Return the change (5,) of pose and tilt that makes a template's values (P, 9) more like those seen (P, 9).
 
     Efficient second-order minimization (Malis 2004): slopes are the mean of both, in the raster's frame.
 
     Args:
         weights: (P,) of the cells.
         arm: (P, 2) m from the car to the cells, in the raster's frame.
-        nod: (P, 2) m per rad, by which the cells move if the camera nods, in the car's frame.
-        away: (4,) standard deviations of pose and pitch from what is expected.
-        sigma: (4,) m, m, rad and rad, these.
+        tilting: (P, 2, 2) m per rad, by which the cells move if the camera tilts, in the car's frame.
+        away: (5,) standard deviations of pose and tilt from what is expected.
+        sigma: (5,) m, m and rad, these.
     """
     residual = seen[:, :3] - own[:, :3]
     c, s = np.cos(yaw), np.sin(yaw)
     x = 0.5 * (seen[:, 3:6] + c * own[:, 3:6] - s * own[:, 6:])
     y = 0.5 * (seen[:, 6:] + s * own[:, 3:6] + c * own[:, 6:])
-    tilt = x * (c * nod[:, :1] - s * nod[:, 1:]) + y * (s * nod[:, :1] + c * nod[:, 1:])
-    jacobian = np.stack([x, y, y * arm[:, :1] - x * arm[:, 1:], tilt], -1).reshape(-1, 4)
+    along, left = c * x + s * y, c * y - s * x  # slopes in the car's frame
+    tilted = [along * tilting[:, :1, k] + left * tilting[:, 1:, k] for k in range(2)]
+    jacobian = np.stack([x, y, y * arm[:, :1] - x * arm[:, 1:], *tilted], -1).reshape(-1, 5)
     norm = np.sqrt(np.square(residual).sum(1))
     scale = HUBER * np.median(norm) + 1e-6
     weight = np.repeat(weights * np.minimum(1.0, scale / np.maximum(norm, 1e-6)), 3)

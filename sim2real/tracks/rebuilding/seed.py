@@ -35,8 +35,8 @@ def closed_seed(drives: Mapping[int, Drive], views: Views, progress: Progress = 
         The drive on its own map; the scale of odometry's turns by which its laps are whole turns.
     """
     longest = sorted(drives, key=lambda k: -drives[k].travelled[-1])[:_SEEDS]
-    met = dict(zip(longest, in_parallel(lambda k: _laps(k, drives[k], views), longest, progress), strict=True))
-    scale = turn_scale([(drives[k], each) for k, each in met.items()])
+    met = dict(zip(longest, in_parallel(lambda k: met_again(k, drives[k], views), longest, progress), strict=True))
+    scale = turn_scale([(drives[k], each) for k, each in met.items()]) or 1.0
     closed = in_parallel(lambda k: _closed(k, drives[k].turned(scale), met[k], views), longest)
     return max(closed, key=lambda each: each[1])[0], scale  # the longest of equals
 
@@ -60,7 +60,7 @@ def _closed(k: int, drive: Drive, met: list[Meeting], views: Views) -> tuple[Pla
     return replace(placed, meetings={k: found}).settled({k: drive}), 2 * len(found) - tried
 
 
-def _laps(k: int, seed: Drive, views: Views) -> list[Meeting]:
+def met_again(k: int, seed: Drive, views: Views) -> list[Meeting]:
     """Return where a drive comes to a place again, as frames alone show it."""
     path = seed.path
     places = Places(path, seed.views[:, len(OFFSETS) // 2].astype(np.float32))
@@ -77,8 +77,8 @@ def _laps(k: int, seed: Drive, views: Views) -> list[Meeting]:
     return met
 
 
-def turn_scale(laps: Sequence[tuple[Drive, list[Meeting]]]) -> float:
-    """Return the factor of odometry's turns by which most laps are whole turns.
+def turn_scale(laps: Sequence[tuple[Drive, list[Meeting]]]) -> float | None:
+    """Return the factor of odometry's turns by which most laps are whole turns; None if there are few.
 
     A lens that is a little wrong makes all turns seem too small or too large by about the same share. Laps on which
     registration failed tell little.
@@ -89,10 +89,13 @@ def turn_scale(laps: Sequence[tuple[Drive, list[Meeting]]]) -> float:
     rows = [(*_turned(drive, m), m.pose[2]) for drive, met in laps for m in met]
     turned, failed, rest = np.array([row for row in rows if abs(row[0]) > np.pi]).reshape(-1, 3).T
     if len(turned) < _LAPS:
-        return 1.0
+        return None
     weight = 1 / (1 + failed) ** 2
-    votes = np.exp(-0.5 * np.square(wrapped(_SCALES[:, None] * turned - rest) / _TURN)) @ weight / weight.sum()
-    return float(_SCALES[int((votes - 0.5 * np.square(np.log(_SCALES) / _EXPECTED)).argmax())])
+    away = wrapped(_SCALES[:, None] * turned - rest)
+    agree = np.exp(-0.5 * np.square(away / _TURN)) * weight
+    best = int((agree.sum(1) / weight.sum() - 0.5 * np.square(np.log(_SCALES) / _EXPECTED)).argmax())
+    # Between the scales that were tried: those laps' least squares.
+    return float(_SCALES[best] - agree[best] @ (turned * away[best]) / (agree[best] @ turned**2))
 
 
 def _turned(drive: Drive, meeting: Meeting) -> tuple[float, int]:

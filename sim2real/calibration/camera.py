@@ -23,6 +23,7 @@ from sim2real.tracks.photometric.optics import PARAMETERS, Optics, distorted
 from sim2real.worlds import read_camera
 
 EXTRAS = ("roll", "k2")  # which are freed if held-out pairs agree better with them
+WORTH = 0.01  # share by which they must: few units make intervals too narrow, and each extra moves the others
 TOLD = {"focal": 0.05, "cx": 4.0, "cy": 4.0, "k1": 0.1, "k2": 0.2, "pitch": 0.035, "roll": 0.035}
 """Half widths of 95 % intervals, as in PARAMETERS, above which a log does not tell a parameter."""
 HELD_FIRST = ("k2", "k1", "roll", "cy", "cx", "pitch", "focal")  # cy stands for what it cannot be told from
@@ -99,7 +100,7 @@ def _choose(
 ) -> tuple[tuple[str, ...], dict[str, Judged]]:
     """Return the parameters to fit, and how well held-out pairs agreed, by candidate.
 
-    Each of EXTRAS is added if the held-out pairs agree better with it, beyond chance.
+    Each of EXTRAS is added if the held-out pairs agree better with it, beyond chance and by what it is WORTH.
     """
     found, wide, near = paired.found, paired.wide, paired.near
     train, held = ([found.pairs[k] for k in side] for side in split(found, config.hold_out, config.seed))
@@ -112,7 +113,7 @@ def _choose(
         more = fit(train, wide, free, best.motions, FINE[-1:], best.optics, part_of(progress, k, parts))
         tried = disagreement(held, more.optics)
         judged[name] = judge(held, left, tried)
-        if judged[name].better:
+        if (judged[name].low or 0.0) > WORTH:
             chosen, best, left = (*chosen, name), more, tried
     return chosen, {"fitted": judge(held, disagreement(held, begun), left), **judged}
 

@@ -49,7 +49,7 @@ def parameter_rows(result: Calibration) -> list[list[Any]]:
 def lens_rows(result: Calibration) -> list[list[Any]]:
     """Return rows of LENSES."""
     return [
-        [_UNITS[name][0], f"{each.before:.3f} px", f"{each.after:.3f} px", _share(each), each.better]
+        [_UNITS[name][0], f"{each.before:.3f} px", f"{each.after:.3f} px", _share(each), name in result.intervals]
         for name, each in result.judged.items()
         if name in _UNITS
     ]

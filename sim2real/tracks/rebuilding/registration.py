@@ -148,7 +148,12 @@ class Views:
 
 
 def register(
-    template: Template, target: Raster, guess: np.ndarray, first: int = 0, trusted: tuple[float, ...] = _ANYWHERE
+    template: Template,
+    target: Raster,
+    guess: np.ndarray,
+    first: int = 0,
+    trusted: tuple[float, ...] = _ANYWHERE,
+    tilts: tuple[float, float] = TILT,
 ) -> Registration:
     """Return the pose of a template's car in a raster's frame.
 
@@ -156,9 +161,10 @@ def register(
         guess: (3,) raster_from_car.
         first: level to begin with; 0: the most blurred.
         trusted: (3,) m, m and rad, standard deviations of the guess: where the ground says nothing it holds.
+        tilts: (2,) rad, standard deviations of the tilt between both views.
     """
     pose, tilt, correlation = np.array(guess, float), LEVEL, 0.0
-    sigma = np.array([*trusted, *TILT])
+    sigma = np.array([*trusted, *tilts])
     for level in range(first, len(BLURS)):
         cells, tilting, values = (
             template.cells[level],

@@ -18,11 +18,13 @@ class CameraConfig(MountedCamera):
 
     Attributes:
         pairs: number of pairs of frames that are made to agree.
+        rounds: how often pairs are found and the camera is fitted to them: which pairs are clear depends on the camera.
         hold_out: share of the pairs that judge the fit, in blocks of time.
         seed: which blocks are held out.
     """
 
     pairs: int = 100
+    rounds: int = 2
     hold_out: float = 0.3
     seed: int = 0
 
@@ -30,6 +32,8 @@ class CameraConfig(MountedCamera):
         super().__post_init__()
         if self.pairs < FEWEST_PAIRS:
             raise InputError(f"pairs must be at least {FEWEST_PAIRS}, not {self.pairs}")
+        if not 1 <= self.rounds <= 10:
+            raise InputError(f"rounds must be 1 to 10, not {self.rounds}")
         if not 0.1 <= self.hold_out <= 0.5:
             raise InputError(f"hold_out must be 0.1 to 0.5, not {self.hold_out}")
         if self.seed < 0:

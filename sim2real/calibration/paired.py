@@ -16,7 +16,6 @@ from sim2real.tracks.photometric.softness import softness
 
 MORE = 1.5  # times as many pairs are found as are used: the clearest ones
 FEW = 60  # pairs that find the camera coarsely
-ROUNDS = 2  # of finding pairs and fitting: which are clear, and what laps tell, depends on the camera
 ALWAYS = ("focal", "cx", "cy", "k1", "pitch")
 
 
@@ -50,8 +49,8 @@ def paired_frames(dataset: EpisodeDataset, wide: Optics, config: CameraConfig, s
     first = clips.pairs(wide, min(FEW, config.pairs), progress=stages("find pairs of frames"))
     coarse = fit(first.pairs, wide, free_of((*ALWAYS, "roll")), blurs=COARSE, progress=stages("fit coarsely"))
     result, free = Paired(first, wide, coarse.optics, None), free_of(ALWAYS)
-    for k in range(1, ROUNDS + 1):
-        near, of = result.near, f"(round {k} of {ROUNDS})"
+    for k in range(1, config.rounds + 1):
+        near, of = result.near, f"(round {k} of {config.rounds})"
         turns = scale_of_turns(dataset, near, stages(f"find laps {of}"))
         found = clips.pairs(near, round(MORE * config.pairs), turns, stages(f"find pairs {of}"))
         found = clearest(found, near, config.pairs, stages(f"choose the clearest {of}"))

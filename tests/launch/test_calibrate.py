@@ -38,7 +38,7 @@ def test_a_wrong_camera_comes_back_to_the_true_one(command: Callable[..., Any], 
     true = NOMINAL.camera
     start = camera_file(workplace / "start.json", fx=1.1 * true.fx, fy=1.1 * true.fy, cx=true.cx - 4, cy=true.cy + 4)
     pitch = NOMINAL.pitch + np.radians(3)
-    words = ("--camera", start, "--pitch", pitch, "--pairs", 30, "--out", "run")
+    words = ("--camera", start, "--pitch", pitch, "--pairs", 30, "--rounds", 1, "--out", "run")
     done = command("calibrate", "camera", log, *words)
     assert done.code == 0 and done.err == "", done
     found = Camera.from_dict(json.loads((workplace / "run/camera.json").read_text()))
@@ -67,6 +67,7 @@ def test_bad_logs_are_one_line_and_leave_nothing(complains: Callable[..., None],
     standing = np.repeat(TRACK.poses(0, 2)[:1], 70, 0) + np.random.default_rng(0).normal(0, 1e-5, (70, 3))
     complains((*words, record_track(workplace / "standing", [standing]), "--pairs", 24), "stands still")
     complains((*words, log, "--pairs", 5), "pairs must be at least")
+    complains((*words, log, "--rounds", 0), "rounds must be")
     complains((*words, log, "--pitch", 2), "pitch")
     complains((*words, log, "--camera", "missing.json"), "missing.json")
     complains(("calibrate", "lens", log), "`camera`.*`board`")

@@ -7,7 +7,7 @@ import numpy as np
 from sim2real.tracks.poses import compose, relative
 from sim2real.tracks.rebuilding.odometry import Drive
 from sim2real.tracks.rebuilding.placed import Nodes, Placed
-from sim2real.tracks.rebuilding.registration import Views, register
+from sim2real.tracks.rebuilding.registration import TILT, Views, register
 
 NAMES = ("along", "across", "yaw")  # m, m and rad, in the car's frame
 _NEAR, _TURNED = 0.5, 0.4  # m and rad between a frame and the mapped one that it is compared with
@@ -52,7 +52,7 @@ def deviation(
             distance = np.abs(between) @ np.array([1.0, 2.0, 1.0])
             j = int(np.flatnonzero(near)[distance[near].argmin()])
             other, node = map(int, nodes.whose[j])
-            seen = register(drives[k].templates[key], views.raster(drives[other].images[node]), between[j])
+            seen = register(drives[k].templates[key], views.raster(drives[other].images[node]), between[j], tilts=TILT)
             if seen.correlation > _CLEAR:
                 found.append(relative(compose(nodes.poses[j], seen.pose), pose))
     return np.array(found).reshape(-1, 3)

@@ -5,7 +5,7 @@ import numpy as np
 from sim2real.tracks.poses import compose, inverse, relative
 from sim2real.tracks.rebuilding.odometry import Drive
 from sim2real.tracks.rebuilding.places import OFFSETS, Places
-from sim2real.tracks.rebuilding.registration import Raster, Registration, register
+from sim2real.tracks.rebuilding.registration import TILT, Raster, Registration, register
 
 _SURE = 0.8  # probability of a place, from where on a drive may be followed from there
 _CLEAR, _SEEN = 0.8, 0.7  # correlation with the map where following begins, and where it goes on
@@ -59,7 +59,7 @@ def follow_from(drive: Drive, ground: Raster, key: int, start: Registration) -> 
         last, at = key, key + direction
         while 0 <= at < len(path) and abs(at - last) <= _COAST:
             guess = compose(way[last].pose, compose(inverse(path[last]), path[at]))
-            found = register(drive.templates[at], ground, guess)
+            found = register(drive.templates[at], ground, guess, tilts=TILT)
             strayed = np.hypot(*(found.pose - guess)[:2])
             if found.correlation > _SEEN and strayed < _STRAYED + _SLIPPED * (abs(at - last) - 1):
                 way[at], last = found, at

@@ -7,7 +7,7 @@ import numpy as np
 
 from sim2real.tracks.poses import chained, compose, relative
 from sim2real.tracks.rebuilding.places import views_of
-from sim2real.tracks.rebuilding.registration import TILT, Raster, Registration, Template, Views, register
+from sim2real.tracks.rebuilding.registration import Raster, Registration, Template, Views, register
 
 CLEAR = 0.8  # correlation, from where on a registration counts as certain
 # A frame that was repeated or lost is no motion, or twice the last one.
@@ -16,7 +16,6 @@ SMOOTH = (
     0.01,
     0.05,
 )  # m, m and rad, by which a motion differs from the one before: a wider one is led astray in corners
-TILTS = (TILT[0], 0.003)  # rad, between frames so near: a car leans into a turn slowly, and tight corners mislead
 KEY_DISTANCE, KEY_YAW = 0.1, 0.15  # m and rad between keyframes
 _TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in np.arange(-0.36, 0.37, 0.12)]
 """Motions where the last one fails: logs skip frames."""
@@ -157,7 +156,7 @@ class _Motion:
         """Return the motion (3,) from the last frame to one with a template, and its registration's correlation."""
         assert self._behind is not None and self._last is not None
         expected = self._guess * (1.0, 0.0, 1.0)
-        found = register(template, self._behind, compose(self._there, expected), trusted=SMOOTH, tilts=TILTS)
+        found = register(template, self._behind, compose(self._there, expected), trusted=SMOOTH)
         if found.correlation < CLEAR or not _rolls(relative(self._there, found.pose)):
             self._behind, self._there = self._last, np.zeros(3)
             found = self._searched(template, self._last, expected)
@@ -169,13 +168,13 @@ class _Motion:
         return self._guess, found.correlation
 
     def _searched(self, template: Template, last: Raster, expected: np.ndarray) -> Registration:
-        found = register(template, last, expected, trusted=SMOOTH, tilts=TILTS)
+        found = register(template, last, expected, trusted=SMOOTH)
         if not _rolls(found.pose):  # correlation counts no more
             found = replace(found, correlation=min(found.correlation, _LIKELY))
         if found.correlation >= CLEAR:
             return found
         tried = _TRIED if self._sure >= CLEAR else _NEAR
-        others = (register(template, last, each, tilts=TILTS) for each in tried)
+        others = (register(template, last, each) for each in tried)
         clear = [each for each in others if each.correlation >= CLEAR and _rolls(each.pose)]
         return max((found, *clear), key=lambda each: each.correlation)
 

@@ -12,7 +12,7 @@ from sim2real.tracks.poses import compose, relative
 from sim2real.tracks.rebuilding.localization import localized
 from sim2real.tracks.rebuilding.odometry import Drive
 from sim2real.tracks.rebuilding.placed import Nodes, Placed, known_places
-from sim2real.tracks.rebuilding.registration import Raster, Registration, register
+from sim2real.tracks.rebuilding.registration import TILT, Raster, Registration, register
 
 _CLEAR = 0.75  # correlation of a registration to another lap or to the map: other light, other blur
 _MOVED = 0.06  # m that a refinement may move a keyframe
@@ -50,7 +50,7 @@ def refined(placed: Placed, drives: Mapping[int, Drive], ground: Raster, progres
         found: dict[int, Registration] = {}
         for i in placed.supported(k):
             pose = placed.poses[k][i]
-            each = register(drives[k].templates[i], ground, pose, first=1)  # it is nearly there
+            each = register(drives[k].templates[i], ground, pose, first=1, tilts=TILT)  # it is nearly there
             if each.correlation > _CLEAR and np.hypot(*(each.pose - pose)[:2]) < _MOVED:
                 found[int(i)] = each
         return found

@@ -13,6 +13,7 @@ POINTS = 1500  # cells with the strongest edges
 _ANYWHERE = (10.0, 10.0, 10.0)
 STEPS = 12
 TILT = (0.015, 0.02)  # rad, standard deviations: cars nod on every fold of a mat, and lean in turns
+NOD = (0.015, 0.001)  # without leaning, which in tight corners makes wrong matches look right
 ALIKE = 20.0  # neighbouring cells that tell the same
 HUBER = 1.5  # times the median residual, from where on a cell's counts linearly
 _LEAST = 0.25  # share of a template's cells that must be seen
@@ -153,7 +154,7 @@ def register(
     guess: np.ndarray,
     first: int = 0,
     trusted: tuple[float, ...] = _ANYWHERE,
-    tilts: tuple[float, float] = TILT,
+    tilts: tuple[float, float] = NOD,
 ) -> Registration:
     """Return the pose of a template's car in a raster's frame.
 
@@ -161,7 +162,7 @@ def register(
         guess: (3,) raster_from_car.
         first: level to begin with; 0: the most blurred.
         trusted: (3,) m, m and rad, standard deviations of the guess: where the ground says nothing it holds.
-        tilts: (2,) rad, standard deviations of the tilt between both views.
+        tilts: rad, standard deviations of nod and lean: NOD, or TILT where the pose is nearly known.
     """
     pose, tilt, correlation = np.array(guess, float), LEVEL, 0.0
     sigma = np.array([*trusted, *tilts])

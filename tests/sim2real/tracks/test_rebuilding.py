@@ -25,7 +25,7 @@ from sim2real.tracks.rebuilding.length import certain, length_scale
 from sim2real.tracks.rebuilding.odometry import Drive, follow, joined
 from sim2real.tracks.rebuilding.placed import Meeting
 from sim2real.tracks.rebuilding.pose_graph import Edges, optimized
-from sim2real.tracks.rebuilding.registration import Views, register
+from sim2real.tracks.rebuilding.registration import TILT, Views, register
 from sim2real.tracks.rebuilding.seed import turn_scale
 from sim2real.tracks.rebuilding.vehicle import response, vehicle
 
@@ -58,7 +58,7 @@ def test_a_camera_that_tilts_is_registered_where_the_car_was(tilt: tuple[float, 
     tilted = replace(NOMINAL, pitch=NOMINAL.pitch + tilt[0], roll=NOMINAL.roll + tilt[1])
     first, second = VIEWS.raster(TRACK.frame(poses[0])), VIEWS.raster(TRACK.frame(poses[2], tilted))
     truth = relative(poses[0], poses[2])
-    found = register(VIEWS.template(second), first, truth + np.array([0.03, -0.02, 0.04]))
+    found = register(VIEWS.template(second), first, truth + np.array([0.03, -0.02, 0.04]), tilts=TILT)
     assert found.tilt == pytest.approx(tilt, abs=0.005)
     np.testing.assert_allclose(found.pose, truth, atol=0.006)
 

@@ -94,7 +94,7 @@ def fit(
 
     Args:
         start: the camera that the weak prior is about.
-        motions: (n, 7) to begin with; None: the pairs', without nods.
+        motions: (n, 7) to begin with; None: the pairs', without tilts.
         blurs: px, from coarse to fine.
         begin: the camera to begin with; None: the start.
     """

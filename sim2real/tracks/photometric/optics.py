@@ -41,7 +41,7 @@ class Optics(Mount):
         far = self.height / np.maximum(down * cl - ground[..., 1] * sl, _RIM)
         return np.stack([self.x + far * (ahead * c - self.height * s), far * (ground[..., 1] * cl + down * sl)], -1)
 
-    def tilted(self, ground: np.ndarray, nod: float, lean: float) -> np.ndarray:
+    def apparent(self, ground: np.ndarray, nod: float, lean: float) -> np.ndarray:
         """Return where points (..., 2) m seem to lie while the car nods and leans: the inverse of `level`."""
         return self.level(self.level(ground, 0.0, -lean), -nod)
 

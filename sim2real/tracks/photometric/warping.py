@@ -91,7 +91,7 @@ def _steps(free: np.ndarray) -> list[tuple[int, np.ndarray]]:
 def _seen(optics: Optics, ground: np.ndarray, motion: np.ndarray) -> np.ndarray:
     """Return the first frame's pixels (..., 2) of what a second one shows at points (..., 2) m of the ground."""
     there = applied(motion[:3], optics.level(ground, motion[4], motion[6]))
-    return optics.pixels(optics.tilted(there, motion[3], motion[5]))
+    return optics.pixels(optics.apparent(there, motion[3], motion[5]))
 
 
 def _looked_up(grid: Grid, ground: np.ndarray, motion: np.ndarray) -> np.ndarray:

@@ -35,7 +35,7 @@ MOST = 0.04  # by which odometry errs: the rehearsal car's by 2 %
 def certain(scale: Estimate) -> float:
     """Return a scale if its interval excludes 1, and 1 otherwise: doubtful ones tear maps of tight corners.
 
-    One far from 1 is a sign of another lens than the one that was given, and not of odometry.
+    One far from 1 is not understood: real tracks say 1.06 with a lens that calibration confirms.
     """
     known = scale.low is not None and scale.high is not None and (scale.low > 1 or scale.high < 1)
     return scale.value if known and abs(scale.value - 1) < MOST else 1.0

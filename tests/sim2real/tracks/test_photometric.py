@@ -43,7 +43,7 @@ def test_a_tilt_is_one_of_the_mount(nod: float, lean: float):
     tilted = replace(TRUE, pitch=TRUE.pitch + nod, roll=TRUE.roll + lean).on_ground(pixels)
     apparent = TRUE.on_ground(pixels)
     assert TRUE.level(apparent, nod, lean) == pytest.approx(tilted, abs=1e-9)
-    assert TRUE.tilted(tilted, nod, lean) == pytest.approx(apparent, abs=1e-9)
+    assert TRUE.apparent(tilted, nod, lean) == pytest.approx(apparent, abs=1e-9)
     slight = TRUE.tilting(apparent) @ (0.01 * np.array([nod, lean]))
     assert TRUE.level(apparent, 0.01 * nod, 0.01 * lean) - apparent == pytest.approx(slight, rel=0.01, abs=1e-7)
 
@@ -57,7 +57,7 @@ def test_flow_is_how_pictures_move(name: str):
 
     def seen(optics: Optics, motion: np.ndarray, pixels: np.ndarray) -> np.ndarray:
         there = applied(motion[:3], optics.level(optics.on_ground(pixels), motion[4], motion[6]))
-        return optics.pixels(optics.tilted(there, motion[3], motion[5]))
+        return optics.pixels(optics.apparent(there, motion[3], motion[5]))
 
     k = [*PARAMETERS, *MOTION].index(name)
     step = 10 * STEPS[k] if name in PARAMETERS else 1e-3

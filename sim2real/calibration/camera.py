@@ -10,8 +10,8 @@ import numpy as np
 from envs.lane_follow.scene import NOMINAL_CAMERA
 from sim2real.calibration.config import CameraConfig
 from sim2real.calibration.judge import Judged, disagreement, judge, split
-from sim2real.calibration.rounds import ALWAYS, Paired, free_of, kept, paired_frames
 from sim2real.calibration.pairs import Found
+from sim2real.calibration.rounds import ALWAYS, Paired, free_of, kept, paired_frames
 from sim2real.calibration.uncertainty import Interval, correlations, heading, intervals
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError

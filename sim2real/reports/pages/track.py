@@ -43,13 +43,13 @@ def track_lines(track: Reconstruction) -> list[str]:
 
 
 def _lens(lengths: dict[str, Any]) -> list[str]:
-    """Return what odometry says against the lens, if anything."""
+    """Return what the lengths of motions say against the map's size, if anything."""
     low, high, odd = lengths["low"], lengths["high"], lengths["value"] - 1
     if low is None or low <= 1 <= high or lengths["used"] != 1:
         return []
     return [
         f"Frames in their own pixels show motions {abs(100 * odd):.0f} % {'longer' if odd > 0 else 'shorter'} than "
-        "views from above: lens or pitch are not quite what was given (calibrate camera); the map keeps the latter."
+        "views from above: soft frames, or a lens or pitch not quite as given (calibrate camera tells); the map keeps the latter."
     ]
 
 

@@ -49,7 +49,8 @@ def _lens(lengths: dict[str, Any]) -> list[str]:
         return []
     return [
         f"Frames in their own pixels show motions {abs(100 * odd):.0f} % {'longer' if odd > 0 else 'shorter'} than "
-        "views from above: soft frames, or a lens or pitch not quite as given (calibrate camera tells); the map keeps the latter."
+        "views from above: soft frames, or a lens or pitch not quite as given (calibrate camera tells); the map keeps "
+        "the latter."
     ]
 
 

@@ -1,25 +1,21 @@
 """Calibration of a camera from a car's log: the public function behind `sim2real calibrate camera`."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from envs.lane_follow.scene import NOMINAL_CAMERA
 from sim2real.calibration.config import CameraConfig
 from sim2real.calibration.judge import Judged, disagreement, judge, split
-from sim2real.calibration.pairs import Found
+from sim2real.calibration.result import Calibration, figures
 from sim2real.calibration.rounds import ALWAYS, Paired, free_of, kept, paired_frames
-from sim2real.calibration.uncertainty import Interval, correlations, heading, intervals
+from sim2real.calibration.uncertainty import Interval, correlations, intervals
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.files import write_json
 from sim2real.progress import Progress, Stages, no_stages, part_of
 from sim2real.runs import start_run
 from sim2real.tracks.photometric.fit import FINE, Fit, fit
-from sim2real.tracks.photometric.optics import PARAMETERS, Optics, distorted
+from sim2real.tracks.photometric.optics import Optics, distorted
 from sim2real.worlds import read_camera
 
 EXTRAS = ("roll", "k2")  # which are freed if held-out pairs agree better with them
@@ -28,36 +24,6 @@ TOLD = {"focal": 0.05, "cx": 4.0, "cy": 4.0, "k1": 0.1, "k2": 0.2, "pitch": 0.03
 """Half widths of 95 % intervals, as in PARAMETERS, above which a log does not tell a parameter."""
 HELD_FIRST = ("k2", "k1", "roll", "cy", "cx", "pitch", "focal")  # cy stands for what it cannot be told from
 WORST = 2.5  # px of disagreement of held-out pairs, above which the ground is not flat or nothing was found
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A camera, calibrated from a log.
-
-    Attributes:
-        config: settings.
-        folder: folder of the run, with camera.json.
-        start, optics: the camera before and after.
-        found: the pairs of frames.
-        fit: the fit to all of them.
-        intervals: 95 % intervals by parameter, of those that were fitted.
-        correlations: (7, 7) of the errors of parameters; 0 where they were held.
-        held: parameters that the log does not tell: they stay as they were at the start.
-        judged: by candidate, held-out pairs before and after.
-        metrics: content of `metrics.json`.
-    """
-
-    config: CameraConfig
-    folder: Path
-    start: Optics
-    optics: Optics
-    found: Found
-    fit: Fit
-    intervals: Mapping[str, Interval]
-    correlations: np.ndarray
-    held: tuple[str, ...]
-    judged: Mapping[str, Judged]
-    metrics: Mapping[str, Any]
 
 
 def calibrate_camera(config: CameraConfig, out: Path | None = None, stages: Stages = no_stages) -> Calibration:
@@ -87,7 +53,7 @@ def calibrate_camera(config: CameraConfig, out: Path | None = None, stages: Stag
             f"{config.dataset}: after the fit frames disagree by {judged['fitted'].after:.1f} px: they show no flat "
             "ground, or the start is too far off (--camera, --height, --pitch)"
         )
-    metrics = {**_metrics(config, found, start, final, ends, held, judged), "turn_scale": paired.turns}
+    metrics = {**figures(config, found, start, final, ends, held, judged), "turn_scale": paired.turns}
     run, config = start_run("calibrate-camera", config, out, resume=False)
     write_json(run.folder / "camera.json", final.optics.camera.to_dict())
     run.write_metrics(metrics)
@@ -133,45 +99,3 @@ def _final(
             return done, held, ends
         # What is held stands for all that it cannot be told from: the next fit says what is left.
         held = (*held, next(name for name in HELD_FIRST if name in ends and (name in untold or name == "cy")))
-
-
-def _metrics(
-    config: CameraConfig,
-    found: Found,
-    start: Optics,
-    final: Fit,
-    ends: Mapping[str, Interval],
-    held: tuple[str, ...],
-    judged: Mapping[str, Judged],
-) -> dict[str, Any]:
-    """Return the figures of a calibration."""
-    before, after = (dict(zip(PARAMETERS, each.values().tolist(), strict=True)) for each in (start, final.optics))
-    fitted = {
-        name: {"start": _shown(name, before[name]), **{key: _shown(name, v) for key, v in asdict(ends[name]).items()}}
-        if name in ends
-        else {"start": _shown(name, before[name]), "value": _shown(name, after[name]), "low": None, "high": None}
-        for name in PARAMETERS
-    }
-    about = correlations(final, found)
-    return {
-        "finished": True,
-        "pairs": len(found.pairs),
-        "unit": found.units.describe(),
-        "parameters": fitted,
-        "fitted": [name for name in PARAMETERS if name in ends],
-        "not_told": list(held),
-        "mount": {"height": config.height, "pitch": after["pitch"], "roll": after["roll"], "ahead": config.ahead},
-        "heading": asdict(heading(final, found)),
-        "correlations": {
-            f"{a}, {b}": float(about[i, j])
-            for i, a in enumerate(PARAMETERS)
-            for j, b in enumerate(PARAMETERS[:i])
-            if a in ends and b in ends
-        },
-        "heldout": {name: asdict(each) for name, each in judged.items()},
-    }
-
-
-def _shown(name: str, value: float | None) -> float | None:
-    """Return a value as people read it: the focal length in px, not its log."""
-    return float(np.exp(value)) if name == "focal" and value is not None else value

@@ -7,7 +7,7 @@ import numpy as np
 
 from sim2real.tracks.ground import AHEAD, ASIDE, CELL, LEVEL, GroundView
 from sim2real.tracks.poses import applied
-from sim2real.tracks.rebuilding.registration import Raster, raster
+from sim2real.tracks.rasters import Raster, raster
 
 _MARGIN = float(np.hypot(AHEAD[1], ASIDE))  # m around the path
 _SHARPER = 3  # power of the sharpness that weights a frame: the nearest views decide where there are several

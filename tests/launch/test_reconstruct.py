@@ -14,7 +14,8 @@ import pytest
 from drives import record_drives
 from printed_track import CURVATURE_PER_STEERING, ROAD, PrintedTrack, record_track
 from sim2real.tracks.drawing.rendering import MapRenderer
-from sim2real.tracks.rebuilding.odometry import Drive, follow
+from sim2real.tracks.rebuilding.drive import Drive
+from sim2real.tracks.rebuilding.odometry import follow
 from sim2real.tracks.rebuilding.registration import Views
 from sim2real.tracks.rebuilt import read_track
 from stopped import stop

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from sim2real.calibration.camera import Calibration
 from sim2real.calibration.judge import Judged
+from sim2real.calibration.result import Calibration
 from sim2real.reports.page import Report
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
 from sim2real.tracks.ground import GroundView

@@ -8,7 +8,8 @@ import numpy as np
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.statistics.units import JUDGING
-from sim2real.tracks.rebuilding.odometry import Drive, joined
+from sim2real.tracks.rebuilding.drive import Drive
+from sim2real.tracks.rebuilding.odometry import joined
 from sim2real.tracks.rebuilding.registration import Views
 
 LONGEST = 80.0  # m of a drive that is placed as one

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sim2real.tracks.poses import compose, relative
-from sim2real.tracks.rebuilding.odometry import Drive
+from sim2real.tracks.rebuilding.drive import Drive
 from sim2real.tracks.rebuilding.placed import Nodes, Placed
 from sim2real.tracks.rebuilding.registration import TILT, Views, register
 

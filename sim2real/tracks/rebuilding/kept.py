@@ -20,8 +20,9 @@ from sim2real.errors import CheckpointError, InputError
 from sim2real.files import read_json, write_file, write_json
 from sim2real.files.configs import to_plain
 from sim2real.runs import Run, versions
+from sim2real.tracks.rebuilding.drive import Drive
 from sim2real.tracks.rebuilding.footage import Footage
-from sim2real.tracks.rebuilding.odometry import Drive, retraced
+from sim2real.tracks.rebuilding.odometry import retraced
 from sim2real.tracks.rebuilding.reconstruct_config import ReconstructConfig
 
 _PARTS = ("steps", "correlation", "rows")

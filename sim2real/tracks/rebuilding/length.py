@@ -19,7 +19,7 @@ from sim2real.tracks.photometric.optics import Optics
 from sim2real.tracks.photometric.softness import softness
 from sim2real.tracks.photometric.warping import Pair
 from sim2real.tracks.poses import relative
-from sim2real.tracks.rebuilding.odometry import Drive
+from sim2real.tracks.rebuilding.drive import Drive
 
 _NEAREST, _FARTHEST = 0.25, 0.45  # m between two keyframes: farther apart both see less of the same ground sharply
 _AHEAD = 20  # keyframes: they are close where a car turns

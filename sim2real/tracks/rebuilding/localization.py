@@ -3,9 +3,10 @@
 import numpy as np
 
 from sim2real.tracks.poses import compose, inverse, relative
-from sim2real.tracks.rebuilding.odometry import Drive
+from sim2real.tracks.rasters import Raster
+from sim2real.tracks.rebuilding.drive import Drive
 from sim2real.tracks.rebuilding.places import OFFSETS, Places
-from sim2real.tracks.rebuilding.registration import TILT, Raster, Registration, register
+from sim2real.tracks.rebuilding.registration import TILT, Registration, register
 
 _SURE = 0.8  # probability of a place, from where on a drive may be followed from there
 _CLEAR, _SEEN = 0.8, 0.7  # correlation with the map where following begins, and where it goes on

@@ -8,10 +8,11 @@ import numpy as np
 from sim2real.progress import Progress, silent
 from sim2real.tracks.mosaic import Mosaic, MosaicMaker
 from sim2real.tracks.poses import compose, relative
-from sim2real.tracks.rebuilding.odometry import Drive
+from sim2real.tracks.rasters import Raster
+from sim2real.tracks.rebuilding.drive import Drive
 from sim2real.tracks.rebuilding.places import Places, distinct, looks
 from sim2real.tracks.rebuilding.pose_graph import KERNELS, Edges, optimized
-from sim2real.tracks.rebuilding.registration import Raster, Registration, Views
+from sim2real.tracks.rebuilding.registration import Registration, Views
 
 _ODOMETRY, _MEETING = (0.006, 0.004, 0.005), (0.01, 0.006, 0.006)  # standard deviations [m, m, rad]
 _VAGUE = 40.0  # times those of odometry where a registration failed

@@ -8,7 +8,7 @@ import scipy.sparse as sparse
 from scipy.spatial import KDTree
 
 from sim2real.tracks.poses import applied, compose, inverse, relative, wrapped
-from sim2real.tracks.rebuilding.registration import Raster
+from sim2real.tracks.rasters import Raster
 
 # What a place looks like: contrast on a coarse grid of the ground near the car.
 _AHEAD, _ASIDE = np.arange(0.27, 1.15, 0.05), np.arange(-0.45, 0.451, 0.05)  # m

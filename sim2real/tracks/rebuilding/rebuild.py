@@ -9,10 +9,11 @@ from sim2real.errors import InputError
 from sim2real.progress import Progress, silent
 from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.poses import compose, relative
+from sim2real.tracks.rasters import Raster
+from sim2real.tracks.rebuilding.drive import Drive
 from sim2real.tracks.rebuilding.localization import localized
-from sim2real.tracks.rebuilding.odometry import Drive
 from sim2real.tracks.rebuilding.placed import Nodes, Placed, known_places
-from sim2real.tracks.rebuilding.registration import TILT, Raster, Registration, register
+from sim2real.tracks.rebuilding.registration import TILT, Registration, register
 
 _CLEAR = 0.75  # correlation of a registration to another lap or to the map: other light, other blur
 _MOVED = 0.06  # m that a refinement may move a keyframe

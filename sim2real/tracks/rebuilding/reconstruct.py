@@ -13,12 +13,13 @@ from sim2real.runs import start_run
 from sim2real.tracks.centre_line import centre_line, one_lap
 from sim2real.tracks.ground import GroundView, Mount
 from sim2real.tracks.parallel import in_parallel
+from sim2real.tracks.rebuilding.drive import CLEAR, Drive
 from sim2real.tracks.rebuilding.footage import Footage
 from sim2real.tracks.rebuilding.held_out import deviation, held_out
 from sim2real.tracks.rebuilding.kept import KeptDrives, nothing_left
 from sim2real.tracks.rebuilding.length import certain, length_scale
 from sim2real.tracks.rebuilding.localization import localized
-from sim2real.tracks.rebuilding.odometry import CLEAR, Drive, follow
+from sim2real.tracks.rebuilding.odometry import follow
 from sim2real.tracks.rebuilding.placed import known_places, mapped
 from sim2real.tracks.rebuilding.rebuild import place, refined
 from sim2real.tracks.rebuilding.reconstruct_config import ReconstructConfig

@@ -10,10 +10,10 @@ from sim2real.statistics.agreement import Estimate
 from sim2real.tracks.centre_line import CentreLine
 from sim2real.tracks.ground import Mount
 from sim2real.tracks.mosaic import Mosaic
+from sim2real.tracks.rebuilding.drive import Drive
 from sim2real.tracks.rebuilding.footage import Segment
 from sim2real.tracks.rebuilding.held_out import summary
 from sim2real.tracks.rebuilding.length import certain
-from sim2real.tracks.rebuilding.odometry import Drive
 from sim2real.tracks.rebuilding.placed import Placed
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from sim2real.progress import Progress, silent
 from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.poses import compose, relative, wrapped
-from sim2real.tracks.rebuilding.odometry import Drive
+from sim2real.tracks.rebuilding.drive import Drive
 from sim2real.tracks.rebuilding.placed import Meeting, Placed
 from sim2real.tracks.rebuilding.places import OFFSETS, Places
 from sim2real.tracks.rebuilding.pose_graph import BENT

@@ -7,7 +7,7 @@ import numpy as np
 
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.bootstrap import Bootstrap
-from sim2real.tracks.rebuilding.odometry import CLEAR
+from sim2real.tracks.rebuilding.drive import CLEAR
 
 NAMES = ("curvature_per_steering", "curvature_offset", "delay", "speed_per_throttle")  # 1/m, 1/m, s, m/s
 MOST_DELAY = 0.6  # s

@@ -21,8 +21,9 @@ from sim2real.tracks.mosaic import MosaicMaker
 from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.poses import applied, chained, compose, inverse, relative, wrapped
 from sim2real.tracks.rebuilding.domain import measured_randomization
+from sim2real.tracks.rebuilding.drive import Drive
 from sim2real.tracks.rebuilding.length import certain, length_scale
-from sim2real.tracks.rebuilding.odometry import Drive, follow, joined
+from sim2real.tracks.rebuilding.odometry import follow, joined
 from sim2real.tracks.rebuilding.placed import Meeting
 from sim2real.tracks.rebuilding.pose_graph import Edges, optimized
 from sim2real.tracks.rebuilding.registration import TILT, Views, register

@@ -14,7 +14,8 @@ from sim2real.tracks.ground import GroundView
 from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.photometric.optics import Optics
 from sim2real.tracks.photometric.warping import Pair
-from sim2real.tracks.rebuilding.footage import Footage
+from sim2real.tracks.rebuilding.drive import Drive
+from sim2real.tracks.rebuilding.footage import Footage, periods_of
 from sim2real.tracks.rebuilding.odometry import follow
 from sim2real.tracks.rebuilding.registration import Views
 
@@ -61,8 +62,9 @@ class Clips:
 
         def look(j: int) -> Pair | str:
             k, row = self._starts[tried[j]]
-            images = self.dataset.episode(k).images(self._key, np.arange(row, row + CLIP))
-            return _pair(images, views, DISTANCES[j % len(DISTANCES)], (k, row), turn_scale)
+            episode, rows = self.dataset.episode(k), np.arange(row, row + CLIP)
+            images, late = episode.images(self._key, rows), periods_of(episode, self.dataset.fps)[rows[:-1]]
+            return _pair(images, follow(images, views, late), DISTANCES[j % len(DISTANCES)], (k, row), turn_scale)
 
         looked = in_parallel(look, range(len(tried)), progress)
         found = [each for each in looked if isinstance(each, Pair)]
@@ -91,10 +93,9 @@ class Clips:
 
 
 def _pair(
-    images: np.ndarray, views: Views, distance: float, where: tuple[int, int], turn_scale: float | None
+    images: np.ndarray, drive: Drive, distance: float, where: tuple[int, int], turn_scale: float | None
 ) -> Pair | str:
     """Return the first frame and the one that is so far off [m], or why there is none: "still" or "vague"."""
-    drive = follow(images, views)
     far = np.hypot(*drive.every[:, :2].T)
     last = int(np.argmax(far > distance)) or len(far) - 1
     if (drive.correlation[:last] < _CLEAR).any():

@@ -5,6 +5,7 @@ from sim2real.progress import Progress, part_of, silent
 from sim2real.tracks.ground import GroundView
 from sim2real.tracks.parallel import in_parallel
 from sim2real.tracks.photometric.optics import Optics
+from sim2real.tracks.rebuilding.drive import Drive
 from sim2real.tracks.rebuilding.footage import Footage
 from sim2real.tracks.rebuilding.odometry import follow
 from sim2real.tracks.rebuilding.registration import Views
@@ -26,6 +27,10 @@ def scale_of_turns(dataset: EpisodeDataset, optics: Optics, progress: Progress =
             longest.append(k)
             frames += len(footage.segments[k])
     views = footage.views
-    drives = in_parallel(lambda k: follow(footage.images(k), views), longest, part_of(progress, 0, 2))
+
+    def followed(k: int) -> Drive:
+        return follow(footage.images(k), views, footage.periods(k))
+
+    drives = in_parallel(followed, longest, part_of(progress, 0, 2))
     met = in_parallel(lambda j: met_again(j, drives[j], views), range(len(drives)), part_of(progress, 1, 2))
     return turn_scale(list(zip(drives, met, strict=True)))

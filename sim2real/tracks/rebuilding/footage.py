@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sim2real.datasets import EpisodeDataset
+from sim2real.datasets import Episode, EpisodeDataset
 from sim2real.errors import InputError
+from sim2real.recordings.frames import clock_of
 from sim2real.statistics.units import JUDGING
 from sim2real.tracks.rebuilding.drive import Drive
 from sim2real.tracks.rebuilding.odometry import joined
 from sim2real.tracks.rebuilding.registration import Views
 
 LONGEST = 80.0  # m of a drive that is placed as one
+_LATE = 1.5  # periods, from where on a frame is late: recorders jitter
 FEWEST = 60  # frames of a recording: less than a look around
 
 
@@ -71,6 +73,11 @@ class Footage:
         part = self.segments[segment]
         return self.dataset.episode(part.episode).images(self.camera, np.arange(part.first, part.last))
 
+    def periods(self, segment: int) -> np.ndarray:
+        """Return (n - 1,) by how many frames' time each frame of a segment was recorded after the one before."""
+        part = self.segments[segment]
+        return periods_of(self.dataset.episode(part.episode), self.dataset.fps)[part.first : part.last - 1]
+
     def actions(self, segment: int) -> np.ndarray:
         """Return (n, 2) steering and throttle of a segment."""
         part = self.segments[segment]
@@ -95,3 +102,15 @@ class Footage:
                     continue
             last = k
         return segments, whole
+
+
+def periods_of(episode: Episode, fps: float) -> np.ndarray:
+    """Return (n - 1,) by how many frames' time each frame of an episode was recorded after the one before.
+
+    It is 1 but after gaps, where the recorder stood still and the car did not.
+    """
+    clock = clock_of(episode)
+    if clock is None:
+        return np.ones(max(len(episode) - 1, 0))
+    late = np.diff(clock) * fps
+    return np.where(late > _LATE, late, 1.0)

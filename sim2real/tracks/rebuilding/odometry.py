@@ -10,18 +10,14 @@ from sim2real.tracks.rebuilding.drive import CLEAR, Drive
 from sim2real.tracks.rebuilding.places import views_of
 from sim2real.tracks.rebuilding.registration import Registration, Template, Views, register
 
-# A frame that was repeated or lost is no motion, or twice the last one.
-SMOOTH = (
-    0.02,
-    0.01,
-    0.05,
-)  # m, m and rad, by which a motion differs from the one before: a wider one is led astray in corners
+SMOOTH = (0.02, 0.01, 0.05)  # m, m and rad between a motion and the one before; wider is led astray in corners
 KEY_DISTANCE, KEY_YAW = 0.1, 0.15  # m and rad between keyframes
 _TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in np.arange(-0.36, 0.37, 0.12)]
 """Motions where the last one fails: logs skip frames."""
 _NEAR = [each for each in _TRIED if each[0] < 0.2 and abs(each[2]) < 0.2]  # where the one before failed, too
 _ASIDE = 0.06  # m by which a car seems to slip sideways in a frame, at most
 _LIKELY = 0.6  # correlation, from where on a frame says more of its motion than the one before it
+_BETTER = 0.03  # correlation by which another motion than the expected one must win
 _COAST = 20  # frames without a match, after which a car is taken to stand
 _START = np.array([0.08, 0.0, 0.0])
 _REACH, _REACH_YAW = 0.2, 0.08  # m and rad from the frame that others are registered to, from where on a later one is
@@ -32,16 +28,25 @@ def _rolls(motion: np.ndarray) -> bool:
     return bool(abs(motion[1] - motion[0] * motion[2] / 2) < _ASIDE)
 
 
-def follow(images: np.ndarray, views: Views) -> Drive:
-    """Register every frame of an episode (n, h, w, 3) uint8 RGB to one a little before it."""
+def follow(images: np.ndarray, views: Views, periods: np.ndarray | None = None) -> Drive:
+    """Register every frame of an episode (n, h, w, 3) uint8 RGB to one a little before it.
+
+    Args:
+        periods: (n - 1,) by how many frames' time each frame is later than the one before; None: by one.
+    """
+    late = np.ones(max(len(images) - 1, 0)) if periods is None else periods
     steps, correlation, rows, kept, templates, seen_as = [], [], [], [], [], []
     motion = _Motion()
     since = np.zeros(3)
     for row, image in enumerate(images):
+        if row and np.array_equal(image, images[row - 1]):
+            steps.append(motion.repeated(late[row - 1]))
+            correlation.append(1.0)
+            continue
         seen = views.raster(image)
         template = views.template(seen)
         if row:
-            step, sure = motion.onward(template)
+            step, sure = motion.onward(template, late[row - 1])
             steps.append(step)
             correlation.append(sure)
             since = compose(since, step)
@@ -78,21 +83,42 @@ class _Motion:
         self._last: Raster | None = None
         self._there = np.zeros(3)  # the last frame's pose in that one's frame
         self._guess, self._sure, self._missed = _START, CLEAR, 0
+        self._begun, self._unseen = False, 0.0  # periods since the last frame that was new
 
-    def onward(self, template: Template) -> tuple[np.ndarray, float]:
-        """Return the motion (3,) from the last frame to one with a template, and its registration's correlation."""
+    def repeated(self, periods: float) -> np.ndarray:
+        """Take a frame that repeats the last one, as the camera gave no new one; return what it shows: no motion."""
+        self._unseen += periods
+        return np.zeros(3)
+
+    def onward(self, template: Template, periods: float) -> tuple[np.ndarray, float]:
+        """Return the motion (3,) from the last frame to one with a template, and its registration's correlation.
+
+        Args:
+            periods: of frames between both.
+        """
         assert self._behind is not None and self._last is not None
-        expected = self._guess * (1.0, 0.0, 1.0)
-        found = register(template, self._behind, compose(self._there, expected), trusted=SMOOTH)
+        # A late frame is that much farther on: begun at the motion of one period, a registration stops half way.
+        periods, self._unseen = periods + self._unseen, 0.0
+        expected = self._guess * (periods, 0.0, periods)
+        shares = range(int(periods) + 2) if periods > 1 or not self._begun else ()  # it may have stopped, or sped up
+        likely = [expected, *(self._guess * (share, 0.0, share) for share in shares)]
+        places = [register(template, self._behind, compose(self._there, each), trusted=SMOOTH) for each in likely]
+        other = max(places, key=lambda each: each.correlation)  # dashes look alike: it must be clearly better
+        found = other if other.correlation > places[0].correlation + _BETTER else places[0]
+        self._begun = True
         if found.correlation < CLEAR or not _rolls(relative(self._there, found.pose)):
             self._behind, self._there = self._last, np.zeros(3)
             found = self._searched(template, self._last, expected)
         step = relative(self._there, found.pose)
         # Where frames do not match the car goes on as before, for a while.
         self._missed = 0 if found.correlation >= _LIKELY and _rolls(step) else self._missed + 1
-        self._guess = step if not self._missed else self._guess if self._missed < _COAST else np.zeros(3)
-        self._there, self._sure = compose(self._there, self._guess), found.correlation
-        return self._guess, found.correlation
+        if self._missed:
+            self._guess = self._guess if self._missed < _COAST else np.zeros(3)
+            step = self._guess * periods
+        else:
+            self._guess = step / periods
+        self._there, self._sure = compose(self._there, step), found.correlation
+        return step, found.correlation
 
     def _searched(self, template: Template, last: Raster, expected: np.ndarray) -> Registration:
         found = register(template, last, expected, trusted=SMOOTH)

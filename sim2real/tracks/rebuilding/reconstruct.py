@@ -60,10 +60,11 @@ def reconstruct(
     kept = KeptDrives(run, config, footage)
     with nothing_left(made or [out]):
         pieces = range(len(footage.segments))
-        followed = in_parallel(
-            lambda k: kept.drive(k) or follow(footage.images(k), footage.views), pieces, stages("odometry"), kept.keep
-        )
-        drives = dict(enumerate(followed))
+
+        def followed(k: int) -> Drive:
+            return kept.drive(k) or follow(footage.images(k), footage.views, footage.periods(k))
+
+        drives = dict(enumerate(in_parallel(followed, pieces, stages("odometry"), kept.keep)))
         _check(config, drives)
         result = _rebuilt(config, drives, footage, stages)
     write_track(out, config, result, dataset.fps)

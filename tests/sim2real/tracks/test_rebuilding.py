@@ -89,6 +89,18 @@ def test_a_drive_in_two_pieces_is_joined():
     np.testing.assert_array_equal(both.images[np.searchsorted(both.rows, 11)], frames[11])
 
 
+@pytest.mark.parametrize(("lost", "within"), [(1, 0.03), (2, 0.02), (5, 0.06)])
+def test_a_car_drives_on_while_its_camera_or_recorder_stands_still(lost: int, within: float):
+    track = PrintedTrack(patches=0, mat=(40, 40, 90))
+    poses, gap = track.poses(0, 24, 0.09), np.arange(12, 12 + lost)
+    frames = np.array([track.frame(pose, finer=4, blur=1.0) for pose in poses])
+    repeats, kept = np.arange(24), np.delete(np.arange(24), gap)
+    repeats[gap] = 11
+    for shown, periods in ((repeats, None), (kept, np.diff(kept).astype(float))):
+        drive = follow(frames[shown], VIEWS, periods)
+        np.testing.assert_allclose(drive.every, relative(poses[0], poses[shown]), atol=within)
+
+
 @pytest.mark.parametrize("beside", [(0.0, 0.15, 0.0), (0.0, -0.14, 0.5), (0.0, 0.2, -0.3)])
 def test_a_car_does_not_slip_aside(beside: tuple[float, float, float]):
     poses = TRACK.poses(0, 24)

@@ -36,6 +36,7 @@ VERBS = {
     "reconstruct": "Rebuild a track from the log of a car that drove it: map, poses, centre line, vehicle.",
     "calibrate": "Fit a camera's lens to the log of a car that drove, or to images of a board.",
     "identify": "Fit an arm's servos to its log, or a camera's sensor to unlabelled frames.",
+    "emulate": "Emulate an SO-101 at wire level: servos on a serial port, physics behind them, and a camera.",
     "replay": "Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.",
 }
 """What each command does. Its module is imported only when it runs: torch and MuJoCo take seconds to import."""

@@ -10,6 +10,7 @@ import numpy as np
 from sim2real.errors import InputError
 from sim2real.robots.units import TICKS
 
+_ENTRY = ("id", "range_min", "range_max", "homing_offset")
 SLACK = 10  # ticks (0.9°) beyond the calibrated range, where a joint may rest at its stop
 
 
@@ -20,12 +21,14 @@ class Calibration:
     Attributes:
         ids: ids of the servos.
         low, high: (J,) ticks at the ends.
+        offset: (J,) ticks that the servo takes off its own angle (`homing_offset`).
         zero, scale: (J,) rad = zero + scale * (ticks - middle of the range).
     """
 
     ids: tuple[int, ...]
     low: np.ndarray
     high: np.ndarray
+    offset: np.ndarray
     zero: np.ndarray
     scale: np.ndarray
 
@@ -42,12 +45,12 @@ class Calibration:
         """
         try:
             entries = json.loads(path.read_text())
-            rows = [[int(entries[joint][name]) for name in ("id", "range_min", "range_max")] for joint in joints]
+            rows = [[int(entries[joint][name]) for name in _ENTRY] for joint in joints]
             turned = [joint for joint in joints if int(entries[joint].get("drive_mode", 0))]
         except (OSError, KeyError, TypeError, ValueError, AttributeError):
-            content = f"(JSON: id, range_min, range_max) of {', '.join(joints)}"
+            content = f"(JSON: id, range_min, range_max, homing_offset) of {', '.join(joints)}"
             raise InputError(f"{path} is not a LeRobot calibration {content}") from None
-        ids, low, high = np.array(rows).T
+        ids, low, high, offset = np.array(rows).T
         if turned or (low >= high).any() or low.min() < 0 or high.max() >= TICKS:
             raise InputError(f"{path}: every range must be within 0…{TICKS - 1} ticks, and no joint may be reversed")
         zero, scale = np.zeros(len(rows)), np.full(len(rows), 2 * np.pi / TICKS)
@@ -55,7 +58,7 @@ class Calibration:
             j = list(joints).index(gripper)
             zero[j] = limits[j].mean()
             scale[j] = (limits[j, 1] - limits[j, 0]) / (high[j] - low[j])
-        return Calibration(tuple(ids.tolist()), low.astype(float), high.astype(float), zero, scale)
+        return Calibration(tuple(ids.tolist()), low.astype(float), high.astype(float), offset, zero, scale)
 
     def to_radians(self, ticks: np.ndarray) -> np.ndarray:
         """Convert (J,) ticks to rad."""

@@ -1,32 +1,55 @@
-"""Driver of an arm with Feetech STS3215 servos (the SO-101) on a serial bus.
+"""Feetech STS3215 servos on a serial bus: positions, what they feel, and the settings that a driver relies on.
 
-Needs the extra `so101`, with Feetech's protocol library, and NumPy and OpenCV.
+Needs the extra `so101`, with Feetech's protocol library, and NumPy.
 """
 
 import importlib
-from collections.abc import Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from sim2real.errors import InputError
-from sim2real.robots.calibration import Calibration
-from sim2real.robots.robot import Ticker
-from sim2real.robots.safety import UnsafeCommandError
-from sim2real.robots.webcam import Webcam
+from sim2real.robots.sts3215 import REGISTERS, content, number
 
 BAUD = 1_000_000
 ATTEMPTS = 3  # bytes are lost occasionally
-SIGN = 0x8000  # sign bit of a position: the servo sends sign and magnitude
-TORQUE_ENABLE, GOAL_POSITION, PRESENT_POSITION = 40, 42, 56  # addresses in the servo's control table
+REPLY = (0.020, 0.015, 0.015)  # s that answers are waited for: after a lost one a loop of 30 Hz is still in time
+_FELT = REGISTERS["position"][0]  # from where on velocity, load, voltage, temperature and current follow
+_SIZES = (15, 16, 17)  # bytes that are asked for in turn: a late answer has the size of an earlier question
+_AMPERE, _VOLT = 0.0065, 0.1  # of a unit
+
+
+@dataclass(frozen=True)
+class Felt:
+    """What the servos of an arm feel, in the order of its joints.
+
+    Attributes:
+        position: (J,) ticks.
+        velocity: (J,) ticks/s.
+        load: (J,) share of the stall torque, signed.
+        voltage: (J,) V.
+        temperature: (J,) degrees Celsius.
+        current: (J,) A.
+        error: (J,) error bits, see `sts3215.ERRORS`.
+    """
+
+    position: np.ndarray
+    velocity: np.ndarray
+    load: np.ndarray
+    voltage: np.ndarray
+    temperature: np.ndarray
+    current: np.ndarray
+    error: np.ndarray
 
 
 class Bus(Protocol):
     """The servos of one arm, in the order of its joints."""
 
-    def read(self) -> np.ndarray:
-        """Return (J,) present positions [ticks]; raises OSError if a servo does not answer."""
+    def read(self) -> Felt:
+        """Return what the servos feel; raises OSError if one does not answer."""
         ...
 
     def write(self, ticks: np.ndarray) -> None:
@@ -37,6 +60,14 @@ class Bus(Protocol):
         """Switch the torque of all servos on or off."""
         ...
 
+    def registers(self, name: str) -> np.ndarray:
+        """Return (J,) values of a register; raises OSError if a servo does not answer."""
+        ...
+
+    def set(self, servo: int, name: str, value: int) -> None:
+        """Set a register of the servo of one joint, counted from 0; raises OSError if it does not confirm."""
+        ...
+
     def close(self) -> None:
         """Close the port."""
         ...
@@ -45,149 +76,132 @@ class Bus(Protocol):
 class FeetechBus:
     """Servos on a serial port, through Feetech's library.
 
+    Args:
+        port: name of the port.
+        ids: of the servos.
+        opened: opens the port, as Feetech's `PortHandler`; None: that.
+        clock: [s] for what an answer is waited for.
+
     Raises:
         InputError: the library is not installed.
         OSError: the port cannot be opened, or not every servo answers.
     """
 
-    def __init__(self, port: str, ids: Sequence[int]) -> None:
+    def __init__(
+        self,
+        port: str,
+        ids: Sequence[int],
+        opened: Callable[[str], Any] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         try:
             self._sdk: Any = importlib.import_module("scservo_sdk")
         except ImportError:
             raise InputError("Feetech's library is not installed: pip install 'sim2real[so101]'") from None
-        self._ids, self._name = tuple(ids), port
-        self._port, self._packets = self._sdk.PortHandler(port), self._sdk.PacketHandler(0)
+        self._ids, self._name, self._clock, self._asked = tuple(ids), port, clock, 0
+        self._port, self._packets = (opened or self._sdk.PortHandler)(port), self._sdk.PacketHandler(0)
         if not self._port.openPort() or not self._port.setBaudRate(BAUD):
             raise OSError(f"{port} cannot be opened")
-        self._positions = self._sdk.GroupSyncRead(self._port, self._packets, PRESENT_POSITION, 2)
-        self._goals = self._sdk.GroupSyncWrite(self._port, self._packets, GOAL_POSITION, 2)
-        for number in self._ids:
-            self._positions.addParam(number)
         try:
             self.read()
         except OSError:
             self._port.closePort()
             raise
 
-    def read(self) -> np.ndarray:
-        """Read as `Bus.read`."""
-        for _ in range(ATTEMPTS):
-            if self._positions.txRxPacket() == self._sdk.COMM_SUCCESS:
-                break
-        else:
-            raise OSError(f"not all servos {', '.join(map(str, self._ids))} on {self._name} answer")
-        raw = np.array([self._positions.getData(number, PRESENT_POSITION, 2) for number in self._ids])
-        return np.where(raw & SIGN, -(raw & ~SIGN), raw)
+    def read(self) -> Felt:
+        """Read as `Bus.read`; servos that did not answer are asked again, at most for the sum of REPLY."""
+        answers: dict[int, list[int]] = {}
+        for wait in REPLY:
+            missing = [who for who in self._ids if who not in answers]
+            answers |= self._answers(missing, wait)
+            if len(answers) == len(self._ids):
+                return _felt([answers[who] for who in self._ids])
+            self._emptied()
+        silent = ", ".join(str(who) for who in self._ids if who not in answers)
+        raise OSError(f"servos {silent} on {self._name} do not answer")
 
     def write(self, ticks: np.ndarray) -> None:
         """Write as `Bus.write`; raises OSError if the port refuses it."""
-        self._goals.clearParam()
-        for number, goal in zip(self._ids, ticks, strict=True):
-            self._goals.addParam(number, [int(goal) & 0xFF, int(goal) >> 8])
-        if self._goals.txPacket() != self._sdk.COMM_SUCCESS:
+        start, size = REGISTERS["goal"]
+        told = [part for who, goal in zip(self._ids, ticks, strict=True) for part in (who, *content(int(goal), "goal"))]
+        done = self._packets.syncWriteTxOnly(self._port, start, size, told, len(told))
+        if done != self._sdk.COMM_SUCCESS:
+            self._emptied()
             raise OSError(f"{self._name} does not take goal positions")
 
     def torque(self, on: bool) -> None:
         """Switch as `Bus.torque`, all servos; raises OSError afterwards if one did not answer."""
         silent = []
-        for number in self._ids:
-            for _ in range(ATTEMPTS):
-                result, _ = self._packets.write1ByteTxRx(self._port, number, TORQUE_ENABLE, int(on))
-                if result == self._sdk.COMM_SUCCESS:
-                    break
-            else:
-                silent.append(str(number))
+        for k, who in enumerate(self._ids):
+            try:
+                self.set(k, "torque", int(on))
+            except OSError:
+                silent.append(str(who))
         if silent:
             raise OSError(f"servos {', '.join(silent)} on {self._name} did not confirm torque {'on' if on else 'off'}")
+
+    def registers(self, name: str) -> np.ndarray:
+        """Read as `Bus.registers`."""
+        start, size = REGISTERS[name]
+        values = []
+        for who in self._ids:
+            data = self._insisted(who, lambda who=who: self._packets.readTxRx(self._port, who, start, size))
+            values.append(number(bytes(data), name))
+        return np.array(values)
+
+    def set(self, servo: int, name: str, value: int) -> None:
+        """Set as `Bus.set`."""
+        (start, size), who, data = REGISTERS[name], self._ids[servo], list(content(value, name))
+        self._insisted(who, lambda: (None, *self._packets.writeTxRx(self._port, who, start, size, data)))
 
     def close(self) -> None:
         """Close as `Bus.close`."""
         self._port.closePort()
 
+    def _answers(self, asked: Sequence[int], wait: float) -> dict[int, list[int]]:
+        """Ask servos what they feel; return the parameters of the answers that arrive within `wait` s, by id."""
+        self._asked += 1
+        size, found = _SIZES[self._asked % len(_SIZES)], {}
+        if self._packets.syncReadTx(self._port, _FELT, size, list(asked), len(asked)) != self._sdk.COMM_SUCCESS:
+            return found
+        until = self._clock() + wait
+        while len(found) < len(asked) and self._clock() < until:
+            self._port.setPacketTimeoutMillis(1000 * max(until - self._clock(), 0.0))
+            packet, result = self._packets.rxPacket(self._port)
+            if result == self._sdk.COMM_SUCCESS and packet[2] in asked and len(packet) == size + 6:
+                found[packet[2]] = packet[4:-1]  # the error byte, and what was asked for
+        return found
 
-class FeetechArm:
-    """An arm as a `Robot`: joints [rad], one camera. Its servos hold from the first command until `close`.
+    def _insisted(self, servo: int, ask: Callable[[], tuple[Any, int, int]]) -> Any:
+        """Ask one servo until it answers, and return the answer; raises OSError."""
+        for _ in range(ATTEMPTS):
+            data, result, _ = ask()
+            if result == self._sdk.COMM_SUCCESS:
+                return data
+            self._emptied()
+        raise OSError(f"servo {servo} on {self._name} does not answer")
 
-    Args:
-        bus: bus of its servos.
-        joints: names of the joints.
-        calibration: conversion between ticks and radians.
-        camera: name of the camera in observations.
-        webcam: the camera; None: observations have no frame.
-        ticker: keeps the control period.
-    """
+    def _emptied(self) -> None:
+        """Forget what arrived too late: it would be taken for the next answer."""
+        self._port.is_using = False
+        self._port.ser.reset_input_buffer()
 
-    def __init__(
-        self,
-        bus: Bus,
-        joints: Sequence[str],
-        calibration: Calibration,
-        camera: str,
-        webcam: Webcam | None,
-        ticker: Ticker,
-    ) -> None:
-        self.action_names, self.control_dt = tuple(joints), ticker.period
-        self._bus, self._calibration, self._camera, self._webcam = bus, calibration, camera, webcam
-        self._ticker, self._holds, self._closed = ticker, False, False
 
-    def observe(self) -> dict[str, Any]:
-        """Observe as `Robot.observe`."""
-        self._ticker.wait()
-        position = self._calibration.to_radians(self._bus.read())
-        seen: dict[str, Any] = {}
-        if self._webcam is not None:
-            seen[f"images.{self._camera}"], seen["taken"] = self._webcam.latest()
-        return {"state": position, **seen, "time": self._ticker.clock()}
+def _felt(answers: Sequence[Sequence[int]]) -> Felt:
+    """Return what servos feel from their answers: the error byte, and the bytes from the position on."""
+    raw = [bytes(answer) for answer in answers]
 
-    def command(self, action: np.ndarray) -> np.ndarray:
-        """Command joint targets (J,) rad as `Robot.command`; returns the targets rounded to ticks.
+    def each(name: str) -> np.ndarray:
+        start, size = REGISTERS[name]
+        first = start - _FELT + 1
+        return np.array([number(data[first : first + size], name) for data in raw])
 
-        Raises:
-            OSError: a servo does not answer; if it fails to switch on, all are switched off.
-            UnsafeCommandError: as `check_range`, before the servos hold.
-        """
-        if not self._holds:
-            self.check_range()
-        ticks = self._calibration.to_ticks(action)
-        self._bus.write(ticks)
-        if not self._holds:  # after the goal is set: the arm would jump to an old one
-            try:
-                self._bus.torque(True)
-            except OSError:
-                with suppress(OSError):  # an arm with some servos on is worse than a limp one
-                    self._bus.torque(False)
-                raise
-            self._holds = True
-        return self._calibration.to_radians(ticks)
-
-    def check_range(self) -> None:
-        """Raise UnsafeCommandError for joints outside their calibrated range, which would jump into it."""
-        ticks, calibration = self._bus.read(), self._calibration
-        wrong = [
-            f"{self.action_names[j]} at {ticks[j]:.0f}, calibrated {calibration.low[j]:.0f}…{calibration.high[j]:.0f}"
-            for j in np.flatnonzero(calibration.outside(ticks))
-        ]
-        if wrong:
-            raise UnsafeCommandError(
-                f"the arm is outside its calibrated range ({'; '.join(wrong)} ticks): move it in by hand, or calibrate"
-                " it again"
-            )
-
-    def stop(self) -> None:
-        """Hold the present position; an arm that was never commanded stays limp."""
-        if self._holds:
-            self._bus.write(np.clip(self._bus.read(), self._calibration.low, self._calibration.high).astype(int))
-
-    def close(self) -> None:
-        """Switch torque off and close camera and port, even if one of these fails."""
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            self._bus.torque(False)
-        finally:
-            try:
-                if self._webcam is not None:
-                    self._webcam.close()
-            finally:
-                self._bus.close()
+    return Felt(
+        position=each("position"),
+        velocity=each("velocity"),
+        load=each("load") / 1000,
+        voltage=each("voltage") * _VOLT,
+        temperature=each("temperature"),
+        current=each("current") * _AMPERE,
+        error=np.array([data[0] for data in raw]),
+    )

@@ -82,8 +82,9 @@ def _so101_settings(settings: Hardware) -> None:
 
 
 def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camera: str | None) -> Robot:
+    from sim2real.robots.arm import FeetechArm
     from sim2real.robots.calibration import Calibration
-    from sim2real.robots.feetech import FeetechArm, FeetechBus
+    from sim2real.robots.feetech import FeetechBus
     from sim2real.robots.webcam import Webcam
 
     assert settings.port is not None and settings.calibration is not None
@@ -99,9 +100,10 @@ def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camer
         if webcam is not None:
             webcam.close()
         raise
-    robot = FeetechArm(bus, arm.joints, calibration, camera or "", webcam, Ticker(control_dt))
+    robot = FeetechArm(bus, arm.joints, calibration, camera or "", webcam, Ticker(control_dt), arm.gripper)
     try:
         robot.check_range()
+        robot.prepare()
     except (OSError, ValueError):
         with suppress(OSError):  # the error has been reported
             robot.close()

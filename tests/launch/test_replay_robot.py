@@ -17,6 +17,7 @@ import arm_logs
 from launch import keys as terminal
 from launch.keys import keys, let_go, switch
 from sim2real.robots import find_robot
+from sim2real.robots.feetech import Felt
 from sim2real.robots.loopback import Loopback
 from sim2real.robots.playback import GO, PAUSE, STOP
 
@@ -141,8 +142,9 @@ def test_an_arm_outside_its_calibrated_range_is_one_line(
         def __init__(self, *_: Any) -> None:
             """Open no port."""
 
-        def read(self) -> np.ndarray:
-            return np.array([400, 2048, 2048, 2048, 2048, 2048])
+        def read(self) -> Felt:
+            rest = np.zeros(6, int)
+            return Felt(np.array([400, 2048, 2048, 2048, 2048, 2048]), rest, rest, rest, rest, rest, rest)
 
         def torque(self, on: bool) -> None:
             assert not on

@@ -1,9 +1,7 @@
-"""The SO-101's driver against a fake bus and a fake of Feetech's library; no port is opened."""
+"""The SO-101's driver against a fake bus; at wire level it is tested in `tests/sim2real/emulation`."""
 
 import json
-import sys
 import threading
-import types
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,9 @@ import numpy as np
 import pytest
 
 from sim2real.robots import find_robot
+from sim2real.robots.arm import FeetechArm
 from sim2real.robots.calibration import Calibration
-from sim2real.robots.feetech import FeetechArm, FeetechBus
+from sim2real.robots.feetech import Felt
 from sim2real.robots.robot import Ticker
 from sim2real.robots.safety import UnsafeCommandError
 from sim2real.robots.webcam import Webcam
@@ -21,14 +20,26 @@ ARM = find_robot("so101")
 LIMITS = np.array(ARM.limits)
 
 
+def felt(ticks: np.ndarray) -> Felt:
+    """Return what servos feel at rest."""
+    rest = np.zeros(6, int)
+    return Felt(ticks.copy(), rest, rest, np.full(6, 7.4), np.full(6, 30), rest, rest)
+
+
 class FakeBus:
     """Servos that are where they were told to be."""
 
     def __init__(self) -> None:
         self.ticks, self.calls = np.full(6, 2048), []
 
-    def read(self) -> np.ndarray:
-        return self.ticks.copy()
+    def read(self) -> Felt:
+        return felt(self.ticks)
+
+    def registers(self, name: str) -> np.ndarray:
+        return np.zeros(6, int)
+
+    def set(self, servo: int, name: str, value: int) -> None:
+        self.calls.append((name, (servo, value)))
 
     def write(self, ticks: np.ndarray) -> None:
         self.calls.append(("write", ticks.tolist()))
@@ -208,112 +219,3 @@ def test_a_camera_that_was_unplugged_gives_its_last_frame_with_its_time():
     (frame, then), (other, later) = camera.latest(), camera.latest()
     assert frame is other and then == later
     camera.close()
-
-
-class FakeLibrary(types.ModuleType):
-    """As much of scservo_sdk as the bus uses; servo `silent` never answers."""
-
-    COMM_SUCCESS = 0
-
-    def __init__(self, silent: int | None = None, opens: bool = True) -> None:
-        super().__init__("scservo_sdk")
-        self.log: list[Any] = []
-        self.memory = {number: {56: 2000 + number} for number in range(1, 7)}
-        self.lost = 0  # replies that get lost from now on
-        library, self.silent = self, silent
-
-        class Port:
-            def __init__(self, name: str) -> None:
-                library.log.append(("port", name))
-
-            def openPort(self) -> bool:
-                return opens
-
-            def setBaudRate(self, baud: int) -> bool:
-                return baud == 1_000_000
-
-            def closePort(self) -> None:
-                library.log.append(("closed",))
-
-        class Packets:
-            def __init__(self, protocol: int) -> None:
-                assert protocol == 0
-
-            def write1ByteTxRx(self, port: Port, number: int, address: int, value: int) -> tuple[int, int]:
-                library.log.append((number, address, value))
-                library.lost -= 1
-                return (-6 if number == library.silent or library.lost >= 0 else 0), 0
-
-        class Read:
-            def __init__(self, port: Port, packets: Packets, address: int, length: int) -> None:
-                assert (address, length) == (56, 2)
-                self.numbers: list[int] = []
-
-            def addParam(self, number: int) -> bool:
-                self.numbers.append(number)
-                return True
-
-            def txRxPacket(self) -> int:
-                return -6 if library.silent in self.numbers else 0
-
-            def getData(self, number: int, address: int, length: int) -> int:
-                return library.memory[number][address]
-
-        class Write:
-            def __init__(self, port: Port, packets: Packets, address: int, length: int) -> None:
-                assert (address, length) == (42, 2)
-
-            def clearParam(self) -> None:
-                self.data: dict[int, list[int]] = {}
-
-            def addParam(self, number: int, data: list[int]) -> bool:
-                self.data[number] = data
-                return True
-
-            def txPacket(self) -> int:
-                library.log.append(("goals", self.data))
-                return 0
-
-        self.PortHandler, self.PacketHandler, self.GroupSyncRead, self.GroupSyncWrite = Port, Packets, Read, Write
-
-
-def test_the_bus_speaks_feetechs_protocol(monkeypatch: pytest.MonkeyPatch):
-    library = FakeLibrary()
-    monkeypatch.setitem(sys.modules, "scservo_sdk", library)
-    bus = FeetechBus("/dev/ttyACM0", range(1, 7))
-    assert bus.read().tolist() == [2001, 2002, 2003, 2004, 2005, 2006]
-    bus.write(np.array([0, 255, 256, 2048, 4095, 1]))
-    assert library.log[-1] == ("goals", {1: [0, 0], 2: [255, 0], 3: [0, 1], 4: [0, 8], 5: [255, 15], 6: [1, 0]})
-    bus.torque(True)
-    assert library.log[-6:] == [(number, 40, 1) for number in range(1, 7)]
-    library.lost = 2
-    bus.torque(False)
-    assert library.log[-8:] == [(number, 40, 0) for number in (1, 1, 1, 2, 3, 4, 5, 6)]
-    library.memory[3] = {56: 0x8000 | 20}
-    assert bus.read().tolist() == [2001, 2002, -20, 2004, 2005, 2006]
-    bus.close()
-    assert library.log[-1] == ("closed",)
-
-
-def test_a_servo_that_does_not_answer(monkeypatch: pytest.MonkeyPatch):
-    library = FakeLibrary(silent=4)
-    monkeypatch.setitem(sys.modules, "scservo_sdk", library)
-    with pytest.raises(OSError, match="not all servos 1, 2, 3, 4, 5, 6 on /dev/ttyACM0 answer"):
-        FeetechBus("/dev/ttyACM0", range(1, 7))
-    assert library.log[-1] == ("closed",)
-    library.silent = None
-    bus = FeetechBus("/dev/ttyACM0", range(1, 7))
-    library.silent = 2
-    with pytest.raises(OSError, match="servos 2 on /dev/ttyACM0 did not confirm torque off"):
-        bus.torque(False)
-    enabled = [entry for entry in library.log if entry[1:] == (40, 0)]
-    assert enabled == [(number, 40, 0) for number in (1, 2, 2, 2, 3, 4, 5, 6)]
-
-
-def test_a_port_or_a_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "scservo_sdk", FakeLibrary(opens=False))
-    with pytest.raises(OSError, match="nowhere cannot be opened"):
-        FeetechBus("nowhere", [1])
-    monkeypatch.setitem(sys.modules, "scservo_sdk", None)
-    with pytest.raises(ValueError, match=r"not installed: pip install 'sim2real\[so101\]'"):
-        FeetechBus("nowhere", [1])

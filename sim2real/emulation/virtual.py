@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
+
 from sim2real.emulation.arm import EmulatedArm
 from sim2real.emulation.servo import Servo
 from sim2real.emulation.wire import Wire
@@ -38,10 +40,34 @@ class VirtualTime:
         self._pass(until)
 
     def _pass(self, until: float) -> None:
-        self._now = until
+        self._now = until = max(until, self._now)
         while self._arm is not None and (self._stepped + 1) * self._arm.step_dt <= until + 1e-12:
             self._arm.step(self._servos, nullcontext())
             self._stepped += 1
+
+
+class VirtualCamera:
+    """The camera of an emulated arm, as a `Webcam`.
+
+    Attributes:
+        frozen: repeat the last frame.
+        every: a new frame at every such frame of the arm's world.
+    """
+
+    def __init__(self, arm: EmulatedArm, time: VirtualTime) -> None:
+        self._arm, self._time, self.frozen, self.every = arm, time, False, 1
+        self._frame, self._taken, self._seen = arm.frame, time(), 0
+
+    def latest(self) -> tuple[np.ndarray, float]:
+        """Return the latest frame (H, W, 3) uint8 RGB and its time [s]."""
+        if self._arm.frame is not self._frame and not self.frozen:
+            self._seen += 1
+            if self._seen % self.every == 0:
+                self._frame, self._taken = self._arm.frame, self._time()
+        return self._frame, self._taken
+
+    def close(self) -> None:
+        """Unplug it."""
 
 
 class VirtualPort:

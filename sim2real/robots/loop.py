@@ -13,7 +13,8 @@ from sim2real.robots.robot import Robot
 from sim2real.robots.safety import UnsafeCommandError
 
 SUCCESS, FAILURE, ABORTED = "success", "failure", "aborted"
-STALLED = 0.5  # s without a new frame after which the robot is stopped
+STALLED = 0.2  # s without a new frame after which the robot is stopped
+STOOD = 0.5  # s between two observations, after which the world is not the one that was acted on
 LATE = 1.5  # maximum number of control periods between two observations
 
 Act = Callable[[dict[str, Any]], np.ndarray]
@@ -69,15 +70,20 @@ class FrameWatch:
     def __init__(self, control_dt: float) -> None:
         self._dt = control_dt
         self._last: dict[str, Any] = {}
+        self._begun = False
         self._fresh: dict[str, float] = {}  # s, time of each camera's last new frame
 
     def dropped(self, observation: Mapping[str, Any]) -> bool:
         """Return whether a frame repeats the previous observation's, or this observation came late.
 
         Raises:
-            StoppedError: no new frame for STALLED seconds.
+            StoppedError: no new frame for STALLED seconds, or no observation for STOOD: the computer was suspended, or
+                the policy hung.
         """
         now = float(observation["time"])
+        if self._begun and now - self._last["time"] > STOOD:  # the first action takes longer
+            raise StoppedError(f"nothing was commanded for {now - self._last['time']:.2f} s: the computer stood still")
+        self._begun = bool(self._last)
         frames = {key: value for key, value in observation.items() if key.startswith("images.") or key == "taken"}
         old = [key for key, value in frames.items() if np.array_equal(value, self._last.get(key))]
         late = now - self._last.get("time", now) > LATE * self._dt
@@ -122,10 +128,10 @@ def run_episode(
             if len(trace.times) >= steps:
                 raise StoppedError("the time is up and no outcome was given")
             dropped = watch.dropped(observation)
-            state = _finite(observation)
+            state = _finite(observation["state"], "observation")
             sent = state if sent is None else sent
             seen = {**observation, "state": boundary.observed(state, sent)}
-            wanted = boundary.command(act(seen), state, sent)
+            wanted = boundary.command(_finite(act(seen), "action"), state, sent)
             safe, limited = limits.apply(wanted, sent)
             sent = np.asarray(robot.command(safe), float)
             trace.latency.append(time.monotonic() - started)
@@ -145,9 +151,9 @@ def run_episode(
     return trace
 
 
-def _finite(observation: Mapping[str, Any]) -> np.ndarray:
-    """Return the robot's measurement; raises StoppedError if it is not finite."""
-    state = np.asarray(observation["state"], float)
-    if not np.isfinite(state).all():
-        raise StoppedError(f"the observation is not finite: state {state.tolist()}")
-    return state
+def _finite(values: np.ndarray, of: str) -> np.ndarray:
+    """Return values of an observation or an action; raises StoppedError if they are not finite."""
+    values = np.asarray(values, float)
+    if not np.isfinite(values).all():
+        raise StoppedError(f"the {of} is not finite: {values.tolist()}")
+    return values

@@ -22,7 +22,7 @@ GRIPPER: Mapping[str, int] = MappingProxyType({"most_torque": 500, "protection_c
 """The same for a gripper, which is blocked by what it holds."""
 MULTITURN = 0x10  # bit of `phase`, with which a servo counts turns
 HOT = 65  # degrees Celsius: servos switch off at 70, and the arm would drop
-FOLLOWED, PATIENCE = 0.5, 0.5  # rad and s by which a joint may stay behind its goal
+FOLLOWED, SLOW, PATIENCE = 0.25, 0.15, 0.5  # rad off its goal, rad/s and s: a joint that rests so far off is blocked
 SAG = 45  # ticks by which gravity holds a joint off its goal
 
 
@@ -132,7 +132,8 @@ class FeetechArm:
         if self._goal is None or not self._holds:
             return
         off = np.abs(self._calibration.scale * (self._goal - felt.position))
-        self._behind = np.where(off > FOLLOWED, self._behind + passed, 0.0)
+        slow = np.abs(self._calibration.scale * felt.velocity) < SLOW
+        self._behind = np.where(slow & (off > FOLLOWED), self._behind + passed, 0.0)
         for j in np.flatnonzero(self._behind > PATIENCE):
             if j != self._gripper:
                 raise ArmError(f"{self.action_names[j]} is {off[j]:.2f} rad behind its goal: is the arm blocked?")

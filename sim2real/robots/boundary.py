@@ -13,6 +13,7 @@ from sim2real.robots.safety import Limits
 from sim2real.robots.units import JointUnits
 
 JOINT_SPEED = 4.0  # rad/s, maximum speed of an arm's joint targets
+REACH = 0.6  # rad by which a target may be ahead of its joint: what blocks it is not pressed harder and harder
 OWN = "sim2real_"  # prefix of an arm's name: robot type of recordings made in our simulation
 
 
@@ -120,7 +121,7 @@ class JointBoundary:
     @property
     def limits(self) -> Limits:
         step = np.full(len(self.joints), JOINT_SPEED * self.control_dt)
-        return Limits(self.control.lower, self.control.upper, step)
+        return Limits(self.control.lower, self.control.upper, step, np.full(len(self.joints), REACH))
 
     def observed(self, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
         return self.control.state(np.asarray(measured), np.asarray(sent)).astype(np.float32)

@@ -132,7 +132,7 @@ def run_episode(
             sent = state if sent is None else sent
             seen = {**observation, "state": boundary.observed(state, sent)}
             wanted = boundary.command(_finite(act(seen), "action"), state, sent)
-            safe, limited = limits.apply(wanted, sent)
+            safe, limited = limits.apply(wanted, sent, state)
             sent = np.asarray(robot.command(safe), float)
             trace.latency.append(time.monotonic() - started)
             trace.times.append(float(observation["time"]))

@@ -154,7 +154,7 @@ def play(
                 robot.command(last)
                 _where(robot, program)
                 continue
-            safe, _ = (slow if k < len(path) else program.limits).apply(todo[k], last)
+            safe, _ = (slow if k < len(path) else program.limits).apply(todo[k], last, here)
             last = np.asarray(robot.command(safe), float)
             here = _where(robot, program)
             sent.append(last)

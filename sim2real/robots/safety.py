@@ -18,6 +18,7 @@ class Limits:
     Attributes:
         lower, upper: (A,) range of a command.
         step: (A,) largest change from one command to the next.
+        reach: (A,) largest distance of a command from where the robot is measured; None: any.
 
     Raises:
         ValueError: unequal lengths, an empty range, or a step that is not positive.
@@ -26,6 +27,7 @@ class Limits:
     lower: np.ndarray
     upper: np.ndarray
     step: np.ndarray
+    reach: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name in ("lower", "upper", "step"):
@@ -36,8 +38,10 @@ class Limits:
         if not ((self.lower < self.upper) & (self.step > 0)).all():
             raise ValueError("limits need a range that is not empty and a positive step for every component")
 
-    def apply(self, command: np.ndarray, previous: np.ndarray) -> tuple[np.ndarray, bool]:
-        """Limit a command (A,) in range and in distance from the previous one (A,).
+    def apply(
+        self, command: np.ndarray, previous: np.ndarray, measured: np.ndarray | None = None
+    ) -> tuple[np.ndarray, bool]:
+        """Limit a command (A,) in range, in distance from where the robot is (A,), and from the previous one (A,).
 
         Returns:
             The limited command, and whether it differs from the original.
@@ -51,5 +55,8 @@ class Limits:
         if not np.isfinite(command).all():
             raise UnsafeCommandError(f"the command is not finite: {command.tolist()}")
         # In this order: a robot that was pushed out of range returns step by step, not at once.
-        safe = np.clip(np.clip(command, self.lower, self.upper), previous - self.step, previous + self.step)
+        safe = np.clip(command, self.lower, self.upper)
+        if self.reach is not None and measured is not None:
+            safe = np.clip(safe, measured - self.reach, measured + self.reach)
+        safe = np.clip(safe, previous - self.step, previous + self.step)
         return safe, bool((np.abs(safe - command) > 1e-9).any())

@@ -28,6 +28,19 @@ def test_a_robot_outside_its_range_comes_back_step_by_step_and_never_goes_furthe
     assert previous - 0.1 - 1e-12 <= safe[0] <= previous
 
 
+@given(st.tuples(ANY, ANY), st.tuples(st.floats(-1, 1), st.floats(0, 2)), st.tuples(st.floats(-1, 1), st.floats(0, 2)))
+def test_a_target_does_not_run_away_from_its_joint(
+    command: tuple[float, float], previous: tuple[float, float], measured: tuple[float, float]
+):
+    near = Limits(LIMITS.lower, LIMITS.upper, LIMITS.step, np.array([0.3, 0.6]))
+    assert near.reach is not None
+    sent, joint = np.array(previous), np.array(measured)
+    for _ in range(40):
+        sent, _ = near.apply(np.array(command), sent, joint)
+        assert (np.abs(sent - np.array(previous)) <= 40 * LIMITS.step).all()
+    assert (np.abs(sent - joint) <= near.reach + 1e-9).all()
+
+
 @pytest.mark.parametrize("bad", [[np.nan, 0.0], [0.0, np.inf], [0.0], [[0.0, 0.0]]])
 def test_what_is_no_command_is_refused(bad: list):
     with pytest.raises(UnsafeCommandError):

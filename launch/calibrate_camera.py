@@ -22,7 +22,7 @@ def command(
 
     Example: sim2real calibrate camera datasets/track_2 --out runs/lens
 
-    From images of a printed board: sim2real calibrate board --help
+    From images of a printed board: sim2real calibrate board --help; an arm by hand: sim2real calibrate so101 --help
     """
     from sim2real.calibration.camera import calibrate_camera
     from sim2real.reports.pages import calibration as page

@@ -34,7 +34,7 @@ VERBS = {
     "ladder": "Pretrain with a matched and with increasingly wrong cameras, adapt each by every plan.",
     "matrix": "Adapt policies to recordings at several numbers of frames; show where adapting helps.",
     "reconstruct": "Rebuild a track from the log of a car that drove it: map, poses, centre line, vehicle.",
-    "calibrate": "Fit a camera's lens to the log of a car that drove, or to images of a board.",
+    "calibrate": "Fit a camera's lens to a car's log or to images of a board; calibrate an SO-101 by hand.",
     "identify": "Fit an arm's servos to its log, or a camera's sensor to unlabelled frames.",
     "emulate": "Emulate an SO-101 at wire level: servos on a serial port, physics behind them, and a camera.",
     "replay": "Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.",
@@ -77,11 +77,13 @@ def _run() -> None:
 
 def _calibration(words: list[str]) -> tuple[str, list[str]]:
     """Return what is calibrated from, as a verb with its own settings, and the remaining words."""
-    if words[:1] in (["camera"], ["board"]):
+    if words[:1] in (["camera"], ["board"], ["so101"]):
         return f"calibrate {words[0]}", words[1:]
     if words[:1] in ([], ["--help"], ["-h"]):
         return "calibrate camera", ["--help"]
-    raise InputError(f"calibrate {words[0]!r}: there are `camera` (from a car's log) and `board` (from its images)")
+    raise InputError(
+        f"calibrate {words[0]!r}: there are `camera` (from a car's log), `board` (from its images), `so101`"
+    )
 
 
 def _interrupt(signum: int, frame: object) -> None:

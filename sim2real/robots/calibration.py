@@ -1,6 +1,7 @@
 """Conversion of servo ticks by LeRobot's calibration file; needs NumPy only."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,33 @@ from sim2real.robots.units import TICKS
 
 _ENTRY = ("id", "range_min", "range_max", "homing_offset")
 SLACK = 10  # ticks (0.9°) beyond the calibrated range, where a joint may rest at its stop
+
+
+def lerobot_folder() -> Path:
+    """Return the folder in which LeRobot keeps the calibrations of robots, a folder per type."""
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache/huggingface")
+    own = Path(os.environ.get("HF_LEROBOT_HOME") or home / "lerobot")
+    return Path(os.environ.get("HF_LEROBOT_CALIBRATION") or own / "calibration") / "robots"
+
+
+def find_calibration(named: Path, types: Sequence[str]) -> Path:
+    """Return a calibration's path: the file itself, or that of a robot's id in LeRobot's folder.
+
+    Args:
+        types: `robot_type` of such robots in LeRobot.
+
+    Raises:
+        InputError: there is neither.
+    """
+    if named.is_file():
+        return named
+    folder = lerobot_folder()
+    kept = [folder / kind / f"{named.name}.json" for kind in types]
+    if named.name == str(named) and (found := [path for path in kept if path.is_file()]):
+        return found[0]
+    there = sorted(path.stem for kind in types for path in (folder / kind).glob("*.json"))
+    ids = f"; LeRobot knows {', '.join(there)}" if there else ""
+    raise InputError(f"no calibration {named}: name a file, or the id that LeRobot calibrated the arm as{ids}")
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,11 @@ class FeetechBus:
             raise InputError("Feetech's library is not installed: pip install 'sim2real[so101]'") from None
         self._ids, self._name, self._clock, self._asked = tuple(ids), port, clock, 0
         self._port, self._packets = (opened or self._sdk.PortHandler)(port), self._sdk.PacketHandler(0)
-        if not self._port.openPort() or not self._port.setBaudRate(BAUD):
+        try:
+            opens = self._port.openPort() and self._port.setBaudRate(BAUD)
+        except OSError as error:  # an errno would be taken for that of a file
+            raise OSError(f"{port} cannot be opened: {error.strerror or error}") from None
+        if not opens:
             raise OSError(f"{port} cannot be opened")
         try:
             self.read()

@@ -26,7 +26,7 @@ class Hardware:
         robot: so101, or loopback, a simulated arm to try commands out without hardware.
         port: serial port of its servos.
         camera: number of its camera, or a name that OpenCV opens.
-        calibration: LeRobot's calibration file of this robot.
+        calibration: LeRobot's calibration file of this robot, or the id that LeRobot keeps it by.
         move: move the robot; make sure that nobody is within its reach.
     """
 
@@ -83,7 +83,7 @@ def _so101_settings(settings: Hardware) -> None:
 
 def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camera: str | None) -> Robot:
     from sim2real.robots.arm import FeetechArm
-    from sim2real.robots.calibration import Calibration
+    from sim2real.robots.calibration import Calibration, find_calibration
     from sim2real.robots.feetech import FeetechBus
     from sim2real.robots.webcam import Webcam
 
@@ -92,7 +92,8 @@ def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camer
     wanted = [name.removesuffix(".pos") for name in boundary.action_names]
     if wanted != list(arm.joints):
         raise InputError(f"so101 has the joints {', '.join(arm.joints)}; this policy moves {', '.join(wanted)}")
-    calibration = Calibration.load(settings.calibration, arm.joints, arm.gripper, np.array(arm.limits))
+    path = find_calibration(settings.calibration, arm.types)
+    calibration = Calibration.load(path, arm.joints, arm.gripper, np.array(arm.limits))
     webcam = None if camera is None else Webcam(settings.camera)
     try:
         bus = FeetechBus(settings.port, calibration.ids)

@@ -17,8 +17,9 @@ from sim2real.emulation.wire import Wire
 from sim2real.files import write_json
 from sim2real.robots import find_robot
 from sim2real.robots.arm import ArmError, FeetechArm
-from sim2real.robots.calibration import Calibration
+from sim2real.robots.calibration import Calibration, find_calibration
 from sim2real.robots.feetech import REPLY, FeetechBus
+from sim2real.robots.homing import calibrated, keep
 from sim2real.robots.robot import Ticker
 from sim2real.robots.safety import UnsafeCommandError
 
@@ -228,10 +229,64 @@ def test_all_servos_are_switched_though_one_is_dead(bench: Bench):
 
 
 def test_a_port_or_a_library_that_is_not_there(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(OSError, match="No such file or directory"):
+    with pytest.raises(OSError, match="nowhere cannot be opened: could not open port"):
         FeetechBus("nowhere", [1])
     with pytest.raises(OSError, match="servos 9 on virtual do not answer"):
         FeetechBus("virtual", [9], lambda name: VirtualPort(bench.wire, bench.time), bench.time)
     monkeypatch.setitem(sys.modules, "scservo_sdk", None)
     with pytest.raises(ValueError, match=r"not installed: pip install 'sim2real\[so101\]'"):
         FeetechBus("nowhere", [1])
+
+
+def test_an_arm_is_calibrated_by_hand_as_it_was_made(tmp_path: Path):
+    bench = Bench(tmp_path, calibrated=False)
+    made, _, mounted = emulated_servos()
+    low, high = (np.array([each[name] for each in made.values()]) for name in ("range_min", "range_max"))
+    shafts = mounted + 2048
+
+    def place(present: np.ndarray) -> None:
+        bench.place(
+            np.array([servo.seen(raw) for servo, raw in zip(bench.servos, shafts + present - 2047, strict=True)])
+        )
+
+    poses = iter([low, high, (low + high) // 2])
+
+    def moving(least: np.ndarray, here: np.ndarray, most: np.ndarray) -> bool:
+        if (pose := next(poses, None)) is None:
+            return False
+        place(pose)
+        return True
+
+    middle = np.full(6, 2047)
+    found = calibrated(bench.bus, ARM.joints, range(1, 7), "wrist_roll", lambda what: place(middle), moving)
+    expected = made | {"wrist_roll": made["wrist_roll"] | {"range_min": 0, "range_max": 4095}}
+    assert found == expected
+    assert bench.held("homing_offset") == [each["homing_offset"] for each in made.values()]
+    assert bench.held("lock") == [1] * 6 and bench.held("torque") == [0] * 6
+    keep(found, tmp_path / "robots/arm.json")
+    with pytest.raises(ValueError, match="is easily lost"):
+        keep(found, tmp_path / "robots/arm.json")
+    bench.calibration = Calibration.load(tmp_path / "robots/arm.json", ARM.joints, ARM.gripper, LIMITS)
+    arm = FeetechArm(bench.bus, ARM.joints, bench.calibration, "", None, Ticker(DT, bench.time, bench.time.sleep))
+    arm.prepare()
+
+
+def test_a_joint_that_was_forgotten_is_named(bench: Bench):
+    with pytest.raises(ValueError, match="gripper hardly moved"):
+        poses = iter(np.array([[500, 500, 500, 500, 500, 2047], [3500, 3500, 3500, 3500, 3500, 2050]]))
+
+        def moving(least: np.ndarray, here: np.ndarray, most: np.ndarray) -> bool:
+            if (pose := next(poses, None)) is not None:
+                bench.place(pose)
+            return pose is not None
+
+        calibrated(bench.bus, ARM.joints, range(1, 7), None, lambda what: bench.place(np.full(6, 2047)), moving)
+
+
+def test_a_calibration_is_found_by_the_id_that_lerobot_keeps_it_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    made, _, _ = emulated_servos()
+    keep(made, tmp_path / "robots/so101_follower/left.json")
+    assert find_calibration(Path("left"), ARM.types) == tmp_path / "robots/so101_follower/left.json"
+    with pytest.raises(ValueError, match=r"no calibration right: .*LeRobot knows left"):
+        find_calibration(Path("right"), ARM.types)

@@ -10,9 +10,9 @@ from sim2real.calibration.result import Calibration
 from sim2real.reports.page import Report
 from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_figure
 from sim2real.tracks.ground import GroundView
+from sim2real.tracks.photometric.fit import begun
 from sim2real.tracks.photometric.optics import Optics
-from sim2real.tracks.photometric.warping import Pair
-from sim2real.tracks.poses import applied
+from sim2real.tracks.photometric.warping import Pair, shown_at
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -134,12 +134,12 @@ def write_calibration_report(result: Calibration, command: str) -> None:
     report.pictures(
         [
             (
-                _overlay(pair, result.start, pair.motion),
+                _overlay(pair, result.start, begun([pair])[0]),
                 "With the start: one frame in red, the other in green and blue.",
             ),
             (
-                _overlay(pair, result.optics, result.fit.motions[k, :3]),
-                "With the fitted camera: where both agree, grey.",
+                _overlay(pair, result.optics, result.fit.motions[k]),
+                "With the fitted camera, each frame's nod and lean: where both agree, grey.",
             ),
         ]
     )
@@ -148,9 +148,13 @@ def write_calibration_report(result: Calibration, command: str) -> None:
 
 
 def _overlay(pair: Pair, optics: Optics, motion: np.ndarray) -> np.ndarray:
-    """Return (H, W, 3) the ground as both frames show it: the second in red, the first in green and blue."""
+    """Return (H, W, 3) the ground as both frames show it: the second in red, the first in green and blue.
+
+    Args:
+        motion: (7,) see `warping.MOTION`.
+    """
     view = GroundView(optics)
-    at = np.nan_to_num(optics.pixels(applied(motion, view.ground)), nan=-1e3).astype(np.float32)
+    at = np.nan_to_num(shown_at(optics, view.ground, motion), nan=-1e3).astype(np.float32)
     first, second = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (pair.first, pair.second))
     own = view.colours(np.dstack([second] * 3))[..., 0]
     other = cv2.remap(first, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)

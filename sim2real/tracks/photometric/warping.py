@@ -88,8 +88,12 @@ def _steps(free: np.ndarray) -> list[tuple[int, np.ndarray]]:
     return [(int(k), STEPS * (np.arange(len(STEPS)) == k)) for k in np.flatnonzero(free)]
 
 
-def _seen(optics: Optics, ground: np.ndarray, motion: np.ndarray) -> np.ndarray:
-    """Return the first frame's pixels (..., 2) of what a second one shows at points (..., 2) m of the ground."""
+def shown_at(optics: Optics, ground: np.ndarray, motion: np.ndarray) -> np.ndarray:
+    """Return the first frame's pixels (..., 2) of what a second one shows at points (..., 2) m of the ground.
+
+    Args:
+        motion: (7,) see MOTION.
+    """
     there = applied(motion[:3], optics.level(ground, motion[4], motion[6]))
     return optics.pixels(optics.apparent(there, motion[3], motion[5]))
 
@@ -98,7 +102,7 @@ def _looked_up(grid: Grid, ground: np.ndarray, motion: np.ndarray) -> np.ndarray
     """Return the first frame's pixels (..., 2) float32 of points (..., 2) m that a second one shows."""
     at = np.full(ground.shape, _NOWHERE, np.float32)
     near = np.asarray(np.nan_to_num(np.abs(ground), nan=np.inf).max(-1) < _FAR)
-    at[near] = np.nan_to_num(_seen(grid.optics, ground[near], motion), nan=_NOWHERE)
+    at[near] = np.nan_to_num(shown_at(grid.optics, ground[near], motion), nan=_NOWHERE)
     return at
 
 
@@ -144,12 +148,12 @@ def flow(grid: Grid, points: np.ndarray, motion: np.ndarray) -> np.ndarray:
     By PARAMETERS, and by MOTION.
     """
     optics, ground = grid.optics, grid.ground.reshape(-1, 2)[points]
-    at = _seen(optics, ground, motion)
-    by_ground = np.stack([(_seen(optics, ground + e, motion) - at) / _SLIGHT for e in _SLIGHT * np.eye(2)], -1)
+    at = shown_at(optics, ground, motion)
+    by_ground = np.stack([(shown_at(optics, ground + e, motion) - at) / _SLIGHT for e in _SLIGHT * np.eye(2)], -1)
     by_camera = by_ground @ grid.by_camera.reshape(-1, 2, len(PARAMETERS))[points]
     for k, step in _steps(grid.free):
-        by_camera[..., k] += (_seen(optics.moved(step), ground, motion) - at) / STEPS[k]
+        by_camera[..., k] += (shown_at(optics.moved(step), ground, motion) - at) / STEPS[k]
     moves = _SLIGHT * np.eye(len(MOTION))
-    by_motion = np.stack([(_seen(optics, ground, motion + each) - at) / _SLIGHT for each in moves], -1)
+    by_motion = np.stack([(shown_at(optics, ground, motion + each) - at) / _SLIGHT for each in moves], -1)
     local = by_ground @ grid.by_pixel.reshape(-1, 2, 2)[points]  # pixels of the first frame per pixel of the second
     return np.linalg.solve(local, np.concatenate([by_camera, by_motion], -1))

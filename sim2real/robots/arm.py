@@ -23,6 +23,8 @@ GRIPPER: Mapping[str, int] = MappingProxyType({"most_torque": 500, "protection_c
 MULTITURN = 0x10  # bit of `phase`, with which a servo counts turns
 HOT = 65  # degrees Celsius: servos switch off at 70, and the arm would drop
 FOLLOWED, SLOW, PATIENCE = 0.25, 0.15, 0.5  # rad off its goal, rad/s and s: a joint that rests so far off is blocked
+EASE, EASE_FROM = 1.5, 0.3  # s in which an arm is let down, from this share of its torque: less than that holds it
+FULL = 1000  # of `torque_limit`
 SAG = 45  # ticks by which gravity holds a joint off its goal
 
 
@@ -188,13 +190,33 @@ class FeetechArm:
         self._tell(np.clip(hold, self._calibration.low, self._calibration.high).astype(int))
         self._latched = True
 
+    def _ease_down(self) -> None:
+        """Take the torque away little by little, so that the arm sinks from wherever it is instead of dropping."""
+        for share in np.linspace(EASE_FROM, 0, round(EASE / self.control_dt)):
+            for j in range(len(self.action_names)):
+                self._bus.set(j, "torque_limit", round(FULL * share))
+            self._ticker.wait()
+
+    def _let_go(self) -> None:
+        """Switch all servos off, after letting the arm down if it was held and every servo answers."""
+        try:
+            if self._holds:
+                self._ease_down()
+        except OSError:  # what is broken will not get better: off
+            pass
+        finally:
+            self._bus.torque(False)
+        if self._holds:  # the next program expects its strength
+            for j in range(len(self.action_names)):
+                self._bus.set(j, "torque_limit", FULL)
+
     def close(self) -> None:
-        """Switch torque off and close camera and port, even if one of these fails."""
+        """Let the arm down, switch torque off and close camera and port, even if one of these fails."""
         if self._closed:
             return
         self._closed = True
         try:
-            self._bus.torque(False)
+            self._let_go()
         finally:
             try:
                 if self._webcam is not None:

@@ -160,3 +160,32 @@ def test_a_corrupted_packet_in_50_is_not_noticed(rig: Rig):
     rig.wire.faults.corrupt_every = 50
     trace = rig.episode(swing)
     assert trace.label == "success" and trace.times[-1] - trace.times[0] == pytest.approx(89 * DT, rel=0.01)
+
+
+def test_an_arm_is_let_down_and_does_not_drop(rig: Rig):
+    rig.episode(swing, 40)
+    strength, fastest = [], 0.0
+    held = np.array([servo["position"] for servo in rig.servos])
+    waited = rig.time.sleep
+
+    def sleep(seconds: float) -> None:
+        nonlocal fastest
+        waited(seconds)
+        strength.append(rig.servos[1]["torque_limit"])
+        fastest = max(fastest, np.abs([servo["velocity"] for servo in rig.servos]).max())
+
+    rig.time.sleep = sleep  # type: ignore[method-assign]
+    rig.arm.close()
+    after = np.array([servo["position"] for servo in rig.servos])
+    assert [servo["torque"] for servo in rig.servos] == [0] * 6
+    assert strength[-1] == 1000 and min(strength) == 0 and len(set(strength)) > 20
+    assert np.abs(after - held).max() > 20, "it sinks"
+    assert fastest < 0.6 * 4096 / (2 * np.pi)
+
+
+def test_an_arm_whose_bus_went_silent_is_closed_at_once(rig: Rig):
+    rig.episode(swing, 10)
+    rig.wire.faults.silent, before = True, rig.time()
+    with pytest.raises(OSError, match="did not confirm torque off"):
+        rig.arm.close()
+    assert rig.time() - before < 1.0

@@ -157,7 +157,8 @@ def test_servos_hold_only_once_they_know_where(arm: tuple[FeetechArm, FakeBus, F
     assert bus.calls[-1] == ("write", [1500, 1500, 1500, 1500, 1500, 2500])
     robot.close()
     robot.close()
-    assert bus.calls[-2:] == [("torque", False), ("close", None)] and capture.released
+    assert [call for call in bus.calls if call[0] in ("torque", "close")][-2:] == [("torque", False), ("close", None)]
+    assert capture.released
 
 
 def test_servos_that_would_not_hold_are_tried_again(arm: tuple[FeetechArm, FakeBus, FakeCapture]):

@@ -35,6 +35,7 @@ class Arm:
         opened, closed: gripper angles [rad].
         fingers: names of the geoms that grasp objects.
         wrist: camera on the gripper.
+        hulls: makes a new MjSpec of the arm with the hulls of its links alone, to check postures; None: unknown.
         size: scale of room, objects and distances relative to the SO-101.
     """
 
@@ -50,6 +51,7 @@ class Arm:
     closed: float = 0.0
     fingers: tuple[str, ...] = ()
     wrist: Mount | None = None
+    hulls: Callable[[], mujoco.MjSpec] | None = None
     size: float = 1.0
 
     @property

@@ -46,6 +46,15 @@ def load() -> mujoco.MjSpec:
     return spec
 
 
+def hulls() -> mujoco.MjSpec:
+    """Load the arm with the collision meshes of its links alone, which MuJoCo takes for convex."""
+    spec = mujoco.MjSpec.from_file(str(model_path()))
+    for geom in list(spec.geoms):
+        if geom.classname.name == "visual":
+            spec.delete(geom)
+    return spec
+
+
 SO101 = Arm(
     name="so101",
     load=load,
@@ -59,5 +68,6 @@ SO101 = Arm(
     opened=OPENED,
     closed=CLOSED,
     fingers=("finger", "jaw"),
+    hulls=hulls,
     wrist=Mount("gripper", (0.0, 0.06, -0.01), (0.9689, -0.2474, 0.0, 0.0)),
 )

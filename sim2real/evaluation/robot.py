@@ -14,7 +14,7 @@ from sim2real.evaluation.config import EvaluateConfig
 from sim2real.evaluation.simulation import Episodes
 from sim2real.progress import Progress, silent
 from sim2real.rehearsal.preset import PRESET
-from sim2real.rehearsal.robot import SimulatedRobot, boundary_of, home_of
+from sim2real.rehearsal.robot import SimulatedRobot, boundary_of, guarded, home_of
 from sim2real.robots.boundary import Boundary
 from sim2real.robots.hardware import OperatedVenue, open_robot
 from sim2real.robots.loop import ABORTED, SUCCESS, Trace, run_episode
@@ -108,7 +108,7 @@ def open_venue(
     if len(cameras) > 1:
         raise InputError(f"the policies use different cameras ({', '.join(cameras)}): evaluate one at a time")
     task = make_task(name, "rehearsal")
-    boundary, spec = boundary_of(task), task.spec
+    boundary, spec = guarded(boundary_of(task), task), task.spec
     robot = open_robot(config.hardware, boundary, spec.control_dt, cameras[0])
     steps, home = round(spec.episode_seconds / spec.control_dt), home_of(task)
     if home is not None:

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
 from envs import ArmTask, BatchEnv, LaneFollow, Randomization, Task
+from envs.arms.clearance import Clearance
 from sim2real.rehearsal.preset import PRESET
 from sim2real.robots.boundary import OWN, Boundary, DirectBoundary, JointBoundary, own_units
 from sim2real.robots.robot import Ticker
@@ -33,6 +35,13 @@ def _(task: ArmTask) -> Boundary:
     gripper = None if arm.gripper is None else arm.joints.index(arm.gripper)
     units = own_units(control.lower, control.upper, gripper)
     return JointBoundary(OWN + arm.name, arm.joints, control, units, task.spec.control_dt)
+
+
+def guarded(boundary: Boundary, task: Task) -> Boundary:
+    """Return the boundary for hardware: an arm whose hulls are known runs neither into itself nor the table."""
+    if not (isinstance(boundary, JointBoundary) and isinstance(task, ArmTask) and task.config.arm.hulls is not None):
+        return boundary
+    return replace(boundary, blocked=Clearance(task.config.arm).blocked)
 
 
 @singledispatch

@@ -12,7 +12,7 @@ from sim2real.errors import InputError
 from sim2real.identification.models import arm_of
 from sim2real.progress import Stages
 from sim2real.recordings.arm_logs import Log
-from sim2real.rehearsal.robot import SimulatedRobot, boundary_of
+from sim2real.rehearsal.robot import SimulatedRobot, boundary_of, guarded
 from sim2real.replays.config import ReplayConfig
 from sim2real.replays.log_replay import read_logs
 from sim2real.robots import RobotDescription
@@ -84,7 +84,8 @@ def replay_on_robot(
         check_driver(config.robot)
     description, recording, (log,) = read_logs(dataset, config.episodes)
     task = _stand_in(description)
-    limits = boundary_of(task).limits
+    boundary = boundary_of(task)
+    limits = (guarded(boundary, task) if config.on == "robot" else boundary).limits
     program = make_program(description.joints, log.command, limits, 1 / recording.fps, config.speed)
     moved = "the rehearsal robot" if config.on == "rehearsal" else config.robot or description.name
     supervisor.announce(f"episode {log.index} of a {description.name}", program)

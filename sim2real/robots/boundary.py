@@ -4,6 +4,7 @@ A policy has a state input and actions in [-1, 1]; a robot measures and receives
 LeRobot's names and units. Needs NumPy only, as it runs on the robot's computer.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -104,6 +105,7 @@ class JointBoundary:
         control: conversion between actions and targets.
         units: conversion between radians and a dataset's values.
         control_dt: control period [s], which limits the speed of targets.
+        blocked: as in `Limits`.
     """
 
     robot_type: str
@@ -111,6 +113,7 @@ class JointBoundary:
     control: Control
     units: JointUnits
     control_dt: float
+    blocked: Callable[[np.ndarray, np.ndarray], str] = lambda command, measured: ""
     state_names: tuple[str, ...] = field(init=False)
     action_names: tuple[str, ...] = field(init=False)
 
@@ -121,7 +124,7 @@ class JointBoundary:
     @property
     def limits(self) -> Limits:
         step = np.full(len(self.joints), JOINT_SPEED * self.control_dt)
-        return Limits(self.control.lower, self.control.upper, step, np.full(len(self.joints), REACH))
+        return Limits(self.control.lower, self.control.upper, step, np.full(len(self.joints), REACH), self.blocked)
 
     def observed(self, measured: np.ndarray, sent: np.ndarray) -> np.ndarray:
         return self.control.state(np.asarray(measured), np.asarray(sent)).astype(np.float32)

@@ -1,5 +1,6 @@
 """The last check before a robot: commands are finite, in range, and close to the previous one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,11 @@ class UnsafeCommandError(InputError):
     """A command that cannot be made safe, or a robot at a pose from which none is."""
 
 
+def _nothing(command: np.ndarray, measured: np.ndarray) -> str:
+    """Return what a robot without a model runs into."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Limits:
     """The limits of a robot's commands.
@@ -19,6 +25,7 @@ class Limits:
         lower, upper: (A,) range of a command.
         step: (A,) largest change from one command to the next.
         reach: (A,) largest distance of a command from where the robot is measured; None: any.
+        blocked: returns what a command (A,) would run into from where the robot is (A,); empty if nothing.
 
     Raises:
         ValueError: unequal lengths, an empty range, or a step that is not positive.
@@ -28,6 +35,7 @@ class Limits:
     upper: np.ndarray
     step: np.ndarray
     reach: np.ndarray | None = None
+    blocked: Callable[[np.ndarray, np.ndarray], str] = _nothing
 
     def __post_init__(self) -> None:
         for name in ("lower", "upper", "step"):
@@ -47,7 +55,7 @@ class Limits:
             The limited command, and whether it differs from the original.
 
         Raises:
-            UnsafeCommandError: the command is not finite, or of another length.
+            UnsafeCommandError: the command is not finite, of another length, or would run into something.
         """
         command = np.asarray(command, float)
         if command.shape != self.lower.shape:
@@ -59,4 +67,6 @@ class Limits:
         if self.reach is not None and measured is not None:
             safe = np.clip(safe, measured - self.reach, measured + self.reach)
         safe = np.clip(safe, previous - self.step, previous + self.step)
+        if into := self.blocked(safe, previous if measured is None else measured):
+            raise UnsafeCommandError(f"the command would make the robot run into something: {into}")
         return safe, bool((np.abs(safe - command) > 1e-9).any())

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from envs import ArmTask, BatchEnv, Randomization
-from sim2real.emulation.servo import OVERHEAT, OVERLOAD, TURN, VOLTAGE, Servo
+from sim2real.emulation.servo import Servo
 from sim2real.errors import InputError
 from sim2real.rehearsal.preset import PRESET
+from sim2real.robots.sts3215 import OVERHEAT, OVERLOAD, TURN, VOLTAGE
 
 GAIN_AT = 16  # P, at which a servo has the gain that was identified: LeRobot sets it
 _MIDDLE = 2048  # ticks of a shaft at a joint's zero, before its servo was mounted
@@ -119,8 +120,8 @@ class EmulatedArm:
             own["friction"] = np.where(jammed, _JAMMED, own["friction"])
             self._world.servos.set(np.arange(1), own)
         position = self._world.position[0]
-        goal = self.radians(np.array([s.aim for s in servos]))
-        goal = position + (goal - position + np.pi) % (2 * np.pi) - np.pi  # a shaft's turn has no number
+        # By the difference of the numbers, as servos do: over the end of a turn that is the long way round.
+        goal = position + np.array([s["goal"] - s["position"] for s in servos]) * 2 * np.pi / TURN
         self._world.target[0] = np.where(on, goal, position)
         self._world.servos.command(self._world.target)
 

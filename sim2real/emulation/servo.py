@@ -7,7 +7,6 @@ from sim2real.robots.sts3215 import REGISTERS, TURN, content, number
 
 MODEL = 777
 SIZE, EEPROM = 87, 40  # bytes of the table; those before this one keep their value without power
-VOLTAGE, ANGLE, OVERHEAT, OVERCURRENT, OVERLOAD = 1, 2, 4, 8, 32  # bits of an answer's error byte
 _AMBIENT = 30  # degrees Celsius
 
 FACTORY: Mapping[str, int] = MappingProxyType(
@@ -65,8 +64,3 @@ class Servo:
     def seen(self, raw: float) -> int:
         """Return the position that is reported for the shaft's own angle, in ticks of a turn: less the offset."""
         return round(raw - self["homing_offset"]) % TURN
-
-    @property
-    def aim(self) -> int:
-        """Return the shaft's own angle that the servo turns to, in ticks."""
-        return self["goal"] + self["homing_offset"]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from sim2real.robots.calibration import Calibration
-from sim2real.robots.feetech import Bus, Felt
+from sim2real.robots.feetech import Bus, Felt, unlocked
 from sim2real.robots.robot import Ticker
 from sim2real.robots.safety import UnsafeCommandError
-from sim2real.robots.sts3215 import ERRORS
+from sim2real.robots.sts3215 import ERRORS, OVERLOAD
 from sim2real.robots.webcam import Webcam
 
 SETTINGS: Mapping[str, int] = MappingProxyType(
@@ -23,6 +23,7 @@ GRIPPER: Mapping[str, int] = MappingProxyType({"most_torque": 500, "protection_c
 MULTITURN = 0x10  # bit of `phase`, with which a servo counts turns
 HOT = 65  # degrees Celsius: servos switch off at 70, and the arm would drop
 FOLLOWED, SLOW, PATIENCE = 0.25, 0.15, 0.5  # rad off its goal, rad/s and s: a joint that rests so far off is blocked
+START = 0.7  # rad between the arm and its first target
 EASE, EASE_FROM = 1.5, 0.3  # s in which an arm is let down, from this share of its torque: less than that holds it
 FULL = 1000  # of `torque_limit`
 SAG = 45  # ticks by which gravity holds a joint off its goal
@@ -58,6 +59,8 @@ class FeetechArm:
         self.action_names, self.control_dt = tuple(joints), ticker.period
         self._bus, self._calibration, self._camera, self._webcam = bus, calibration, camera, webcam
         self._ticker, self._holds, self._closed = ticker, False, False
+        self._touched = False  # torque was switched on: an arm that somebody else holds is not let go
+        self._felt: np.ndarray | None = None  # ticks, where it was last
         self._gripper = None if gripper is None else self.action_names.index(gripper)
         self._goal: np.ndarray | None = None  # ticks
         self._latched, self._behind = False, np.zeros(len(self.action_names))
@@ -82,12 +85,9 @@ class FeetechArm:
                     f"the arm holds itself, and its servos have other settings ({self._named(other)}): support it, and"
                     " unplug its power for a moment"
                 )
-            for j in sorted({j for j, _ in other}):
-                self._bus.set(j, "lock", 0)
-            for (j, name), value in other.items():
-                self._bus.set(j, name, value)
-            for j in sorted({j for j, _ in other}):
-                self._bus.set(j, "lock", 1)
+            with unlocked(self._bus, sorted({j for j, _ in other})):
+                for (j, name), value in other.items():
+                    self._bus.set(j, name, value)
             if kept := self._different(other):
                 raise UnsafeCommandError(f"servos do not keep their settings ({self._named(kept)}): are they STS3215?")
 
@@ -117,6 +117,7 @@ class FeetechArm:
         """
         self._ticker.wait()
         felt = self._bus.read()
+        self._felt = felt.position
         self._protect(felt)
         seen: dict[str, Any] = {}
         if self._webcam is not None:
@@ -125,7 +126,8 @@ class FeetechArm:
 
     def _protect(self, felt: Felt) -> None:
         for j, name in enumerate(self.action_names):
-            if wrong := [said for bit, said in ERRORS.items() if int(felt.error[j]) & bit]:
+            error = int(felt.error[j]) & ~(OVERLOAD if j == self._gripper else 0)  # one that holds something is that
+            if wrong := [said for bit, said in ERRORS.items() if error & bit]:
                 raise ArmError(f"the servo of {name} {' and '.join(wrong)}")
             if felt.temperature[j] >= HOT:
                 raise ArmError(f"the servo of {name} is at {felt.temperature[j]:.0f} °C: let it cool down")
@@ -145,13 +147,14 @@ class FeetechArm:
 
         Raises:
             OSError: a servo does not answer; if it fails to switch on, all are switched off.
-            UnsafeCommandError: as `check_range`, before the servos hold.
+            UnsafeCommandError: as `check_range`, or a target far from the arm, before the servos hold.
         """
-        if not self._holds:
-            self.check_range()
         ticks = self._calibration.to_ticks(action)
+        if not self._holds:
+            self._check_start(ticks)
         self._tell(ticks)
         if not self._holds:  # after the goal is set: the arm would jump to an old one
+            self._touched = True
             try:
                 self._bus.torque(True)
             except OSError:
@@ -165,8 +168,16 @@ class FeetechArm:
         self._bus.write(ticks)
         self._goal, self._latched = ticks, False
 
-    def check_range(self) -> None:
-        """Raise UnsafeCommandError for joints outside their calibrated range, which would jump into it."""
+    def _check_start(self, ticks: np.ndarray) -> None:
+        """Raise UnsafeCommandError where the arm would jump as its servos begin to hold."""
+        here = self.check_range()
+        far = np.abs(self._calibration.scale * (ticks - here))
+        if far.max() > START:
+            j = int(far.argmax())
+            raise UnsafeCommandError(f"{self.action_names[j]} is {far[j]:.2f} rad from its first target: it would jump")
+
+    def check_range(self) -> np.ndarray:
+        """Return the ticks (J,); raises UnsafeCommandError for joints outside their range, which would jump into it."""
         ticks, calibration = self._bus.read().position, self._calibration
         wrong = [
             f"{self.action_names[j]} at {ticks[j]:.0f}, calibrated {calibration.low[j]:.0f}…{calibration.high[j]:.0f}"
@@ -177,18 +188,26 @@ class FeetechArm:
                 f"the arm is outside its calibrated range ({'; '.join(wrong)} ticks): move it in by hand, or calibrate"
                 " it again"
             )
+        return ticks
 
     def stop(self) -> None:
         """Hold the position at the first call after a command; an arm that was never commanded stays limp.
 
-        Joints that gravity holds off their goal by SAG keep the goal: told where they are, they would sink again.
+        Joints that gravity holds off their goal by SAG keep the goal: told where they are, they would sink again. So
+        does the gripper, which would drop what it holds. If a servo does not answer, the others hold where they were.
         """
         if not self._holds or self._latched or self._goal is None:
             return
-        here = self._bus.read().position
-        hold = np.where(np.abs(here - self._goal) <= SAG, self._goal, here)
-        self._tell(np.clip(hold, self._calibration.low, self._calibration.high).astype(int))
-        self._latched = True
+        try:
+            self._felt = self._bus.read().position
+        finally:
+            here = self._goal if self._felt is None else self._felt
+            keep = np.abs(here - self._goal) <= SAG
+            if self._gripper is not None:
+                keep[self._gripper] = True
+            hold = np.where(keep, self._goal, here)
+            self._tell(np.clip(hold, self._calibration.low, self._calibration.high).astype(int))
+            self._latched = True
 
     def _ease_down(self) -> None:
         """Take the torque away little by little, so that the arm sinks from wherever it is instead of dropping."""
@@ -205,13 +224,17 @@ class FeetechArm:
         except OSError:  # what is broken will not get better: off
             pass
         finally:
-            self._bus.torque(False)
+            if self._touched:
+                self._bus.torque(False)
         if self._holds:  # the next program expects its strength
             for j in range(len(self.action_names)):
                 self._bus.set(j, "torque_limit", FULL)
 
     def close(self) -> None:
-        """Let the arm down, switch torque off and close camera and port, even if one of these fails."""
+        """Let the arm down, switch torque off and close camera and port, even if one of these fails.
+
+        An arm that was never commanded keeps its torque: somebody may not be there to support it.
+        """
         if self._closed:
             return
         self._closed = True

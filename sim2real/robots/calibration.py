@@ -36,7 +36,7 @@ def find_calibration(named: Path, types: Sequence[str]) -> Path:
     folder = lerobot_folder()
     kept = [folder / kind / f"{named.name}.json" for kind in types]
     if named.name == str(named) and (found := [path for path in kept if path.is_file()]):
-        return found[0]
+        return max(found, key=lambda path: path.stat().st_mtime)  # LeRobot renamed the type, and keeps both
     there = sorted(path.stem for kind in types for path in (folder / kind).glob("*.json"))
     ids = f"; LeRobot knows {', '.join(there)}" if there else ""
     raise InputError(f"no calibration {named}: name a file, or the id that LeRobot calibrated the arm as{ids}")

@@ -5,21 +5,39 @@ Needs the extra `so101`, with Feetech's protocol library, and NumPy.
 
 import importlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import wraps
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 
 from sim2real.errors import InputError
 from sim2real.robots.sts3215 import REGISTERS, content, number
 
+F = TypeVar("F", bound=Callable[..., Any])
 BAUD = 1_000_000
 ATTEMPTS = 3  # bytes are lost occasionally
 REPLY = (0.020, 0.015, 0.015)  # s that answers are waited for: after a lost one a loop of 30 Hz is still in time
 _FELT = REGISTERS["position"][0]  # from where on velocity, load, voltage, temperature and current follow
 _SIZES = (15, 16, 17)  # bytes that are asked for in turn: a late answer has the size of an earlier question
 _AMPERE, _VOLT = 0.0065, 0.1  # of a unit
+
+
+def _unplugged(method: F) -> F:
+    """Let a port that is gone be an OSError like any other: the serial library lets the terminal's own error pass."""
+
+    @wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except Exception as error:
+            if type(error).__module__ != "termios":
+                raise
+            raise OSError(f"the port is gone ({error.args[-1]}): is the arm still plugged in?") from None
+
+    return cast(F, call)
 
 
 @dataclass(frozen=True)
@@ -73,6 +91,19 @@ class Bus(Protocol):
         ...
 
 
+@contextmanager
+def unlocked(bus: Bus, servos: Sequence[int]) -> Iterator[None]:
+    """Open the settings of some joints' servos for writing; they are locked again whatever happens."""
+    try:
+        for j in servos:
+            bus.set(j, "lock", 0)
+        yield
+    finally:
+        for j in servos:
+            with suppress(OSError):  # a dead one is locked when its power comes back
+                bus.set(j, "lock", 1)
+
+
 class FeetechBus:
     """Servos on a serial port, through Feetech's library.
 
@@ -112,6 +143,7 @@ class FeetechBus:
             self._port.closePort()
             raise
 
+    @_unplugged
     def read(self) -> Felt:
         """Read as `Bus.read`; servos that did not answer are asked again, at most for the sum of REPLY."""
         answers: dict[int, list[int]] = {}
@@ -124,6 +156,7 @@ class FeetechBus:
         silent = ", ".join(str(who) for who in self._ids if who not in answers)
         raise OSError(f"servos {silent} on {self._name} do not answer")
 
+    @_unplugged
     def write(self, ticks: np.ndarray) -> None:
         """Write as `Bus.write`; raises OSError if the port refuses it."""
         start, size = REGISTERS["goal"]
@@ -144,15 +177,17 @@ class FeetechBus:
         if silent:
             raise OSError(f"servos {', '.join(silent)} on {self._name} did not confirm torque {'on' if on else 'off'}")
 
+    @_unplugged
     def registers(self, name: str) -> np.ndarray:
         """Read as `Bus.registers`."""
         start, size = REGISTERS[name]
         values = []
         for who in self._ids:
-            data = self._insisted(who, lambda who=who: self._packets.readTxRx(self._port, who, start, size))
+            data = self._insisted(who, lambda who=who: self._packets.readTxRx(self._port, who, start, size), size)
             values.append(number(bytes(data), name))
         return np.array(values)
 
+    @_unplugged
     def set(self, servo: int, name: str, value: int) -> None:
         """Set as `Bus.set`."""
         (start, size), who, data = REGISTERS[name], self._ids[servo], list(content(value, name))
@@ -176,11 +211,11 @@ class FeetechBus:
                 found[packet[2]] = packet[4:-1]  # the error byte, and what was asked for
         return found
 
-    def _insisted(self, servo: int, ask: Callable[[], tuple[Any, int, int]]) -> Any:
-        """Ask one servo until it answers, and return the answer; raises OSError."""
+    def _insisted(self, servo: int, ask: Callable[[], tuple[Any, int, int]], size: int = 0) -> Any:
+        """Ask one servo until it answers with so many bytes, and return the answer; raises OSError."""
         for _ in range(ATTEMPTS):
             data, result, _ = ask()
-            if result == self._sdk.COMM_SUCCESS:
+            if result == self._sdk.COMM_SUCCESS and (data is None or len(data) == size):
                 return data
             self._emptied()
         raise OSError(f"servo {servo} on {self._name} does not answer")

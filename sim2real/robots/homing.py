@@ -1,18 +1,20 @@
 """Calibration of an arm by hand, as LeRobot does it: half-turn homing, then every joint to both of its ends."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from sim2real.errors import InputError
-from sim2real.robots.feetech import Bus
+from sim2real.robots.feetech import Bus, unlocked
 from sim2real.robots.sts3215 import TURN
 
 MIDDLE = TURN // 2 - 1  # ticks that a servo reports in the middle of its joint's range
 FEWEST = 200  # ticks (18°) that a joint must be moved: less was forgotten
 _FARTHEST = 2047  # ticks that an offset can be
+_END = 8  # ticks from the end of a servo's turn
 
 
 def calibrated(
@@ -37,27 +39,49 @@ def calibrated(
         OSError: a servo does not answer.
     """
     bus.torque(False)
-    _write(bus, {"lock": 0})
-    _write(bus, {"homing_offset": 0, "low": 0, "high": TURN - 1})
-    ask("move every joint to the middle of its range")
-    offset = bus.read().position - MIDDLE
-    offset = np.clip(offset, -_FARTHEST, _FARTHEST)
-    _write(bus, {"homing_offset": offset})
-    low = high = bus.read().position
-    while moving(low, here := bus.read().position, high):
-        low, high = np.minimum(low, here), np.maximum(high, here)
-    low, high = low.copy(), high.copy()
-    if full_turn is not None:
-        low[list(joints).index(full_turn)], high[list(joints).index(full_turn)] = 0, TURN - 1
-    if forgotten := [joints[int(j)] for j in np.flatnonzero(high - low < FEWEST)]:
-        raise InputError(f"{', '.join(forgotten)} hardly moved: move every joint to both of its ends, and try again")
-    _write(bus, {"low": low, "high": high})
-    _write(bus, {"lock": 1})
+    everyone = range(len(joints))
+    before = {name: bus.registers(name) for name in ("homing_offset", "low", "high")}
+    with unlocked(bus, everyone):
+        try:
+            _write(bus, {"homing_offset": 0, "low": 0, "high": TURN - 1})
+            ask("move every joint to the middle of its range")
+            offset = np.clip(bus.read().position - MIDDLE, -_FARTHEST, _FARTHEST)
+            _write(bus, {"homing_offset": offset})
+            low, high = _ranges(bus, joints, full_turn, moving)
+            _write(bus, {"low": low, "high": high})
+        except BaseException:
+            with suppress(OSError):
+                _write(bus, before)
+            raise
     columns = zip(joints, ids, offset.tolist(), low.tolist(), high.tolist(), strict=True)
     return {
         joint: {"id": who, "drive_mode": 0, "homing_offset": shift, "range_min": least, "range_max": most}
         for joint, who, shift, least, most in columns
     }
+
+
+def _ranges(
+    bus: Bus,
+    joints: Sequence[str],
+    full_turn: str | None,
+    moving: Callable[[np.ndarray, np.ndarray, np.ndarray], bool],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the most ticks (J,) that a person moves an arm to; see `calibrated`."""
+    low = high = last = bus.read().position
+    wrapped = np.zeros(len(joints), bool)
+    while moving(low, here := bus.read().position, high):
+        wrapped |= np.abs(here - last) > TURN // 2
+        low, high, last = np.minimum(low, here), np.maximum(high, here), here
+    ends = [0 if name == full_turn else least for name, least in zip(joints, low.tolist(), strict=True)]
+    tops = [TURN - 1 if name == full_turn else most for name, most in zip(joints, high.tolist(), strict=True)]
+    for j, name in enumerate(joints):
+        if name == full_turn:
+            continue
+        if wrapped[j] or ends[j] < _END or tops[j] > TURN - 1 - _END:
+            raise InputError(f"{name} came to the end of its servo's turn: begin with it in the middle of its range")
+        if tops[j] - ends[j] < FEWEST:
+            raise InputError(f"{name} hardly moved: move every joint to both of its ends, and try again")
+    return np.array(ends), np.array(tops)
 
 
 def free(path: Path) -> None:
@@ -73,7 +97,7 @@ def keep(entries: dict[str, dict[str, int]], path: Path) -> None:
     path.write_text(json.dumps(entries, indent=4))
 
 
-def _write(bus: Bus, settings: dict[str, int | np.ndarray]) -> None:
+def _write(bus: Bus, settings: Mapping[str, int | np.ndarray]) -> None:
     for name, values in settings.items():
         for j, value in enumerate(np.broadcast_to(values, len(bus.read().position)).tolist()):
             bus.set(j, name, value)

@@ -152,7 +152,7 @@ def play(
             if wanted == PAUSE:
                 paused += 1
                 robot.command(last)
-                _where(robot, program)
+                here = _where(robot, program)
                 continue
             safe, _ = (slow if k < len(path) else program.limits).apply(todo[k], last, here)
             last = np.asarray(robot.command(safe), float)

@@ -46,6 +46,11 @@ class Robot(Protocol):
         ...
 
 
+def clock() -> float:
+    """Return s that passed, also while the computer was suspended, where it tells."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
 class Ticker:
     """Keeps a loop to its period.
 
@@ -57,7 +62,7 @@ class Ticker:
     def __init__(
         self,
         period: float,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = clock,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.period, self.clock, self._sleep = period, clock, sleep

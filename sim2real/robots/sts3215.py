@@ -24,6 +24,7 @@ SIGNS: Mapping[str, int] = MappingProxyType(
 )
 """The bit that is a number's sign: servos send sign and magnitude."""
 
+VOLTAGE, ANGLE, OVERHEAT, OVERCURRENT, OVERLOAD = 1, 2, 4, 8, 32  # bits of an answer's error byte
 ERRORS: Mapping[int, str] = MappingProxyType(
     {1: "has a wrong voltage", 2: "lost its angle", 4: "is too hot", 8: "draws too much current", 32: "is overloaded"}
 )

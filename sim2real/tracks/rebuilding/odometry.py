@@ -17,6 +17,7 @@ _TRIED = [np.array([x, 0.0, yaw]) for x in np.arange(0, 0.41, 0.08) for yaw in n
 _NEAR = [each for each in _TRIED if each[0] < 0.2 and abs(each[2]) < 0.2]  # where the one before failed, too
 _ASIDE = 0.06  # m by which a car seems to slip sideways in a frame, at most
 _LIKELY = 0.6  # correlation, from where on a frame says more of its motion than the one before it
+_LATE = 10  # motions that are tried after a gap
 _BETTER = 0.03  # correlation by which another motion than the expected one must win
 _COAST = 20  # frames without a match, after which a car is taken to stand
 _START = np.array([0.08, 0.0, 0.0])
@@ -98,9 +99,10 @@ class _Motion:
         """
         assert self._behind is not None and self._last is not None
         # A late frame is that much farther on: begun at the motion of one period, a registration stops half way.
-        periods, self._unseen = periods + self._unseen, 0.0
+        periods, self._unseen = min(periods + self._unseen, _COAST), 0.0
         expected = self._guess * (periods, 0.0, periods)
-        shares = range(int(periods) + 2) if periods > 1 or not self._begun else ()  # it may have stopped, or sped up
+        # It may have stopped, or sped up.
+        shares = np.linspace(0, periods + 1, min(int(periods) + 2, _LATE)) if periods > 1 or not self._begun else ()
         likely = [expected, *(self._guess * (share, 0.0, share) for share in shares)]
         places = [register(template, self._behind, compose(self._there, each), trusted=SMOOTH) for each in likely]
         other = max(places, key=lambda each: each.correlation)  # dashes look alike: it must be clearly better
@@ -114,7 +116,7 @@ class _Motion:
         self._missed = 0 if found.correlation >= _LIKELY and _rolls(step) else self._missed + 1
         if self._missed:
             self._guess = self._guess if self._missed < _COAST else np.zeros(3)
-            step = self._guess * periods
+            step = self._guess * min(periods, _COAST - min(self._missed, _COAST - 1))
         else:
             self._guess = step / periods
         self._there, self._sure = compose(self._there, step), found.correlation

@@ -1,6 +1,7 @@
 """The servos' protocol, and the SO-101's driver at wire level: every fault is injected, time is virtual."""
 
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from sim2real.emulation.emulator import emulated_servos
 from sim2real.emulation.packets import READ, WRITE, Receiver, packed
-from sim2real.emulation.servo import OVERLOAD, Servo
+from sim2real.emulation.servo import Servo
 from sim2real.emulation.virtual import VirtualPort, VirtualTime
 from sim2real.emulation.wire import Wire
 from sim2real.files import write_json
@@ -22,6 +23,7 @@ from sim2real.robots.feetech import REPLY, FeetechBus
 from sim2real.robots.homing import calibrated, keep
 from sim2real.robots.robot import Ticker
 from sim2real.robots.safety import UnsafeCommandError
+from sim2real.robots.sts3215 import OVERLOAD
 
 ARM, DT = find_robot("so101"), 1 / 30
 LIMITS = np.array(ARM.limits)
@@ -187,6 +189,7 @@ def test_servos_in_trouble_end_the_episode(bench: Bench, change: Callable[[Servo
 
 def test_an_arm_that_does_not_follow_is_stopped_but_a_gripper_may_be_blocked(bench: Bench):
     start = bench.arm.observe()["state"]
+    bench.arm.command(start)
     bench.arm.command(start + np.array([0, 0, 0, 0, 0, 0.9]))
     for _ in range(30):
         bench.arm.observe()
@@ -195,6 +198,61 @@ def test_an_arm_that_does_not_follow_is_stopped_but_a_gripper_may_be_blocked(ben
         for _ in range(30):
             bench.arm.observe()
     assert bench.time() < 1 + 0.5 + 5 * DT
+
+
+def test_a_gripper_keeps_what_it_holds(bench: Bench):
+    bench.arm.command(np.zeros(6))
+    bench.arm.command(np.array([0, 0, 0, 0, 0, -0.1]))
+    goal = bench.held("goal")
+    bench.place(np.array(goal) + np.array([0, 0, 0, 0, 0, 300]))
+    bench.servos[5].error = OVERLOAD
+    for _ in range(100):
+        bench.arm.observe()
+    bench.arm.stop()
+    assert bench.held("goal") == goal
+    bench.servos[5].error = 4
+    with pytest.raises(ArmError, match="gripper is too hot"):
+        bench.arm.observe()
+
+
+def test_with_a_dead_servo_the_others_are_told_to_hold(bench: Bench):
+    bench.arm.command(np.zeros(6))
+    bench.arm.observe()
+    here = bench.held("position")
+    bench.arm.command(np.array([0.5, 0.5, 0.5, 0.5, 0.5, 0]))
+    bench.wire.faults.dead = {3}
+    with pytest.raises(OSError, match="servos 3"):
+        bench.arm.stop()
+    assert [bench.held("goal")[j] for j in (0, 1, 3, 4)] == [here[j] for j in (0, 1, 3, 4)]
+
+
+def test_an_arm_does_not_jump_to_its_first_target(bench: Bench):
+    bench.place(np.array(bench.held("position")) + 500)
+    with pytest.raises(UnsafeCommandError, match="from its first target: it would jump"):
+        bench.arm.command(np.zeros(6))
+    assert bench.held("torque") == [0] * 6
+
+
+def test_an_arm_that_was_refused_is_not_let_go(bench: Bench):
+    for servo in bench.servos:
+        servo["torque"] = 1
+    with pytest.raises(UnsafeCommandError):
+        bench.arm.prepare()
+    bench.arm.close()
+    assert bench.held("torque") == [1] * 6
+
+
+def test_a_port_that_is_gone_is_an_error_like_others(bench: Bench, monkeypatch: pytest.MonkeyPatch):
+    def gone(port: VirtualPort) -> None:
+        raise termios.error(5, "Input/output error")
+
+    bench.arm.command(np.zeros(6))
+    monkeypatch.setattr(VirtualPort, "clearPort", gone)
+    for call in (bench.bus.read, bench.arm.stop, bench.arm.observe, bench.arm.close):
+        with pytest.raises(
+            OSError, match=r"the port is gone \(Input/output error\)|did not confirm torque off|does not take"
+        ):
+            call()
 
 
 def test_stopping_again_and_again_does_not_lower_the_arm(bench: Bench):
@@ -207,18 +265,28 @@ def test_stopping_again_and_again_does_not_lower_the_arm(bench: Bench):
     bench.arm.command(np.full(6, 0.3))
     bench.place(np.array(goal))  # still on its way
     bench.arm.stop()
-    assert bench.held("goal") == goal
+    assert bench.held("goal")[:5] == goal[:5]
 
 
 @pytest.mark.parametrize("count", [10_000])
-def test_no_goal_leaves_the_limits_whatever_is_commanded(bench: Bench, count: int):
-    random = np.random.default_rng(0)
+def test_no_goal_leaves_the_limits_whatever_is_commanded(bench: Bench, count: int, monkeypatch: pytest.MonkeyPatch):
+    random, told = np.random.default_rng(0), list[int]()
+    written = Servo.write
+
+    def write(servo: Servo, start: int, data: bytes) -> None:
+        if start == 42:  # before the servo limits it itself
+            told.append(int.from_bytes(data[:2], "little"))
+        written(servo, start, data)
+
+    monkeypatch.setattr(Servo, "write", write)
     bench.wire.faults.corrupt_every = 50
-    low, high = np.array(bench.held("low")), np.array(bench.held("high"))
+    bench.arm.command(np.zeros(6))
     for _ in range(count):
         bench.arm.command(random.normal(0, 10 ** random.uniform(-2, 3), 6))
-        assert (np.array(bench.held("goal")) >= low).all() and (np.array(bench.held("goal")) <= high).all()
-    assert bench.wire.damaged == 0
+    goals = np.array(told).reshape(-1, 6)
+    assert len(goals) == count + 1
+    assert (goals >= bench.calibration.low).all() and (goals <= bench.calibration.high).all()
+    assert (goals.min(0) == bench.calibration.low).all() and (goals.max(0) == bench.calibration.high).all()
 
 
 def test_all_servos_are_switched_though_one_is_dead(bench: Bench):
@@ -249,7 +317,7 @@ def test_an_arm_is_calibrated_by_hand_as_it_was_made(tmp_path: Path):
             np.array([servo.seen(raw) for servo, raw in zip(bench.servos, shafts + present - 2047, strict=True)])
         )
 
-    poses = iter([low, high, (low + high) // 2])
+    poses = iter([low, (low + high) // 2, high, (low + high) // 2])
 
     def moving(least: np.ndarray, here: np.ndarray, most: np.ndarray) -> bool:
         if (pose := next(poses, None)) is None:
@@ -272,6 +340,7 @@ def test_an_arm_is_calibrated_by_hand_as_it_was_made(tmp_path: Path):
 
 
 def test_a_joint_that_was_forgotten_is_named(bench: Bench):
+    before = {name: bench.held(name) for name in ("homing_offset", "low", "high")}
     with pytest.raises(ValueError, match="gripper hardly moved"):
         poses = iter(np.array([[500, 500, 500, 500, 500, 2047], [3500, 3500, 3500, 3500, 3500, 2050]]))
 
@@ -280,6 +349,19 @@ def test_a_joint_that_was_forgotten_is_named(bench: Bench):
                 bench.place(pose)
             return pose is not None
 
+        calibrated(bench.bus, ARM.joints, range(1, 7), None, lambda what: bench.place(np.full(6, 2047)), moving)
+    assert {name: bench.held(name) for name in before} == before and bench.held("lock") == [1] * 6
+
+
+def test_a_joint_that_came_to_the_end_of_its_turn_is_named(bench: Bench):
+    poses = iter([[4090] * 6, [5] * 6])
+
+    def moving(least: np.ndarray, here: np.ndarray, most: np.ndarray) -> bool:
+        if (pose := next(poses, None)) is not None:
+            bench.place(np.array(pose))
+        return pose is not None
+
+    with pytest.raises(ValueError, match="shoulder_pan came to the end of its servo's turn"):
         calibrated(bench.bus, ARM.joints, range(1, 7), None, lambda what: bench.place(np.full(6, 2047)), moving)
 
 

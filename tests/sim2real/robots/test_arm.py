@@ -201,10 +201,11 @@ def test_an_arm_without_a_camera(tmp_path: Path):
 
 def test_everything_is_closed_even_if_a_servo_does_not_answer(arm: tuple[FeetechArm, FakeBus, FakeCapture]):
     robot, bus, capture = arm
+    robot.command(np.zeros(6))
     bus.torque = lambda on: (_ for _ in ()).throw(OSError("servo 2 is silent"))  # type: ignore[method-assign]
     with pytest.raises(OSError, match="servo 2 is silent"):
         robot.close()
-    assert bus.calls == [("close", None)] and capture.released
+    assert bus.calls[-1] == ("close", None) and capture.released
 
 
 def test_a_camera_that_gives_nothing():

@@ -19,7 +19,7 @@ from sim2real.tracks.photometric.optics import Optics, distorted
 from sim2real.worlds import read_camera
 
 EXTRAS = ("roll", "k2")  # which are freed if held-out pairs agree better with them
-WORTH = 0.01  # share by which they must: few units make intervals too narrow, and each extra moves the others
+WORTH = 0.02  # share by which they must: doubtful ones are freed from one start and not from another, and move the rest
 TOLD = {"focal": 0.05, "cx": 4.0, "cy": 4.0, "k1": 0.1, "k2": 0.2, "pitch": 0.035, "roll": 0.035}
 """Half widths of 95 % intervals, as in PARAMETERS, above which a log does not tell a parameter."""
 HELD_FIRST = ("k2", "k1", "roll", "cy", "cx", "pitch", "focal")  # cy stands for what it cannot be told from

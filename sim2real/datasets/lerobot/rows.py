@@ -34,6 +34,11 @@ class EncodedImage:
             raise InputError("a gray image: convert it to RGB")
         return cls(content, pixels.shape, name)
 
+    @classmethod
+    def of(cls, pixels: np.ndarray) -> "EncodedImage":
+        """Return RGB pixels (H, W, 3) uint8 as a file."""
+        return cls(images.encode(pixels), pixels.shape)
+
     def pixels(self) -> np.ndarray:
         """Return RGB pixels (H, W, 3) uint8."""
         return images.decode(self.content)
@@ -54,7 +59,7 @@ def _value(name: str, value: Any, feature: Feature) -> Any:
             value = EncodedImage.checked(value)
         elif not isinstance(value, EncodedImage):
             # Encoded immediately: an unfinished episode must fit into the memory of a small computer.
-            value = EncodedImage(images.encode(np.asarray(value)), np.shape(value))
+            value = EncodedImage.of(np.asarray(value))
         if value.shape != feature.shape:
             raise InputError(f"{name}: this frame is {value.shape}, the dataset's are {feature.shape} (H, W, C)")
         return value

@@ -102,9 +102,9 @@ def _check_resumed(command: Callable[..., Any], workplace: Path, log: Path, whol
     kept.write_bytes(before[kept.name][:100])  # damaged: done again
     followed = []
 
-    def watched(images: np.ndarray, views: Views) -> Drive:
+    def watched(images: np.ndarray, views: Views, periods: np.ndarray) -> Drive:
         followed.append(len(images))
-        return follow(images, views)
+        return follow(images, views, periods)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("sim2real.tracks.parallel.os.sched_getaffinity", lambda _: {0})  # in this process

@@ -43,7 +43,7 @@ def edit_dataset(source: Path, destination: Path, config: EditConfig, progress: 
         with EpisodeWriter(folder, own, first.fps, robot_type=robot, flush_every=_BATCH) as writer:
             for done, (k, number, start, stop) in enumerate(pieces, 1):
                 dataset, episode = datasets[k], datasets[k].episode(number)
-                columns = {name: _column(episode, name, feature, start, stop) for name, feature in own.items()}
+                columns = {name: _column(episode, name, dataset.features[name], start, stop) for name in own}
                 writer.save_columns(columns, episode.task, session=dataset.sessions[number])
                 progress(done, len(pieces))
         report = {
@@ -102,7 +102,6 @@ def _column(episode: Episode, name: str, feature: Feature, start: int, stop: int
     """Return a feature's values in rows start … stop - 1."""
     if not feature.camera:
         return episode[name][start:stop]
-    try:
-        return [EncodedImage.checked(episode.encoded(name, row)) for row in range(start, stop)]
-    except InputError:  # its frames are in a video
+    if feature.dtype == "video":
         return [EncodedImage.of(pixels) for pixels in episode.images(name)[start:stop]]
+    return [EncodedImage.checked(episode.encoded(name, row)) for row in range(start, stop)]

@@ -11,7 +11,8 @@ from envs import ArmTask, BatchEnv, Randomization
 from sim2real.emulation.servo import Servo
 from sim2real.errors import InputError
 from sim2real.rehearsal.preset import PRESET
-from sim2real.robots.sts3215 import OVERHEAT, OVERLOAD, TURN, VOLTAGE
+from sim2real.robots.sts3215 import OVERHEAT, OVERLOAD, VOLTAGE
+from sim2real.robots.units import TICKS
 
 GAIN_AT = 16  # P, at which a servo has the gain that was identified: LeRobot sets it
 _MIDDLE = 2048  # ticks of a shaft at a joint's zero, before its servo was mounted
@@ -76,11 +77,11 @@ class EmulatedArm:
 
     def ticks(self, radians: np.ndarray) -> np.ndarray:
         """Return (J,) ticks of the shafts at joint positions (J,) rad."""
-        return _MIDDLE + self._mounted + np.asarray(radians) * TURN / (2 * np.pi)
+        return _MIDDLE + self._mounted + np.asarray(radians) * TICKS / (2 * np.pi)
 
     def radians(self, ticks: np.ndarray) -> np.ndarray:
         """Return (J,) rad of the joints at ticks (J,) of the shafts."""
-        return (np.asarray(ticks, float) - _MIDDLE - self._mounted) * 2 * np.pi / TURN
+        return (np.asarray(ticks, float) - _MIDDLE - self._mounted) * 2 * np.pi / TICKS
 
     def step(self, servos: Sequence[Servo], tables: AbstractContextManager[object]) -> bool:
         """Go on by one step of physics with what the servos are told; returns whether a new frame was taken.
@@ -121,7 +122,7 @@ class EmulatedArm:
             self._world.servos.set(np.arange(1), own)
         position = self._world.position[0]
         # By the difference of the numbers, as servos do: over the end of a turn that is the long way round.
-        goal = position + np.array([s["goal"] - s["position"] for s in servos]) * 2 * np.pi / TURN
+        goal = position + np.array([s["goal"] - s["position"] for s in servos]) * 2 * np.pi / TICKS
         self._world.target[0] = np.where(on, goal, position)
         self._world.servos.command(self._world.target)
 
@@ -133,7 +134,7 @@ class EmulatedArm:
         raw = self.ticks(position)
         for k, servo in enumerate(servos):
             servo["position"] = servo.seen(raw[k])
-            servo["velocity"] = round(speed[k] * TURN / (2 * np.pi))
+            servo["velocity"] = round(speed[k] * TICKS / (2 * np.pi))
             servo["load"] = round(1000 * float(np.clip(share[k], -1, 1)))
             servo["current"] = round(abs(share[k]) * _AMPERE)
             servo["voltage"] = round(10 * self.upset.volts)

@@ -16,11 +16,12 @@ from envs import make_task
 from sim2real.emulation.arm import CATCH_UP, EmulatedArm
 from sim2real.emulation.camera import CameraServer
 from sim2real.emulation.config import EmulateConfig
-from sim2real.emulation.servo import TURN, Servo
+from sim2real.emulation.servo import Servo
 from sim2real.emulation.wire import Wire
 from sim2real.errors import InputError
 from sim2real.files import write_json
 from sim2real.robots import find_robot
+from sim2real.robots.units import TICKS
 
 PORT, CALIBRATION, CAMERA = "port", "so101.json", "camera"
 """Names in an emulator's folder: a link to the serial port, LeRobot's calibration, and the camera's address."""
@@ -150,9 +151,9 @@ def emulated_servos(calibrated: bool = True) -> tuple[dict[str, dict[str, int]],
     mounted = random.integers(-_MOUNTED, _MOUNTED, len(robot.joints))
     entries, servos = {}, []
     for k, (joint, (low, high)) in enumerate(zip(robot.joints, robot.limits, strict=True)):
-        ends = [round(TURN / 2 + angle * TURN / (2 * np.pi)) for angle in (low, high)]
+        ends = [round(TICKS / 2 + angle * TICKS / (2 * np.pi)) for angle in (low, high)]
         offset = int(mounted[k]) + 1  # the middle of the joint's turn becomes 2047, as LeRobot sets it
-        ends = [max(min(end - 1, TURN - 1), 0) for end in ends]
+        ends = [max(min(end - 1, TICKS - 1), 0) for end in ends]
         entries[joint] = {
             "id": k + 1, "drive_mode": 0, "homing_offset": offset, "range_min": ends[0], "range_max": ends[1],
         }  # fmt: skip

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sim2real.robots.sts3215 import REGISTERS, TURN, content, number
+from sim2real.robots.sts3215 import REGISTERS, content, number
+from sim2real.robots.units import TICKS
 
 MODEL = 777
 SIZE, EEPROM = 87, 40  # bytes of the table; those before this one keep their value without power
@@ -63,4 +64,4 @@ class Servo:
 
     def seen(self, raw: float) -> int:
         """Return the position that is reported for the shaft's own angle, in ticks of a turn: less the offset."""
-        return round(raw - self["homing_offset"]) % TURN
+        return round(raw - self["homing_offset"]) % TICKS

@@ -15,9 +15,21 @@ from sim2real.robots.sts3215 import ERRORS, OVERLOAD
 from sim2real.robots.webcam import Webcam
 
 SETTINGS: Mapping[str, int] = MappingProxyType(
-    {"mode": 0, "p": 16, "i": 0, "d": 32, "return_delay": 0, "most_acceleration": 254, "acceleration": 254}
+    {
+        "mode": 0,
+        "p": 16,
+        "i": 0,
+        "d": 32,
+        "return_delay": 0,
+        "most_acceleration": 254,
+        "acceleration": 254,
+        "torque_limit": 1000,
+    }
 )
-"""What LeRobot writes at connecting: servos are identified, and policies adapted, with these."""
+"""What LeRobot writes at connecting, and full strength, which a program that died may have left lower.
+
+Servos are identified, and policies adapted, with these.
+"""
 GRIPPER: Mapping[str, int] = MappingProxyType({"most_torque": 500, "protection_current": 250, "overload_torque": 25})
 """The same for a gripper, which is blocked by what it holds."""
 MULTITURN = 0x10  # bit of `phase`, with which a servo counts turns
@@ -25,7 +37,6 @@ HOT = 65  # degrees Celsius: servos switch off at 70, and the arm would drop
 FOLLOWED, SLOW, PATIENCE = 0.25, 0.15, 0.5  # rad off its goal, rad/s and s: a joint that rests so far off is blocked
 START = 0.7  # rad between the arm and its first target
 EASE, EASE_FROM = 1.5, 0.3  # s in which an arm is let down, from this share of its torque: less than that holds it
-FULL = 1000  # of `torque_limit`
 SAG = 45  # ticks by which gravity holds a joint off its goal
 
 
@@ -213,22 +224,20 @@ class FeetechArm:
         """Take the torque away little by little, so that the arm sinks from wherever it is instead of dropping."""
         for share in np.linspace(EASE_FROM, 0, round(EASE / self.control_dt)):
             for j in range(len(self.action_names)):
-                self._bus.set(j, "torque_limit", round(FULL * share))
+                self._bus.set(j, "torque_limit", round(SETTINGS["torque_limit"] * share))
             self._ticker.wait()
 
     def _let_go(self) -> None:
-        """Switch all servos off, after letting the arm down if it was held and every servo answers."""
+        """Let the arm down if it was held, and switch all servos off, at once if one does not answer."""
         try:
             if self._holds:
                 self._ease_down()
-        except OSError:  # what is broken will not get better: off
-            pass
         finally:
             if self._touched:
                 self._bus.torque(False)
         if self._holds:  # the next program expects its strength
             for j in range(len(self.action_names)):
-                self._bus.set(j, "torque_limit", FULL)
+                self._bus.set(j, "torque_limit", SETTINGS["torque_limit"])
 
     def close(self) -> None:
         """Let the arm down, switch torque off and close camera and port, even if one of these fails.

@@ -103,8 +103,8 @@ def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camer
         raise
     robot = FeetechArm(bus, arm.joints, calibration, camera or "", webcam, Ticker(control_dt), arm.gripper)
     try:
+        robot.prepare()  # first: by another arm's file this one seems out of its range
         robot.check_range()
-        robot.prepare()
     except (OSError, ValueError):
         with suppress(OSError):  # the error has been reported
             robot.close()

@@ -9,9 +9,9 @@ import numpy as np
 
 from sim2real.errors import InputError
 from sim2real.robots.feetech import Bus, unlocked
-from sim2real.robots.sts3215 import TURN
+from sim2real.robots.units import TICKS
 
-MIDDLE = TURN // 2 - 1  # ticks that a servo reports in the middle of its joint's range
+MIDDLE = TICKS // 2 - 1  # ticks that a servo reports in the middle of its joint's range
 FEWEST = 200  # ticks (18°) that a joint must be moved: less was forgotten
 _FARTHEST = 2047  # ticks that an offset can be
 _END = 8  # ticks from the end of a servo's turn
@@ -43,7 +43,7 @@ def calibrated(
     before = {name: bus.registers(name) for name in ("homing_offset", "low", "high")}
     with unlocked(bus, everyone):
         try:
-            _write(bus, {"homing_offset": 0, "low": 0, "high": TURN - 1})
+            _write(bus, {"homing_offset": 0, "low": 0, "high": TICKS - 1})
             ask("move every joint to the middle of its range")
             offset = np.clip(bus.read().position - MIDDLE, -_FARTHEST, _FARTHEST)
             _write(bus, {"homing_offset": offset})
@@ -70,14 +70,14 @@ def _ranges(
     low = high = last = bus.read().position
     wrapped = np.zeros(len(joints), bool)
     while moving(low, here := bus.read().position, high):
-        wrapped |= np.abs(here - last) > TURN // 2
+        wrapped |= np.abs(here - last) > TICKS // 2
         low, high, last = np.minimum(low, here), np.maximum(high, here), here
     ends = [0 if name == full_turn else least for name, least in zip(joints, low.tolist(), strict=True)]
-    tops = [TURN - 1 if name == full_turn else most for name, most in zip(joints, high.tolist(), strict=True)]
+    tops = [TICKS - 1 if name == full_turn else most for name, most in zip(joints, high.tolist(), strict=True)]
     for j, name in enumerate(joints):
         if name == full_turn:
             continue
-        if wrapped[j] or ends[j] < _END or tops[j] > TURN - 1 - _END:
+        if wrapped[j] or ends[j] < _END or tops[j] > TICKS - 1 - _END:
             raise InputError(f"{name} came to the end of its servo's turn: begin with it in the middle of its range")
         if tops[j] - ends[j] < FEWEST:
             raise InputError(f"{name} hardly moved: move every joint to both of its ends, and try again")

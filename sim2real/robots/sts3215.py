@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-TURN = 4096  # ticks
-
 REGISTERS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
         "firmware": (0, 1), "firmware_minor": (1, 1), "model": (3, 2), "id": (5, 1), "baud": (6, 1),

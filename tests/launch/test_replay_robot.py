@@ -17,6 +17,7 @@ import arm_logs
 from launch import keys as terminal
 from launch.keys import keys, let_go, switch
 from sim2real.robots import find_robot
+from sim2real.robots.arm import GRIPPER, SETTINGS
 from sim2real.robots.feetech import Felt
 from sim2real.robots.loopback import Loopback
 from sim2real.robots.playback import GO, PAUSE, STOP
@@ -146,8 +147,12 @@ def test_an_arm_outside_its_calibrated_range_is_one_line(
             rest = np.zeros(6, int)
             return Felt(np.array([400, 2048, 2048, 2048, 2048, 2048]), rest, rest, rest, rest, rest, rest)
 
+        def registers(self, name: str) -> np.ndarray:
+            held = {"homing_offset": 0, "low": 1000, "high": 3000, "phase": 0, **SETTINGS, **GRIPPER}
+            return np.full(6, held[name])
+
         def torque(self, on: bool) -> None:
-            assert not on
+            raise AssertionError("nothing was commanded: torque stays as it is")
 
         def close(self) -> None:
             Bus.closed = True

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from sim2real.robots import find_robot
 from sim2real.robots.arm import SAG, FeetechArm
 from sim2real.robots.calibration import Calibration
 from sim2real.robots.feetech import FeetechBus
+from sim2real.robots.homing import keep
 from sim2real.robots.loop import Trace, run_episode
 from sim2real.robots.robot import Ticker
 
@@ -28,7 +30,7 @@ STOPPED = 0.1  # s, from the detection until the arm was told to hold
 class Rig:
     """The unmodified driver on an emulated arm that falls, heats and renders, in virtual time."""
 
-    def __init__(self, world: EmulatedArm) -> None:
+    def __init__(self, world: EmulatedArm, folder: Path) -> None:
         entries, self.servos, _ = emulated_servos()
         world.reset(0)
         world.upset.jammed, world.upset.heat, world.upset.volts = set(), {}, 7.4
@@ -36,15 +38,8 @@ class Rig:
         world.feel(self.servos)
         self.wire = Wire({servo["id"]: servo for servo in self.servos})
         self.camera = VirtualCamera(world, self.time)
-        low, high, offset = (
-            np.array([float(each[name]) for each in entries.values()])
-            for name in ("range_min", "range_max", "homing_offset")
-        )
-        limits = np.array(ARM.limits)
-        zero, scale = np.zeros(6), np.full(6, 2 * np.pi / 4096)
-        zero[5] = limits[5].mean()
-        scale[5] = (limits[5, 1] - limits[5, 0]) / (high[5] - low[5])
-        calibration = Calibration(tuple(range(1, 7)), low, high, offset, zero, scale)
+        keep(entries, folder / "so101.json")
+        calibration = Calibration.load(folder / "so101.json", ARM.joints, ARM.gripper, np.array(ARM.limits))
         self.bus = FeetechBus("virtual", calibration.ids, lambda name: VirtualPort(self.wire, self.time), self.time)
         ticker = Ticker(DT, self.time, self.time.sleep)
         camera: Any = self.camera
@@ -73,8 +68,8 @@ def world() -> Iterator[EmulatedArm]:
 
 
 @pytest.fixture
-def rig(world: EmulatedArm) -> Rig:
-    return Rig(world)
+def rig(world: EmulatedArm, tmp_path: Path) -> Rig:
+    return Rig(world, tmp_path)
 
 
 def still(observation: dict[str, Any]) -> np.ndarray:

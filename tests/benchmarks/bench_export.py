@@ -1,7 +1,6 @@
 """What a call of an exported policy costs, beside PyTorch and beside what a Donkeycar runs otherwise."""
 
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np

@@ -1,35 +1,24 @@
 """A bridge: any robot over a socket, to one client at a time, which a watchdog at the robot's end supervises."""
 
-import os
 import select
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from sim2real.errors import InputError
-from sim2real.robots.messages import HEADER, Connection, Message
+from sim2real.robots.connection import PORT, Connection, Line, keep_alive, parse_address
+from sim2real.robots.greeting import greet
+from sim2real.robots.messages import HEADER, Message
 from sim2real.robots.robot import clock
 from sim2real.robots.safety import Limits
-from sim2real.robots.tokens import nonce, proof, proves
 from sim2real.robots.watchdog import TIMEOUT, Watchdog
 
-VERSION = 1
-PORT = 7210
-GREETING = 1.0  # s in which a client must have proved that it knows the token
 _FIRST, _REQUEST = (1024, 0), (HEADER, 4096)  # bytes of header and payload: of a stranger's message, of a client's
 _LOOK = 0.25  # s, after which a bridge that was closed by another thread notices it
-
-
-class Line(Protocol):
-    """What a client is reached by: a `Connection`, or a test's."""
-
-    def send(self, message: Message) -> None: ...
-
-    def receive(self, timeout: float | None) -> Message | None: ...
 
 
 @dataclass(frozen=True)
@@ -58,14 +47,6 @@ class BridgeSettings:
             raise InputError(f"jpeg must be between 0 and 100, not {self.jpeg}")
         if not 0 < self.timeout <= 10:
             raise InputError(f"timeout must be above 0 and at most 10 s, not {self.timeout}")
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """Return host and port of HOST:PORT; raises InputError for anything else."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
-        raise InputError(f"{text!r} is not an address: give HOST:PORT, as 127.0.0.1:{PORT}")
-    return host.strip("[]"), int(port)
 
 
 class Bridge:
@@ -110,26 +91,20 @@ class Bridge:
         self.address: tuple[str, int] = self._door.getsockname()[:2]
 
     def serve(self) -> None:
-        """Serve clients until `close`; the robot is stopped in any case.
-
-        Raises:
-            OSError: the robot does not answer before the first client came.
-        """
-        card = self._card()
+        """Serve clients until `close`; the robot is stopped in any case."""
         self._door.setblocking(False)
         watchdog = Watchdog(
             *(self._robot, self._limits),
             **{"move": self._settings.move, "timeout": self._settings.timeout, "clock": self._clock},
             note=self._note,
         )
-        card["offers"] = watchdog.offers
         try:
             while self._going:
                 if select.select([self._door], [], [], _LOOK)[0]:
                     with suppress(BlockingIOError, ConnectionError):  # it left before it was let in
                         link, _ = self._door.accept()
                         with link:
-                            self._meet(link, watchdog, card)
+                            self._meet(link, watchdog)
         finally:
             watchdog.leave()
             self._door.close()
@@ -138,8 +113,8 @@ class Bridge:
         """Let `serve` end soon; may be called by another thread."""
         self._going = False
 
-    def _card(self) -> dict[str, Any]:
-        """Return what a client is told about the robot."""
+    def _card(self, watchdog: Watchdog) -> dict[str, Any]:
+        """Return what a client is told about the robot; raises OSError if that does not answer."""
         robot, limits, seen = self._robot, self._limits, self._robot.observe()
         return {
             "control_dt": float(robot.control_dt),
@@ -150,13 +125,14 @@ class Bridge:
             "upper": None if limits is None else limits.upper.tolist(),
             "timeout": self._settings.timeout,
             "move": self._settings.move,
+            "offers": watchdog.offers,
         }
 
-    def _meet(self, link: socket.socket, watchdog: Watchdog, card: dict[str, Any]) -> None:
+    def _meet(self, link: socket.socket, watchdog: Watchdog) -> None:
         """Serve one client until it leaves."""
         connection = Connection(link, *_FIRST, beside=(self._door, self._turn_away))
         try:
-            if greet(connection, self._token, card, clock):
+            if greet(connection, self._token, lambda: self._card(watchdog)):
                 keep_alive(link)
                 connection.allow(*_REQUEST)
                 connection.quality = self._settings.jpeg
@@ -179,28 +155,6 @@ class Bridge:
                 return
 
 
-def greet(line: Line, token: str, card: dict[str, Any], clock: Callable[[], float]) -> bool:
-    """Let a client prove that it knows the token, prove it to the client, and introduce the robot.
-
-    Returns:
-        Whether it did so in time.
-
-    Raises:
-        ConnectionError: it left, or sent something else.
-    """
-    until, own = clock() + GREETING, nonce()
-    line.send(Message("bridge", {"version": VERSION, "nonce": own}))
-    said = line.receive(max(until - clock(), 0.0))
-    if said is None:
-        return False
-    asked = said.values.get("nonce")
-    if not isinstance(asked, str) or not proves(said.values.get("proof"), token, "client", own, asked):
-        line.send(Message("refused", {"text": "wrong token"}))
-        return False
-    line.send(Message("welcome", {"proof": proof(token, "robot", asked, own), **card}))
-    return True
-
-
 def serve_client(line: Line, watchdog: Watchdog, going: Callable[[], bool] = lambda: True) -> None:
     """Answer a client until it leaves; the robot is then stopped.
 
@@ -216,11 +170,3 @@ def serve_client(line: Line, watchdog: Watchdog, going: Callable[[], bool] = lam
                 line.send(watchdog.answer(asked))
     finally:
         watchdog.leave()
-
-
-def keep_alive(link: socket.socket) -> None:
-    """Let the system notice within 10 s that the other computer is gone, also while nothing is sent."""
-    link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if os.name == "posix" and hasattr(socket, "TCP_KEEPIDLE"):
-        for option, value in ((socket.TCP_KEEPIDLE, 4), (socket.TCP_KEEPINTVL, 2), (socket.TCP_KEEPCNT, 3)):
-            link.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -11,7 +11,7 @@ import numpy as np
 from sim2real.errors import InputError
 from sim2real.robots import find_robot
 from sim2real.robots.boundary import Boundary
-from sim2real.robots.bridge import parse_address
+from sim2real.robots.connection import parse_address
 from sim2real.robots.loop import ABORTED, FAILURE, SUCCESS
 from sim2real.robots.playback import ease_to
 from sim2real.robots.robot import Robot, Ticker

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from sim2real.errors import InputError
-from sim2real.robots.bridge import VERSION, keep_alive, parse_address
-from sim2real.robots.messages import Connection, Message, MessageError
+from sim2real.robots.connection import Connection, keep_alive, parse_address
+from sim2real.robots.greeting import INTRODUCED, introduce
+from sim2real.robots.messages import Message
 from sim2real.robots.safety import UnsafeCommandError
-from sim2real.robots.tokens import nonce, proof, proves
 
-CONNECT = 3.0  # s in which a bridge must have introduced its robot
 SLOWEST = 60.0  # s in which a simulated robot must be ready for an episode
 
 
@@ -117,7 +116,7 @@ class RemoteRobot:
     def _connect(self) -> dict[str, Any]:
         """Connect, and return what the bridge tells about its robot."""
         try:
-            link = socket.create_connection(self._where, CONNECT)
+            link = socket.create_connection(self._where, INTRODUCED)
         except OSError as error:
             raise OSError(
                 f"no bridge at {self._address} ({error.strerror or error}): is `sim2real bridge` running?"
@@ -125,51 +124,18 @@ class RemoteRobot:
         keep_alive(link)
         self._line = Connection(link)
         try:
-            return self._introduced(self._line)
-        except ConnectionError as error:
+            return introduce(self._line, self._token)
+        except OSError as error:
             self._leave()
-            raise OSError(f"{self._address}: {error}: is this a bridge?") from None
-        except (OSError, InputError):
+            raise OSError(f"the bridge at {self._address}: {error}") from None
+        except InputError as error:
             self._leave()
-            raise
-
-    def _introduced(self, line: Connection) -> dict[str, Any]:
-        own, greeting = nonce(), _expect(line, "bridge")
-        if greeting.values.get("version") != VERSION:
-            raise InputError(f"the bridge at {self._address} speaks another version: update it or this program")
-        asked = str(greeting.values.get("nonce"))
-        line.send(Message("client", {"nonce": own, "proof": proof(self._token, "client", asked, own)}))
-        card = dict(_expect(line, "welcome").values)
-        if not proves(card.pop("proof", ""), self._token, "robot", own, asked):
-            raise InputError(f"the program at {self._address} does not know the token: it is not the robot's bridge")
-        return card
+            raise InputError(f"the bridge at {self._address}: {error}") from None
 
     def _leave(self) -> None:
         if self._line is not None:
             self._line.close()
         self._line = None
-
-
-def _expect(line: Connection, kind: str) -> Message:
-    """Return the next message of a greeting.
-
-    Raises:
-        InputError: the bridge refuses this token.
-        OSError: it has another client, or does not answer.
-    """
-    said = line.receive(CONNECT)
-    if said is None:
-        raise OSError("the bridge does not answer: another client may be connected")
-    if said.kind == "refused":
-        text = str(said.values.get("text"))
-        raise (
-            InputError(f"the bridge refuses: {text}")
-            if text == "wrong token"
-            else OSError(f"the bridge refuses: {text}")
-        )
-    if said.kind != kind:
-        raise MessageError(f"{said.kind[:20]!r} was not expected")
-    return said
 
 
 def check_fits(robot: RemoteRobot, action_names: Sequence[str], control_dt: float, camera: str | None) -> None:

@@ -93,7 +93,9 @@ class EvaluateConfig:
         if self.real_time and self.on != "rehearsal":
             raise InputError("--real-time is for --on rehearsal: simulation has no clock, and a robot always has one")
         if self.hardware != Hardware() and self.on != "robot":
-            raise InputError("--robot, --port, --camera, --calibration and --move are for --on robot")
+            raise InputError(
+                "--robot, --port, --camera, --calibration, --address, --token-file and --move are for --on robot"
+            )
         if self.on == BOTH and len(self.checkpoints) < 3:
             raise InputError(f"--on {BOTH} needs at least three checkpoints: two are always perfectly correlated")
         if self.on == BOTH and self.randomization.startswith("rehearsal"):

@@ -111,7 +111,7 @@ def _in_a_loop(
             lambda so_far: run.write_metrics(_unfinished(config, so_far)),
         )
     finally:  # an error in closing must not hide the results
-        supervisor.let_go(venue.robot, config.on == "robot")
+        supervisor.let_go(venue.robot, config.on == "robot" and config.hardware.goes_limp)
     return _conclude(run, config, policies, folders, episodes, interrupted)
 
 

@@ -18,6 +18,7 @@ from sim2real.rehearsal.robot import SimulatedRobot, boundary_of, guarded, home_
 from sim2real.robots.boundary import Boundary
 from sim2real.robots.hardware import OperatedVenue, open_robot
 from sim2real.robots.loop import ABORTED, SUCCESS, Trace, run_episode
+from sim2real.robots.remote import RemoteRobot
 from sim2real.robots.robot import Robot
 from sim2real.robots.supervisor import Supervisor
 
@@ -51,8 +52,52 @@ class Venue(Protocol):
         ...
 
 
-class RehearsalVenue:
-    """The rehearsal robot of a task, which prepares episodes and knows their outcome.
+class SeededRobot(Robot, Protocol):
+    """A robot that resets itself, and knows how an episode ended.
+
+    Attributes:
+        reward: sum of rewards of the episode.
+        terminated: whether it failed before its time was up.
+    """
+
+    reward: float
+    terminated: bool
+
+    def reset(self, seed: int) -> None: ...
+
+    def outcome(self, time_is_up: bool = False) -> str | None: ...
+
+
+class SimulatedVenue:
+    """A simulated robot, in this program or behind a bridge, which prepares episodes and knows their outcome.
+
+    Args:
+        steps: maximum number of steps of an episode.
+    """
+
+    def __init__(self, robot: SeededRobot, boundary: Boundary, steps: int) -> None:
+        self.robot, self.boundary, self.steps = robot, boundary, steps
+
+    def prepare(self, seed: int, policy: int) -> None:
+        self.robot.reset(seed)
+
+    def outcome(self, time_is_up: bool) -> str | None:
+        return self.robot.outcome(time_is_up)
+
+    def account(self) -> tuple[float, bool]:
+        return self.robot.reward, self.robot.terminated
+
+
+def rehearsal_venue(
+    task: str,
+    cameras: Sequence[str],
+    *,
+    preset: str = PRESET,
+    layout: int | None = None,
+    real_time: bool = True,
+    device: str = "cpu",
+) -> SimulatedVenue:
+    """Make the rehearsal robot of a task.
 
     Args:
         cameras: names of the cameras that policies use.
@@ -63,29 +108,9 @@ class RehearsalVenue:
     Raises:
         InputError: an unknown task, or a camera that the robot does not have.
     """
-
-    def __init__(
-        self,
-        task: str,
-        cameras: Sequence[str],
-        *,
-        preset: str = PRESET,
-        layout: int | None = None,
-        real_time: bool = True,
-        device: str = "cpu",
-    ) -> None:
-        made = make_task(task, "rehearsal", layout=layout)
-        self.robot = SimulatedRobot(made, cameras, randomization=preset, real_time=real_time, device=device)
-        self.boundary, self.steps = self.robot.boundary, self.robot.steps_at_most
-
-    def prepare(self, seed: int, policy: int) -> None:
-        self.robot.reset(seed)
-
-    def outcome(self, time_is_up: bool) -> str | None:
-        return self.robot.outcome(time_is_up)
-
-    def account(self) -> tuple[float, bool]:
-        return self.robot.reward, self.robot.terminated
+    made = make_task(task, "rehearsal", layout=layout)
+    robot = SimulatedRobot(made, cameras, randomization=preset, real_time=real_time, device=device)
+    return SimulatedVenue(robot, robot.boundary, robot.steps_at_most)
 
 
 def open_venue(
@@ -103,7 +128,7 @@ def open_venue(
     name, cameras = policies[0].config.task, sorted({policy.config.preprocessing.camera for policy in policies})
     if config.on == "rehearsal":
         settings = {"preset": config.preset, "layout": config.layout, "device": config.device}
-        return RehearsalVenue(name, cameras, real_time=config.real_time, **settings)
+        return rehearsal_venue(name, cameras, real_time=config.real_time, **settings)
     config.hardware.check()
     if len(cameras) > 1:
         raise InputError(f"the policies use different cameras ({', '.join(cameras)}): evaluate one at a time")
@@ -111,6 +136,8 @@ def open_venue(
     boundary, spec = guarded(boundary_of(task), task), task.spec
     robot = open_robot(config.hardware, boundary, spec.control_dt, cameras[0])
     steps, home = round(spec.episode_seconds / spec.control_dt), home_of(task)
+    if isinstance(robot, RemoteRobot) and robot.simulated:
+        return SimulatedVenue(robot, boundary_of(task), steps)
     if home is not None:
         supervisor.announce("before every episode the robot moves slowly to its home pose")
     return OperatedVenue(robot, boundary, steps, [str(folder) for folder in folders], supervisor.ask, home)

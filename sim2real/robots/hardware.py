@@ -11,9 +11,11 @@ import numpy as np
 from sim2real.errors import InputError
 from sim2real.robots import find_robot
 from sim2real.robots.boundary import Boundary
+from sim2real.robots.connection import parse_address
 from sim2real.robots.loop import ABORTED, FAILURE, SUCCESS
 from sim2real.robots.playback import ease_to
 from sim2real.robots.robot import Robot, Ticker
+from sim2real.robots.tokens import read_token
 
 LABELS = {"s": SUCCESS, "f": FAILURE, "a": ABORTED}
 
@@ -23,11 +25,14 @@ class Hardware:
     """Which robot is connected, and where.
 
     Attributes:
-        robot: so101, or loopback, a simulated arm to try commands out without hardware.
+        robot: so101; remote, a robot behind `sim2real bridge`; or loopback, a simulated arm to try commands out
+            without hardware.
         port: serial port of its servos.
         camera: number of its camera, or a name that OpenCV opens.
         calibration: LeRobot's calibration file of this robot, or the id that LeRobot keeps it by.
         move: move the robot; make sure that nobody is within its reach.
+        address: HOST:PORT of a remote robot's bridge.
+        token_file: file with the token of that bridge; without it, the environment's SIM2REAL_BRIDGE_TOKEN is used.
     """
 
     robot: str | None = None
@@ -35,6 +40,13 @@ class Hardware:
     camera: str = "0"
     calibration: Path | None = None
     move: bool = False
+    address: str | None = None
+    token_file: Path | None = None
+
+    @property
+    def goes_limp(self) -> bool:
+        """Return whether closing the robot takes its torque away; a remote one keeps its pose."""
+        return self.robot != "remote"
 
     def check(self) -> None:
         """Raise InputError for missing settings before a robot may move."""
@@ -112,8 +124,29 @@ def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camer
     return robot
 
 
+def _remote_settings(settings: Hardware) -> None:
+    if settings.address is None:
+        raise InputError("remote needs --address, the HOST:PORT that `sim2real bridge` printed on the robot's computer")
+    parse_address(settings.address)
+    read_token(settings.token_file)
+
+
+def _open_remote(settings: Hardware, boundary: Boundary, control_dt: float, camera: str | None) -> Robot:
+    from sim2real.robots.remote import RemoteRobot, check_fits
+
+    assert settings.address is not None
+    robot = RemoteRobot(settings.address, read_token(settings.token_file))
+    try:
+        check_fits(robot, [name.removesuffix(".pos") for name in boundary.action_names], control_dt, camera)
+    except InputError:
+        robot.close()
+        raise
+    return robot
+
+
 HARDWARE: dict[str, Driver] = {
     "loopback": Driver(_no_settings, _open_loopback),
+    "remote": Driver(_remote_settings, _open_remote),
     "so101": Driver(_so101_settings, _open_so101),
 }
 """Drivers by name; the loopback simulates an arm, to try commands out."""

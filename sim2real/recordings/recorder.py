@@ -74,10 +74,9 @@ class EpisodeRecorder:
             return None
         done = {name: [_result(value) for value in values] for name, values in columns.items()}
         if self._writer is None:
-            settings = {"robot_type": self._boundary.robot_type}
-            self._writer = self._closing.enter_context(
-                EpisodeWriter(self.folder, self._features(done), self._fps, **settings)
-            )
+            kind = self._boundary.robot_type
+            writer = EpisodeWriter(self.folder, self._features(done), self._fps, robot_type=kind)
+            self._writer = self._closing.enter_context(writer)
         return self._writer.save_columns(done, task, session=session, outcome=with_null(outcome))
 
     def discard(self) -> None:

@@ -70,7 +70,7 @@ def test_what_is_running_when_it_is_interrupted_is_lost_and_nothing_else(tmp_pat
 
 
 def test_a_disk_that_is_full_at_any_write_loses_one_episode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    replace = Path.replace
+    replace, full_at = Path.replace, 0
     for full_at in itertools.count(1):
         folder, writes = tmp_path / f"set{full_at}", itertools.count(1)
         with EpisodeRecorder(folder, CAR, 0.05) as recorder:

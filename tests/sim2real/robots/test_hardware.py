@@ -19,8 +19,8 @@ BOUNDARY = DirectBoundary("arm", ("a.pos", "b.pos"), ("a.pos", "b.pos"))
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (Hardware(), r"no robot is configured: name one with --robot \(loopback, so101\) .* --on rehearsal"),
-        (Hardware("roomba", move=True), "no driver for robot 'roomba'; there are: loopback, so101"),
+        (Hardware(), r"no robot is configured: name one with --robot \(loopback, remote, so101\) .* --on rehearsal"),
+        (Hardware("roomba", move=True), "no driver for robot 'roomba'; there are: loopback, remote, so101"),
         (Hardware("loopback"), "--on robot makes loopback move: add --move when nobody is within its reach"),
         (Hardware("so101", move=True), "so101 needs --port"),
         (Hardware("so101", "/dev/none", move=True), "so101 needs --calibration"),

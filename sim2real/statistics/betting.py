@@ -14,8 +14,8 @@ import numpy as np
 from scipy.special import logsumexp, xlogy
 
 LEVEL = 0.05
-_BETS = np.sin(np.pi / 2 * (np.arange(128) + 0.5) / 128)  # share of the capital at stake; arcsine distributed
-_HALVINGS = 45
+_BETS = np.sin(np.pi / 2 * (np.arange(64) + 0.5) / 64)  # share of the capital at stake; arcsine distributed
+_HALVINGS = 32
 
 
 def log_capital(values: np.ndarray, counts: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ builds C++.
 """
 
 import numpy as np
-from scipy.special import logsumexp, xlogy
+from scipy.special import xlogy
 
 LEVEL = 0.05
 _BETS = np.sin(np.pi / 2 * (np.arange(64) + 0.5) / 64)  # share of the capital at stake; arcsine distributed
@@ -27,7 +27,9 @@ def log_capital(values: np.ndarray, counts: np.ndarray, mean: np.ndarray) -> np.
         mean: (n,) supposed mean, within [-1, 1].
     """
     sides = [(values, mean), (-values, -mean)]  # bets on a larger mean, and on a smaller one
-    return logsumexp(np.concatenate([_log_capitals(*side, counts) for side in sides], 1), 1) - np.log(2 * len(_BETS))
+    logs = np.concatenate([_log_capitals(*side, counts) for side in sides], 1)
+    most = logs.max(1)
+    return most + np.log(np.exp(logs - most[:, None]).mean(1))
 
 
 def _log_capitals(values: np.ndarray, mean: np.ndarray, counts: np.ndarray) -> np.ndarray:

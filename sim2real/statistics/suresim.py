@@ -9,8 +9,8 @@ correlate with more than 1/2. Two intervals are computed:
 - the combined one: Newcombe's (1998) of the paired difference and Wilson's of the simulated rate, which are
   independent, combined as Newcombe combines. Simulated over rates of 0.3 to 0.95, biases of ±0.1 and correlations of
   0 to 0.97, it covered at least 94.5 % with 30, 50 and 100 trials (Wilson's own: 92.7 %), but 93.4 % with 20. Among
-  those that are not refused, 93.9 % where that is at least every second, but 87 % where it is few, whose pairs agreed by
-  chance: never pick the narrower interval, always show both;
+  those that are not refused, 93.9 % where that is at least every second, but 87 % where it is few, whose pairs agreed
+  by chance: never pick the narrower interval, always show both;
 - one with a guarantee, by bets (`betting`, 4.5 %) and Clopper & Pearson (0.5 %): it covers 99.5 % and more, and is
   hardly ever narrower than Wilson's.
 """

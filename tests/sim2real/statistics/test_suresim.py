@@ -21,12 +21,12 @@ def draw(
 @pytest.mark.slow
 @pytest.mark.parametrize(("rate", "simulated", "correlation"), [(0.5, 0.6, 0.8), (0.7, 0.8, 0.0)])
 def test_it_covers_the_real_rate(rate: float, simulated: float, correlation: float):
-    random, runs, missed, unsafe = np.random.default_rng(1), 200, 0, 0
+    random, runs, missed, unsafe = np.random.default_rng(1), 100, 0, 0
     for _ in range(runs):
         result = draw(random, 40, 500, rate, simulated, correlation)
         missed += not result.low <= rate <= result.high
         unsafe += not result.guaranteed_low <= rate <= result.guaranteed_high
-    assert missed / runs < 0.1  # 5 %, and three standard errors
+    assert missed / runs < 0.12  # 5 %, and three standard errors
     assert unsafe / runs < 0.02
 
 

@@ -1,4 +1,4 @@
-"""Tasks as LeRobot's environments (EnvHub): a robot's camera and joints, and joint targets, all in a dataset's units."""
+"""Tasks as LeRobot's environments (EnvHub): a robot's camera, joints and joint targets, in a dataset's units."""
 
 from functools import partial
 from typing import Any

@@ -14,7 +14,7 @@ CHECKPOINT = "checkpoint"
 _SOURCE = "sim2real.export.plugin"
 _TEMPLATES = Path(__file__).parent / "templates/lerobot"
 _FILES = {"pyproject.in": "pyproject.toml", "README.md": "README.md", "env.py": "env.py"}  # that name the task
-_INIT = f"""\"\"\"A policy of Sim2Real in LeRobot, and a camera that is an address; LeRobot imports this to find both.\"\"\"
+_INIT = f"""\"\"\"Sim2Real's policies in LeRobot, and a camera that is an address; LeRobot imports this.\"\"\"
 
 from {PACKAGE}.configuration_sim2real import Sim2RealConfig
 from {PACKAGE}.urlcamera import UrlCameraConfig

@@ -83,7 +83,7 @@ def rollout_words(camera: str) -> list[str]:
 def arm_words() -> list[str]:
     return [
         *("--robot.type=so101_follower", "--robot.port=emulated/port", "--robot.id=so101"),
-        *("--robot.calibration_dir=emulated", "--play_sounds=false"),
+        *("--robot.calibration_dir=emulated", "--robot.disable_torque_on_disconnect=false", "--play_sounds=false"),
     ]
 
 
@@ -269,9 +269,9 @@ def main() -> int:
         sim2real(folder, "record", "ours", "--on", "sim", "--task", "Reach", "--episodes", "1")
     try:
         with emulated(folder) as camera:
+            replay(folder, python, camera, dataset)  # first: from then on the servos hold between programs
             drive(folder, python, camera, given.episodes)
             compare(folder)
-            replay(folder, python, camera, dataset)
             record(folder, python, camera)
         if given.envhub:
             try_envhub(folder, python)

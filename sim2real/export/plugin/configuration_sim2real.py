@@ -14,11 +14,13 @@ class Sim2RealConfig(PreTrainedConfig):
     Attributes:
         action_feature_names: names of the actions, in order.
         use_degrees: whether the robot's joints are in degrees, as its own `use_degrees`; otherwise in -100…100.
+        home: whether an episode begins with a slow move to the pose in which those of training began.
         calibration: LeRobot's calibration file of the arm, or the id that LeRobot keeps it by; for -100…100 only.
     """
 
     action_feature_names: list[str] | None = None
     use_degrees: bool = True
+    home: bool = True
     calibration: str | None = None
 
     @property

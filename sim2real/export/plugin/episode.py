@@ -10,7 +10,11 @@ from sim2real.export.exported import ExportedPolicy
 from sim2real.robots import ROBOTS, RobotDescription
 from sim2real.robots.boundary import JointBoundary
 from sim2real.robots.calibration import Calibration, find_calibration
+from sim2real.robots.playback import make_program
 from sim2real.robots.units import DEGREE_TICK, TICKS, JointUnits
+
+
+NEAR = 0.15  # rad from the home pose, from where on the policy acts at once
 
 
 class Episode:
@@ -19,13 +23,16 @@ class Episode:
     Args:
         policy: an exported policy of an arm.
         units: units of the robot's joints, as `lerobot_units` returns them.
+        home: whether the arm first moves slowly to the pose in which the policy's episodes begin.
 
     Raises:
         InputError: a policy of another robot than an arm.
     """
 
-    def __init__(self, policy: ExportedPolicy, units: JointUnits) -> None:
+    def __init__(self, policy: ExportedPolicy, units: JointUnits, home: bool = True) -> None:
         self._policy, self._units, self._boundary = policy, units, joint_boundary(policy)
+        self._home = policy.home if home else None
+        self._way: list[np.ndarray] | None = None  # rad, targets until the policy acts
         self._sent: np.ndarray | None = None
 
     def command(self, image: np.ndarray, state: np.ndarray) -> np.ndarray:
@@ -33,18 +40,30 @@ class Episode:
 
         Args:
             image: (3, H, W) RGB in 0…1, or uint8.
-            state: (J,) measured joints. The first one of an episode is also its first previous target.
+            state: (J,) measured joints. The policy's first one of an episode is also its first previous target.
 
         Raises:
             InputError: an image that is none, or a state that is not finite.
             UnsafeCommandError: no target can be commanded safely.
         """
         measured = self._units.to_radians(state)
+        if self._way is None:
+            self._way = self._way_home(measured)
+        if self._way:
+            return self._units.from_radians(self._way.pop(0)).astype(np.float32)
         sent = measured if self._sent is None else self._sent
         seen = {self._policy.preprocessing.key: grey_levels(image), "state": self._boundary.observed(measured, sent)}
         wanted = self._boundary.command(self._policy.act(seen), measured, sent)
         self._sent, _ = self._boundary.limits.apply(wanted, sent, measured)
         return self._units.from_radians(self._sent).astype(np.float32)
+
+    def _way_home(self, measured: np.ndarray) -> list[np.ndarray]:
+        """Return targets (J,) to the home pose along a minimum-jerk path; none from near it."""
+        if self._home is None or np.abs(measured - self._home).max() <= NEAR:
+            return []
+        names, boundary = self._boundary.action_names, self._boundary
+        program = make_program(names, self._home[None], boundary.limits, boundary.control_dt)
+        return [*program.ease(measured), program.commands[0]]
 
 
 def grey_levels(image: np.ndarray) -> np.ndarray:

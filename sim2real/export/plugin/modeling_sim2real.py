@@ -61,7 +61,7 @@ class Sim2RealPolicy(PreTrainedPolicy):
         """Return joint targets (B, J) for images (B, 3, H, W) in 0…1 and joints (B, J), in the robot's units."""
         images, states = batch[self._key].cpu().numpy(), batch[STATE].cpu().numpy()
         while len(self._episodes) < len(states):
-            self._episodes.append(Episode(self._policy, self._units))
+            self._episodes.append(Episode(self._policy, self._units, self.config.home))
         commands = [one.command(*seen) for one, *seen in zip(self._episodes, images, states, strict=True)]
         return torch.from_numpy(np.stack(commands))
 

@@ -24,6 +24,7 @@ from sim2real.export.exported import (
     describe_boundary,
 )
 from sim2real.export.graph import write_graph
+from sim2real.export.lerobot import write_plugin
 from sim2real.export.room import copy_room, renamed
 from sim2real.export.samples import sample_frames
 from sim2real.files import replaced_folder, write_file, write_json
@@ -38,7 +39,8 @@ def export_policy(config: ExportConfig, out: Path | str) -> ExportResult:
     """Write a policy with all that a robot's computer needs to run it; an older export in the folder is replaced.
 
     Raises:
-        InputError: no such checkpoint, the exporter's libraries are not installed, or the folder holds something else.
+        InputError: no such checkpoint, the exporter's libraries are not installed, the folder holds something else, or
+            the policy's robot is none of the other program's (`config.target`).
         RuntimeError: the exported policy acts otherwise than the policy as trained.
         OSError: writing failed; an older export stays.
     """
@@ -58,6 +60,8 @@ def export_policy(config: ExportConfig, out: Path | str) -> ExportResult:
         largest = check.difference(ExportedPolicy(folder), folder / FRAMES)
         if not largest <= check.TOLERANCE:
             raise RuntimeError(f"the exported policy's actions differ by {largest:.1e} from those of {source}")
+        if config.target == "lerobot":
+            write_plugin(folder)
         original = (source / CARD).read_text(encoding="utf-8") if (source / CARD).is_file() else ""
         write_file(folder / "README.md", card(values, largest, len(model), original).encode())
     return ExportResult(Path(out), len(model), largest)

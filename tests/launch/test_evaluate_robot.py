@@ -80,8 +80,11 @@ def metrics(folder: Path) -> dict[str, Any]:
         (("--on", "robot"), "no robot is configured: name one with --robot"),
         (("--on", "robot", "--robot", "loopback"), "--on robot makes loopback move: add --move"),
         (("--on", "robot", "--robot", "so101", "--move"), "so101 needs --port"),
-        (("--on", "robot", "--robot", "roomba", "--move"), "no driver for robot 'roomba'; there are: loopback, so101"),
-        (("--on", "rehearsal", "--move"), "--robot, --port, --camera, --calibration and --move are for --on robot"),
+        (
+            ("--on", "robot", "--robot", "roomba", "--move"),
+            "no driver for robot 'roomba'; there are: loopback, remote, so101",
+        ),
+        (("--on", "rehearsal", "--move"), "--calibration, --address, --token-file and --move are for --on robot"),
         (("--real-time",), "--real-time is for --on rehearsal"),
         (("second", "--on", "both"), "--on both needs at least three checkpoints"),
         (("second", "third"), "two checkpoints can be compared; with --on both three or more are correlated"),

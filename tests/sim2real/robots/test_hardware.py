@@ -18,8 +18,8 @@ BOUNDARY = DirectBoundary("arm", ("a.pos", "b.pos"), ("a.pos", "b.pos"))
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (Hardware(), r"no robot is configured: name one with --robot \(loopback, so101\) .* --on rehearsal"),
-        (Hardware("roomba", move=True), "no driver for robot 'roomba'; there are: loopback, so101"),
+        (Hardware(), r"no robot is configured: name one with --robot \(loopback, remote, so101\) .* --on rehearsal"),
+        (Hardware("roomba", move=True), "no driver for robot 'roomba'; there are: loopback, remote, so101"),
         (Hardware("loopback"), "--on robot makes loopback move: add --move when nobody is within its reach"),
         (Hardware("so101", move=True), "so101 needs --port"),
         (Hardware("so101", "/dev/none", move=True), "so101 needs --calibration"),
@@ -110,7 +110,7 @@ def test_a_ticker_keeps_its_period_and_counts_what_was_missed():
 
 
 def test_what_moves_a_robot_needs_neither_torch_nor_mujoco():
-    modules = "robot, safety, boundary, loop, loopback, hardware, feetech, webcam"
+    modules = "robot, safety, boundary, loop, loopback, hardware, feetech, webcam, bridge, remote, donkeycar"
     program = f"from sim2real.robots import {modules}\nimport sys\n"
     program += "print(*{name.partition('.')[0] for name in sys.modules} & {'torch', 'mujoco', 'warp'})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

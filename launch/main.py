@@ -37,6 +37,7 @@ VERBS = {
     "reconstruct": "Rebuild a track from the log of a car that drove it: map, poses, centre line, vehicle.",
     "calibrate": "Fit a camera's lens to a car's log or to images of a board; calibrate an SO-101 by hand.",
     "identify": "Fit an arm's servos to its log, or a camera's sensor to unlabelled frames.",
+    "export": "Export a policy as ONNX, in a folder that needs no PyTorch: NumPy, OpenCV and onnxruntime run it.",
     "emulate": "Emulate an SO-101 at wire level: servos on a serial port, physics behind them, and a camera.",
     "bridge": "Expose a robot of this computer to programs on another one, with a watchdog at the robot's end.",
     "replay": "Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.",

@@ -46,9 +46,13 @@ class Alignment(nn.Module):
         if not self.moves:
             return images
         x = images.permute(0, 3, 1, 2).to(torch.float32)
+        grid = self.grid(x.shape[2], x.shape[3]).expand(len(x), -1, -1, -1)
+        return grid_sample(x, grid, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)
+
+    def grid(self, height: int, width: int) -> Tensor:
+        """Return where the pixels of aligned images are in the camera's, (1, H, W, 2) as for `grid_sample`."""
         right, down, zoom, roll = self.similarity
-        aspect = x.shape[2] / x.shape[3]
+        aspect = height / width
         cos, sin = zoom.exp() * roll.cos(), zoom.exp() * roll.sin()
         rows = torch.stack([torch.stack([cos, -sin * aspect, right]), torch.stack([sin / aspect, cos, down])])
-        grid = affine_grid(rows.expand(len(x), 2, 3), list(x.shape), align_corners=False)
-        return grid_sample(x, grid, padding_mode="border", align_corners=False).permute(0, 2, 3, 1)
+        return affine_grid(rows[None], [1, 3, height, width], align_corners=False)

@@ -128,7 +128,7 @@ class Heads(nn.Module):
 
     def forward(self, features: Tensor, state: Tensor | None = None, labels: bool = True) -> dict[str, Tensor]:
         """Return the outputs; without `labels` only the action, in a fifth of the time."""
-        expected = (len(features), self.config.state) if self.config.state else None
+        expected = (features.shape[0], self.config.state) if self.config.state else None  # len() would be a constant
         got = None if state is None else tuple(state.shape)
         if got != expected:
             raise InputError(f"the policy's state must have shape {expected}, got {got}")

@@ -12,7 +12,7 @@ from policies.alignment import Alignment
 from policies.encoder import EncoderConfig, VisionEncoder
 from policies.errors import InputError
 from policies.heads import Heads, HeadsConfig
-from policies.preprocessing import MIN_STD, Preprocessing
+from policies.preprocessing import MIN_STD, Preprocessing, network_input
 
 
 @dataclass(frozen=True)
@@ -93,33 +93,15 @@ class Policy(nn.Module):
         Raises:
             InputError: the policy's camera or state is missing, an image is invalid, or the state is not finite.
         """
-        key = self.config.preprocessing.key
-        if key not in observation:
-            cameras = [name for name in observation if name.startswith("images.")]
-            raise InputError(f"the policy needs {key!r}; cameras present: {', '.join(cameras) or 'none'}")
-        image = np.asarray(observation[key])
-        parameter = next(self.parameters())
-        # A copy, because torch supports neither negative strides nor read-only arrays.
-        images = torch.tensor(np.ascontiguousarray(self.config.preprocessing(image)), device=parameter.device)
-        state = self._state(observation)
+        images, state = network_input(observation, self.config.preprocessing, self.config.heads.state)
+        device = next(self.parameters()).device
+        # Copies, because torch supports neither negative strides nor read-only arrays.
+        given = None if state is None else torch.tensor(state, device=device)
         with torch.inference_mode():
-            features = self.features(images)
-            actions = self.heads(features, None if state is None else state.to(parameter.device), labels=False)[
-                "action"
-            ]
+            features = self.features(torch.tensor(images, device=device))
+            actions = self.heads(features, given, labels=False)["action"]
         actions = actions.clamp(-1.0, 1.0).cpu().numpy()
-        return actions if image.ndim == 4 else actions[0]
-
-    def _state(self, observation: Mapping[str, np.ndarray]) -> Tensor | None:
-        """Return the state as (n, S), or None if the policy does not use it; NaN is refused in both cases."""
-        if "state" not in observation:
-            if self.config.heads.state:
-                raise InputError(f"the policy needs 'state'; the observation has: {', '.join(observation)}")
-            return None
-        state = np.asarray(observation["state"], np.float32)
-        if not np.isfinite(state).all():
-            raise InputError(f"the observation's state is not finite: {state[~np.isfinite(state)].size} bad values")
-        return torch.tensor(np.atleast_2d(state)) if self.config.heads.state else None
+        return actions if np.ndim(observation[self.config.preprocessing.key]) == 4 else actions[0]
 
 
 def normalize_images(images: Tensor, normalization: str) -> Tensor:

@@ -1,6 +1,7 @@
 """Conversion of camera frames to the network's input; needs only NumPy and OpenCV, for robots."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -99,6 +100,29 @@ def _warn_of_stretching(width: int, height: int, preprocessing: Preprocessing) -
         f"images.{preprocessing.camera} is {width}x{height}: stretched to {w}x{h}; expected {raw_w}x{raw_h} or {w}x{h}",
         stacklevel=4,
     )
+
+
+def network_input(
+    observation: Mapping[str, np.ndarray], preprocessing: Preprocessing, state: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return a network's images (n, h, w, 3) uint8 and, if it has a state input of length S > 0, that (n, S) float32.
+
+    Raises:
+        InputError: the camera or the state is missing, an image is invalid, or the state is not finite, used or not.
+    """
+    if preprocessing.key not in observation:
+        cameras = [name for name in observation if name.startswith("images.")]
+        have = ", ".join(cameras) or "none"
+        raise InputError(f"the policy needs {preprocessing.key!r}; cameras present: {have}")
+    images = np.ascontiguousarray(preprocessing(np.asarray(observation[preprocessing.key])))
+    if "state" not in observation:
+        if state:
+            raise InputError(f"the policy needs 'state'; the observation has: {', '.join(observation)}")
+        return images, None
+    values = np.asarray(observation["state"], np.float32)
+    if not np.isfinite(values).all():
+        raise InputError(f"the observation's state is not finite: {values[~np.isfinite(values)].size} bad values")
+    return images, np.atleast_2d(values) if state else None
 
 
 def normalize(images: np.ndarray, normalization: str = "per-image") -> np.ndarray:

@@ -100,7 +100,7 @@ class EmulatedArm:
         self._task.measure()
         self.reward += float(self._task.reward()[0])
         self.failed |= bool(self._task.terminated()[0])
-        self.success |= bool(self._task.success()[0]) and not self.failed
+        self.success = bool(self._task.success()[0]) and not self.failed
         assert self._env.vision is not None
         self.frame = self._env.vision.observe(np.arange(1))[self._camera][0]
         return True

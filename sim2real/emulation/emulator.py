@@ -82,12 +82,12 @@ class Emulator:
         self.close()
 
     def reset(self, seed: int) -> None:
-        """Prepare the scene of a seed's episode; the servos keep their settings, and go limp."""
+        """Prepare the scene of a seed's episode, with the arm in its start pose; servos that hold it hold it there."""
         with self._world, self._tables:
             self.arm.reset(seed)
-            for servo in self._servos:
-                servo["torque"] = 0
             self.arm.feel(self._servos)
+            for servo in self._servos:
+                servo["goal"] = servo["position"]
 
     def close(self) -> None:
         """Unplug it: the port disappears, the camera stops."""

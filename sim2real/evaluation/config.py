@@ -123,6 +123,11 @@ class EvaluateConfig:
         """Return the folders of all checkpoints."""
         return (self.checkpoint, *(() if self.against is None else (self.against,)), *self.more)
 
+    @property
+    def in_real_time(self) -> bool:
+        """Return whether policies act in a control loop that keeps real time."""
+        return self.on == "robot" or self.real_time
+
     def world_of(self, task: str) -> str:
         """Return the task in whose worlds a policy of a task acts in simulation."""
         return task if self.world is None else self.world

@@ -1,7 +1,6 @@
-"""Robots by name, and episodes on hardware that a person prepares and labels."""
+"""Robots by name."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,8 @@ from sim2real.errors import InputError
 from sim2real.robots import find_robot
 from sim2real.robots.boundary import Boundary
 from sim2real.robots.connection import parse_address
-from sim2real.robots.loop import ABORTED, FAILURE, SUCCESS
-from sim2real.robots.playback import ease_to
 from sim2real.robots.robot import Robot, Ticker
 from sim2real.robots.tokens import read_token
-
-LABELS = {"s": SUCCESS, "f": FAILURE, "a": ABORTED}
 
 
 @dataclass(frozen=True)
@@ -171,62 +166,3 @@ def open_robot(settings: Hardware, boundary: Boundary, control_dt: float, camera
     settings.check()
     assert settings.robot is not None
     return HARDWARE[settings.robot].open(settings, boundary, control_dt, camera)
-
-
-class OperatedVenue:
-    """A robot with a person who prepares every episode and reports its outcome.
-
-    Args:
-        robot: the robot.
-        boundary: boundary of the task.
-        steps: maximum number of steps of an episode.
-        policies: names of the policies in questions to the person.
-        ask: shows a question and returns the answer; raises EOFError if nobody can answer.
-        home: (A,) pose in physical units to which the robot moves slowly before every episode; None: it stays.
-    """
-
-    def __init__(
-        self,
-        robot: Robot,
-        boundary: Boundary,
-        steps: int,
-        policies: Sequence[str],
-        ask: Callable[[str], str] = input,
-        home: np.ndarray | None = None,
-    ) -> None:
-        self.robot, self.boundary, self.steps = robot, boundary, steps
-        self._policies, self._ask, self._label, self._home = tuple(policies), ask, ABORTED, home
-
-    def prepare(self, seed: int, policy: int) -> None:
-        """Move home and ask the person to prepare the scene, identically for each policy.
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C, also on the way home.
-            EOFError: nobody answers.
-        """
-        lost = ""
-        if self._home is not None:
-            way = ease_to(self.robot, self._home, self.boundary.limits)
-            if way.interrupted:
-                raise KeyboardInterrupt
-            lost = f"the robot did not reach its home pose ({way.reason}); " if way.reason else ""
-        again = ", exactly as before" if policy else ""
-        self._ask(f"{lost}episode {seed}, {self._policies[policy]}: prepare the scene{again}, then press Enter ")
-
-    def outcome(self, time_is_up: bool) -> str | None:
-        """Ask for the outcome once the time is up; returns the episode's label, or None before."""
-        if not time_is_up:
-            return None
-        self.robot.stop()
-        self._label, answer = ABORTED, ""
-        try:
-            while answer[:1] not in LABELS:
-                answer = self._ask("outcome? success, failure or aborted [s/f/a] ").strip().lower()
-            self._label = LABELS[answer[:1]]
-        except EOFError:  # the outcome is unknown
-            return ABORTED
-        return self._label
-
-    def account(self) -> tuple[float, bool]:
-        """Return NaN, as there are no rewards, and whether the person called the episode a failure."""
-        return math.nan, self._label == FAILURE

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from stable_baselines3.common.policies import ActorCriticCnnPolicy
 
-from common import Result, alternate, compare
+from common import Result, alternate_calls, compare
 from envs import BatchEnv, make_task
 from policies.policy import Policy
 from sim2real.training.collector import Collector
@@ -150,17 +150,7 @@ def act() -> list[Result]:
         rival.predict(small.transpose(2, 0, 1), deterministic=True)
 
     contenders = {"act": lambda: policy.act(observation), "forward": forward, "sb3": sb3}
-    spent: dict[str, list[float]] = {name: [] for name in contenders}
-
-    def timed(name: str) -> int:
-        start = time.perf_counter()
-        contenders[name]()
-        spent[name].append(time.perf_counter() - start)
-        return 1
-
-    rates = alternate({name: lambda name=name: timed(name) for name in contenders}, 10, 0.4)
-    percentiles = {name: np.percentile(1e3 * np.array(values[20:]), (50, 99)) for name, values in spent.items()}
-    latencies = {name: f"p50 {low:.2f} ms, p99 {high:.2f} ms" for name, (low, high) in percentiles.items()}
+    rates, latencies = alternate_calls(contenders)
     rivals = {"forward": "limit: the network alone", "sb3": "instead: SB3 CnnPolicy.predict, 84x84"}
     return [
         compare(

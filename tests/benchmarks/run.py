@@ -24,6 +24,7 @@ BENCHMARKS = {
     "scaling": ("bench_stepping.scaling", "bench_rendering.scaling"),
     "pretraining": ("bench_learning.pretraining",),
     "act": ("bench_learning.act",),
+    "exported": ("bench_export.exported",),
     "transfer": ("bench_transfer.cache",),
 }
 QUIET = 0.5  # load average above which figures are not to be trusted

@@ -162,6 +162,11 @@ def mapped(placed: Placed, drives: Mapping[int, Drive], views: Views, progress: 
 
 def known_places(placed: Placed, ground: Raster) -> Places:
     """Return the places along all placed drives, driven either way, as they look on the map."""
-    here = distinct(Nodes.of(placed).poses)
+    return places_along(Nodes.of(placed).poses, ground)
+
+
+def places_along(poses: np.ndarray, ground: Raster) -> Places:
+    """Return the places of cars at poses (n, 3), driven either way, as they look on the map."""
+    here = distinct(poses)
     either = np.concatenate([here, compose(here, np.array([0.0, 0.0, np.pi]))])
     return Places(either, looks(ground, either))

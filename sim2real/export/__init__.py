@@ -1,0 +1,1 @@
+"""Export of policies for robots that run neither PyTorch nor this package."""

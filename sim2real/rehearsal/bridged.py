@@ -18,8 +18,10 @@ def open_bridged(config: BridgedRobot) -> tuple[Robot, Limits]:
     """
     if config.robot == "remote":
         raise InputError("a remote robot already has a bridge: connect to that one")
+    settings = Hardware(config.robot, config.port, config.camera, config.calibration)
     if config.robot != REHEARSAL:
         check_driver(config.robot)
+        HARDWARE[config.robot].check(settings)
     elif (config.port, config.calibration) != (None, None):
         raise InputError("--port and --calibration are for a robot: the rehearsal robot has none")
     task = make_task(config.task, REHEARSAL)
@@ -30,7 +32,4 @@ def open_bridged(config: BridgedRobot) -> tuple[Robot, Limits]:
         simulated = SimulatedRobot(task, (view,), real_time=config.real_time)
         return simulated, simulated.boundary.limits
     boundary = guarded(boundary_of(task), task)
-    settings = Hardware(config.robot, config.port, config.camera, config.calibration)
-    driver = HARDWARE[config.robot]
-    driver.check(settings)
-    return driver.open(settings, boundary, task.spec.control_dt, view), boundary.limits
+    return HARDWARE[config.robot].open(settings, boundary, task.spec.control_dt, view), boundary.limits

@@ -47,7 +47,7 @@ def metrics(folder: Path) -> dict[str, Any]:
             ("--on", "robot", "--robot", "roomba", "--move"),
             "no driver for robot 'roomba'; there are: loopback, remote, so101",
         ),
-        (("--on", "rehearsal", "--move"), "--address, --token-file and --move are for --on robot"),
+        (("--on", "rehearsal", "--move"), "--calibration, --address, --token-file and --move are for --on robot"),
         (("--real-time",), "--real-time is for --on rehearsal"),
         (("second", "--on", "both"), "--on both needs at least three checkpoints"),
         (("second", "third"), "two checkpoints can be compared; with --on both three or more are correlated"),

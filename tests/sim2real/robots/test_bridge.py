@@ -30,7 +30,7 @@ from sim2real.robots.safety import UnsafeCommandError
 from sim2real.robots.tokens import VARIABLE, keep_token, read_token
 
 BOUNDARY = DirectBoundary("arm", JOINTS, JOINTS)
-WIDE = {"timeout": 5.0}  # s, as a machine that is busy with other tests is slow
+WIDE: dict[str, Any] = {"timeout": 5.0}  # s, as a machine that is busy with other tests is slow
 
 
 def still() -> Remembering:
@@ -268,7 +268,10 @@ def test_an_address_in_use_and_a_watchdog_that_is_too_quick_are_said():
         Bridge(Remembering(), TOKEN, BridgeSettings(address))
     with pytest.raises(InputError, match=r"timeout must be longer than the robot's control period of 0\.2 s"):
         Bridge(Remembering(dt=0.2), TOKEN, BridgeSettings("127.0.0.1:0"))
-    for settings, said in (({"jpeg": 101}, "jpeg must be"), ({"timeout": 0.0}, "timeout must"), ({"listen": "x"}, "x")):
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"jpeg": 101}, "jpeg must be"), ({"timeout": 0.0}, "timeout must"), ({"listen": "x"}, "x")
+    ]  # fmt: skip
+    for settings, said in wrong:
         with pytest.raises(InputError, match=said):
             BridgeSettings(**settings)
 

@@ -111,7 +111,7 @@ def test_a_ticker_keeps_its_period_and_counts_what_was_missed():
 
 
 def test_what_moves_a_robot_needs_neither_torch_nor_mujoco():
-    modules = "robot, safety, boundary, loop, loopback, hardware, operated, keyboard, feetech, webcam"
+    modules = "robot, safety, boundary, loop, loopback, hardware, operated, keyboard, feetech, webcam, bridge, remote"
     program = f"from sim2real.robots import {modules}\nimport sys\n"
     program += "print(*{name.partition('.')[0] for name in sys.modules} & {'torch', 'mujoco', 'warp'})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -100,7 +100,8 @@ def test_a_message_in_pieces_is_waited_for_and_two_at_once_are_two():
     other.sendall(data[10:])
     got = [line.receive(1.0), line.receive(0.0)]
     assert [message.kind for message in got if message] == ["stop", "observe"] and line.receive(0.0) is None
-    line.close(), other.close()
+    line.close()
+    other.close()
 
 
 def test_a_length_that_is_too_large_is_refused_before_anything_is_kept():
@@ -108,7 +109,8 @@ def test_a_length_that_is_too_large_is_refused_before_anything_is_kept():
     other.sendall(struct.pack(">II", 10, PAYLOAD + 1))
     with pytest.raises(MessageError, match="not a message: 10 and"):
         line.receive(1.0)
-    line.close(), other.close()
+    line.close()
+    other.close()
 
 
 def test_who_reads_nothing_is_left_and_nobody_waits():
@@ -117,7 +119,8 @@ def test_who_reads_nothing_is_left_and_nobody_waits():
     with pytest.raises(ConnectionError, match="reads nothing"):
         for _ in range(20):
             line.send(big)
-    line.close(), other.close()
+    line.close()
+    other.close()
 
 
 def test_who_left_is_noticed():

@@ -13,7 +13,6 @@ from sim2real.robots.calibration import Calibration, find_calibration
 from sim2real.robots.playback import make_program
 from sim2real.robots.units import DEGREE_TICK, TICKS, JointUnits
 
-
 NEAR = 0.15  # rad from the home pose, from where on the policy acts at once
 
 

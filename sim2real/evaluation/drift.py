@@ -92,6 +92,11 @@ def save_reference(folder: Path, frame: np.ndarray, camera: str, focal: float | 
     write_json(folder / _FACTS, {"camera": camera, "size": [width, height], "focal": focal, "taken": taken})
 
 
+def has_reference(folder: Path) -> bool:
+    """Return whether a folder has the reference of a camera."""
+    return (folder / _FACTS).is_file()
+
+
 def load_reference(folder: Path) -> Reference:
     """Read the reference of a camera.
 

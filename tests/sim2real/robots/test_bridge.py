@@ -47,7 +47,7 @@ def episode(robot: Any, steps: int = 40, act: Callable[..., np.ndarray] = swing)
     log: list[Any] = []
     trace = run_episode(
         *(robot, act, BOUNDARY, steps, lambda over: "success" if over else None),
-        lambda observation, sent: log.append((observation["state"], observation["images.front"], sent)),
+        lambda observation, sent, by_hand: log.append((observation["state"], observation["images.front"], sent)),
     )
     return trace, log
 

@@ -1,8 +1,8 @@
 """Whether a camera still looks where it did: the frame before a session against a stored reference frame.
 
 Local features (SIFT, Lowe 2004) of both frames are matched in both directions; a similarity (shift, roll, zoom) on
-which most of them agree is found by RANSAC. What moved in front of the camera disagrees and is left out; features
-depend little on the brightness. If too few agree, or only those in one place, nothing is said about the camera.
+which most of them agree is found by RANSAC. What moved in front of the camera disagrees and is left out; brightness
+hardly matters. If too few agree, or only those in one place, nothing is said about the camera.
 """
 
 import math

@@ -1,12 +1,13 @@
 """`sim2real evaluate`: measure how well a policy works."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from launch.console import print_rates, print_table, reporting, say, typed_command
+from launch.console import print_rates, print_table, reporting, resumable, resume_command, say, typed_command
 from sim2real.errors import InputError
 from sim2real.evaluation.config import EvaluateConfig
 from sim2real.progress import no_stages
@@ -20,6 +21,7 @@ def command(
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
     video: Path | None = None,
     seconds: float = 15.0,
+    resume: bool = False,
 ) -> None:
     """Evaluate a policy in unseen worlds, on a rebuilt track, on the rehearsal robot or on hardware, with intervals.
 
@@ -27,6 +29,11 @@ def command(
     that a significant result needs (adding episodes and testing again raises the false-positive rate above 5 %).
     With --dataset nothing moves: the policy's predictions are compared with the recorded actions. With --on track
     policies drive laps of a real track on the pixels of its log; a car that leaves the road is put back.
+
+    On a robot every episode is saved as it ends, in the run's dataset `episodes`, which `replay` takes. Two policies
+    drive in a random order that is told after the session. While an episode runs, s, f and a end it as success,
+    failure or aborted; h or an arrow key takes control of a car, space gives it back to the policy. Episodes whose
+    loop ran below 90 % of its rate do not count.
 
     Example: sim2real evaluate runs/policy runs/adapted --on rehearsal --episodes 40
     Example: sim2real evaluate runs/policy runs/adapted --on track --track tracks/track_2
@@ -36,18 +43,22 @@ def command(
         video: film the first four worlds, or the first laps of a track, to this file; needs one checkpoint and --on
             sim or track.
         seconds: length of the film.
+        resume: continue an interrupted session on a robot in the same order; its finished episodes count.
     """
     # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
-    from launch.keys import at_terminal
+    from launch.keys import at_terminal, operating
     from sim2real.evaluation.evaluate import evaluate
     from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation, TrackEvaluation
 
     _check_film(config, video, seconds)
-    if config.on == "robot":  # a progress bar would hide the questions
-        result = evaluate(config, out, no_stages, at_terminal())
+    if config.in_real_time:
+        with operating() as supervisor, ExitStack() as shown:
+            # On a robot a progress bar would hide the questions.
+            stages = no_stages if config.on == "robot" else shown.enter_context(reporting())
+            result = evaluate(config, out, stages, supervisor, resume)
     else:
         with reporting() as stages:
-            result = evaluate(config, out, stages, at_terminal())
+            result = evaluate(config, out, stages, at_terminal(), resume)
     if isinstance(result, DatasetEvaluation):
         _say_agreement(result)
     elif isinstance(result, CorrelationResult):
@@ -60,7 +71,8 @@ def command(
             _film(result, video, seconds)
     say(f"run: {result.folder}")
     if isinstance(result, Evaluation) and result.interrupted:
-        raise KeyboardInterrupt
+        with resumable(resume_command(result.folder)):
+            raise KeyboardInterrupt
 
 
 def _check_film(config: EvaluateConfig, video: Path | None, seconds: float) -> None:
@@ -85,21 +97,33 @@ def _film(evaluation: "Evaluation", path: Path, seconds: float) -> None:
 
 
 def _say_episodes(evaluation: "Evaluation") -> None:
-    from sim2real.reports.episodes import aborted_line, difference_lines, loop_line, place_line, success_table
+    from sim2real.reports.episodes import (
+        aborted_line,
+        difference_lines,
+        invalid_line,
+        loop_line,
+        place_line,
+        success_table,
+    )
 
     if not evaluation.has_figures:
         say("not every policy has an episode: a person at a terminal must prepare them and report their outcomes")
         return
+    if evaluation.blind:
+        done, total = sum(len(each.seeds) for each in evaluation.episodes), 2 * evaluation.config.episodes
+        say(f"{done} of {total} episodes done; which policy did what is told when all are")
+        return
     where = f"{evaluation.task}: {evaluation.checkpoints[0]} on {place_line(evaluation.config)}"
     if len(evaluation.episodes) == 1:
         print_rates(where, evaluation.episodes[0].summary())
-        _say_each([aborted_line(evaluation.episodes[0])])
+        _say_each([aborted_line(evaluation.episodes[0]), invalid_line(evaluation.episodes[0])])
     else:
         count = len(evaluation.episodes[0].seeds)
         title = f"{evaluation.task} on {place_line(evaluation.config)}, the same {count} episodes"
         print_table(*success_table(evaluation.checkpoints, evaluation.episodes), title=title)
         pairs = list(zip(evaluation.checkpoints, evaluation.episodes, strict=True))
-        _say_each([aborted_line(episodes, f"{folder}: ") for folder, episodes in pairs])
+        for line in (aborted_line, invalid_line):
+            _say_each([line(episodes, f"{folder}: ") for folder, episodes in pairs])
     _say_each(difference_lines(evaluation))
     if evaluation.episodes[0].loops:
         for folder, episodes in zip(evaluation.checkpoints, evaluation.episodes, strict=True):

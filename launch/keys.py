@@ -84,6 +84,28 @@ def at_terminal() -> Supervisor:
 
 
 @contextmanager
+def operating() -> Iterator[Supervisor]:
+    """Give a supervisor for the person at the terminal whose keys are read, except while something is asked."""
+    terminal, reading = at_terminal(), ExitStack()
+    with reading:
+        pressed = [reading.enter_context(keys())]
+
+        def ask(question: str) -> str:
+            reading.close()  # an answer is typed with echo and corrections
+            try:
+                return terminal.ask(question)
+            finally:
+                pressed[0] = reading.enter_context(keys())
+
+        def release(robot: Robot, holds: bool) -> None:
+            reading.close()
+            pressed[0] = lambda: ""
+            terminal.let_go(robot, holds)
+
+        yield replace(terminal, ask=ask, pressed=lambda: pressed[0](), let_go=release)
+
+
+@contextmanager
 def beside_robot(announce: Callable[..., None]) -> Iterator[tuple[Stages, Supervisor]]:
     """Give progress bars and a supervisor for the person at the terminal; keys are read from the first stage on.
 

@@ -39,6 +39,7 @@ VERBS = {
     "identify": "Fit an arm's servos to its log, or a camera's sensor to unlabelled frames.",
     "export": "Export a policy as ONNX, in a folder that needs no PyTorch: NumPy, OpenCV and onnxruntime run it.",
     "emulate": "Emulate an SO-101 at wire level: servos on a serial port, physics behind them, and a camera.",
+    "bridge": "Expose a robot of this computer to programs on another one, with a watchdog at the robot's end.",
     "replay": "Replay recorded episodes: through a policy, in simulation, on a robot, or in Rerun's viewer.",
 }
 """What each command does. Its module is imported only when it runs: torch and MuJoCo take seconds to import."""

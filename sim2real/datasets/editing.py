@@ -44,7 +44,8 @@ def edit_dataset(source: Path, destination: Path, config: EditConfig, progress: 
             for done, (k, number, start, stop) in enumerate(pieces, 1):
                 dataset, episode = datasets[k], datasets[k].episode(number)
                 columns = {name: _column(episode, name, dataset.features[name], start, stop) for name in own}
-                writer.save_columns(columns, episode.task, session=dataset.sessions[number])
+                outcome = dataset.outcomes[number] if stop - start == len(episode) else None  # a part has none
+                writer.save_columns(columns, episode.task, session=dataset.sessions[number], outcome=outcome)
                 progress(done, len(pieces))
         report = {
             "format_version": 1,

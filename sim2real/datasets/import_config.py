@@ -16,6 +16,8 @@ class ImportConfig:
         min_frames: leave out episodes of a tub with fewer frames.
         fps: frame rate of the tub [Hz]; a rate that differs from its time stamps by more than 10 % is refused.
         task: description of the tub's task.
+        autopilot: keep what an autopilot drove, with its commands as actions, where the tub has them (Donkeycar's
+            RECORD_DURING_AI).
 
     Raises:
         InputError: a rate, a gap or a number of frames that is not positive.
@@ -27,6 +29,7 @@ class ImportConfig:
     min_frames: int = 1
     fps: float = 20.0
     task: str = "follow the road"
+    autopilot: bool = False
 
     def __post_init__(self) -> None:
         if not self.max_gap > 0 or not self.fps > 0 or self.min_frames < 1:

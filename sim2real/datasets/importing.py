@@ -52,6 +52,6 @@ def import_dataset(
         raise DatasetError(f"{source} is neither a Donkeycar tub v2 (manifest.json) nor a LeRobot v2.1 dataset (meta/)")
     if is_version2(source):
         return ImportResult(destination, convert(source, destination, stages("import")))
-    rules = Rules(config.include_deleted, config.max_gap, config.min_frames, config.fps)
+    rules = Rules(config.include_deleted, config.max_gap, config.min_frames, config.fps, config.autopilot)
     options = TubImport(rules, config.video, config.task)
     return ImportResult(destination, import_tub(source, destination, options, stages("import")))

@@ -93,7 +93,9 @@ class EvaluateConfig:
         if self.real_time and self.on != "rehearsal":
             raise InputError("--real-time is for --on rehearsal: simulation has no clock, and a robot always has one")
         if self.hardware != Hardware() and self.on != "robot":
-            raise InputError("--robot, --port, --camera, --calibration and --move are for --on robot")
+            raise InputError(
+                "--robot, --port, --camera, --calibration, --address, --token-file and --move are for --on robot"
+            )
         if self.on == BOTH and len(self.checkpoints) < 3:
             raise InputError(f"--on {BOTH} needs at least three checkpoints: two are always perfectly correlated")
         if self.on == BOTH and self.randomization.startswith("rehearsal"):
@@ -120,6 +122,11 @@ class EvaluateConfig:
     def checkpoints(self) -> tuple[Path, ...]:
         """Return the folders of all checkpoints."""
         return (self.checkpoint, *(() if self.against is None else (self.against,)), *self.more)
+
+    @property
+    def in_real_time(self) -> bool:
+        """Return whether policies act in a control loop that keeps real time."""
+        return self.on == "robot" or self.real_time
 
     def world_of(self, task: str) -> str:
         """Return the task in whose worlds a policy of a task acts in simulation."""

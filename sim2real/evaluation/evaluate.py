@@ -15,7 +15,7 @@ from sim2real.evaluation.config import BOTH, EvaluateConfig
 from sim2real.evaluation.correlate import correlate
 from sim2real.evaluation.dataset import evaluate_on_dataset
 from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation, TrackEvaluation
-from sim2real.evaluation.robot import evaluate_on_robot, open_venue
+from sim2real.evaluation.session import hold_session
 from sim2real.evaluation.side_by_side import act_side_by_side
 from sim2real.evaluation.simulation import Episodes, paired_difference
 from sim2real.evaluation.track import evaluate_on_track
@@ -32,6 +32,7 @@ def evaluate(
     out: Path | None = None,
     stages: Stages = no_stages,
     supervisor: Supervisor = Supervisor(),
+    resume: bool = False,
 ) -> Evaluation | CorrelationResult | DatasetEvaluation | TrackEvaluation:
     """Run policies in unseen episodes, or compare one with recordings; write the figures to the run's folder.
 
@@ -41,6 +42,7 @@ def evaluate(
         stages: progress: "evaluate" of episodes; "sim" and "rehearsal" with `on="both"`; "drive NAME" on a
             track; "read" and "predict" with a dataset.
         supervisor: the person beside a robot, who prepares episodes and reports their outcome.
+        resume: continue an interrupted session on a robot, or on the rehearsal robot with `real_time`.
 
     Returns:
         A `DatasetEvaluation` with `config.dataset`, a `CorrelationResult` with `config.on == "both"`, a
@@ -50,6 +52,8 @@ def evaluate(
         InputError: no such checkpoint, dataset or robot, settings that do not fit the policies, or a folder in use;
             nothing is written.
     """
+    if resume and not config.in_real_time:
+        raise InputError("--resume continues a session on a robot: --on robot, or --on rehearsal --real-time")
     folders = tuple(policy_folder(path) for path in config.checkpoints)
     policies = [load_policy(folder) for folder in folders]
     if config.dataset is not None:
@@ -61,8 +65,13 @@ def evaluate(
     _check(config, policies, folders)
     if config.on == BOTH:
         return correlate(config, policies, folders, out, stages)
-    if config.on == "robot" or config.real_time:
-        return _in_a_loop(config, policies, folders, out, stages, supervisor)
+    if config.in_real_time:
+        run, config, episodes, interrupted = hold_session(
+            *(config, policies, folders, out, stages("evaluate"), supervisor),
+            lambda run, so_far: run.write_metrics(_unfinished(config, so_far)),
+            resume,
+        )
+        return _conclude(run, config, policies, folders, episodes, interrupted)
     run, config = start_run("evaluate", config, out, resume=False)
     episodes = act_side_by_side(config, policies, folders, stages("evaluate"))
     return _conclude(run, config, policies, folders, episodes)
@@ -92,27 +101,6 @@ def _check_fits(task: Task, policy: Policy, folder: Path) -> None:
     named = made.action_names == spec.action_names and made.preprocessing.camera in spec.cameras
     if not named or not states or modes[0] != modes[1]:
         raise InputError(f"{folder} was made for {made.task}: it cannot act in {spec.name}")
-
-
-def _in_a_loop(
-    config: EvaluateConfig,
-    policies: Sequence[Policy],
-    folders: tuple[Path, ...],
-    out: Path | None,
-    stages: Stages,
-    supervisor: Supervisor,
-) -> Evaluation:
-    """Run policies in a real-time control loop; after Ctrl-C the finished episodes are evaluated, too."""
-    venue = open_venue(config, policies, folders, supervisor)
-    try:
-        run, config = start_run("evaluate", config, out, resume=False)
-        episodes, interrupted = evaluate_on_robot(
-            *(venue, policies, config.episodes, config.seed, stages("evaluate")),
-            lambda so_far: run.write_metrics(_unfinished(config, so_far)),
-        )
-    finally:  # an error in closing must not hide the results
-        supervisor.let_go(venue.robot, config.on == "robot")
-    return _conclude(run, config, policies, folders, episodes, interrupted)
 
 
 def _conclude(

@@ -51,6 +51,11 @@ class Evaluation:
     interrupted: bool = False
 
     @property
+    def blind(self) -> bool:
+        """Return whether the session goes on, so that nobody at the robot should know the policies' results yet."""
+        return self.interrupted and self.config.on == "robot" and len(self.episodes) > 1
+
+    @property
     def has_figures(self) -> bool:
         """Return whether every policy has at least one episode."""
         return all(len(episodes.seeds) for episodes in self.episodes)

@@ -29,6 +29,7 @@ class Episodes:
         returns: (n,) sums of rewards; NaN without rewards.
         aborted: (n,) bool, stopped for a reason unrelated to the policy (a stalled camera, Ctrl-C); None: none.
         loops: n summaries of the control loop (`sim2real.robots.loop.Trace`); empty without a loop.
+        slow: (n,) bool, not aborted but too slow a loop to count either way; None: none.
     """
 
     seeds: np.ndarray
@@ -38,23 +39,35 @@ class Episodes:
     returns: np.ndarray
     aborted: np.ndarray | None = None
     loops: tuple[dict[str, Any], ...] = ()
+    slow: np.ndarray | None = None
+
+    @property
+    def invalid(self) -> np.ndarray:
+        """Return (n,) bool, whether the loop was too slow for the episode to count."""
+        return np.zeros(len(self.seeds), bool) if self.slow is None else self.slow
+
+    @property
+    def stopped(self) -> np.ndarray:
+        """Return (n,) bool, whether an episode was aborted."""
+        return np.zeros(len(self.seeds), bool) if self.aborted is None else self.aborted
 
     @property
     def completed(self) -> np.ndarray:
-        """Return (n,) bool, whether an episode was not aborted."""
-        return np.ones(len(self.seeds), bool) if self.aborted is None else ~self.aborted
+        """Return (n,) bool, whether an episode counts: neither aborted nor invalid."""
+        return ~self.stopped & ~self.invalid
 
     @property
     def labels(self) -> list[str]:
         """Return "success", "failure" or "aborted" for each episode."""
-        kinds = np.where(self.completed, np.where(self.success, SUCCESS, FAILURE), ABORTED)
+        kinds = np.where(~self.stopped, np.where(self.success, SUCCESS, FAILURE), ABORTED)
         return [str(kind) for kind in kinds]
 
     def summary(self) -> dict[str, Any]:
-        """Return rates with intervals, and means, over the episodes that were not aborted.
+        """Return rates with intervals, and means, over the episodes that count.
 
         If some were aborted, `aborted` is their share, and `success_if_aborted_failed` the success rate with aborted
-        episodes counted as failures, a lower bound. `success` is None if all were aborted.
+        episodes counted as failures, a lower bound. `invalid` is the share of episodes with too slow a loop, if any.
+        `success` is None if no episode counts.
         """
         kept, n = self.completed, len(self.seeds)
         figures: dict[str, Any] = {
@@ -66,9 +79,11 @@ class Episodes:
             },
             "first_seed": int(self.seeds[0]) if n else None,
         }
-        if not kept.all():
-            figures["success_if_aborted_failed"] = _rate(self.success & kept)
-            figures["aborted"] = _rate(~kept)
+        if self.stopped.any():
+            figures["success_if_aborted_failed"] = _rate((self.success & kept)[~self.invalid])
+            figures["aborted"] = _rate(self.stopped)
+        if self.invalid.any():
+            figures["invalid"] = _rate(self.invalid)
         return figures
 
     def rows(self) -> list[dict[str, Any]]:
@@ -91,7 +106,7 @@ def _mean(values: np.ndarray) -> float | None:
 
 
 def paired_difference(first: Episodes, second: Episodes) -> RateDifference | None:
-    """Return the difference in success, second minus first, over episodes aborted by neither; None without one.
+    """Return the difference in success, second minus first, over episodes that count for both; None without one.
 
     Raises:
         ValueError: their episodes differ.

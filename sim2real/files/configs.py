@@ -35,6 +35,10 @@ def from_plain(kind: Any, value: Any) -> Any:
     if origin in (types.UnionType, typing.Union):
         (something,) = (k for k in arguments if k is not type(None))  # the only unions are `X | None`
         return None if value is None else from_plain(something, value)
+    if origin is typing.Literal:
+        if value not in arguments:
+            raise TypeError(f"{value!r} is none of {', '.join(map(str, arguments))}")
+        return value
     if origin in (tuple, dict) and not isinstance(value, list if origin is tuple else dict):
         raise TypeError(f"{value!r} is not of type {kind}")
     if origin is tuple:

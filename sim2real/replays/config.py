@@ -12,7 +12,8 @@ from sim2real.recordings.smoothing import check_smoothing
 
 OWN = {"checkpoint": ("policy", "viewer"), "robot": ("sim", "robot"), "open": ("viewer",),
        "move": ("robot", "rehearsal"), "speed": ("robot", "rehearsal"), "port": ("robot",), "camera": ("robot",),
-       "calibration": ("robot",), "real_time": ("rehearsal",)}  # fmt: skip
+       "calibration": ("robot",), "address": ("robot",), "token_file": ("robot",),
+       "real_time": ("rehearsal",)}  # fmt: skip
 """Settings that are valid in some modes only, with these modes."""
 
 
@@ -27,7 +28,8 @@ class ReplayConfig:
             rehearsal: on the simulated stand-in for a robot; viewer: write Rerun recordings (.rrd).
         checkpoint: a policy's folder, or the run that made it; the viewer then also shows its predictions.
         robot: in simulation, the robot.json of a `sim2real identify` run, whose servos replace the model's; on a robot,
-            the driver to use instead of the recording's (loopback simulates an arm, to try commands out).
+            the driver to use instead of the recording's (loopback simulates an arm, to try commands out; remote is a
+            robot behind `sim2real bridge`).
         smooth: recorded actions are averaged over ± this many seconds; None: the task's value.
         worst: number of worst frames to show.
         open: start the viewer.
@@ -36,6 +38,8 @@ class ReplayConfig:
         port: serial port of the robot's servos.
         camera: number of the robot's camera, or a name that OpenCV opens.
         calibration: LeRobot's calibration file of this robot.
+        address: HOST:PORT of a remote robot's bridge.
+        token_file: file with the token of that bridge; without it, the environment's SIM2REAL_BRIDGE_TOKEN is used.
         real_time: run the rehearsal robot at its control rate.
     """
 
@@ -52,6 +56,8 @@ class ReplayConfig:
     port: str | None = None
     camera: str | None = None
     calibration: Path | None = None
+    address: str | None = None
+    token_file: Path | None = None
     real_time: bool = False
 
     def __post_init__(self) -> None:

@@ -93,7 +93,8 @@ def replay_on_robot(
         return None, RobotReplay(description.name, moved, log, program)
     if abs(recording.fps * task.spec.control_dt - 1) > 1e-3:
         raise InputError(f"the recording has {recording.fps:g} Hz, the robot needs {1 / task.spec.control_dt:g} Hz")
-    robot, holds = _connect(config, description, task), config.on == "robot"
+    robot = _connect(config, description, task)
+    holds = config.on == "robot" and _hardware(config, description).goes_limp
     try:
         run, config = start_run("replay", config, out, resume=False)
         start = np.asarray(robot.observe()["state"], float)
@@ -115,9 +116,15 @@ def _stand_in(robot: RobotDescription) -> ArmTask:
 def _connect(config: ReplayConfig, description: RobotDescription, task: ArmTask) -> Robot:
     if config.on == "rehearsal":
         return SimulatedRobot(task, (), real_time=config.real_time)
-    settings = Hardware(config.robot or description.name, config.port, config.camera or "0", config.calibration, True)
+    settings = _hardware(config, description)
     camera = next(iter(task.spec.cameras)) if config.camera else None  # not needed
     return open_robot(settings, boundary_of(task), task.spec.control_dt, camera)
+
+
+def _hardware(config: ReplayConfig, description: RobotDescription) -> Hardware:
+    remote = {"address": config.address, "token_file": config.token_file}
+    name, camera = config.robot or description.name, config.camera or "0"
+    return Hardware(name, config.port, camera, config.calibration, config.move, **remote)
 
 
 def _return_to(start: np.ndarray, robot: Robot, program: Program, supervisor: Supervisor) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from sim2real.evaluation.config import PLACES, EvaluateConfig
 from sim2real.evaluation.results import Evaluation
 from sim2real.evaluation.simulation import Episodes
+from sim2real.evaluation.trials import IN_TIME
 from sim2real.rehearsal.preset import PRESET
 
 
@@ -39,11 +40,18 @@ def aborted_line(episodes: Episodes, name: str = "") -> str:
     Args:
         name: prefix that names the policy.
     """
-    aborted = int((~episodes.completed).sum())
+    aborted = int(episodes.stopped.sum())
     if not aborted:
         return ""
     meaning = "they say nothing about the policy and are left out of its success"
     return f"{name}{aborted} of {len(episodes.seeds)} episodes aborted: {meaning}"
+
+
+def invalid_line(episodes: Episodes, name: str = "") -> str:
+    """Return a line with the number of episodes whose loop was too slow to count; empty if there are none."""
+    slow = int(episodes.invalid.sum())
+    meaning = f"their loop ran below {100 * IN_TIME:.0f} % of its rate; they count neither way"
+    return f"{name}{slow} of {len(episodes.seeds)} episodes invalid: {meaning}" if slow else ""
 
 
 def difference_lines(evaluation: Evaluation) -> list[str]:
@@ -61,17 +69,21 @@ def difference_lines(evaluation: Evaluation) -> list[str]:
 
 
 def loop_line(episodes: Episodes) -> str:
-    """Return the loop's rate and latency over all episodes, and the numbers of dropped frames and limited commands."""
+    """Return the loop's rate and latency over all episodes, and the numbers of dropped frames and of commands limited
+    or by hand."""
     loops = episodes.loops
     rates = [loop["loop_rate_hz"] for loop in loops if loop["loop_rate_hz"]]
     medians = [loop["latency_ms"]["median"] for loop in loops if loop["latency_ms"]]
+    slowest = [loop["latency_ms"]["p99"] for loop in loops if loop["latency_ms"]]
     largest = [loop["latency_ms"]["largest"] for loop in loops if loop["latency_ms"]]
     if not rates:
         return "no episode has two steps"
-    steps, dropped, limited = (
-        sum(loop[name] for loop in loops) for name in ("steps", "dropped_frames", "limited_commands")
+    steps, dropped, limited, by_hand = (
+        sum(loop[name] for loop in loops) for name in ("steps", "dropped_frames", "limited_commands", "interventions")
     )
+    latency = f"p99 {max(slowest):.1f} ms in the slowest episode, at most {max(largest):.0f} ms"
     return (
-        f"{np.mean(rates):.1f} Hz, latency {np.median(medians):.1f} ms (at most {max(largest):.0f} ms),"
+        f"{np.mean(rates):.1f} Hz, latency {np.median(medians):.1f} ms ({latency}),"
         f" {dropped} of {steps} frames dropped or late, {limited} commands limited"
+        + (f", {by_hand} by hand" if by_hand else "")
     )

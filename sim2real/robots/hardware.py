@@ -1,7 +1,6 @@
-"""Robots by name, and episodes on hardware that a person prepares and labels."""
+"""Robots by name."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,9 @@ import numpy as np
 from sim2real.errors import InputError
 from sim2real.robots import find_robot
 from sim2real.robots.boundary import Boundary
-from sim2real.robots.loop import ABORTED, FAILURE, SUCCESS
-from sim2real.robots.playback import ease_to
+from sim2real.robots.connection import parse_address
 from sim2real.robots.robot import Robot, Ticker
-
-LABELS = {"s": SUCCESS, "f": FAILURE, "a": ABORTED}
+from sim2real.robots.tokens import read_token
 
 
 @dataclass(frozen=True)
@@ -23,11 +20,14 @@ class Hardware:
     """Which robot is connected, and where.
 
     Attributes:
-        robot: so101, or loopback, a simulated arm to try commands out without hardware.
+        robot: so101; remote, a robot behind `sim2real bridge`; or loopback, a simulated arm to try commands out
+            without hardware.
         port: serial port of its servos.
         camera: number of its camera, or a name that OpenCV opens.
         calibration: LeRobot's calibration file of this robot, or the id that LeRobot keeps it by.
         move: move the robot; make sure that nobody is within its reach.
+        address: HOST:PORT of a remote robot's bridge.
+        token_file: file with the token of that bridge; without it, the environment's SIM2REAL_BRIDGE_TOKEN is used.
     """
 
     robot: str | None = None
@@ -35,6 +35,13 @@ class Hardware:
     camera: str = "0"
     calibration: Path | None = None
     move: bool = False
+    address: str | None = None
+    token_file: Path | None = None
+
+    @property
+    def goes_limp(self) -> bool:
+        """Return whether closing the robot takes its torque away; a remote one keeps its pose."""
+        return self.robot != "remote"
 
     def check(self) -> None:
         """Raise InputError for missing settings before a robot may move."""
@@ -112,8 +119,29 @@ def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camer
     return robot
 
 
+def _remote_settings(settings: Hardware) -> None:
+    if settings.address is None:
+        raise InputError("remote needs --address, the HOST:PORT that `sim2real bridge` printed on the robot's computer")
+    parse_address(settings.address)
+    read_token(settings.token_file)
+
+
+def _open_remote(settings: Hardware, boundary: Boundary, control_dt: float, camera: str | None) -> Robot:
+    from sim2real.robots.remote import RemoteRobot, check_fits
+
+    assert settings.address is not None
+    robot = RemoteRobot(settings.address, read_token(settings.token_file))
+    try:
+        check_fits(robot, [name.removesuffix(".pos") for name in boundary.action_names], control_dt, camera)
+    except InputError:
+        robot.close()
+        raise
+    return robot
+
+
 HARDWARE: dict[str, Driver] = {
     "loopback": Driver(_no_settings, _open_loopback),
+    "remote": Driver(_remote_settings, _open_remote),
     "so101": Driver(_so101_settings, _open_so101),
 }
 """Drivers by name; the loopback simulates an arm, to try commands out."""
@@ -138,62 +166,3 @@ def open_robot(settings: Hardware, boundary: Boundary, control_dt: float, camera
     settings.check()
     assert settings.robot is not None
     return HARDWARE[settings.robot].open(settings, boundary, control_dt, camera)
-
-
-class OperatedVenue:
-    """A robot with a person who prepares every episode and reports its outcome.
-
-    Args:
-        robot: the robot.
-        boundary: boundary of the task.
-        steps: maximum number of steps of an episode.
-        policies: names of the policies in questions to the person.
-        ask: shows a question and returns the answer; raises EOFError if nobody can answer.
-        home: (A,) pose in physical units to which the robot moves slowly before every episode; None: it stays.
-    """
-
-    def __init__(
-        self,
-        robot: Robot,
-        boundary: Boundary,
-        steps: int,
-        policies: Sequence[str],
-        ask: Callable[[str], str] = input,
-        home: np.ndarray | None = None,
-    ) -> None:
-        self.robot, self.boundary, self.steps = robot, boundary, steps
-        self._policies, self._ask, self._label, self._home = tuple(policies), ask, ABORTED, home
-
-    def prepare(self, seed: int, policy: int) -> None:
-        """Move home and ask the person to prepare the scene, identically for each policy.
-
-        Raises:
-            KeyboardInterrupt: Ctrl-C, also on the way home.
-            EOFError: nobody answers.
-        """
-        lost = ""
-        if self._home is not None:
-            way = ease_to(self.robot, self._home, self.boundary.limits)
-            if way.interrupted:
-                raise KeyboardInterrupt
-            lost = f"the robot did not reach its home pose ({way.reason}); " if way.reason else ""
-        again = ", exactly as before" if policy else ""
-        self._ask(f"{lost}episode {seed}, {self._policies[policy]}: prepare the scene{again}, then press Enter ")
-
-    def outcome(self, time_is_up: bool) -> str | None:
-        """Ask for the outcome once the time is up; returns the episode's label, or None before."""
-        if not time_is_up:
-            return None
-        self.robot.stop()
-        self._label, answer = ABORTED, ""
-        try:
-            while answer[:1] not in LABELS:
-                answer = self._ask("outcome? success, failure or aborted [s/f/a] ").strip().lower()
-            self._label = LABELS[answer[:1]]
-        except EOFError:  # the outcome is unknown
-            return ABORTED
-        return self._label
-
-    def account(self) -> tuple[float, bool]:
-        """Return NaN, as there are no rewards, and whether the person called the episode a failure."""
-        return math.nan, self._label == FAILURE

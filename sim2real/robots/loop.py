@@ -19,7 +19,8 @@ LATE = 1.5  # maximum number of control periods between two observations
 
 Act = Callable[[dict[str, Any]], np.ndarray]
 Outcome = Callable[[bool], str | None]
-Log = Callable[[Mapping[str, Any], np.ndarray], None]
+Log = Callable[[Mapping[str, Any], np.ndarray, bool], None]
+Hand = Callable[[np.ndarray], np.ndarray | None]
 
 
 class StoppedError(Exception):
@@ -38,6 +39,7 @@ class Trace:
         latency: time [s] from an observation to its command, on this machine's clock.
         dropped: whether a frame was not new, or came late.
         limited: whether a command was limited for safety.
+        by_hand: whether a person commanded in place of the policy.
     """
 
     label: str = ABORTED
@@ -47,12 +49,15 @@ class Trace:
     latency: list[float] = field(default_factory=list)
     dropped: list[bool] = field(default_factory=list)
     limited: list[bool] = field(default_factory=list)
+    by_hand: list[bool] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
-        """Return label, steps, loop rate [Hz], latency [ms], and counts of dropped frames and limited commands."""
+        """Return label, steps, loop rate [Hz], latency [ms], and counts of dropped frames and of commands limited or by
+        hand."""
         span = self.times[-1] - self.times[0] if len(self.times) > 1 else 0.0
         late = 1000 * np.array(self.latency) if self.latency else np.full(1, np.nan)
-        figures = {"median": np.median(late), "p95": np.quantile(late, 0.95), "largest": late.max()}
+        figures = {"median": np.median(late), "p95": np.quantile(late, 0.95), "p99": np.quantile(late, 0.99)}
+        figures["largest"] = late.max()
         return {
             "label": self.label,
             **({"reason": self.reason} if self.reason else {}),
@@ -61,6 +66,7 @@ class Trace:
             "latency_ms": {name: float(value) for name, value in figures.items()} if self.latency else None,
             "dropped_frames": int(sum(self.dropped)),
             "limited_commands": int(sum(self.limited)),
+            "interventions": int(sum(self.by_hand)),
         }
 
 
@@ -101,7 +107,8 @@ def run_episode(
     boundary: Boundary,
     steps: int,
     outcome: Outcome,
-    log: Log = lambda observation, command: None,
+    log: Log = lambda observation, command, by_hand: None,
+    hand: Hand = lambda sent: None,
 ) -> Trace:
     """Let a policy control a robot for one episode; the robot is always stopped at its end.
 
@@ -113,7 +120,9 @@ def run_episode(
         steps: maximum number of steps.
         outcome: called after every observation, with whether the time is up; returns the episode's label "success",
             "failure" or "aborted", or None to continue.
-        log: called with every observation and its command.
+        log: called with every observation, its command, and whether that was a person's.
+        hand: called before every command with the last one (A,) in physical units; returns a person's command (A,)
+            in place of the policy's, or None.
     """
     trace, watch, sent = Trace(), FrameWatch(robot.control_dt), None
     limits = boundary.limits
@@ -130,15 +139,19 @@ def run_episode(
             dropped = watch.dropped(observation)
             state = _finite(observation["state"], "observation")
             sent = state if sent is None else sent
-            seen = {**observation, "state": boundary.observed(state, sent)}
-            wanted = boundary.command(_finite(act(seen), "action"), state, sent)
+            wanted = hand(sent)
+            by_hand = wanted is not None
+            if wanted is None:
+                seen = {**observation, "state": boundary.observed(state, sent)}
+                wanted = boundary.command(_finite(act(seen), "action"), state, sent)
             safe, limited = limits.apply(wanted, sent, state)
             sent = np.asarray(robot.command(safe), float)
             trace.latency.append(time.monotonic() - started)
             trace.times.append(float(observation["time"]))
             trace.dropped.append(dropped)
             trace.limited.append(limited)
-            log(observation, sent)
+            trace.by_hand.append(by_hand)
+            log(observation, sent, by_hand)
     except KeyboardInterrupt:
         trace.label, trace.reason, trace.interrupted = ABORTED, "interrupted", True
     except (StoppedError, UnsafeCommandError, OSError) as stopped:

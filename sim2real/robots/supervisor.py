@@ -40,6 +40,7 @@ class Supervisor:
         announce: called with a line before anything moves, and with the commands to be played, if any:
             `announce("episode 3 of a so101", program)`, `announce("moving home, slowly")`.
         wish: called before every command; returns `sim2real.robots.playback.GO`, PAUSE or STOP.
+        pressed: returns the text typed since its last call, while a robot moves.
         ask: shows a question and returns the answer; raises EOFError if nobody can answer.
         let_go: closes the robot at the end, in any case: `let_go(robot, holds)`; with `holds` its servos carry its
             weight, and it goes limp. It must not raise an OSError of closing.
@@ -48,5 +49,6 @@ class Supervisor:
     present: bool = False
     announce: Callable[..., None] = _say_nothing
     wish: Wish = lambda: GO
+    pressed: Callable[[], str] = lambda: ""
     ask: Callable[[str], str] = _answer_nothing
     let_go: Callable[[Robot, bool], None] = close

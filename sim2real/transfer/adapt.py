@@ -13,7 +13,7 @@ from sim2real.progress import Stages, no_stages
 from sim2real.runs import Run, start_run
 from sim2real.transfer.adapt_config import AUTO_PLANS, AdaptConfig
 from sim2real.transfer.candidates import candidate_plans, compare_candidates
-from sim2real.transfer.choose import AUTO, Choice, choose
+from sim2real.transfer.choose import AUTO, Choice, choose, copies
 from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.fitting.unlabelled import align_unlabelled
 from sim2real.transfer.frames.simulated import SIMULATED
@@ -118,6 +118,7 @@ def _look(
     if config.plan != "auto":
         return shift, None
     plans = candidate_plans(config, [find_plan(name) for name in AUTO])
+    plans = {name: plan for name, plan in plans.items() if not copies(plan, material.policy)}
     return shift, choose(limited, plans, folder, progress=stages("choose a plan"))
 
 

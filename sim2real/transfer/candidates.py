@@ -14,7 +14,7 @@ from sim2real.recordings.frames import Frames
 from sim2real.statistics.agreement import Agreement, Estimate
 from sim2real.tracks.rebuilt import RebuiltTrack
 from sim2real.transfer.adapt_config import UNLABELLED, AdaptConfig, Overrides
-from sim2real.transfer.choose import CONTROLS
+from sim2real.transfer.choose import CONTROLS, copies
 from sim2real.transfer.driven import drive_candidates
 from sim2real.transfer.fitting.combine import Combined, combine
 from sim2real.transfer.fitting.fit import Fitted
@@ -106,7 +106,8 @@ def compare_candidates(
     comparisons = [_comparison(fits, size, outputs, agreement) for size in fits.sizes]
     candidates = {"zero-shot": Combined(material.policy, (), "as pretrained")} | _combined(fits, material)
     predictions = {} if test is None else _predictions(candidates, comparisons[-1], test)
-    decision = decide(agreement, predictions, plan, chosen) if agreement else None
+    barred = [name for name, each in tried.items() if name != plan and copies(each, material.policy)]
+    decision = decide(agreement, predictions, plan, chosen, barred) if agreement else None
     offline = decision.candidate if decision else chosen or unjudged(material.frames.criterion)
     output, driven = offline, None
     if track is not None:

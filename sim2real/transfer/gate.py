@@ -1,6 +1,6 @@
 """The gate: held-out recordings confirm the candidate that was chosen on the learning frames, or overrule it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,13 @@ def unjudged(criterion: str) -> str:
     return "gain" if gain_free(criterion) else "zero-shot"
 
 
-def decide(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str, chosen: str | None = None) -> Decision:
+def decide(
+    agreement: Agreement,
+    predictions: dict[str, np.ndarray],
+    plan: str,
+    chosen: str | None = None,
+    barred: Collection[str] = (),
+) -> Decision:
     """Hand out the candidate that was chosen, unless held-out frames show that another one is better.
 
     What counts is the 95 % interval of a paired difference over independent units, which is wide for few of them
@@ -57,8 +63,9 @@ def decide(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str, 
     Args:
         predictions: predictions of "zero-shot", "gain", "scratch" and the plan, for `Agreement.measure`.
         chosen: the candidate that the learning frames speak for; None: the reference, so that a plan must prove itself.
+        barred: candidates that overrule nothing, as their errors do not tell how they act.
     """
-    test = _Test(agreement, predictions)
+    test = _Test(agreement, predictions, barred)
     chosen = test.reference if chosen is None else chosen
     candidate, reason = test.overruled(chosen)
     if candidate == "gain" and not test.below("gain", "zero-shot", test.plain):
@@ -77,8 +84,8 @@ def decide(agreement: Agreement, predictions: dict[str, np.ndarray], plan: str, 
 class _Test:
     """Paired comparisons of candidates on held-out frames."""
 
-    def __init__(self, agreement: Agreement, predictions: dict[str, np.ndarray]) -> None:
-        self._agreement, self._predictions = agreement, predictions
+    def __init__(self, agreement: Agreement, predictions: dict[str, np.ndarray], barred: Collection[str]) -> None:
+        self._agreement, self._predictions, self._barred = agreement, predictions, barred
         self.own_scale, self.reference = gain_free(agreement.criterion), unjudged(agreement.criterion)
         self.plain = agreement.criterion.removeprefix("gain_free_")
         self.clear = f"gain_free_{self.plain}"
@@ -100,7 +107,8 @@ class _Test:
 
     def overruled(self, chosen: str) -> tuple[str, str]:
         """Return the candidate to use, and why."""
-        rivals = [name for name in self._predictions if name != chosen and (self.own_scale or name != "gain")]
+        others = [name for name in self._predictions if name != chosen and name not in self._barred]
+        rivals = [name for name in others if self.own_scale or name != "gain"]
         winners = [name for name in rivals if self._valid(name) and self.better(name, chosen)]
         if winners:
             best = min(winners, key=lambda name: self._error(name))

@@ -1,5 +1,7 @@
 """Commands run as their user runs them: in this process where that is quicker, or in one of their own."""
 
+import builtins
+import itertools
 import os
 import re
 import resource
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from launch.main import main
+from sim2real.robots.loopback import Loopback
 
 
 @dataclass(frozen=True)
@@ -124,3 +127,56 @@ def start(workplace: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """What a person types, and the questions that were asked; an exception is raised instead of an answer."""
+
+    def answer_with(*answers: str | type[BaseException]) -> list[str]:
+        asked: list[str] = []
+        left = iter(answers)
+
+        def ask(question: str = "") -> str:
+            asked.append(question)
+            answer = next(left, EOFError)
+            if not isinstance(answer, str):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(builtins, "input", ask)
+        return asked
+
+    return answer_with
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> list[Loopback]:
+    """A loopback that does not sleep, and all that were opened."""
+    opened: list[Loopback] = []
+    start = Loopback.__init__
+
+    def quickly(self: Loopback, *words: Any, **more: Any) -> None:
+        now = [0.0]
+        wait = lambda seconds: now.__setitem__(0, now[0] + seconds)  # noqa: E731
+        start(self, *words, **{**more, "clock": lambda: now[0], "sleep": wait})
+        opened.append(self)
+
+    monkeypatch.setattr(Loopback, "__init__", quickly)
+    return opened
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, str]], None]:
+    """Keys that a person presses while a robot moves, by the number of the reading."""
+
+    def type_at(presses: dict[int, str]) -> None:
+        read = itertools.count()
+
+        @contextmanager
+        def keys() -> Iterator[Callable[[], str]]:
+            yield lambda: presses.get(next(read), "")
+
+        monkeypatch.setattr("launch.keys.keys", keys)
+
+    return type_at

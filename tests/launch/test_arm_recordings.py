@@ -53,6 +53,16 @@ def test_an_arms_policy_is_adapted_and_judged_by_all_joints(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("few_simulated")
+def test_no_new_head_is_chosen_that_is_told_the_state(command: Callable[..., Any], workplace: Path, recordings: Path):
+    words = ("--test", recordings / "judge", "--updates", 5, "--seeds", 1)
+    done = command("adapt", recordings / "policy", recordings / "learn", *words, "--out", "run")
+    assert done.code == 0, done
+    metrics = left(workplace / "run")
+    assert set(metrics["auto"]["expected"]) == {"sensor-shift"} and metrics["output"] != "scratch"
+
+
+@pytest.mark.slow
 def test_an_arms_policy_is_compared_with_recordings(command: Callable[..., Any], workplace: Path, recordings: Path):
     done = command("evaluate", recordings / "policy", "--dataset", recordings / "judge", "--out", "run", "--smooth", 0)
     assert done.code == 0 and done.err == "", done

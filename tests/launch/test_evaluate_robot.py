@@ -1,6 +1,5 @@
 """`sim2real evaluate --on robot`, `--real-time` and `--on both`: loops, people who judge, Ctrl-C, correlations."""
 
-import builtins
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from envs import make_task
 from policies import Policy
 from sim2real.checkpoints import save_policy
+from sim2real.evaluation.trials import Session
 from sim2real.rehearsal.robot import SimulatedRobot
 from sim2real.reports.pages.correlation import short_names
 from sim2real.robots.loopback import Loopback
@@ -33,43 +33,6 @@ def policies(workplace: Path, short_lane: str) -> list[str]:
     return names
 
 
-@pytest.fixture
-def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """What a person types, and the questions that were asked; an exception is raised instead of an answer."""
-
-    def answer_with(*answers: str | type[BaseException]) -> list[str]:
-        asked: list[str] = []
-        left = iter(answers)
-
-        def ask(question: str = "") -> str:
-            asked.append(question)
-            answer = next(left, EOFError)
-            if not isinstance(answer, str):
-                raise answer
-            return answer
-
-        monkeypatch.setattr(builtins, "input", ask)
-        return asked
-
-    return answer_with
-
-
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> list[Loopback]:
-    """A loopback that does not sleep, and all that were opened."""
-    opened: list[Loopback] = []
-    start = Loopback.__init__
-
-    def quickly(self: Loopback, *words: Any, **more: Any) -> None:
-        now = [0.0]
-        wait = lambda seconds: now.__setitem__(0, now[0] + seconds)  # noqa: E731
-        start(self, *words, **{**more, "clock": lambda: now[0], "sleep": wait})
-        opened.append(self)
-
-    monkeypatch.setattr(Loopback, "__init__", quickly)
-    return opened
-
-
 def metrics(folder: Path) -> dict[str, Any]:
     return json.loads((folder / "metrics.json").read_text())
 
@@ -80,8 +43,11 @@ def metrics(folder: Path) -> dict[str, Any]:
         (("--on", "robot"), "no robot is configured: name one with --robot"),
         (("--on", "robot", "--robot", "loopback"), "--on robot makes loopback move: add --move"),
         (("--on", "robot", "--robot", "so101", "--move"), "so101 needs --port"),
-        (("--on", "robot", "--robot", "roomba", "--move"), "no driver for robot 'roomba'; there are: loopback, so101"),
-        (("--on", "rehearsal", "--move"), "--robot, --port, --camera, --calibration and --move are for --on robot"),
+        (
+            ("--on", "robot", "--robot", "roomba", "--move"),
+            "no driver for robot 'roomba'; there are: loopback, remote, so101",
+        ),
+        (("--on", "rehearsal", "--move"), "--calibration, --address, --token-file and --move are for --on robot"),
         (("--real-time",), "--real-time is for --on rehearsal"),
         (("second", "--on", "both"), "--on both needs at least three checkpoints"),
         (("second", "third"), "two checkpoints can be compared; with --on both three or more are correlated"),
@@ -96,22 +62,25 @@ def test_what_cannot_be(complains: Callable[[tuple, str], None], words: tuple, m
 def test_a_person_judges_two_policies_at_the_same_set_ups(
     command: Callable[..., Any], workplace: Path, answers: Callable, quick: list[Loopback]
 ):
-    asked = answers("", "s", "", "f", "", "s", "", "s")
+    order = Session.draw([workplace / "first", workplace / "second"], 4, 2).order
+    judged = {(4, 0): "s", (4, 1): "f", (5, 0): "s", (5, 1): "s"}
+    asked = answers(*(word for slot in order for word in ("", judged[slot])))
     done = command("evaluate", "first", "second", *LOOPBACK, "--episodes", 2, "--seed", 4, "--out", "run")
     assert done.code == 0 and done.err == "", done
-    assert [question.split(":")[0] for question in asked[::2]] == [
-        "episode 4, first", "episode 4, second", "episode 5, first", "episode 5, second",
-    ]  # fmt: skip
+    scene, again = "episode {}: prepare the scene", ", exactly as before"
+    asked_for = [text for seed in (4, 5) for text in (scene.format(seed), scene.format(seed) + again)]
+    assert [question.removesuffix(", then press Enter ") for question in asked[::2]] == asked_for  # of no policy
     result = metrics(workplace / "run")
     assert result["success"]["value"] == 1 and result["against"]["success"]["value"] == 0.5 and result["finished"]
     assert [row["label"] for row in result["against"]["episodes"]] == ["failure", "success"]
     row = result["episodes"][0]
     assert row["steps"] == 40 and row["loop_rate_hz"] == pytest.approx(20) and row["dropped_frames"] == 0
     assert row["latency_ms"]["median"] > 0 and row["return"] is None and row["seed"] == 4
+    assert row["latency_ms"]["median"] <= row["latency_ms"]["p99"] <= row["latency_ms"]["largest"]
     assert result["difference"]["count"] == 2 and result["settling"]["more"] > 0
     assert "to settle it: if the observed 50.0 points are the true difference, about " in done.out
     assert "loop of first: 20.0 Hz, latency " in done.out and "0 of 80 frames dropped or late" in done.out
-    assert len(quick) == 1 and quick[0].closed and quick[0].stopped
+    assert " ms (p99 " in done.out and len(quick) == 1 and quick[0].closed and quick[0].stopped
 
 
 @pytest.mark.parametrize("where", ["prepare", "move"])

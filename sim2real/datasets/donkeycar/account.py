@@ -20,12 +20,14 @@ class Rules:
         max_gap: longest time [s] between two frames of an episode.
         min_frames: minimum number of frames of an episode.
         fps: nominal frame rate [Hz].
+        autopilot: keep what an autopilot drove, with its commands as actions.
     """
 
     include_deleted: bool = False
     max_gap: float = 0.5
     min_frames: int = 1
     fps: float = 20.0
+    autopilot: bool = False
 
     def __post_init__(self) -> None:
         if not self.max_gap > 0 or not self.fps > 0 or self.min_frames < 1:
@@ -46,7 +48,9 @@ def set_verdicts(tub: Tub, rules: Rules) -> None:
         if record.verdict is Verdict.KEPT:
             record.verdict = Verdict.CLOCK
     for record in _kept(by_index):
-        if record.mode != "user":
+        if rules.autopilot:
+            record.action = record.driven()
+        if record.mode != "user" and not rules.autopilot:
             record.verdict = Verdict.AUTOPILOT
         elif not all(abs(value) <= 1 for value in record.action):  # NaN compares false
             record.verdict = Verdict.ACTION

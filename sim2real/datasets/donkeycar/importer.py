@@ -94,6 +94,7 @@ def _why_nothing(records: list[Record]) -> str:
     why = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts(records).items() if count)
     verdicts = {record.verdict for record in records}
     kept_by = {Verdict.DELETED: "--include-deleted keeps what the owner deleted",
+               Verdict.AUTOPILOT: "--autopilot keeps what an autopilot drove, where the tub has its commands",
                Verdict.SHORT: "a smaller --min-frames or a larger --max-gap keeps short pieces"}  # fmt: skip
     return "; ".join([why, *(how for verdict, how in kept_by.items() if verdict in verdicts)])
 

@@ -30,7 +30,7 @@ MEANING = {
     Verdict.STALE: "of an earlier recording: a later one overwrote the image",
     Verdict.DELETED: "deleted by the owner (--include-deleted keeps them)",
     Verdict.CLOCK: "its time contradicts the records around it",
-    Verdict.AUTOPILOT: "driven by an autopilot: the user's values were not what the car did",
+    Verdict.AUTOPILOT: "driven by an autopilot: the user's values were not what the car did (--autopilot)",
     Verdict.ACTION: "steering or throttle absent, not a number, or outside [-1, 1]",
     Verdict.MISSING: "no image file",
     Verdict.UNREADABLE: "the image is truncated or damaged",
@@ -50,6 +50,7 @@ class Record:
         time: time [s] since 1970.
         image: name of the image file.
         action: steering (positive is right) and throttle, as the user commanded; NaN where absent.
+        pilot: the same as an autopilot commanded it, which tubs of RECORD_DURING_AI have.
         mode: driving mode: "user", "local_angle", "local".
     """
 
@@ -60,5 +61,11 @@ class Record:
     time: float = math.nan
     image: str = ""
     action: tuple[float, float] = (math.nan, math.nan)
+    pilot: tuple[float, float] = (math.nan, math.nan)
     mode: str = "user"
     verdict: Verdict = Verdict.KEPT
+
+    def driven(self) -> tuple[float, float]:
+        """Return what the car was told, by its user or an autopilot; NaN where the tub does not have it."""
+        steering = self.action[0] if self.mode == "user" else self.pilot[0]
+        return steering, self.pilot[1] if self.mode not in ("user", "local_angle") else self.action[1]

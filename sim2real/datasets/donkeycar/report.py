@@ -37,6 +37,7 @@ def tub_report(tub: Tub, pieces: list[list[Record]], rules: Rules, size: tuple[i
             "max_gap_seconds": rules.max_gap,
             "min_frames": rules.min_frames,
             "fps": rules.fps,
+            **({"autopilot": True} if rules.autopilot else {}),
         },
         "records": len(tub.records),
         "account": counts(tub.records),

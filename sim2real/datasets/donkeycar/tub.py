@@ -102,9 +102,11 @@ def _record(line: bytes, catalog: str, number: int) -> Record:
     valid_index = isinstance(index, int) and not isinstance(index, bool) and 0 <= index < LARGEST
     if not valid_index or not image or math.isnan(_number(time)):
         return broken
-    action = _number(content.get("user/angle")), _number(content.get("user/throttle"))
+    action, pilot = (
+        (_number(content.get(f"{who}/angle")), _number(content.get(f"{who}/throttle"))) for who in ("user", "pilot")
+    )
     mode, session = str(content.get("user/mode") or "user"), str(content.get("_session_id") or "")
-    return Record(catalog, number, index, session, float(time) / 1000, image, action, mode)
+    return Record(catalog, number, index, session, float(time) / 1000, image, action, pilot, mode)
 
 
 def _number(value: Any) -> float:

@@ -16,6 +16,7 @@ from sim2real.datasets.lerobot.features import Feature, read_features
 from sim2real.datasets.lerobot.meta import (
     CHUNK,
     INFO,
+    OUTCOME,
     PATTERN,
     SESSION,
     STATS,
@@ -83,7 +84,9 @@ class Catalog:
         catalog.file, catalog.committed = max(used, default=-1) + 1, len(catalog.episodes)
         return catalog
 
-    def next_entry(self, length: int, tasks: Sequence[str], session: str | None = None) -> dict[str, Any]:
+    def next_entry(
+        self, length: int, tasks: Sequence[str], session: str | None = None, outcome: str | None = None
+    ) -> dict[str, Any]:
         """Return the entry of the next episode; its tasks get indices."""
         for task in tasks:
             self.tasks.setdefault(task, len(self.tasks))
@@ -93,8 +96,9 @@ class Catalog:
         entry |= {"data/chunk_index": chunk, "data/file_index": file}
         entry |= {"dataset_from_index": start, "dataset_to_index": start + length}
         # LeRobot needs the same columns in all files: an older dataset keeps its columns.
-        if not self.episodes or SESSION in self.episodes[0]:
-            entry[SESSION] = session
+        for name, value in ((SESSION, session), (OUTCOME, outcome)):
+            if not self.episodes or name in self.episodes[0]:
+                entry[name] = value
         return {**entry, "meta/episodes/chunk_index": chunk, "meta/episodes/file_index": file}
 
     def add(self, entry: dict[str, Any], stats: dict[str, statistics.Stats]) -> None:
@@ -144,7 +148,8 @@ def _info(features: Mapping[str, Feature], fps: float, robot_type: str) -> dict[
 
 def _table(entries: list[dict[str, Any]], stats: list[dict[str, statistics.Stats]]) -> pa.Table:
     columns = {
-        key: pa.array([entry[key] for entry in entries], pa.string() if key == SESSION else None) for key in entries[0]
+        key: pa.array([entry[key] for entry in entries], pa.string() if key in (SESSION, OUTCOME) else None)
+        for key in entries[0]
     }
     for name, keys in stats[0].items():
         for key, value in keys.items():

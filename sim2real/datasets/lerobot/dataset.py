@@ -1,10 +1,12 @@
 # pyright: reportArgumentType=false
 """Reading LeRobot v3.0 datasets, without LeRobot: episodes as arrays over time."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from sim2real.datasets.files import read_meta
 from sim2real.datasets.lerobot import stats as statistics
 from sim2real.datasets.lerobot.episode import Episode
 from sim2real.datasets.lerobot.features import read_features
-from sim2real.datasets.lerobot.meta import SESSION, STATS, read_episodes, read_info, read_tasks
+from sim2real.datasets.lerobot.meta import OUTCOME, SESSION, STATS, read_episodes, read_info, read_tasks
 from sim2real.datasets.lerobot.windows import frame_offsets, window_rows
 from sim2real.errors import DatasetError, InputError
 
@@ -33,6 +35,7 @@ class EpisodeDataset:
         lengths: (n,) number of frames of each episode.
         tasks: (n,) task text of each episode.
         sessions: (n,) name of each episode's recording session; None if unknown.
+        outcomes: (n,) how each episode ended, as its recorder told; None if unknown.
         starts: (n,) number of frames before each episode in the dataset.
 
     Raises:
@@ -56,6 +59,7 @@ class EpisodeDataset:
         self.starts = np.array([entry["dataset_from_index"] for entry in self._entries], np.int64)
         named = [entry.get(SESSION) for entry in self._entries]
         self.sessions = tuple(None if name is None else str(name) for name in named)
+        self.outcomes = tuple(_outcome(entry.get(OUTCOME)) for entry in self._entries)
         self._last: tuple[int, Episode] | None = None
 
     @classmethod
@@ -136,3 +140,12 @@ class EpisodeDataset:
             result[name] = episode.images(name, rows[0]) if name in self.cameras else episode[name][rows[0]]
             result[f"{name}_is_pad"] = padded[0]
         return result
+
+
+def _outcome(text: Any) -> dict[str, Any] | None:
+    """Return an episode's outcome; None for another program's column of this name."""
+    try:
+        outcome = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return outcome if isinstance(outcome, dict) else None

@@ -17,7 +17,8 @@ INFO = "meta/info.json"
 STATS = "meta/stats.json"
 PATTERN = "/chunk-{chunk_index:03d}/file-{file_index:03d}"
 ENTRY = ("episode_index", "length", "tasks", "data/chunk_index", "data/file_index")  # required columns of an episode
-SESSION = "session"  # our own column of meta/episodes, which other programs ignore
+SESSION = "session"  # our own columns of meta/episodes, which other programs ignore
+OUTCOME = "outcome"  # JSON
 TASK_INDEX = "__index_level_0__"  # pandas' name for an index without one; LeRobot looks tasks up by it
 
 

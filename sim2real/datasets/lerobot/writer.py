@@ -1,5 +1,6 @@
 """Writing LeRobot v3.0 datasets frame by frame; a power cut loses at most the unsaved episodes."""
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -105,6 +106,7 @@ class EpisodeWriter:
         videos: Mapping[str, Path] | None = None,
         stats: Mapping[str, Stats] | None = None,
         session: str | None = None,
+        outcome: Mapping[str, Any] | None = None,
     ) -> int:
         """Save an episode given as columns, without checks; returns its index.
 
@@ -114,10 +116,13 @@ class EpisodeWriter:
             stats: statistics of these files.
             session: name of the recording session; dependent episodes, such as pieces of one drive, share it. None:
                 unknown.
+            outcome: how the episode ended, as JSON values (`EpisodeDataset.outcomes`); None: unknown. An older dataset
+                that has no outcomes gets none.
         """
         length = len(next(iter(columns.values())))
         tasks = [task] * length if isinstance(task, str) else list(task)
-        entry = self._catalog.next_entry(length, list(dict.fromkeys(tasks)), session)
+        told = None if outcome is None else json.dumps(outcome, ensure_ascii=False, allow_nan=False)
+        entry = self._catalog.next_entry(length, list(dict.fromkeys(tasks)), session, told)
         number, videos = entry["episode_index"], videos or {}
         indices = [self._catalog.tasks[text] for text in tasks]
         rows: dict[str, Any] = {**columns, **index_columns(entry, indices, self.fps)}

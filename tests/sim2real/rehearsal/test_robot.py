@@ -16,7 +16,8 @@ from policies.heads import HeadsConfig
 from policies.policy import PolicyConfig
 from policies.preprocessing import Preprocessing
 from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
-from sim2real.evaluation.robot import RehearsalVenue, evaluate_on_robot
+from sim2real.evaluation.robot import evaluate_on_robot, rehearsal_venue
+from sim2real.evaluation.trials import episodes_of
 from sim2real.rehearsal.robot import SimulatedRobot, boundary_of, measured
 
 torch.set_num_threads(1)
@@ -72,8 +73,9 @@ def test_a_policy_does_the_same_behind_the_robots_interface_as_in_a_batch(name: 
     monkeypatch.setitem(registry._FACTORIES, name, lambda *words: TASKS[name]())
     policy, said = small_policy(name), []
     batch = evaluate_on_rehearsal([policy], 2, 7)[0]
-    venue = RehearsalVenue(name, ("front",), real_time=False)
-    (loop,), interrupted = evaluate_on_robot(venue, [policy], 2, 7, lambda *now: said.append(now))
+    venue = rehearsal_venue(name, ("front",), real_time=False)
+    trials, interrupted = evaluate_on_robot(venue, [policy], [(7, 0), (8, 0)], lambda *now: said.append(now))
+    loop = episodes_of(trials, 0)
     venue.robot.close()
     assert not interrupted and said == [(1, 2), (2, 2)]
     for field in ("seeds", "success", "failed", "steps"):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from sim2real.robots.boundary import DirectBoundary
-from sim2real.robots.hardware import Hardware, OperatedVenue, open_robot
+from sim2real.robots.hardware import Hardware, open_robot
 from sim2real.robots.loopback import Loopback
+from sim2real.robots.operated import OperatedVenue
 from sim2real.robots.robot import Ticker
 
 BOUNDARY = DirectBoundary("arm", ("a.pos", "b.pos"), ("a.pos", "b.pos"))
@@ -18,8 +19,8 @@ BOUNDARY = DirectBoundary("arm", ("a.pos", "b.pos"), ("a.pos", "b.pos"))
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (Hardware(), r"no robot is configured: name one with --robot \(loopback, so101\) .* --on rehearsal"),
-        (Hardware("roomba", move=True), "no driver for robot 'roomba'; there are: loopback, so101"),
+        (Hardware(), r"no robot is configured: name one with --robot \(loopback, remote, so101\) .* --on rehearsal"),
+        (Hardware("roomba", move=True), "no driver for robot 'roomba'; there are: loopback, remote, so101"),
         (Hardware("loopback"), "--on robot makes loopback move: add --move when nobody is within its reach"),
         (Hardware("so101", move=True), "so101 needs --port"),
         (Hardware("so101", "/dev/none", move=True), "so101 needs --calibration"),
@@ -60,17 +61,17 @@ def venue(*answers: str) -> tuple[OperatedVenue, list[str]]:
             raise EOFError from None
 
     robot = Loopback(("a",), 0.001, ())
-    return OperatedVenue(robot, BOUNDARY, 10, ("first", "second"), ask), asked
+    return OperatedVenue(robot, BOUNDARY, 10, ask), asked
 
 
 def test_a_person_sets_up_and_judges():
     place, asked = venue("", "maybe", "F", "", "success")
-    place.prepare(7, 0)
+    place.prepare(7, again=False)
     assert place.outcome(False) is None and len(asked) == 1
     assert place.outcome(True) == "failure" and len(asked) == 3
-    place.prepare(7, 1)
-    assert asked[0] == "episode 7, first: prepare the scene, then press Enter "
-    assert asked[3] == "episode 7, second: prepare the scene, exactly as before, then press Enter "
+    place.prepare(7, again=True)
+    assert asked[0] == "episode 7: prepare the scene, then press Enter "
+    assert asked[3] == "episode 7: prepare the scene, exactly as before, then press Enter "
     assert place.outcome(True) == "success" and np.isnan(place.account()[0])
 
 
@@ -79,20 +80,20 @@ def test_the_robot_goes_home_slowly_before_the_scene_is_set_up():
     commands, command = [robot.position], robot.command
     robot.command = lambda action: commands.append(action) or command(action)  # type: ignore[method-assign]
     asked: list[str] = []
-    place = OperatedVenue(robot, BOUNDARY, 10, ("one",), lambda text: asked.append(text) or "", np.array([0.1, 0.2]))
-    place.prepare(0, 0)
+    place = OperatedVenue(robot, BOUNDARY, 10, lambda text: asked.append(text) or "", np.array([0.1, 0.2]))
+    place.prepare(0, again=False)
     assert np.abs(np.diff(commands, axis=0)).max() <= 0.5 * 0.05 + 1e-9 and len(commands) > 20
     np.testing.assert_allclose(commands[-1], [0.1, 0.2])
     robot.observe = lambda: (_ for _ in ()).throw(OSError("unplugged"))  # type: ignore[method-assign]
-    place.prepare(1, 0)
-    assert [text[:30] for text in asked] == ["episode 0, one: prepare the sc", "the robot did not reach its ho"]
+    place.prepare(1, again=False)
+    assert [text[:30] for text in asked] == ["episode 0: prepare the scene, ", "the robot did not reach its ho"]
 
 
 def test_where_nobody_answers_an_episode_is_aborted():
     place, _ = venue()
     assert place.outcome(True) == "aborted"
     with pytest.raises(EOFError):
-        place.prepare(0, 0)
+        place.prepare(0, again=False)
 
 
 def test_a_ticker_keeps_its_period_and_counts_what_was_missed():
@@ -110,7 +111,7 @@ def test_a_ticker_keeps_its_period_and_counts_what_was_missed():
 
 
 def test_what_moves_a_robot_needs_neither_torch_nor_mujoco():
-    modules = "robot, safety, boundary, loop, loopback, hardware, feetech, webcam"
+    modules = "robot, safety, boundary, loop, loopback, hardware, operated, keyboard, feetech, webcam, bridge, remote"
     program = f"from sim2real.robots import {modules}\nimport sys\n"
     program += "print(*{name.partition('.')[0] for name in sys.modules} & {'torch', 'mujoco', 'warp'})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -209,7 +209,7 @@ def test_the_one_who_judges_has_the_last_word():
 def test_what_was_answered_is_logged_with_what_was_sent():
     log: list[tuple[float, np.ndarray]] = []
     robot = Faulty({4: lambda robot, now: {**now, "state": np.full(2, np.nan)}})
-    trace = run(robot, log=lambda observation, sent: log.append((observation["time"], sent)))
+    trace = run(robot, log=lambda observation, sent, by_hand: log.append((observation["time"], sent)))
     assert [when for when, _ in log] == trace.times and len(log) == 4
     np.testing.assert_array_equal([sent for _, sent in log], robot.sent)
 

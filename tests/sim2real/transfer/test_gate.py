@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from bars import bars
-from policies.policy import Policy
+from policies import HeadsConfig, Policy, PolicyConfig
 from sim2real.evaluation.offline import predict
 from sim2real.statistics.agreement import Agreement
+from sim2real.transfer.choose import copies
 from sim2real.transfer.fitting.learn import Material, learn
-from sim2real.transfer.fitting.plans import find_plan
+from sim2real.transfer.fitting.plans import find_plan, read_plans
 from sim2real.transfer.gate import Decision, decide
 
 SIGNS = np.array([-1.0])
@@ -89,6 +90,21 @@ def test_a_choice_that_held_out_episodes_contradict_is_not_handed_out():
     assert (
         not decided.promoted and decided.candidate in ("gain", "zero-shot") and "is better than full" in decided.reason
     )
+
+
+def test_a_candidate_that_copies_the_state_overrules_nothing_however_small_its_error():
+    actual, episode, unseen = recorded()
+    errors = {"zero-shot": 1.0, "gain": 1.0, "scratch": 0.1, "full": 0.9}
+    predictions = {name: (actual + k * unseen)[None] for name, k in errors.items()}
+    assert decide(Agreement(actual, episode), predictions, "full", "full").candidate == "scratch"
+    assert decide(Agreement(actual, episode), predictions, "full", "full", ["scratch"]).candidate == "full"
+
+
+def test_new_heads_that_are_told_the_state_copy_it():
+    told, blind = (Policy(PolicyConfig(heads=HeadsConfig(state=state))) for state in (2, 0))
+    plans = read_plans().values()
+    assert {plan.name for plan in plans if copies(plan, told)} >= {"scratch", "strange-place", "generic-features"}
+    assert not copies(find_plan("sensor-shift"), told) and not any(copies(plan, blind) for plan in plans)
 
 
 def recorded(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -211,3 +211,19 @@ def test_lines_of_a_genuine_manifest_are_understood(tmp_path):
     source = make_tub(tmp_path / "tub", [line(0)])
     (source / "catalog_0.catalog").write_bytes(json.dumps(line(0)).encode() + b"\r\n" + b"\0" * 40 + b"\n\xff\xfe{\n")
     assert [r.verdict for r in read_tub(source).records] == [Verdict.KEPT, Verdict.MALFORMED]
+
+
+def test_what_an_autopilot_drove_is_kept_with_what_it_commanded(tmp_path: Path):
+    """As Donkeycar writes it with RECORD_DURING_AI; elsewhere the tub does not have what the car was told."""
+    told = {"pilot/angle": 0.25, "pilot/throttle": 0.5, "user/angle": -0.75, "user/throttle": 0.125}
+    modes = ["user", "local_angle", "local", "local"]
+    lines = [line(k, **told, **{"user/mode": mode}) for k, mode in enumerate(modes)]
+    del lines[3]["pilot/angle"]
+    (tmp_path / "some").mkdir()
+    report, dataset = imported(tmp_path / "some", lines, Rules(autopilot=True))
+    assert report["account"]["kept"] == 3 and report["account"]["bad_action"] == 1
+    assert dataset.episode(0)["action"].tolist() == [[-0.75, 0.125], [0.25, 0.125], [0.25, 0.5]]
+    assert report["options"]["autopilot"]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DatasetError, match="3 autopilot; --autopilot keeps what an autopilot drove"):
+        imported(tmp_path / "none", lines[1:], Rules())

@@ -1,0 +1,116 @@
+"""A session on a robot: policies drive in a real-time control loop, every episode is saved as it ends."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from policies.policy import Policy
+from sim2real.datasets import EpisodeDataset
+from sim2real.errors import InputError
+from sim2real.evaluation.config import EvaluateConfig
+from sim2real.evaluation.robot import evaluate_on_robot, open_venue
+from sim2real.evaluation.simulation import Episodes
+from sim2real.evaluation.trials import FILE, Session, Trial, episodes_of
+from sim2real.progress import Progress
+from sim2real.recordings.recorder import EpisodeRecorder
+from sim2real.rehearsal.operators import words_for
+from sim2real.robots.hardware import Hardware
+from sim2real.robots.supervisor import Supervisor
+from sim2real.runs import Run, start_run
+
+EPISODES = "episodes"  # folder of the saved episodes in the run's folder
+Keep = Callable[[Run, list[Episodes]], None]
+
+
+def hold_session(
+    config: EvaluateConfig,
+    policies: Sequence[Policy],
+    folders: Sequence[Path],
+    out: Path | None,
+    progress: Progress,
+    supervisor: Supervisor,
+    keep: Keep,
+    resume: bool,
+) -> tuple[Run, EvaluateConfig, list[Episodes], bool]:
+    """Run policies in a real-time control loop.
+
+    Each episode is saved in the run's dataset `episodes` with its outcome: label, reason, checkpoint and its SHA-256,
+    seed, and figures of the loop. The order of the policies is drawn before the first one and written to
+    `session.json`; the person at the robot is not told it.
+
+    Args:
+        folders: folders of the policies.
+        progress: called with (episodes done, total episodes).
+        keep: called after every episode with the results so far, per policy.
+        resume: continue an interrupted session in the same order; its finished episodes count.
+
+    Returns:
+        The run, its settings, the episodes of each policy, and whether Ctrl-C ended the session early.
+
+    Raises:
+        InputError: as `open_venue`, or resumed with other settings or weights.
+        OSError: the robot does not answer, or the disk is full; finished episodes are kept.
+    """
+    venue = open_venue(config, policies, supervisor)
+    try:
+        run, saved = start_run("evaluate", config, out, resume=resume)
+        _check_same(config, saved, run)
+        session = _session(config, folders, run)
+        done = finished_trials(run.folder / EPISODES)
+        if len(policies) > 1 and config.on == "robot":
+            supervisor.announce("the policies drive in a random order, which is told after the session")
+        with EpisodeRecorder(run.folder / EPISODES, venue.boundary, venue.robot.control_dt, resume=resume) as recorder:
+            trials, interrupted = evaluate_on_robot(
+                *(venue, policies, session.order, progress),
+                lambda so_far: keep(run, _per_policy(so_far, policies)),
+                done=done,
+                log=recorder.note,
+                save=_saving(recorder, session, config, policies[0].config.task),
+            )
+    finally:  # an error in closing must not hide the results
+        supervisor.let_go(venue.robot, config.on == "robot" and config.hardware.goes_limp)
+    return run, config, _per_policy(trials, policies), interrupted
+
+
+def finished_trials(folder: Path) -> list[Trial]:
+    """Return the trials that a session's dataset holds, without interrupted ones; empty without a dataset.
+
+    Raises:
+        DatasetError: the dataset is damaged, or holds other episodes.
+    """
+    if not (folder / "meta/info.json").is_file():
+        return []
+    outcomes = EpisodeDataset(folder).outcomes
+    try:
+        trials = [Trial.of_outcome(outcome or {}, k) for k, outcome in enumerate(outcomes)]
+    except KeyError as missing:
+        raise InputError(f"{folder} does not hold a session's episodes: an outcome lacks {missing}") from None
+    return [trial for trial in trials if not trial.interrupted]
+
+
+def _check_same(config: EvaluateConfig, saved: EvaluateConfig, run: Run) -> None:
+    """Raise InputError unless a resumed session has its settings; a robot may have another port now."""
+    if replace(saved, hardware=Hardware()) != replace(config, hardware=Hardware()):
+        raise InputError(f"the session in {run.folder} has other settings: resume it with the same command")
+
+
+def _session(config: EvaluateConfig, folders: Sequence[Path], run: Run) -> Session:
+    """Return the session of a run; a new one is drawn and written first."""
+    if run.resumed and (run.folder / FILE).is_file():  # else it was killed before its first episode
+        return Session.read(run.folder).resumed_with(folders)
+    session = Session.draw(folders, config.seed, config.episodes)
+    session.write(run.folder)
+    return session
+
+
+def _saving(
+    recorder: EpisodeRecorder, session: Session, config: EvaluateConfig, task: str
+) -> Callable[[Trial], int | None]:
+    """Return what saves a trial's episode: on a robot all of a sitting depend on its light and place."""
+    sitting = f"robot {time.strftime('%Y-%m-%d %H:%M:%S')}" if config.on == "robot" else None
+    return lambda trial: recorder.save(words_for(task), sitting or f"rehearsal {trial.seed}", trial.outcome(session))
+
+
+def _per_policy(trials: Sequence[Trial], policies: Sequence[Policy]) -> list[Episodes]:
+    return [episodes_of(trials, k) for k in range(len(policies))]

@@ -184,22 +184,32 @@ def record(folder: Path, lerobot: str, camera: str) -> None:
         ]
         run([lerobot, "-m", "lerobot.scripts.lerobot_rollout", *words], folder, f"lerobot-record-{kind}", TRIES)
         said = sim2real(folder, "inspect", f"{kind}s", "--out", f"inspected-{kind}")
-        replayed = sim2real(
-            *(
-                folder,
-                "replay",
-                f"{kind}s",
-                "--on",
-                "policy",
-                "--checkpoint",
-                "exported-from",
-                "--out",
-                f"replay-{kind}",
-            )
-        )
-        row = next(line for line in replayed.splitlines() if "episode 0 " in line)
+        words = ("--on", "policy", "--checkpoint", "exported-from", "--out", f"replay-{kind}")
+        sim2real(folder, "replay", f"{kind}s", *words)
         counted = next(line for line in said.splitlines() if " episodes, " in line)
-        print(f"what LeRobot recorded ({kind}): {counted.strip()}; the policy against it: {row.strip(' │')}")
+        off = difference(folder, folder / f"{kind}s")
+        assert off < (1e-3 if kind == "image" else 0.2), f"{kind}s: commands differ from the policy by {off} degrees"
+        print(f"LeRobot recorded {kind}s: {counted.strip()}; its commands are the policy's within {off:.1e} degrees")
+
+
+def difference(folder: Path, root: Path) -> float:
+    """The mean difference of recorded commands to those of the policy on the same frames and states [degrees]."""
+    from sim2real.datasets import EpisodeDataset
+    from sim2real.export.exported import ExportedPolicy
+    from sim2real.export.plugin.episode import joint_boundary, lerobot_units
+
+    policy, off = ExportedPolicy(folder / "exported"), []
+    boundary = joint_boundary(policy)
+    units = lerobot_units(boundary)
+    for episode in EpisodeDataset(root):
+        measured, sent = (units.to_radians(episode[name]) for name in ("observation.state", "action"))
+        before = np.concatenate([measured[:1], sent[:-1]])
+        frames = episode[f"observation.images.{policy.camera}"]
+        acted = policy.act({policy.preprocessing.key: frames, "state": boundary.observed(measured, before)})
+        wanted = boundary.command(acted, measured, before)
+        limited = np.stack([boundary.limits.apply(*row)[0] for row in zip(wanted, before, measured, strict=True)])
+        off.append(np.abs(units.from_radians(limited) - units.from_radians(sent)).mean())
+    return float(np.mean(off))
 
 
 def replay(folder: Path, lerobot: str, camera: str, dataset: Path) -> None:
@@ -230,7 +240,7 @@ def replay(folder: Path, lerobot: str, camera: str, dataset: Path) -> None:
 def try_envhub(folder: Path, lerobot: str) -> None:
     """Let LeRobot's `lerobot-eval` code drive the exported env.py."""
     said = run([lerobot, __file__, "--inside-envhub", "exported/lerobot"], folder, "envhub")
-    print(f"env.py: {said.strip().splitlines()[-1]}")
+    print("env.py:", next(line for line in said.splitlines() if "LeRobot evaluated" in line))
 
 
 def inside_envhub(folder: Path) -> None:

@@ -14,10 +14,9 @@ import numpy as np
 from sim2real.datasets import EncodedImage, EpisodeDataset, EpisodeWriter, Feature, camera_feature, images
 from sim2real.errors import InputError
 from sim2real.files.atomic import with_null
-from sim2real.recordings.arm_logs import ACTION, STATE
+from sim2real.recordings.arm_logs import ACTION, INTERVENTION, STATE
 from sim2real.robots.boundary import Boundary
 
-INTERVENTION = "intervention"  # bool, whether a person commanded the robot in place of the policy
 NICENESS = 10  # of the thread that encodes frames, which must not take the control loop's time
 
 

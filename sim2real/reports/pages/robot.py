@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from sim2real.evaluation.account import RobotSession
 from sim2real.reports.page import Report
 from sim2real.reports.plots.sessions import difference_plot, outcomes_plot, rates_plot
-from sim2real.reports.session import RobotSession
 from sim2real.reports.session_rows import (
     COMBINED_HEADER,
     DIFFERENCE_HEADER,

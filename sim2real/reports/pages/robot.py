@@ -36,8 +36,8 @@ _DIFFERENCE_NOTE = (
 )
 _COMBINED_NOTE = (
     "Real trials, each paired with a simulated one of the same start, and further simulated ones (SureSim, arXiv "
-    "2510.04354, with weight 1). Which of the intervals counts was fixed beforehand: the narrowest is too narrow. "
-    "Guaranteed: by bets, for any number of trials."
+    "2510.04354, with weight 1). Guaranteed: by bets, for any number of trials. Decide beforehand which interval "
+    "counts: the narrowest of several is too narrow."
 )
 _LOOP_NOTE = "Median over episodes, in brackets the worst episode. Latency: from an observation to its command."
 

@@ -102,6 +102,7 @@ def test_loops_are_given_with_their_worst_episode():
     assert episode_rows(older)[0][5:7] == ["–", "–"] and loop_rows(older)[0][4] == "4.0 (4.0)"
 
 
+@pytest.mark.slow
 def test_a_reviewer_finds_protocol_and_limits():
     text = text_of(session())
     for said in ("SHA-256 " + "a" * 64, "20 planned, seeds 100 to 119 driven", "40 of 40 driven", "was not told it"):
@@ -137,6 +138,7 @@ def test_a_rate_that_changed_is_said():
     assert "contradict" not in text_of(session())
 
 
+@pytest.mark.slow
 def test_the_combined_interval_stands_beside_wilsons_or_is_refused():
     real = np.tile([True, True, False], 14)
     made = session(suresim={0: suresim(real[:20], real[:20], real), 1: suresim(real, real, np.tile(real, 20))})

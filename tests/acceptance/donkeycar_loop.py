@@ -136,7 +136,7 @@ def compare(python: Path, policy: Path, folder: Path, episodes: int, seed: int, 
         subprocess.run([str(python), *map(str, words)], check=True, env={**os.environ, **known})
     finally:
         bridge.terminate()
-        bridge.wait(20)
+        bridge.wait(60)
     sim2real("evaluate", policy, "--on", "rehearsal", "--episodes", episodes, "--seed", seed, "--out", folder / "ours")
     theirs = json.loads((folder / "donkeycar.json").read_text())
     ours = json.loads((folder / "ours" / "metrics.json").read_text())["episodes"]

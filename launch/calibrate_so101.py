@@ -35,7 +35,7 @@ def command(port: str, out: Path | None = None, id: str | None = None) -> None:
     if (out is None) == (id is None):
         raise InputError("name either --out, the calibration file, or --id, by which LeRobot keeps it")
     kinds = [kind for kind in arm.types if (lerobot_folder() / kind).is_dir()]  # LeRobot renamed the type
-    path = lerobot_folder() / (kinds or arm.types)[-1 if kinds else 0] / f"{id}.json" if out is None else out
+    path = lerobot_folder() / (kinds or arm.types)[-1] / f"{id}.json" if out is None else out
     free(path)
     ids = range(1, len(arm.joints) + 1)
     bus = FeetechBus(port, ids)

@@ -27,3 +27,8 @@ def command(config: Annotated[ExportConfig, tyro.conf.arg(name="")], out: Path =
     size, difference = result.size / 1e6, result.difference
     say(f"{size:.2f} MB, actions within {difference:.1e} of the policy as trained")
     say(f"export: {result.folder}; check it there with: python {result.folder / 'check.py'}")
+    if config.target == "donkeycar":
+        say(f"pilot: the lines for manage.py are at the top of {result.folder / 'donkeycar_part.py'}")
+    if config.target == "lerobot":
+        plugin = result.folder / "lerobot"
+        say(f"plugin: where LeRobot is, pip install {plugin}; then: lerobot-rollout --policy.path={plugin}/checkpoint")

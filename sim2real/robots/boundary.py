@@ -21,8 +21,11 @@ OWN = "sim2real_"  # prefix of an arm's name: robot type of recordings made in o
 class Control(Protocol):
     """How actions move joint targets: `envs.arms.control.JointControl` is one."""
 
-    lower: np.ndarray
-    upper: np.ndarray
+    @property
+    def lower(self) -> np.ndarray: ...
+
+    @property
+    def upper(self) -> np.ndarray: ...
 
     def target(self, action: np.ndarray, previous: np.ndarray, position: np.ndarray) -> np.ndarray: ...
 

@@ -17,9 +17,9 @@ SLACK = 10  # ticks (0.9°) beyond the calibrated range, where a joint may rest 
 
 def lerobot_folder() -> Path:
     """Return the folder in which LeRobot keeps the calibrations of robots, a folder per type."""
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache/huggingface")
+    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
     own = Path(os.environ.get("HF_LEROBOT_HOME") or home / "lerobot")
-    return Path(os.environ.get("HF_LEROBOT_CALIBRATION") or own / "calibration") / "robots"
+    return Path(os.environ.get("HF_LEROBOT_CALIBRATION") or own / "calibration").expanduser() / "robots"
 
 
 def find_calibration(named: Path, types: Sequence[str]) -> Path:

@@ -11,6 +11,11 @@ import numpy as np
 FIRST = 5.0  # s, maximum time until a camera's first frame
 SIZE = (640, 480)  # px, requested size; policies resize frames themselves
 
+_LOCKS = {  # switch of the automatic, its values for "off" (Video4Linux, others), property with the value
+    "exposure": (cv2.CAP_PROP_AUTO_EXPOSURE, (1.0, 0.25), cv2.CAP_PROP_EXPOSURE),
+    "white balance": (cv2.CAP_PROP_AUTO_WB, (0.0,), cv2.CAP_PROP_WB_TEMPERATURE),
+}
+
 
 class Webcam:
     """Reads frames on its own thread, so that the control loop never waits for one.
@@ -56,6 +61,32 @@ class Webcam:
         self._going = False
         self._thread.join(1.0)
         self._capture.release()
+
+
+def lock_exposure(capture: Any) -> str:
+    """Fix exposure and white balance at their present values; return a line that says what could not be fixed.
+
+    Drivers accept settings that they do not have, so that each is read back.
+
+    Args:
+        capture: an open `cv2.VideoCapture` whose automatic has settled.
+    """
+    locked = {name: _lock(capture, *settings) for name, settings in _LOCKS.items()}
+    free = [name for name, fixed in locked.items() if not fixed]
+    if not free:
+        return f"{' and '.join(locked)} are fixed"
+    return f"{' and '.join(free)} cannot be fixed and may change while the robot moves"
+
+
+def _lock(capture: Any, automatic: int, manual: tuple[float, ...], value: int) -> bool:
+    """Switch an automatic off and keep its value; return whether the camera says that it did."""
+    kept = capture.get(value)
+    if kept == 0:  # the answer for a property that does not exist
+        return False
+    for off in manual:
+        if capture.set(automatic, off) and abs(capture.get(automatic) - off) < 1e-3:
+            return bool(capture.set(value, kept)) and abs(capture.get(value) - kept) <= 0.01 * abs(kept)
+    return False
 
 
 def _open(source: str) -> Any:

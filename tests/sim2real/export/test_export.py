@@ -4,16 +4,19 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 
+from arms import arm_config
 from envs import make_task, task_names
 from policies import EncoderConfig, HeadsConfig, Policy, PolicyConfig, Preprocessing
 from sim2real.checkpoints import save_policy
 from sim2real.errors import InputError
+from sim2real.export import donkeycar_part
 from sim2real.export.check import TOLERANCE
 from sim2real.export.config import ExportConfig
 from sim2real.export.export import export_policy
@@ -149,3 +152,54 @@ def test_imports_of_ours_get_another_name_and_others_keep_theirs():
     other = "import sim2real_other\n# from us\n"
     expected = "from room.exported import A\n    from room.policies.errors import B\nimport room.envs.x\n"
     assert renamed(ours + other, "room") == expected + other
+
+
+class Vehicle:
+    """Adds and runs parts as Donkeycar's `Vehicle` does, as far as these two need it."""
+
+    def __init__(self) -> None:
+        self.memory: dict[str, Any] = {"run_pilot": True}
+        self.parts: list[dict[str, Any]] = []
+
+    def add(self, part: Any, inputs: list[str], outputs: list[str], **options: Any) -> None:
+        self.parts.append({"part": part, "inputs": inputs, "outputs": outputs, **options})
+
+    def loop(self) -> dict[str, Any]:
+        for entry in self.parts:
+            if self.memory.get(entry.get("run_condition", ""), True):
+                run = entry["part"].run_threaded if entry.get("threaded") else entry["part"].run
+                values = run(*(self.memory.get(name) for name in entry["inputs"]))
+                self.memory |= dict(zip(entry["outputs"], values, strict=True))
+        return self.memory
+
+
+@pytest.mark.slow
+def test_a_donkeycar_is_driven_by_the_lines_of_its_export(tmp_path: Path):
+    save_policy(tmp_path / "policy", small(), {}, "")
+    export_policy(ExportConfig(tmp_path / "policy", "donkeycar"), tmp_path / "exported")
+    assert "sys.path.insert" in (tmp_path / "exported/donkeycar_part.py").read_text()
+    vehicle, policy = Vehicle(), ExportedPolicy(tmp_path / "exported")
+    donkeycar_part.add_pilot(vehicle, tmp_path / "exported")
+    assert vehicle.loop()["pilot/angle"] == 0.0, "no image yet"
+    frame = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+    vehicle.memory["cam/image_array"] = frame
+    told = vehicle.loop()
+    np.testing.assert_allclose([told["pilot/angle"], told["pilot/throttle"]], policy.act({"images.front": frame}))
+
+
+@pytest.mark.slow
+def test_an_arms_policy_is_no_pilot(tmp_path: Path):
+    save_policy(tmp_path / "policy", Policy(arm_config()).eval(), {}, "")
+    with pytest.raises(InputError, match="a car takes steering and throttle"):
+        export_policy(ExportConfig(tmp_path / "policy", "donkeycar"), tmp_path / "exported")
+    assert not (tmp_path / "exported").exists()
+
+
+def test_a_donkeycar_offers_itself_to_one_computer(tmp_path: Path):
+    vehicle = Vehicle()
+    part = donkeycar_part.add_bridge(vehicle, "127.0.0.1:0", tmp_path / "token")
+    vehicle.memory["cam/image_array"] = np.zeros((120, 160, 3), np.uint8)
+    told = vehicle.loop()
+    assert (told["pilot/angle"], told["pilot/throttle"]) == (0.0, 0.0), "nobody drives"
+    assert (tmp_path / "token").stat().st_mode & 0o077 == 0
+    part.shutdown()

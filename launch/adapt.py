@@ -30,6 +30,9 @@ def command(
     With `--unlabelled` a further candidate is zero-shot whose low norms were aligned with recordings without actions
     (Significant Subspace Alignment, Adachi et al. 2025), plus the gain where drivers have individual scales.
 
+    With `--interventions RUN/episodes` it also learns from the frames of an evaluation on a robot in which a person had
+    taken control (HG-DAgger, Kelly et al. 2019), and from no other frames of it.
+
     With `--track tracks/NAME` plans also learn from frames beside the line of a track that `reconstruct` rebuilt,
     labelled with pursuit to it: drivers do not leave the line, so that their recordings do not show how to return to
     it. Candidates then drive laps on it (or on `--drive-on`), and who has clearly fewer interventions is handed out,

@@ -100,6 +100,7 @@ def _say_episodes(evaluation: "Evaluation") -> None:
     from sim2real.reports.episodes import (
         aborted_line,
         difference_lines,
+        evidence_lines,
         invalid_line,
         loop_line,
         place_line,
@@ -124,7 +125,7 @@ def _say_episodes(evaluation: "Evaluation") -> None:
         pairs = list(zip(evaluation.checkpoints, evaluation.episodes, strict=True))
         for line in (aborted_line, invalid_line):
             _say_each([line(episodes, f"{folder}: ") for folder, episodes in pairs])
-    _say_each(difference_lines(evaluation))
+    _say_each([*difference_lines(evaluation), *evidence_lines(evaluation)])
     if evaluation.episodes[0].loops:
         for folder, episodes in zip(evaluation.checkpoints, evaluation.episodes, strict=True):
             say(f"loop of {folder}: {loop_line(episodes)}")

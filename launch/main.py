@@ -29,7 +29,7 @@ VERBS = {
     "import": "Turn a Donkeycar tub (v2) or a LeRobot v2.1 dataset into a LeRobot v3.0 dataset.",
     "inspect": "Print a dataset's statistics, check that frames match their rows, draw frames and actions.",
     "edit": "Leave out, cut or join episodes of a dataset, into a new one.",
-    "record": "Record the rehearsal robot, a simulated stand-in for a real one, as a LeRobot v3.0 dataset.",
+    "record": "Record the rehearsal robot, a simulated stand-in for a real one, or hardware by keys, as a dataset.",
     "adapt": "Adapt a policy to recordings, and compare it with the control candidates.",
     "probe": "Compare recordings with simulated frames through a policy's eyes, without training.",
     "ladder": "Pretrain with a matched and with increasingly wrong cameras, adapt each by every plan.",

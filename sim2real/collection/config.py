@@ -1,11 +1,14 @@
 """Settings and result of recording; imports neither torch nor a simulator, so that `--help` is quick."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import tyro
 
 from sim2real.errors import InputError
 from sim2real.rehearsal.preset import check_layout, rehearsal_preset
+from sim2real.robots.hardware import Hardware
 from sim2real.seeds import RECORDING, SIMULATED_RECORDING
 
 SECONDS, LONGEST = 20.0, 120.0  # s: the default and the maximum length of an episode
@@ -17,8 +20,8 @@ class RecordConfig:
     """Settings of `sim2real record`.
 
     Attributes:
-        on: record the rehearsal robot, or the plain simulation.
-        task: name of a registered task.
+        on: record the rehearsal robot, the plain simulation, or hardware that a person moves by keys.
+        task: name of a registered task; on hardware it tells the kind of robot: its joints, units and rate.
         teacher: the teacher that acts: a `train` run, or a `pretrain` run that trained its own teacher.
         episodes: number of episodes.
         seconds: maximum length of an episode [s]; a task may end it sooner. None: 20, with a layout 30.
@@ -32,12 +35,14 @@ class RecordConfig:
         layout: with --on rehearsal, number of one world for all episodes, as at a real venue: one track, car, camera
             and look (LaneFollow), the same as of `evaluate --layout`. Episodes start anywhere, in both directions. The
             truth about it is written to `truth/` in the dataset's folder. None: every episode draws its own world.
+        hardware: settings for `--on robot`.
+        resume: with --on robot, append to the dataset of an interrupted recording until it has that many episodes.
 
     Raises:
         InputError: no episode, a length out of range, a negative seed, or settings that exclude each other.
     """
 
-    on: Literal["rehearsal", "sim"] = "rehearsal"
+    on: Literal["rehearsal", "sim", "robot"] = "rehearsal"
     task: str = "LaneFollow"
     teacher: Path | None = None
     episodes: int = 20
@@ -47,6 +52,8 @@ class RecordConfig:
     checkpoint: Path | None = None
     randomization: str = "none"
     layout: int | None = None
+    hardware: Annotated[Hardware, tyro.conf.arg(name="")] = field(default_factory=Hardware)
+    resume: bool = False
 
     def __post_init__(self) -> None:
         if self.episodes < 1:
@@ -56,7 +63,15 @@ class RecordConfig:
         if self.first_seed < 0:
             raise InputError(f"seed must be at least 0, not {self.seed}")
         check_layout(self.layout, self.on)
-        if self.on == "sim":
+        if self.on != "robot" and (self.hardware != Hardware() or self.resume):
+            raise InputError("--robot, --port, --camera, --calibration, --move and --resume are for --on robot")
+        if self.on == "robot":
+            theirs = self.teacher, self.seed, self.checkpoint
+            if theirs != (None, None, None) or self.randomization != "none":
+                raise InputError(
+                    "--teacher, --checkpoint, --seed and --randomization are not for --on robot: you move it"
+                )
+        elif self.on == "sim":
             if self.keep_failed or self.longest != SECONDS:
                 options = "--seconds and --keep-failed are for --on rehearsal"
                 raise InputError(f"{options}: in simulation the task ends episodes")
@@ -96,6 +111,7 @@ class RecordResult:
         successes: number of successful ones among them.
         full_length: whether episodes lasted as long as the task allows, so that the success rate is the task's own.
         by: name of the operator, for output.
+        interrupted: whether Ctrl-C ended it early; only a recording on hardware is kept then.
     """
 
     folder: Path
@@ -104,3 +120,4 @@ class RecordResult:
     successes: int
     full_length: bool
     by: str
+    interrupted: bool = False

@@ -10,26 +10,37 @@ from envs import pinned
 from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.collection.config import RecordConfig, RecordResult
 from sim2real.collection.rehearsal import record_on_rehearsal
+from sim2real.collection.robot import record_on_robot
 from sim2real.collection.simulation import Act, SimulatedRecording, record_in_simulation
 from sim2real.errors import InputError
 from sim2real.progress import Progress, Stages, no_stages
+from sim2real.robots.supervisor import Supervisor
 from sim2real.training.teacher import load_teacher
 from sim2real.worlds import load_randomization
 
 
-def record(config: RecordConfig, destination: Path | str, stages: Stages = no_stages) -> RecordResult:
-    """Record episodes of the rehearsal robot or of simulation as a LeRobot v3.0 dataset.
+def record(
+    config: RecordConfig,
+    destination: Path | str,
+    stages: Stages = no_stages,
+    supervisor: Supervisor = Supervisor(),  # frozen
+) -> RecordResult:
+    """Record episodes of the rehearsal robot, of simulation or of hardware as a LeRobot v3.0 dataset.
 
     Args:
-        destination: folder of the new dataset; it must not exist. An interruption leaves nothing behind.
-        stages: progress: "record", in frames.
+        destination: folder of the new dataset; it must not exist. An interruption leaves nothing behind, but on
+            hardware all finished episodes.
+        stages: progress: "record", in frames; on hardware in episodes.
+        supervisor: the person who moves hardware.
 
     Raises:
         InputError: an unknown task or preset, no operator for the task or one that fails too often, a teacher or a
             policy of another task, or a destination that exists.
-        OSError: the disk is full; nothing is left behind.
+        OSError: the disk is full, with nothing left behind but episodes of hardware; or hardware does not answer.
     """
     destination, config = Path(destination), replace(config, task=pinned(config.task))
+    if config.on == "robot":
+        return record_on_robot(destination, config, supervisor, stages("record"))
     if config.on == "sim":
         return _in_simulation(config, destination, stages("record"))
     teacher = None if config.teacher is None else load_teacher(config.teacher, config.task)

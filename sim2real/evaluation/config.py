@@ -33,7 +33,9 @@ class EvaluateConfig:
         on: place of the evaluation: simulation; the rehearsal robot, a simulated stand-in for a real one that is never
             trained on; hardware; `both`: three or more checkpoints in simulation and on the rehearsal robot, and how
             well the results in simulation predict those on the robot; or a rebuilt `track`, on the pixels of its log.
-        track: for `--on track`, the folder that `sim2real reconstruct` made; an episode is a lap.
+        track: for `--on track`, the folder that `sim2real reconstruct` made; an episode is a lap. For `--on robot`, or
+            `--on rehearsal --real-time`, of a car: every trial is driven again on it from where it began, and the
+            combined success rate is given beside the robot's own.
         speed: for `--on track`, speed of all cars [m/s], whatever the policies' throttle; None: the throttle's, as the
             log measured it, within the drivers' speeds.
         second_renderer: for `--on track`, how many of the laps are driven again where all is drawn from the nearest
@@ -51,6 +53,9 @@ class EvaluateConfig:
         seed: seed of the first episode; no training uses seeds between 10 million and 2^32.
         device: device that renders frames.
         real_time: run the rehearsal robot like hardware: one episode after the other, at its control rate.
+        reference: for `--on robot`, folder with the reference frame of its camera, which must not have moved since; a
+            frame is stored there if there is none. None: in the run's folder, to compare with when it is resumed.
+        accept_drift: begin although the camera moved.
         hardware: settings for `--on robot`.
     """
 
@@ -70,6 +75,8 @@ class EvaluateConfig:
     seed: int = TEST.start
     device: str = "cpu"
     real_time: bool = False
+    reference: Path | None = None
+    accept_drift: bool = False
     hardware: Annotated[Hardware, tyro.conf.arg(name="")] = field(default_factory=Hardware)
 
     def __post_init__(self) -> None:
@@ -107,7 +114,10 @@ class EvaluateConfig:
     def _check_track(self) -> None:
         if self.on == "track" and self.track is None:
             raise InputError("--on track needs --track: the folder of a track that `sim2real reconstruct` made")
-        others = self.track is not None or self.speed is not None or self.second_renderer != SECOND
+        if self.on != "robot" and (self.reference is not None or self.accept_drift):
+            raise InputError("--reference and --accept-drift are for --on robot: other cameras do not move")
+        twins = self.track is not None and not self.in_real_time
+        others = twins or self.speed is not None or self.second_renderer != SECOND
         if self.on != "track" and others:
             raise InputError("--track, --speed and --second-renderer are for --on track")
         if self.second_renderer < 0:

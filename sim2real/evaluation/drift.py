@@ -1,8 +1,8 @@
 """Whether a camera still looks where it did: the frame before a session against a stored reference frame.
 
 Local features (SIFT, Lowe 2004) of both frames are matched in both directions; a similarity (shift, roll, zoom) on
-which most of them agree is found by RANSAC. What moved in front of the camera disagrees and is left out; features
-depend little on the brightness. If too few agree, or only those in one place, nothing is said about the camera.
+which most of them agree is found by RANSAC. What moved in front of the camera disagrees and is left out; brightness
+hardly matters. If too few agree, or only those in one place, nothing is said about the camera.
 """
 
 import math
@@ -90,6 +90,11 @@ def save_reference(folder: Path, frame: np.ndarray, camera: str, focal: float | 
     write_file(folder / _IMAGE, content)
     taken = time.strftime("%Y-%m-%d %H:%M:%S %z")
     write_json(folder / _FACTS, {"camera": camera, "size": [width, height], "focal": focal, "taken": taken})
+
+
+def has_reference(folder: Path) -> bool:
+    """Return whether a folder has the reference of a camera."""
+    return (folder / _FACTS).is_file()
 
 
 def load_reference(folder: Path) -> Reference:

@@ -1,8 +1,9 @@
 """Evaluate policies: in simulation, on the rehearsal robot, on hardware, on a rebuilt track, or on recordings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from envs import make_task, pinned
@@ -14,8 +15,9 @@ from sim2real.errors import InputError
 from sim2real.evaluation.config import BOTH, EvaluateConfig
 from sim2real.evaluation.correlate import correlate
 from sim2real.evaluation.dataset import evaluate_on_dataset
+from sim2real.evaluation.evidence import sequential_figures, twin_figures
 from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation, TrackEvaluation
-from sim2real.evaluation.session import hold_session
+from sim2real.evaluation.session import EPISODES, Held, hold_session
 from sim2real.evaluation.side_by_side import act_side_by_side
 from sim2real.evaluation.simulation import Episodes, paired_difference
 from sim2real.evaluation.track import evaluate_on_track
@@ -24,6 +26,8 @@ from sim2real.recordings.interpretation import known_task
 from sim2real.robots.supervisor import Supervisor
 from sim2real.runs import Run, start_run
 from sim2real.statistics.settling import settle
+from sim2real.tracks.driving.policy_driver import check_drives
+from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 from sim2real.worlds import check_worlds
 
 
@@ -66,15 +70,38 @@ def evaluate(
     if config.on == BOTH:
         return correlate(config, policies, folders, out, stages)
     if config.in_real_time:
-        run, config, episodes, interrupted = hold_session(
+        track = _track(config, policies, folders)
+        held = hold_session(
             *(config, policies, folders, out, stages("evaluate"), supervisor),
             lambda run, so_far: run.write_metrics(_unfinished(config, so_far)),
             resume,
         )
-        return _conclude(run, config, policies, folders, episodes, interrupted)
+        more = _evidence(held, policies, track, stages)
+        return _conclude(held.run, held.config, policies, folders, held.episodes, held.interrupted, more)
     run, config = start_run("evaluate", config, out, resume=False)
     episodes = act_side_by_side(config, policies, folders, stages("evaluate"))
     return _conclude(run, config, policies, folders, episodes)
+
+
+def _track(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path]) -> RebuiltTrack | None:
+    """Return the track of the trials' twins; raises InputError if the policies do not drive there."""
+    if config.track is None:
+        return None
+    track = read_track(config.track)
+    for policy, folder in zip(policies, folders, strict=True):
+        check_drives(policy, folder, track)
+    return track
+
+
+def _evidence(held: Held, policies: Sequence[Policy], track: RebuiltTrack | None, stages: Stages) -> dict[str, Any]:
+    """Return what a session's metrics hold beside its rates; the twins of trials only once it is finished."""
+    more: dict[str, Any] = {"sequential": sequential_figures(held.episodes)}
+    if held.drift is not None:
+        more["camera"] = held.drift.to_dict()
+    if track is not None and not held.interrupted:
+        saved = held.run.folder / EPISODES
+        more["twins"] = twin_figures(track, policies, held.episodes, saved, held.config.seed, stages)
+    return more
 
 
 def _check(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path]) -> None:
@@ -110,8 +137,9 @@ def _conclude(
     folders: tuple[Path, ...],
     episodes: Sequence[Episodes],
     interrupted: bool = False,
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> Evaluation:
-    """Write the figures of one or two policies to the run's `metrics.json`, and return them."""
+    """Write the figures of one or two policies, and more of a session, to `metrics.json`, and return them."""
     difference = plan = None
     if not all(len(each.seeds) for each in episodes):
         run.write_metrics(_unfinished(config, episodes))
@@ -125,7 +153,7 @@ def _conclude(
         if difference is not None:
             plan = settle(difference)
             metrics |= {"difference": difference.to_dict(), "settling": plan.to_dict()}
-        run.write_metrics(metrics)
+        run.write_metrics({**metrics, **more})
     task = config.world_of(policies[0].config.task)
     parts = folders, tuple(episodes), difference, plan, interrupted
     return Evaluation(run.folder, run.metrics, config, task, *parts)

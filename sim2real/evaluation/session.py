@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from policies.policy import Policy
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
+from sim2real.evaluation.camera_check import check_camera
 from sim2real.evaluation.config import EvaluateConfig
+from sim2real.evaluation.drift import Drift
 from sim2real.evaluation.robot import evaluate_on_robot, open_venue
 from sim2real.evaluation.simulation import Episodes
 from sim2real.evaluation.trials import FILE, Session, Trial, episodes_of
@@ -16,11 +18,31 @@ from sim2real.progress import Progress
 from sim2real.recordings.recorder import EpisodeRecorder
 from sim2real.rehearsal.operators import words_for
 from sim2real.robots.hardware import Hardware
+from sim2real.robots.operated import OperatedVenue
 from sim2real.robots.supervisor import Supervisor
 from sim2real.runs import Run, start_run
 
 EPISODES = "episodes"  # folder of the saved episodes in the run's folder
 Keep = Callable[[Run, list[Episodes]], None]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A session that ended.
+
+    Attributes:
+        run: its run.
+        config: its settings.
+        episodes: of each policy.
+        interrupted: whether Ctrl-C ended it early.
+        drift: how far the camera had moved before it; None: there was no reference.
+    """
+
+    run: Run
+    config: EvaluateConfig
+    episodes: list[Episodes]
+    interrupted: bool
+    drift: Drift | None
 
 
 def hold_session(
@@ -32,7 +54,7 @@ def hold_session(
     supervisor: Supervisor,
     keep: Keep,
     resume: bool,
-) -> tuple[Run, EvaluateConfig, list[Episodes], bool]:
+) -> Held:
     """Run policies in a real-time control loop.
 
     Each episode is saved in the run's dataset `episodes` with its outcome: label, reason, checkpoint and its SHA-256,
@@ -45,11 +67,8 @@ def hold_session(
         keep: called after every episode with the results so far, per policy.
         resume: continue an interrupted session in the same order; its finished episodes count.
 
-    Returns:
-        The run, its settings, the episodes of each policy, and whether Ctrl-C ended the session early.
-
     Raises:
-        InputError: as `open_venue`, or resumed with other settings or weights.
+        InputError: as `open_venue` and `check_camera`, or resumed with other settings or weights.
         OSError: the robot does not answer, or the disk is full; finished episodes are kept.
     """
     venue = open_venue(config, policies, supervisor)
@@ -58,6 +77,9 @@ def hold_session(
         _check_same(config, saved, run)
         session = _session(config, folders, run)
         done = finished_trials(run.folder / EPISODES)
+        drift = None
+        if isinstance(venue, OperatedVenue):
+            drift = check_camera(config, policies[0].config, venue.robot, run.folder, supervisor)
         if len(policies) > 1 and config.on == "robot":
             supervisor.announce("the policies drive in a random order, which is told after the session")
         with EpisodeRecorder(run.folder / EPISODES, venue.boundary, venue.robot.control_dt, resume=resume) as recorder:
@@ -70,7 +92,7 @@ def hold_session(
             )
     finally:  # an error in closing must not hide the results
         supervisor.let_go(venue.robot, config.on == "robot" and config.hardware.goes_limp)
-    return run, config, _per_policy(trials, policies), interrupted
+    return Held(run, config, _per_policy(trials, policies), interrupted, drift)
 
 
 def finished_trials(folder: Path) -> list[Trial]:
@@ -91,7 +113,8 @@ def finished_trials(folder: Path) -> list[Trial]:
 
 def _check_same(config: EvaluateConfig, saved: EvaluateConfig, run: Run) -> None:
     """Raise InputError unless a resumed session has its settings; a robot may have another port now."""
-    if replace(saved, hardware=Hardware()) != replace(config, hardware=Hardware()):
+    may_differ = {"hardware": Hardware(), "accept_drift": False}
+    if replace(saved, **may_differ) != replace(config, **may_differ):
         raise InputError(f"the session in {run.folder} has other settings: resume it with the same command")
 
 

@@ -9,6 +9,7 @@ from sim2real.robots.description import RobotDescription
 from sim2real.robots.units import JointUnits, check_values
 
 ACTION, STATE = "action", "observation.state"
+INTERVENTION = "intervention"  # bool, whether a person commanded the robot, in place of a policy
 FOR_UNITS = 100  # maximum number of episodes read to infer the units
 
 

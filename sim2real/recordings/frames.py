@@ -10,6 +10,7 @@ from policies.policy import PolicyConfig
 from sim2real.datasets import Episode, EpisodeDataset
 from sim2real.errors import DatasetError
 from sim2real.progress import Progress, silent
+from sim2real.recordings.arm_logs import INTERVENTION
 from sim2real.recordings.interpretation import recorded
 from sim2real.recordings.smoothing import smooth, smoothing_window
 from sim2real.statistics.agreement import CRITERION
@@ -112,6 +113,7 @@ def read_frames(
     config: PolicyConfig,
     smoothing: float | None = None,
     progress: Progress = silent,
+    by_hand: bool = False,
 ) -> Frames:
     """Read the frames of a dataset as a policy sees them, with the recorded actions.
 
@@ -119,6 +121,7 @@ def read_frames(
 
     Args:
         smoothing: actions are averaged over ± this many seconds; None: the value of the policy's task.
+        by_hand: leave out frames that a policy commanded; actions are averaged over the person's only.
 
     Raises:
         DatasetError: a missing camera (the error lists the cameras), another robot or other units than the policy's, a
@@ -132,19 +135,46 @@ def read_frames(
     for k in range(len(dataset)):
         episode = dataset.episode(k)
         raw, state = reading.read(episode)
+        person = commanded_by_hand(episode) if by_hand else np.ones(len(raw), bool)
         images, rows = readable_images(episode, camera, config, skipped)
-        parts.append((images, smooth(raw, smoothing, dataset.fps)[rows], np.full(len(rows), episode.index), rows))
+        if not person.all():
+            skipped["commanded by the policy"] += int((~person).sum())
+            images, rows = images[person[rows]], rows[person[rows]]
+        parts.append(
+            (images, _smooth_runs(raw, person, smoothing, dataset.fps)[rows], np.full(len(rows), episode.index), rows)
+        )
         states.append(None if state is None else state[rows])
         saturated.append(reading.saturated(episode)[rows])
         times.append((clock_of(episode), rows))
         progress(k + 1, len(dataset))
     if not sum(len(part[3]) for part in parts):
-        raise DatasetError(f"{dataset.root} has no frame that can be read")
+        what = "that a person commanded" if by_hand else "that can be read"
+        raise DatasetError(f"{dataset.root} has no frame {what}")
     images, actions, index, rows = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     state = None if states[0] is None else np.concatenate(states)
     known = reading.judged, reading.criterion
     recorded_there = np.concatenate(saturated), *sessions_of(dataset, times)
     return Frames(images, actions, index, rows, smoothing, dataset.fps, dict(skipped), state, *known, *recorded_there)
+
+
+def commanded_by_hand(episode: Episode) -> np.ndarray:
+    """Return (n,) bool, whether a person commanded the robot; raises DatasetError if the recording does not tell."""
+    person = episode.columns.get(INTERVENTION)
+    if person is None or person.dtype != bool:
+        advice = "it is not one of `evaluate --on robot` or `record --on robot`"
+        raise DatasetError(f"the recording does not tell which frames a person commanded ({INTERVENTION}): {advice}")
+    return person.reshape(-1)
+
+
+def _smooth_runs(actions: np.ndarray, chosen: np.ndarray, seconds: float, fps: float) -> np.ndarray:
+    """Average actions (n, A) within each run of chosen frames (n,); NaN at the others."""
+    if chosen.all():
+        return smooth(actions, seconds, fps)
+    smoothed = np.full_like(actions, np.nan)
+    for run in np.split(np.arange(len(chosen)), np.flatnonzero(np.diff(chosen)) + 1):
+        if chosen[run[0]]:
+            smoothed[run] = smooth(actions[run], seconds, fps)
+    return smoothed
 
 
 def clock_of(episode: Episode) -> np.ndarray | None:

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from sim2real.datasets import EncodedImage, EpisodeWriter, Feature, camera_feature, images
+from sim2real.datasets import EncodedImage, EpisodeDataset, EpisodeWriter, Feature, camera_feature, images
 from sim2real.errors import InputError
 from sim2real.files.atomic import with_null
-from sim2real.recordings.arm_logs import ACTION, STATE
+from sim2real.recordings.arm_logs import ACTION, INTERVENTION, STATE
 from sim2real.robots.boundary import Boundary
 
-INTERVENTION = "intervention"  # bool, whether a person commanded the robot in place of the policy
 NICENESS = 10  # of the thread that encodes frames, which must not take the control loop's time
 
 
@@ -34,13 +33,17 @@ class EpisodeRecorder:
         resume: append to the dataset of an interrupted recording, if there is one.
 
     Raises:
-        InputError: the folder exists without resume.
+        InputError: the folder exists without resume, or holds a recording of another robot or kind.
+
+    Attributes:
+        saved: number of episodes in the folder.
     """
 
     def __init__(self, folder: Path, boundary: Boundary, control_dt: float, *, resume: bool = False) -> None:
         if folder.exists() and not resume:
             raise InputError(f"{folder} exists: add --resume to continue it, or choose another destination")
         self.folder, self._boundary, self._fps = folder, boundary, 1 / control_dt
+        self.saved = self._appended() if (folder / "meta/info.json").is_file() else 0
         self._columns: dict[str, list[Any]] = {}
         self._writer: EpisodeWriter | None = None
         self._closing = ExitStack()
@@ -77,11 +80,21 @@ class EpisodeRecorder:
             kind = self._boundary.robot_type
             writer = EpisodeWriter(self.folder, self._features(done), self._fps, robot_type=kind)
             self._writer = self._closing.enter_context(writer)
-        return self._writer.save_columns(done, task, session=session, outcome=with_null(outcome))
+        number = self._writer.save_columns(done, task, session=session, outcome=with_null(outcome))
+        self.saved = number + 1
+        return number
 
     def discard(self) -> None:
         """Discard the current episode."""
         self._columns = {}
+
+    def _appended(self) -> int:
+        """Return the number of episodes of the dataset to append to; raises InputError if it is of another kind."""
+        dataset = EpisodeDataset(self.folder)
+        own = self._boundary.robot_type, self._fps, True
+        if (dataset.info.get("robot_type"), dataset.fps, INTERVENTION in dataset.features) != own:
+            raise InputError(f"{self.folder} is not a recording of a {own[0]} at {own[1]:g} Hz by this command")
+        return len(dataset)
 
     def _features(self, columns: Mapping[str, list[Any]]) -> dict[str, Feature]:
         names = {STATE: self._boundary.state_names, ACTION: self._boundary.action_names}

@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import jinja2
@@ -27,6 +27,13 @@ METRIC_NOTE = (
     "not a perception error."
 )
 LARGEST = 1600  # px, longer side of a picture in a page
+
+
+class Link(NamedTuple):
+    """A table cell that leads to a file beside the page."""
+
+    text: str
+    path: str
 
 
 class Report:
@@ -53,7 +60,7 @@ class Report:
         """Add a table.
 
         Args:
-            rows: cells of text, numbers, Estimate or Rate (with small intervals), or None for an empty cell.
+            rows: cells of text, numbers, Estimate or Rate (with small intervals), Link, or None for an empty cell.
             note: text below the table.
             highlight: indices of rows to highlight.
 
@@ -65,7 +72,7 @@ class Report:
             if len(row) != len(header):
                 raise ValueError(f"row {k} of the table has {len(row)} cells, its header {len(header)}: {row}")
         columns = list(zip(*values, strict=True)) or [()] * len(header)
-        numeric = [bool(column) and not any(isinstance(value, str) for value in column) for column in columns]
+        numeric = [bool(column) and not any(isinstance(value, str | Link) for value in column) for column in columns]
         cells = [[cell(value) for value in row] for row in values]
         return self._add(
             kind="table", header=list(header), rows=cells, numeric=numeric, note=note, highlight=set(highlight)
@@ -134,7 +141,9 @@ def _template() -> jinja2.Template:
 
 
 def cell(value: Any) -> dict[str, str]:
-    """Return a table cell: "text", the small text behind it ("minor"), and both together ("full")."""
+    """Return a table cell: "text", the small text behind it ("minor"), both together ("full"), a link's "path"."""
+    if isinstance(value, Link):
+        return {"text": value.text, "minor": "", "full": value.text, "path": value.path}
     text, minor = str(value), ""
     if value is None:
         text = ""

@@ -130,11 +130,12 @@ class Bridge:
 
     def _meet(self, link: socket.socket, watchdog: Watchdog) -> None:
         """Serve one client until it leaves."""
-        connection = Connection(link, *_FIRST, beside=(self._door, self._turn_away))
+        connection = Connection(link, *_FIRST)
         try:
             if greet(connection, self._token, lambda: self._card(watchdog)):
                 keep_alive(link)
                 connection.allow(*_REQUEST)
+                connection.beside = self._door, self._turn_away  # not before: a stranger keeps nobody out for long
                 connection.quality = self._settings.jpeg
                 self._note("a client is connected")
                 serve_client(connection, watchdog, lambda: self._going)

@@ -43,9 +43,9 @@ class Connection:
 
     Args:
         header, payload: bytes of a message from the other end, at most.
-        beside: what else is waited for: a socket, and what to do when it can be read.
 
     Attributes:
+        beside: what else is waited for: a socket, and what to do when it can be read.
         quality: of JPEG images that are sent; 0: raw.
     """
 
@@ -54,11 +54,11 @@ class Connection:
         link: socket.socket,
         header: int = HEADER,
         payload: int = PAYLOAD,
-        beside: tuple[socket.socket, Callable[[], object]] | None = None,
     ) -> None:
         link.setblocking(False)
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._link, self._beside, self._most = link, beside, (header, payload)
+        self._link, self._most = link, (header, payload)
+        self.beside: tuple[socket.socket, Callable[[], object]] | None = None
         self._got, self._unsent, self.quality = bytearray(), bytearray(), 0
 
     def allow(self, header: int, payload: int) -> None:
@@ -89,16 +89,17 @@ class Connection:
             left = None if until is None else until - clock()
             if message is not None:
                 return message
-            readers = [self._link, *([self._beside[0]] if self._beside else [])]
+            readers = [self._link, *([self.beside[0]] if self.beside else [])]
             writers = [self._link] if self._unsent else []
             ready, writable, _ = select.select(readers, writers, [], None if left is None else max(left, 0.0))
             if writable:
                 self._flush()
             if self._link in ready:
                 self._read()
-            elif self._beside and ready:  # only then: who left makes room
-                self._beside[1]()
-            elif left is not None and left <= 0:
+                continue
+            if self.beside and ready:  # only then: who left makes room
+                self.beside[1]()
+            if left is not None and left <= 0:
                 return None
 
     def close(self) -> None:

@@ -33,8 +33,9 @@ class Hand:
         keys: component and step of each key.
         lower, upper: (A,) range of commands.
         kept: (A,) share of a command that is left after a control period without a key.
-        holds: whether the person is in control.
         always: whether the person stays in control (a recording).
+        rest: (A,) the command from which such an episode starts; None: from where the robot is.
+        holds: whether the person is in control.
     """
 
     keys: Mapping[str, tuple[int, float]]
@@ -42,6 +43,7 @@ class Hand:
     upper: np.ndarray
     kept: np.ndarray
     always: bool = False
+    rest: np.ndarray | None = None
     holds: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -50,6 +52,7 @@ class Hand:
     def begin(self) -> None:
         """Prepare for a new episode, which the policy begins unless the person is always in control."""
         self.holds, self._change = self.always, np.zeros(len(self.lower))
+        self._resting = self.always and self.rest is not None
 
     def press(self, key: str) -> None:
         """Take control, give it back, or change the next command."""
@@ -66,17 +69,21 @@ class Hand:
         if not self.holds:
             return None
         change, self._change = self._change, np.zeros_like(self._change)
+        sent, self._resting = self.rest if self._resting and self.rest is not None else sent, False
         return np.clip(np.where(change == 0, self.kept * sent, sent + change), self.lower, self.upper)
 
 
 def car_hand(boundary: Boundary, control_dt: float, always: bool = False) -> Hand:
-    """Return commands of a car by arrow keys; without a key it straightens and keeps its throttle."""
+    """Return commands of a car by arrow keys; without a key it straightens and keeps its throttle.
+
+    A recording starts at rest: a car's state is its last command, also that of the episode before.
+    """
     names, limits = boundary.action_names, boundary.limits
     keys = {"left": ("steering", -STEER), "right": ("steering", STEER)}
     keys |= {"up": ("throttle", THROTTLE), "down": ("throttle", -THROTTLE)}
     moves = {key: (names.index(name), step) for key, (name, step) in keys.items() if name in names}
     kept = np.where(np.array(names) == "steering", np.exp(-control_dt / STRAIGHTEN), 1.0)
-    return Hand(moves, limits.lower, limits.upper, kept, always)
+    return Hand(moves, limits.lower, limits.upper, kept, always, np.zeros(len(names)))
 
 
 def joint_hand(boundary: Boundary, always: bool = False) -> Hand:

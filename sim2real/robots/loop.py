@@ -10,7 +10,7 @@ import numpy as np
 
 from sim2real.robots.boundary import Boundary
 from sim2real.robots.robot import Robot
-from sim2real.robots.safety import UnsafeCommandError
+from sim2real.robots.safety import Limits, UnsafeCommandError
 
 SUCCESS, FAILURE, ABORTED = "success", "failure", "aborted"
 STALLED = 0.2  # s without a new frame after which the robot is stopped
@@ -144,7 +144,7 @@ def run_episode(
             if wanted is None:
                 seen = {**observation, "state": boundary.observed(state, sent)}
                 wanted = boundary.command(_finite(act(seen), "action"), state, sent)
-            safe, limited = limits.apply(wanted, sent, state)
+            safe, limited = _safe(limits, wanted, sent, state, by_hand)
             sent = np.asarray(robot.command(safe), float)
             trace.latency.append(time.monotonic() - started)
             trace.times.append(float(observation["time"]))
@@ -162,6 +162,21 @@ def run_episode(
         except OSError as error:
             trace.label, trace.reason = ABORTED, f"{trace.reason}; it did not stop: {error}".lstrip("; ")
     return trace
+
+
+def _safe(
+    limits: Limits, wanted: np.ndarray, sent: np.ndarray, state: np.ndarray, by_hand: bool
+) -> tuple[np.ndarray, bool]:
+    """Return a command within the limits, and whether it was limited.
+
+    A person's that cannot be made safe is not sent: the last one is held, as they see what is in the way.
+    """
+    try:
+        return limits.apply(wanted, sent, state)
+    except UnsafeCommandError:
+        if not by_hand:
+            raise
+        return sent, True
 
 
 def _finite(values: np.ndarray, of: str) -> np.ndarray:

@@ -58,9 +58,10 @@ class Watchdog:
 
     def leave(self) -> None:
         """Stop the robot, as its client is gone."""
-        if self._due is not None:
-            self._note("the client is gone: the robot is stopped")
+        armed = self._due is not None
         self._hold("")
+        if armed:
+            self._note("the client is gone: the robot is stopped")
 
     def answer(self, asked: Message) -> Message:
         """Do what a client asks for and return what to tell it; errors of the robot are told, too.
@@ -86,15 +87,17 @@ class Watchdog:
     def _hold(self, why: str) -> None:
         """Stop the robot and refuse commands, if there is a reason for it."""
         armed, self._due, self._sent, self._refused = self._due is not None, None, None, why
-        if armed and why:
-            self._note(why)
-        for k in range(_TRIES):
+        failed = ""
+        for _ in range(_TRIES):
             try:
                 self.robot.stop()
-                return
+                failed = ""
+                break
             except OSError as error:
-                if k == _TRIES - 1:
-                    self._note(f"the robot did not stop: {' '.join(str(error).split())}")
+                failed = f"the robot did not stop: {' '.join(str(error).split())}"
+        for text in (why if armed else "", failed):  # afterwards: a terminal may be slow
+            if text:
+                self._note(text)
 
     def _observe(self, asked: Message) -> Message:
         seen = self.robot.observe()

@@ -74,8 +74,8 @@ def lock_exposure(capture: Any) -> str:
     locked = {name: _lock(capture, *settings) for name, settings in _LOCKS.items()}
     free = [name for name, fixed in locked.items() if not fixed]
     if not free:
-        return f"camera: {' and '.join(locked)} are fixed"
-    return f"camera: {' and '.join(free)} cannot be fixed and may change while the robot moves"
+        return f"{' and '.join(locked)} are fixed"
+    return f"{' and '.join(free)} cannot be fixed and may change while the robot moves"
 
 
 def _lock(capture: Any, automatic: int, manual: tuple[float, ...], value: int) -> bool:

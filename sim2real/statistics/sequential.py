@@ -2,7 +2,7 @@
 
 Wilson's and Newcombe's intervals and McNemar's test hold for a number of episodes that was fixed beforehand. Who looks
 after every episode and stops at a result he likes needs confidence sequences: with probability 95 % *all* of their
-intervals contain the true value, whenever one looks or stops. They are wider, by a factor of about 1.3 to 1.8.
+intervals contain the true value, whenever one looks or stops. They are wider, by a factor of 1.2 to 1.8.
 """
 
 from dataclasses import dataclass

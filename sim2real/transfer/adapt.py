@@ -85,6 +85,7 @@ def adapt(
     )
     _save(run.folder, config, inputs, outcome)
     metrics = {"finished": True, **outcome.metrics(), "dataset": config.dataset, "test": config.test}
+    metrics["interventions"] = config.interventions
     metrics["saturated"] = inputs.saturated
     if choice:
         metrics["auto"] = choice.to_dict()

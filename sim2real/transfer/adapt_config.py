@@ -119,6 +119,9 @@ class AdaptConfig:
             output is fitted to all frames.
         unlabelled: recordings whose images alone are used, of which DATASET may be a part: adds a candidate that is
             aligned with them. Episodes for testing are left out.
+        interventions: recordings of `evaluate --on robot` (RUN/episodes), of which only the frames that a person
+            commanded in place of the policy are learned from, too (HG-DAgger, Kelly et al. 2019). Nothing is judged on
+            them.
         track: folder of a track that `reconstruct` rebuilt: plans also learn from its frames beside the line, labelled
             with pursuit to it, and candidates drive on it before one is handed out.
             Its map shows all episodes that it was rebuilt from: offline errors on some of them favour such plans.
@@ -140,6 +143,7 @@ class AdaptConfig:
     smooth: float | None = None
     hold_out: float = 0.3
     unlabelled: str | None = None
+    interventions: str | None = None
     track: Path | None = None
     drive_on: Path | None = None
     self_labels: bool = False
@@ -153,6 +157,8 @@ class AdaptConfig:
             raise InputError("recovery is a share of a rebuilt track's frames: add --track DIR")
         if self.self_labels and self.track is None:
             raise InputError("self-labels are those of a rebuilt track: add --track DIR")
+        if self.self_labels and self.interventions is not None:
+            raise InputError("--self-labels learns nothing from a person's commands: leave out --interventions")
         for name in ("frames", "seeds"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -174,13 +180,14 @@ class AdaptConfig:
     def located(self) -> "AdaptConfig":
         """Return the settings with absolute paths, so that the run can be resumed from any folder."""
         # The episode selection is part of the path's last name; resolving the path does not access it.
-        paths = self.dataset, self.test, self.unlabelled
-        dataset, test, unlabelled = (path and str(Path.cwd() / path) for path in paths)
+        paths = self.dataset, self.test, self.unlabelled, self.interventions
+        dataset, test, unlabelled, interventions = (path and str(Path.cwd() / path) for path in paths)
         track, drive_on = (path and path.resolve() for path in (self.track, self.drive_on))
         file, colon, name = self.plan.rpartition(":") if ".toml:" in self.plan else (self.plan, "", "")
         plan = f"{Path(file).resolve()}{colon}{name}" if ".toml" in self.plan else self.plan
         checkpoint = self.checkpoint.resolve()
         located: dict[str, Any] = {"dataset": str(dataset), "test": test, "unlabelled": unlabelled}
+        located["interventions"] = interventions
         located |= {"track": track, "drive_on": drive_on}
         return dataclasses.replace(self, checkpoint=checkpoint, plan=plan, **located)
 

@@ -15,9 +15,10 @@ from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 from sim2real.transfer.adapt_config import AdaptConfig
 from sim2real.transfer.fitting.batches import Labelled
 from sim2real.transfer.fitting.learn import Material
+from sim2real.transfer.fitting.refit import joined
 from sim2real.transfer.fitting.unlabelled import BATCH_SIZE
 from sim2real.transfer.frames.folds import held_out
-from sim2real.transfer.frames.reading import Reading, read_apart, read_images, read_recordings
+from sim2real.transfer.frames.reading import Reading, read_apart, read_images, read_interventions, read_recordings
 from sim2real.transfer.frames.self_labelled import self_labelled
 from sim2real.transfer.frames.simulated import SIMULATED, mirror_signs, simulated_frames, task_spec
 
@@ -73,6 +74,11 @@ def read_inputs(config: AdaptConfig, stages: Stages) -> Inputs:
     if config.self_labels and learned_from is not None:
         learned = self_labelled(learned, learned_from, config.dataset, policy.config)
         reading = (replace(reading[0], skipped=learned.skipped, saturated={}), *reading[1:])
+    if config.interventions is not None:
+        others = [config.dataset, *([] if config.test is None else [config.test])]
+        settings = config.interventions, policy.config, config.smooth, others
+        theirs, interventions = read_interventions(*settings, stages("read interventions"))
+        learned, reading = joined(learned, theirs), (*reading, interventions)
     unlabelled = None
     if config.unlabelled is not None:
         unlabelled, images = _unlabelled(config, policy.config, test, stages)

@@ -78,6 +78,20 @@ def _recorded(
     return folder
 
 
+def record_interventions(root: Path, lengths: Sequence[int], first: int, last: int) -> Path:
+    """A session on a robot: the policy steers -1, in rows first … last - 1 of each episode a person steers 0.5."""
+    names = ("steering", "throttle")
+    features = {CAMERA: camera_feature(120, 160), "action": Feature("float32", (2,), names)}
+    with EpisodeWriter(root, {**features, "intervention": Feature("bool", (1,))}, 20) as writer:
+        for episode, length in enumerate(lengths):
+            for row in range(length):
+                person = first <= row < last
+                action = np.array([0.5 if person else -1, 0.3], np.float32)
+                writer.add_frame({CAMERA: image_of(90 + episode, row), "action": action, "intervention": person})
+            writer.save_episode("drive", f"robot {episode}")
+    return root
+
+
 def spoil(root: Path, episode: int, row: int, column: str, value: Any) -> None:
     """Put into a dataset what its writer would refuse."""
     path = root / f"data/chunk-000/file-{episode:03d}.parquet"

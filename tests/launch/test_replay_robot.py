@@ -5,6 +5,7 @@ import json
 import os
 import select
 import sys
+import termios
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 import arm_logs
 from launch import keys as terminal
-from launch.keys import keys, let_go, switch
+from launch.keys import keys, let_go, operating, switch
 from sim2real.robots import find_robot
 from sim2real.robots.arm import GRIPPER, SETTINGS
 from sim2real.robots.feetech import Felt
@@ -97,6 +98,28 @@ def test_keys_typed_at_once_are_all_seen(monkeypatch: pytest.MonkeyPatch):
             os.write(ours, b"xq")
             select.select([terminal], [], [], 900)
             assert pressed() == "xq"
+    os.close(ours)
+
+
+def test_what_is_asked_is_answered_with_an_echo_and_then_keys_are_read_again(monkeypatch: pytest.MonkeyPatch):
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs) as stdin:
+
+        def echoes() -> bool:
+            return bool(termios.tcgetattr(stdin)[3] & termios.ECHO)
+
+        seen: list[bool] = []
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(builtins, "input", lambda text: seen.append(echoes()) or "yes")
+        with operating() as supervisor:
+            assert supervisor.present and not echoes()
+            assert supervisor.ask("ready?") == "yes" and not echoes()
+            os.write(ours, b"h")
+            select.select([stdin], [], [], 900)
+            assert supervisor.pressed() == "h" and supervisor.pressed() == ""
+            supervisor.let_go(Loopback(("a",), 0.05, ()), True)
+            assert supervisor.pressed() == ""
+        assert seen == [True, True] and echoes()
     os.close(ours)
 
 

@@ -54,7 +54,7 @@ def refit(
 
 
 def joined(first: Frames, second: Frames) -> Frames:
-    """Join frames of different episodes of one dataset, in the dataset's order."""
+    """Join frames of different episodes, in the order of their numbers."""
     names = [field.name for field in dataclasses.fields(first)]
     arrays = {name: (getattr(first, name), getattr(second, name)) for name in names}
     stacked = {name: np.concatenate(pair) for name, pair in arrays.items() if isinstance(pair[0], np.ndarray)}

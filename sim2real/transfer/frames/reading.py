@@ -1,7 +1,7 @@
 """Reading recordings for `adapt`, `probe` and `ladder`, with counts of the frames left out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from sim2real.recordings.frames import Frames, read_frames
 from sim2real.recordings.unlabelled import read_unlabelled
 from sim2real.statistics.units import JUDGING, between
 from sim2real.transfer.frames.folds import kept_apart
+
+APART = 1_000_000  # number of the first episode of a second dataset among the frames to learn from
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,28 @@ def read_recordings(
     """Read a dataset or selected episodes; raises DatasetError as `read_frames`."""
     frames = read_frames(EpisodeDataset.open(dataset), policy, smooth, progress)
     return frames, Reading(dataset, len(frames), frames.skipped, frames.saturation(policy.action_names))
+
+
+def read_interventions(
+    dataset: str, policy: PolicyConfig, smooth: float | None, others: Sequence[str], progress: Progress = silent
+) -> tuple[Frames, Reading]:
+    """Read the frames of a session on a robot in which a person commanded it in place of a policy.
+
+    Only these are labels (HG-DAgger, Kelly et al. 2019). Their episodes are numbered from `APART` on.
+
+    Args:
+        others: the datasets that are learned from, and judged on.
+
+    Raises:
+        DatasetError: as `read_frames`, or it is one of the others.
+    """
+    chosen = EpisodeDataset.open(dataset)
+    if chosen.root.resolve() in [EpisodeDataset.open(other).root.resolve() for other in others]:
+        raise DatasetError(f"{dataset} is learned from or judged on already: --interventions takes other recordings")
+    frames = read_frames(chosen, policy, smooth, progress, by_hand=True)
+    named = np.array([f"intervention {name}" for name in frames.session]) if frames.session is not None else None
+    reading = Reading(dataset, len(frames), frames.skipped, frames.saturation(policy.action_names))
+    return replace(frames, episode=APART + frames.episode, session=named), reading
 
 
 def read_apart(

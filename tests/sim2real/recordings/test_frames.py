@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drives import CAMERA, SMALL, actions_of, image_of, record_drives, spoil
+from drives import CAMERA, SMALL, actions_of, image_of, record_drives, record_interventions, spoil
 from sim2real.datasets import DatasetError, EpisodeDataset, EpisodeWriter, Feature, camera_feature
 from sim2real.recordings.frames import Frames, read_frames
 from sim2real.recordings.smoothing import smooth
@@ -73,6 +73,20 @@ def test_no_window_reaches_into_another_episode(tmp_path):
             frames.actions[frames.episode == episode], slow_smooth(actions_of(episode, length), 5), atol=1e-6
         )
     assert frames.independent == 1 / 20  # of a second, which is longer than the window
+
+
+def test_of_interventions_only_the_persons_frames_and_commands_are_read(tmp_path):
+    root = record_interventions(tmp_path / "set", [30, 20], 12, 19)
+    frames = read(root, smoothing=0.25, by_hand=True)
+    assert frames.row.tolist() == [*range(12, 19)] * 2 and frames.skipped == {"commanded by the policy": 36}
+    np.testing.assert_allclose(frames.actions, np.tile([0.5, 0.3], (14, 1)), atol=1e-6)  # no average over the policy's
+    np.testing.assert_array_equal(frames.images, read(root).images[[*range(12, 19), *range(42, 49)]])
+    record_interventions(tmp_path / "nobody", [9], 9, 9)
+    with pytest.raises(DatasetError, match="has no frame that a person commanded"):
+        read(tmp_path / "nobody", by_hand=True)
+    record_drives(tmp_path / "other", [9])
+    with pytest.raises(DatasetError, match="does not tell which frames a person commanded"):
+        read(tmp_path / "other", by_hand=True)
 
 
 def test_a_damaged_image_is_left_out_and_counted(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from sim2real.reports import page as report
-from sim2real.reports.page import Report
+from sim2real.reports.page import Link, Report
 from sim2real.reports.plots import charts as plots
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.rates import Rate
@@ -75,6 +75,9 @@ def test_links_lead_to_files_beside_the_page_and_are_escaped():
     assert [dict(attrs)["href"] for _, attrs in Page(text).tags if "href" in attrs] == ["drive.mp4", "a/b.html"]
     assert "<script" not in text
     assert "More" not in Report("t").links("More", {}).render()
+    table = Report("t").table(["a"], [[Link(NASTY, "films/3.mp4")], [None]]).render()
+    assert [dict(attrs)["href"] for _, attrs in Page(table).tags if "href" in attrs] == ["films/3.mp4"]
+    assert "<script" not in table
 
 
 def test_all_text_is_escaped():
@@ -190,7 +193,7 @@ def test_plots_do_without_pyplot_and_its_global_state():
     code = """
 import sys
 from sim2real.reports.plots import charts
-from sim2real.reports.page import Report
+from sim2real.reports.page import Link, Report
 Report("t").figure(charts.bars_plot({"a": 1.0}, "x")).render()
 assert "matplotlib.pyplot" not in sys.modules
 """

@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2real.robots.connection import Connection, parse_address
@@ -72,6 +72,7 @@ def test_any_bytes_are_a_message_or_an_error(header: bytes, payload: bytes):
         decode(header, payload)
 
 
+@settings(max_examples=40)
 @given(st.recursive(st.none() | st.integers() | st.floats() | st.text(), lambda each: st.lists(each), max_leaves=6))
 def test_any_json_in_a_header_is_a_message_or_an_error(value: object):
     for content in (
@@ -115,10 +116,21 @@ def test_a_length_that_is_too_large_is_refused_before_anything_is_kept():
 
 def test_who_reads_nothing_is_left_and_nobody_waits():
     line, other = pair()
-    big = Message("observation", {}, {"images.front": np.zeros((1000, 2000, 3), np.uint8)})
+    big = Message("observation", {}, {"images.front": np.zeros((2000, 4000, 3), np.uint8)})
     with pytest.raises(ConnectionError, match="reads nothing"):
-        for _ in range(20):
+        for _ in range(6):
             line.send(big)
+    line.close()
+    other.close()
+
+
+def test_who_knocks_at_the_door_all_the_time_keeps_nobody_waiting():
+    """The watchdog looks at the clock when `receive` returns."""
+    line, other = pair()
+    with socket.create_server(("127.0.0.1", 0)) as door, socket.create_connection(door.getsockname()):
+        knocked: list[int] = []
+        line.beside = door, lambda: knocked.append(1)
+        assert line.receive(0.02) is None and knocked
     line.close()
     other.close()
 

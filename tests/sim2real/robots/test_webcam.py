@@ -41,7 +41,7 @@ class FakeCapture:
 @pytest.mark.parametrize("off", [1.0, 0.25])
 def test_both_are_fixed_at_their_present_values(off: float):
     capture = FakeCapture(off)
-    assert lock_exposure(capture) == "camera: exposure and white balance are fixed"
+    assert lock_exposure(capture) == "exposure and white balance are fixed"
     assert capture.values == {AUTO_EXPOSURE: off, EXPOSURE: 157.0, AUTO_BALANCE: 0.0, BALANCE: 4600.0}
 
 
@@ -56,9 +56,9 @@ def test_both_are_fixed_at_their_present_values(off: float):
 )
 def test_what_the_camera_does_not_have_is_said(missing: tuple[int, ...], said: str, lies: bool):
     line = lock_exposure(FakeCapture(missing=missing, lies=lies))
-    assert line == f"camera: {said} cannot be fixed and may change while the robot moves"
+    assert line == f"{said} cannot be fixed and may change while the robot moves"
 
 
 def test_what_the_camera_only_pretends_is_said():
     line = lock_exposure(FakeCapture(stuck=(AUTO_EXPOSURE,)))
-    assert line.startswith("camera: exposure cannot be fixed")
+    assert line.startswith("exposure cannot be fixed")

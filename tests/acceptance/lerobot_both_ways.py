@@ -34,7 +34,7 @@ from urllib.request import urlopen
 import numpy as np
 
 RATE, SECONDS = 30, 5.0  # Hz, and s of an episode of Reach with the way to its first pose
-TRIES, STARVED = 4, ("motor check failed", "no status packet", "not answer")  # LeRobot asks once, waits for 50 ms
+TRIES, STARVED = 8, ("motor check failed", "no status packet", "not answer")  # LeRobot asks once, waits for 50 ms
 OURS = (sys.executable, "-c", "from launch.main import main; main()")
 ROOT = Path(__file__).parents[2]
 
@@ -197,15 +197,16 @@ def replay_theirs(folder: Path, camera: str) -> None:
     """Replay what LeRobot recorded on the arm, with our own program."""
     arm = ("--robot", "so101", "--port", "emulated/port", "--calibration", "emulated/so101.json", "--camera", camera)
     words = [*OURS, "replay", "images", "--on", "robot", *arm, "--move"]
-    for left in reversed(range(TRIES)):
+    left = TRIES
+    while True:
+        left -= 1
         ask(camera, "reset?seed=1")  # a limp arm may lie on itself
         try:
             run([*words, "--out", f"replayed-{left}"], folder, "replayed")
+            break
         except AssertionError as error:
             if not left or not any(said in str(error) for said in STARVED):
                 raise
-        else:
-            break
     played = json.loads((folder / f"replayed-{left}/metrics.json").read_text())
     assert played["commands"] == played["of"], played
     print(f"sim2real replay --on robot: {played['commands']} commands that LeRobot recorded")

@@ -27,15 +27,15 @@ def command(port: str, out: Path | None = None, id: str | None = None) -> None:
     """
     from sim2real.errors import InputError
     from sim2real.robots import find_robot
-    from sim2real.robots.calibration import lerobot_folder
+    from sim2real.robots.calibration import new_calibration
     from sim2real.robots.feetech import FeetechBus
     from sim2real.robots.homing import calibrated, free, keep
 
     arm = find_robot("so101")
     if (out is None) == (id is None):
         raise InputError("name either --out, the calibration file, or --id, by which LeRobot keeps it")
-    kinds = [kind for kind in arm.types if (lerobot_folder() / kind).is_dir()]  # LeRobot renamed the type
-    path = lerobot_folder() / (kinds or arm.types)[-1] / f"{id}.json" if out is None else out
+    path = out if id is None else new_calibration(id, arm.types)
+    assert path is not None
     free(path)
     ids = range(1, len(arm.joints) + 1)
     bus = FeetechBus(port, ids)

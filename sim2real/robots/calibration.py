@@ -22,6 +22,18 @@ def lerobot_folder() -> Path:
     return Path(os.environ.get("HF_LEROBOT_CALIBRATION") or own / "calibration").expanduser() / "robots"
 
 
+def new_calibration(name: str, types: Sequence[str]) -> Path:
+    """Return where LeRobot looks for the calibration of a new id: in the folder of a type's latest name.
+
+    LeRobot 0.6 has one for all SO arms, `so_follower`; where only a folder of an older name exists, it is an older one.
+
+    Args:
+        types: `robot_type` of such robots in LeRobot, oldest first.
+    """
+    there = [kind for kind in types if (lerobot_folder() / kind).is_dir()]
+    return lerobot_folder() / (there or types)[-1] / f"{name}.json"
+
+
 def find_calibration(named: Path, types: Sequence[str]) -> Path:
     """Return a calibration's path: the file itself, or that of a robot's id in LeRobot's folder.
 

@@ -34,7 +34,7 @@ from urllib.request import urlopen
 import numpy as np
 
 RATE, SECONDS = 30, 5.0  # Hz, and s of an episode of Reach with the way to its first pose
-TRIES, STARVED = 4, ("motor check failed", "no status packet")  # LeRobot asks once, and waits for 50 ms
+TRIES, STARVED = 8, ("motor check failed", "no status packet", "not answer")  # LeRobot asks once, waits for 50 ms
 OURS = (sys.executable, "-c", "from launch.main import main; main()")
 ROOT = Path(__file__).parents[2]
 
@@ -47,11 +47,12 @@ def run(words: list[str], folder: Path, log: str, tries: int = 1) -> str:
     """
     environment = {**os.environ, "HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = str(ROOT) if words[0] == sys.executable else ""
+    words = ["nice", "-n", "5", *words]  # the emulator stands for hardware, which nobody else uses
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False)
     (folder / f"{log}.log").write_text(f"{done.stdout}\n{done.stderr}")
-    if done.returncode and tries > 1 and any(said in done.stderr for said in STARVED):
+    if done.returncode and tries > 1 and any(said in done.stdout + done.stderr for said in STARVED):
         print(f"{log}: the emulator had no time to answer; once more")
-        return run(words, folder, log, tries - 1)
+        return run(words[3:], folder, log, tries - 1)
     if done.returncode:
         raise AssertionError(f"{log} ended with code {done.returncode}: {(done.stderr or done.stdout).strip()[-800:]}")
     return done.stdout + done.stderr
@@ -192,6 +193,25 @@ def record(folder: Path, lerobot: str, camera: str) -> None:
         print(f"LeRobot recorded {kind}s: {counted.strip()}; its commands are the policy's within {off:.1e} degrees")
 
 
+def replay_theirs(folder: Path, camera: str) -> None:
+    """Replay what LeRobot recorded on the arm, with our own program."""
+    arm = ("--robot", "so101", "--port", "emulated/port", "--calibration", "emulated/so101.json", "--camera", camera)
+    words = [*OURS, "replay", "images", "--on", "robot", *arm, "--move"]
+    left = TRIES
+    while True:
+        left -= 1
+        ask(camera, "reset?seed=1")  # a limp arm may lie on itself
+        try:
+            run([*words, "--out", f"replayed-{left}"], folder, "replayed")
+            break
+        except AssertionError as error:
+            if not left or not any(said in str(error) for said in STARVED):
+                raise
+    played = json.loads((folder / f"replayed-{left}/metrics.json").read_text())
+    assert played["commands"] == played["of"], played
+    print(f"sim2real replay --on robot: {played['commands']} commands that LeRobot recorded")
+
+
 def difference(folder: Path, root: Path) -> float:
     """The mean difference of recorded commands to those of the policy on the same frames and states [degrees]."""
     from sim2real.datasets import EpisodeDataset
@@ -294,6 +314,7 @@ def main() -> int:
             drive(folder, python, camera, given.episodes)
             compare(folder)
             record(folder, python, camera)
+            replay_theirs(folder, camera)
         if given.envhub:
             try_envhub(folder, python)
     except AssertionError as error:

@@ -37,7 +37,7 @@ from sim2real.export.plugin.episode import NEAR, Episode, grey_levels, lerobot_u
 from sim2real.files import write_json
 from sim2real.rehearsal.robot import boundary_of, home_of
 from sim2real.robots.boundary import JointBoundary
-from sim2real.robots.calibration import Calibration, lerobot_folder
+from sim2real.robots.calibration import Calibration, lerobot_folder, new_calibration
 from sim2real.robots.loop import SUCCESS, run_episode
 from sim2real.robots.safety import UnsafeCommandError
 from sim2real.robots.so101 import SO101
@@ -209,6 +209,15 @@ def test_lerobots_folder_is_where_lerobot_looks(monkeypatch: pytest.MonkeyPatch)
     ):
         monkeypatch.setenv(name, value)
         assert lerobot_folder() == Path(expected)
+
+
+def test_a_new_calibration_lies_where_lerobot_looks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HF_LEROBOT_CALIBRATION", str(tmp_path))
+    assert new_calibration("left", SO101.types) == tmp_path / "robots/so_follower/left.json", "LeRobot 0.6.1"
+    (tmp_path / "robots/so101_follower").mkdir(parents=True)
+    assert new_calibration("left", SO101.types) == tmp_path / "robots/so101_follower/left.json", "an older one"
+    (tmp_path / "robots/so_follower").mkdir()
+    assert new_calibration("left", SO101.types) == tmp_path / "robots/so_follower/left.json"
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from sim2real.training.pretraining import policy_config
 
 MAIN = (sys.executable, "-c", "from launch.main import main; main()")
 START, TRIED = 60.0, 3  # s; episodes, as a machine that is busy with other tests may starve the emulator
-STARVED = ("do not answer", "the camera stalled", "stood still")
+STARVED = ("do not answer", "the camera stalled", "stood still", '"valid": false')
 
 
 @pytest.fixture

@@ -131,6 +131,8 @@ def _say_episodes(evaluation: "Evaluation") -> None:
     if evaluation.episodes[0].loops:
         for folder, episodes in zip(evaluation.checkpoints, evaluation.episodes, strict=True):
             say(f"loop of {folder}: {loop_line(episodes)}")
+        saved = evaluation.folder / "episodes"
+        say(f"saved: {saved}; look at one again with `sim2real replay {saved} --episode INDEX`")
 
 
 def _say_session(evaluation: "Evaluation", session: "RobotSession") -> None:

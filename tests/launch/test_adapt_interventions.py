@@ -42,6 +42,7 @@ def test_the_persons_frames_are_added_to_those_that_are_learned_from(lane: Path)
     np.testing.assert_array_equal(alone.test.images, more.test.images)  # nothing is judged on them
 
 
+@pytest.mark.slow
 def test_a_run_tells_what_it_learned_from(command: Callable[..., Any], lane: Path):
     done = command("adapt", "lane", "learn", "--interventions", "robot", "--out", "run", *QUICK)
     assert done.code == 0 and "robot: 36 frames left out: commanded by the policy" in done.out, done

@@ -31,6 +31,7 @@ def test_a_car_is_driven_by_arrow_keys(
     assert EpisodeDataset(workplace / "set").info["robot_type"] == "rehearsal-car"
 
 
+@pytest.mark.slow
 def test_an_arm_is_moved_by_a_pair_of_keys_per_joint(
     command: Callable[..., Any], workplace: Path, answers: Callable, typed: Callable, quick: list[Loopback]
 ):

@@ -46,6 +46,7 @@ def outcomes(folder: Path) -> list[dict[str, Any]]:
     return [outcome or {} for outcome in EpisodeDataset(folder / "episodes").outcomes]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_every_episode_is_saved_with_what_became_of_it(command: Callable[..., Any], workplace: Path, answers: Callable):
     answers("", "s", "", "f")
@@ -100,6 +101,7 @@ def test_a_person_takes_over_and_gives_back(
     assert row["interventions"] == 13 and row["label"] == "success"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_a_session_is_resumed_in_its_order_without_telling_results(
     command: Callable[..., Any], workplace: Path, answers: Callable, complains: Callable
@@ -124,6 +126,30 @@ def test_a_session_is_resumed_in_its_order_without_telling_results(
     assert [each["label"] for each in told] == ["success", "failure", "success", "failure", "success", "failure"]
     result = metrics(workplace / "run")
     assert result["finished"] and len(result["episodes"]) == len(result["against"]["episodes"]) == 3
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_episode_that_was_interrupted_is_driven_again(
+    command: Callable[..., Any], workplace: Path, answers: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    words, observe, calls = ("evaluate", "first", *LOOPBACK, "--episodes", 2, "--out", "run"), Loopback.observe, []
+
+    def interrupted(self: Loopback) -> dict[str, Any]:
+        calls.append(1)
+        if len(calls) == 41 + 7:
+            raise KeyboardInterrupt
+        return observe(self)
+
+    answers("", "s", "")
+    with monkeypatch.context() as patch:
+        patch.setattr(Loopback, "observe", interrupted)
+        assert command(*words).code == 130
+    answers("", "f")
+    assert command(*words, "--resume").code == 0
+    told = [(each["order"], each["label"], each["interrupted"]) for each in outcomes(workplace / "run")]
+    assert told == [(0, "success", False), (1, "aborted", True), (1, "failure", False)]
+    rows = metrics(workplace / "run")["episodes"]
+    assert [(row["label"], row["file"]) for row in rows] == [("success", 0), ("failure", 2)]
 
 
 @pytest.mark.usefixtures("quick")

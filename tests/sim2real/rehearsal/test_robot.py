@@ -87,6 +87,19 @@ def test_a_policy_does_the_same_behind_the_robots_interface_as_in_a_batch(name: 
     assert loop.labels == batch.labels and all(row["limited_commands"] == 0 for row in loop.rows())
 
 
+def test_a_person_may_drive_the_rehearsal_car_and_abort(short_lane: str):
+    typed = iter(["", "", "", "\x1b[C", "", " ", "", "", "a"])
+    venue = rehearsal_venue(short_lane, ("front",), real_time=False, pressed=lambda: next(typed))
+    logged: list[tuple[np.ndarray, bool]] = []
+    policy = small_policy(short_lane)
+    (trial,), _ = evaluate_on_robot(
+        venue, [policy], [(7, 0)], log=lambda now, sent, person: logged.append((sent, person))
+    )
+    venue.robot.close()
+    assert trial.label == "aborted" and [person for _, person in logged] == [False, False, True, True, *3 * [False]]
+    assert logged[2][0][0] == pytest.approx(min(logged[1][0][0] + 0.15, 1)) and trial.loop["interventions"] == 2
+
+
 @pytest.mark.parametrize("make", TASKS.values(), ids=TASKS)
 def test_it_measures_and_is_told_physical_values(make: Callable[[], LaneFollow | ArmTask]):
     robot = SimulatedRobot(make(), ("front",))

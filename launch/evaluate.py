@@ -13,6 +13,7 @@ from sim2real.evaluation.config import EvaluateConfig
 from sim2real.progress import no_stages
 
 if TYPE_CHECKING:
+    from sim2real.evaluation.account import RobotSession
     from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation, TrackEvaluation
 
 
@@ -100,7 +101,6 @@ def _say_episodes(evaluation: "Evaluation") -> None:
     from sim2real.reports.episodes import (
         aborted_line,
         difference_lines,
-        evidence_lines,
         invalid_line,
         loop_line,
         place_line,
@@ -125,10 +125,24 @@ def _say_episodes(evaluation: "Evaluation") -> None:
         pairs = list(zip(evaluation.checkpoints, evaluation.episodes, strict=True))
         for line in (aborted_line, invalid_line):
             _say_each([line(episodes, f"{folder}: ") for folder, episodes in pairs])
-    _say_each([*difference_lines(evaluation), *evidence_lines(evaluation)])
+    _say_each(difference_lines(evaluation))
+    if evaluation.session is not None:
+        _say_session(evaluation, evaluation.session)
     if evaluation.episodes[0].loops:
         for folder, episodes in zip(evaluation.checkpoints, evaluation.episodes, strict=True):
             say(f"loop of {folder}: {loop_line(episodes)}")
+
+
+def _say_session(evaluation: "Evaluation", session: "RobotSession") -> None:
+    from sim2real.reports.pages.robot import write_robot_report
+    from sim2real.reports.session_rows import verdict_line
+
+    say(f"at every look: {verdict_line(session)}")
+    for name, combined in zip(session.policies, map(session.suresim.get, range(len(session.policies))), strict=True):
+        if combined is not None:
+            say(f"{name}, with simulated twins on {evaluation.config.track}: {combined}")
+    page = write_robot_report(session, evaluation.folder, typed_command(), evaluation.config.seed)
+    say(f"report: {page}")
 
 
 def _say_correlation(result: "CorrelationResult") -> None:

@@ -150,7 +150,7 @@ def check_drift(reference: Reference, frame: np.ndarray, tolerance: float = TOLE
 def _matches(reference: np.ndarray, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return places (m, 2) float32 px of the same features in both frames."""
     scale = max(1.0, _WIDTH / frame.shape[1])
-    sift = cv2.SIFT_create(nfeatures=1500, contrastThreshold=0.02)  # type: ignore[attr-defined]
+    sift = cv2.SIFT_create(nfeatures=1000, contrastThreshold=0.02)  # type: ignore[attr-defined]
     features = [sift.detectAndCompute(_contrast(each, scale), None) for each in (reference, frame)]
     (old, first), (new, second) = features
     if first is None or second is None or min(len(first), len(second)) < 2:

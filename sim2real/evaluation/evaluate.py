@@ -1,9 +1,8 @@
 """Evaluate policies: in simulation, on the rehearsal robot, on hardware, on a rebuilt track, or on recordings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from envs import make_task, pinned
@@ -12,10 +11,11 @@ from envs.task import Task
 from policies.policy import Policy
 from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.errors import InputError
+from sim2real.evaluation.account import RobotSession, session_of
+from sim2real.evaluation.combined import combined_with_twins
 from sim2real.evaluation.config import BOTH, EvaluateConfig
 from sim2real.evaluation.correlate import correlate
 from sim2real.evaluation.dataset import evaluate_on_dataset
-from sim2real.evaluation.evidence import sequential_figures, twin_figures
 from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation, TrackEvaluation
 from sim2real.evaluation.session import EPISODES, Held, hold_session
 from sim2real.evaluation.side_by_side import act_side_by_side
@@ -76,8 +76,8 @@ def evaluate(
             lambda run, so_far: run.write_metrics(_unfinished(config, so_far)),
             resume,
         )
-        more = _evidence(held, policies, track, stages)
-        return _conclude(held.run, held.config, policies, folders, held.episodes, held.interrupted, more)
+        session = _account(held, policies, folders, track, stages)
+        return _conclude(held.run, held.config, policies, folders, held.episodes, held.interrupted, session)
     run, config = start_run("evaluate", config, out, resume=False)
     episodes = act_side_by_side(config, policies, folders, stages("evaluate"))
     return _conclude(run, config, policies, folders, episodes)
@@ -93,15 +93,21 @@ def _track(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence
     return track
 
 
-def _evidence(held: Held, policies: Sequence[Policy], track: RebuiltTrack | None, stages: Stages) -> dict[str, Any]:
-    """Return what a session's metrics hold beside its rates; the twins of trials only once it is finished."""
-    more: dict[str, Any] = {"sequential": sequential_figures(held.episodes)}
-    if held.drift is not None:
-        more["camera"] = held.drift.to_dict()
+def _account(
+    held: Held, policies: Sequence[Policy], folders: Sequence[Path], track: RebuiltTrack | None, stages: Stages
+) -> RobotSession:
+    """Return what a session shows; its trials are driven again on the track only once it is finished."""
+    config, combined = held.config, {}
     if track is not None and not held.interrupted:
         saved = held.run.folder / EPISODES
-        more["twins"] = twin_figures(track, policies, held.episodes, saved, held.config.seed, stages)
-    return more
+        combined = combined_with_twins(track, policies, held.episodes, saved, config.seed, stages)
+    return session_of(
+        *(config, policies[0].config.task, folders, held.episodes, held.weights, held.rate),
+        drift=held.drift,
+        accepted_drift=config.accept_drift and held.drift is not None,
+        exposure=held.exposure,
+        suresim=combined,
+    )
 
 
 def _check(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path]) -> None:
@@ -137,9 +143,9 @@ def _conclude(
     folders: tuple[Path, ...],
     episodes: Sequence[Episodes],
     interrupted: bool = False,
-    more: Mapping[str, Any] = MappingProxyType({}),
+    session: RobotSession | None = None,
 ) -> Evaluation:
-    """Write the figures of one or two policies, and more of a session, to `metrics.json`, and return them."""
+    """Write the figures of one or two policies to the run's `metrics.json`, and return them."""
     difference = plan = None
     if not all(len(each.seeds) for each in episodes):
         run.write_metrics(_unfinished(config, episodes))
@@ -153,9 +159,9 @@ def _conclude(
         if difference is not None:
             plan = settle(difference)
             metrics |= {"difference": difference.to_dict(), "settling": plan.to_dict()}
-        run.write_metrics({**metrics, **more})
+        run.write_metrics(metrics if session is None else {**metrics, **session.metrics()})
     task = config.world_of(policies[0].config.task)
-    parts = folders, tuple(episodes), difference, plan, interrupted
+    parts = folders, tuple(episodes), difference, plan, interrupted, session
     return Evaluation(run.folder, run.metrics, config, task, *parts)
 
 

@@ -1,12 +1,13 @@
 """Results of evaluations: the figures, and the data for pages and films."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sim2real.evaluation.account import RobotSession
 from sim2real.evaluation.config import EvaluateConfig
 from sim2real.evaluation.offline import ActionComparison
 from sim2real.evaluation.simulation import Episodes
@@ -38,6 +39,7 @@ class Evaluation:
         difference: success of the second policy minus the first; None without a second, or without a common episode.
         settling: number of further episodes that would settle it; None likewise.
         interrupted: whether Ctrl-C ended the evaluation early.
+        session: what happened in a control loop, in order; None: there was none.
     """
 
     folder: Path
@@ -49,6 +51,7 @@ class Evaluation:
     difference: RateDifference | None = None
     settling: Settling | None = None
     interrupted: bool = False
+    session: RobotSession | None = None
 
     @property
     def blind(self) -> bool:
@@ -154,14 +157,3 @@ class TrackEvaluation:
     validity: Mapping[str, Validity]
     unproven: Mapping[str, str]
     frames_per_second: float
-
-
-def short_names(paths: Sequence[Path]) -> list[str]:
-    """Return the checkpoints' folder names, or as much of the paths as distinguishes them."""
-    parts = [path.resolve().parts for path in paths]
-    names = ["/".join(part) for part in parts]
-    for k in range(1, max(map(len, parts)) + 1):
-        names = ["/".join(part[-k:]) for part in parts]
-        if len(set(names)) == len(set(parts)):
-            break
-    return names

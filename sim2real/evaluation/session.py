@@ -36,6 +36,9 @@ class Held:
         episodes: of each policy.
         interrupted: whether Ctrl-C ended it early.
         drift: how far the camera had moved before it; None: there was no reference.
+        weights: SHA-256 of each policy's weights, in hex.
+        rate: control rate [Hz].
+        exposure: what is known of the camera's exposure; empty: nothing.
     """
 
     run: Run
@@ -43,6 +46,9 @@ class Held:
     episodes: list[Episodes]
     interrupted: bool
     drift: Drift | None
+    weights: tuple[str, ...]
+    rate: float
+    exposure: str
 
 
 def hold_session(
@@ -92,7 +98,8 @@ def hold_session(
             )
     finally:  # an error in closing must not hide the results
         supervisor.let_go(venue.robot, config.on == "robot" and config.hardware.goes_limp)
-    return Held(run, config, _per_policy(trials, policies), interrupted, drift)
+    known = 1 / venue.robot.control_dt, str(getattr(venue.robot, "exposure", ""))
+    return Held(run, config, _per_policy(trials, policies), interrupted, drift, session.weights, *known)
 
 
 def finished_trials(folder: Path) -> list[Trial]:

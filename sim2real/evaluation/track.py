@@ -13,7 +13,8 @@ from policies.policy import Policy
 from sim2real.datasets.files import write_tables
 from sim2real.errors import InputError
 from sim2real.evaluation.config import EvaluateConfig
-from sim2real.evaluation.results import TrackEvaluation, short_names
+from sim2real.evaluation.naming import short_names
+from sim2real.evaluation.results import TrackEvaluation
 from sim2real.progress import Stages, no_stages
 from sim2real.runs import start_run
 from sim2real.statistics.rates import RateDifference

@@ -1,6 +1,6 @@
 """Tables and lines about the episodes of an evaluation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,37 +66,6 @@ def difference_lines(evaluation: Evaluation) -> list[str]:
         f"exact McNemar test: p = {difference.p_value:.2g}",
         f"to settle it: {plan.text}",
     ]
-
-
-def evidence_lines(evaluation: Evaluation) -> list[str]:
-    """Return lines on what a session shows whenever one looks, and on its simulated twins; empty without a session."""
-    lines, sequential = [], evaluation.metrics.get("sequential")
-    if sequential is None:
-        return []
-    for folder, rate in zip(evaluation.checkpoints, sequential["rates"], strict=True):
-        if rate is not None:
-            lines.append(f"{folder}: {_shares(rate)}, an interval that may be looked at after every episode")
-    if (difference := sequential.get("difference")) is not None:
-        after = difference["settled_after"]
-        told = "not settled yet" if after is None else f"settled after {after} pairs"
-        interval = " … ".join(f"{100 * difference[end]:+.1f}" for end in ("low", "high"))
-        lines.append(f"difference whenever one looks: {interval} points; {told} (p = {difference['p_value']:.2g})")
-    for folder, twins in zip(evaluation.checkpoints, evaluation.metrics.get("twins", ()), strict=False):
-        lines.append(f"{folder}, with simulated twins: {_twins(twins)}")
-    return lines
-
-
-def _twins(twins: Mapping[str, Any] | None) -> str:
-    if twins is None:
-        return "no trial was found on the track"
-    count = f"{twins['wilson']['count']} trials with a twin, {twins['unplaced']} without a place on the track"
-    if twins["refused"]:
-        return f"no combined rate ({count}): {twins['refused']}"
-    return f"{_shares(twins)}; {count}, {twins['simulated']} further simulated ones"
-
-
-def _shares(figures: Mapping[str, float]) -> str:
-    return f"{100 * figures['value']:.1f} % [{100 * figures['low']:.1f}, {100 * figures['high']:.1f}]"
 
 
 def loop_line(episodes: Episodes) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from sim2real.evaluation.account import RobotSession, SessionEpisode
 from sim2real.reports.page import Link
-from sim2real.reports.session import RobotSession, SessionEpisode
 from sim2real.robots.loop import ABORTED
 from sim2real.statistics.rates import Rate
 

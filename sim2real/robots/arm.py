@@ -77,6 +77,11 @@ class FeetechArm:
         self._latched, self._behind = False, np.zeros(len(self.action_names))
         self._seen = 0.0
 
+    @property
+    def exposure(self) -> str:
+        """Return what is known of the camera's exposure and white balance; empty without a camera."""
+        return "" if self._webcam is None else self._webcam.exposure
+
     def prepare(self) -> None:
         """Write the settings that driving relies on, where servos have others, and read them back.
 

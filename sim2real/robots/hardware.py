@@ -101,7 +101,7 @@ def _open_so101(settings: Hardware, boundary: Boundary, control_dt: float, camer
         raise InputError(f"so101 has the joints {', '.join(arm.joints)}; this policy moves {', '.join(wanted)}")
     path = find_calibration(settings.calibration, arm.types)
     calibration = Calibration.load(path, arm.joints, arm.gripper, np.array(arm.limits))
-    webcam = None if camera is None else Webcam(settings.camera)
+    webcam = None if camera is None else Webcam(settings.camera, fix=True)
     try:
         bus = FeetechBus(settings.port, calibration.ids)
     except (OSError, ValueError):

@@ -14,6 +14,7 @@ from sim2real.robots.messages import Message
 from sim2real.robots.safety import UnsafeCommandError
 
 SLOWEST = 60.0  # s in which a simulated robot must be ready for an episode
+BUSY = 10.0  # s in which it must answer: its computer may be busy, and nothing moves meanwhile
 
 
 class RemoteRobot:
@@ -22,7 +23,7 @@ class RemoteRobot:
     Args:
         address: HOST:PORT of the bridge.
         token: the bridge's token.
-        patience: longest time for an answer, beyond the control period [s].
+        patience: longest time for an answer, beyond the control period [s]; of a simulated robot BUSY.
 
     Attributes:
         cameras: names of its cameras.
@@ -49,6 +50,8 @@ class RemoteRobot:
             None if card[end] is None else np.array(card[end], float) for end in ("lower", "upper")
         )
         self.moves, self.simulated = bool(card["move"]), {"reset", "outcome"} <= set(card["offers"])
+        if self.simulated:
+            self._patience = max(patience, BUSY)
         self.reward, self.terminated = 0.0, False
 
     def observe(self) -> dict[str, Any]:

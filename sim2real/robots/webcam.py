@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 FIRST = 5.0  # s, maximum time until a camera's first frame
+SETTLE = 1.0  # s in which a camera's automatic finds its exposure and white balance
 SIZE = (640, 480)  # px, requested size; policies resize frames themselves
 
 _LOCKS = {  # switch of the automatic, its values for "off" (Video4Linux, others), property with the value
@@ -23,15 +24,19 @@ class Webcam:
     Args:
         source: number of the camera, or a name that OpenCV opens.
         opened: opens the source, with `read() -> (bool, BGR frame)` and `release()`; by default OpenCV's.
+        fix: fix exposure and white balance as they are after SETTLE.
+
+    Attributes:
+        exposure: what could be fixed, in a line; empty before.
 
     Raises:
         OSError: there is no such camera, or it gives no frame.
     """
 
-    def __init__(self, source: str, opened: Callable[[str], Any] | None = None) -> None:
+    def __init__(self, source: str, opened: Callable[[str], Any] | None = None, fix: bool = False) -> None:
         self._source, self._capture = source, (opened or _open)(source)
         self._frame: np.ndarray | None = None
-        self._taken, self._going = 0.0, True
+        self._taken, self._going, self._fix, self.exposure = 0.0, True, fix, ""
         self._lock, self._first = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._read, name=f"camera {source}", daemon=True)
         self._thread.start()
@@ -40,7 +45,10 @@ class Webcam:
             raise OSError(f"camera {source} gives no frame: is it plugged in, and not in use by another program?")
 
     def _read(self) -> None:
+        begun = time.monotonic()
         while self._going:
+            if self._fix and time.monotonic() - begun >= SETTLE:  # here: no other thread may use the capture
+                self.exposure, self._fix = lock_exposure(self._capture), False
             delivered, frame = self._capture.read()
             if not delivered:  # unplugged; the control loop detects missing frames
                 self._first.set()

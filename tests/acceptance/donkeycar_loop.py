@@ -8,8 +8,9 @@ Donkeycar needs NumPy below 2 and Sim2Real 2 or more, so it has an environment o
 
 The rehearsal car is served by `sim2real bridge`. A process of Donkeycar's environment drives it with a `Vehicle` at
 20 Hz: camera and actuators of the bridge, the exported policy as `Pilot`, the stock `DriveMode` and `TubWriter`. The
-same policy then drives the same episodes in our loop. The tub is imported, and an episode of it replayed. The last line
-says what was found; an assertion that fails ends it with exit code 1.
+same policy then drives the same episodes in our loop. An export differs from its policy by some 1e-6, which decides
+where a policy is about to fail: so the commands are compared to those of the export in our loop, too. The tub is
+imported, and an episode of it replayed. An assertion that fails ends it with exit code 1.
 """
 
 import argparse
@@ -104,6 +105,21 @@ def served(folder: Path, timeout: float) -> tuple[subprocess.Popen[str], str]:
     raise SystemExit("the bridge did not start")
 
 
+def commands(exported: Path, seed: int) -> np.ndarray:
+    """Return the commands (n, 2) of the exported policy in our loop, in the episode of a seed."""
+    from envs import make_task
+    from sim2real.export.exported import ExportedPolicy
+    from sim2real.rehearsal.robot import SimulatedRobot
+    from sim2real.robots.loop import run_episode
+
+    robot, sent = SimulatedRobot(make_task("LaneFollow", "rehearsal"), ("front",)), []
+    robot.reset(seed)
+    act, steps = ExportedPolicy(exported).act, robot.steps_at_most
+    run_episode(robot, act, robot.boundary, steps, robot.outcome, lambda seen, told, by_hand: sent.append(told))
+    robot.close()
+    return np.array(sent)
+
+
 def compare(python: Path, policy: Path, folder: Path, episodes: int, seed: int, timeout: float) -> None:
     """Drive in both loops, and print both successes and their paired difference."""
     from sim2real.datasets import EpisodeDataset
@@ -120,7 +136,7 @@ def compare(python: Path, policy: Path, folder: Path, episodes: int, seed: int, 
         subprocess.run([str(python), *map(str, words)], check=True, env={**os.environ, **known})
     finally:
         bridge.terminate()
-        bridge.wait(20)
+        bridge.wait(60)
     sim2real("evaluate", policy, "--on", "rehearsal", "--episodes", episodes, "--seed", seed, "--out", folder / "ours")
     theirs = json.loads((folder / "donkeycar.json").read_text())
     ours = json.loads((folder / "ours" / "metrics.json").read_text())["episodes"]
@@ -131,14 +147,21 @@ def compare(python: Path, policy: Path, folder: Path, episodes: int, seed: int, 
     sim2real("import", folder / "tub", folder / "dataset", "--autopilot", *fps)
     dataset = EpisodeDataset(folder / "dataset")
     sim2real("replay", folder / "dataset", "--on", "policy", "--checkpoint", policy, "--out", folder / "replay")
+    first, again = dataset.episode(0)["action"], commands(folder / "exported", seed)
+    equal = min(len(first), len(again))
+    apart = np.abs(first[:equal] - again[:equal]).max(1)
     assert not [row for row in theirs if row["label"] == "aborted"], "an episode was aborted"
     both = [np.array([row["label"] == "success" for row in rows]) for rows in (ours, theirs)]
     same = sum(a["steps"] == b["steps"] for a, b in zip(ours, theirs, strict=True))
     print(f"our loop: {Rate.of(int(both[0].sum()), episodes)}")
     print(f"Donkeycar's loop, {rate:.1f} Hz: {Rate.of(int(both[1].sum()), episodes)}")
     print(f"episodes that took equally many steps: {same} of {episodes}")
+    print(
+        f"commands of the first episode, to those of the exported policy in our loop: {apart.max():.1e} apart at most"
+    )
     print(f"tub: {dataset.frames} of {kept} driven frames are in the dataset, {len(dataset)} episodes")
     print(f"Donkeycar's minus ours: {RateDifference.of(*both)}")
+    assert apart[:HERTZ].max() < 1e-4, "the same policy on the same frames"
     assert dataset.frames == kept, "every driven frame is one of the dataset"
 
 

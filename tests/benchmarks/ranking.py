@@ -25,9 +25,9 @@ from ranks import Score, offline_scores, ranked
 from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.datasets import EpisodeDataset
 from sim2real.datasets.checksums import sha256
+from sim2real.evaluation.naming import short_names
 from sim2real.evaluation.offline import predict_judged
 from sim2real.evaluation.rehearsal import evaluate_on_rehearsal
-from sim2real.evaluation.results import short_names
 from sim2real.evaluation.simulation import TEST_SEED
 from sim2real.files import read_json, write_json
 from sim2real.recordings.frames import Frames, read_frames

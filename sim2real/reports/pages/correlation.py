@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from sim2real.evaluation.config import PLACES
-from sim2real.evaluation.results import SIDES, CorrelationResult, short_names
+from sim2real.evaluation.naming import short_names
+from sim2real.evaluation.results import SIDES, CorrelationResult
 from sim2real.reports.page import Report
 from sim2real.reports.plots.charts import write_plot
 from sim2real.reports.plots.correlation import correlation_plot

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from sim2real.evaluation.account import RobotSession
 from sim2real.reports.page import Report
 from sim2real.reports.plots.sessions import difference_plot, outcomes_plot, rates_plot
-from sim2real.reports.session import RobotSession
 from sim2real.reports.session_rows import (
     COMBINED_HEADER,
     DIFFERENCE_HEADER,
@@ -36,8 +36,8 @@ _DIFFERENCE_NOTE = (
 )
 _COMBINED_NOTE = (
     "Real trials, each paired with a simulated one of the same start, and further simulated ones (SureSim, arXiv "
-    "2510.04354, with weight 1). Which of the intervals counts was fixed beforehand: the narrowest is too narrow. "
-    "Guaranteed: by bets, for any number of trials."
+    "2510.04354, with weight 1). Guaranteed: by bets, for any number of trials. Decide beforehand which interval "
+    "counts: the narrowest of several is too narrow."
 )
 _LOOP_NOTE = "Median over episodes, in brackets the worst episode. Latency: from an observation to its command."
 

@@ -37,7 +37,7 @@ def check(folder: Path, count: int) -> None:
     assert dataset.lengths.tolist() == [STEPS] * count and dataset.sessions == ("morning",) * count
     assert [outcome["order"] for outcome in dataset.outcomes if outcome] == list(range(count))
     for number, episode in enumerate(dataset):
-        np.testing.assert_allclose(episode["action"], np.tile(np.float32([number / 10, 0.5]), (STEPS, 1)))
+        np.testing.assert_allclose(episode["action"], np.tile(np.array([number / 10, 0.5], np.float32), (STEPS, 1)))
         np.testing.assert_allclose(episode["observation.state"][:, 1], np.arange(STEPS) / 10, rtol=1e-6)
         assert episode[INTERVENTION].tolist() == [False, False, False, True, True]
         brightness = episode.images("observation.images.front").mean((1, 2, 3))

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sim2real.evaluation.account import RobotSession, SessionEpisode, session_of
 from sim2real.evaluation.config import EvaluateConfig
 from sim2real.evaluation.drift import UNKNOWN, Drift
-from sim2real.evaluation.results import Evaluation
 from sim2real.evaluation.simulation import Episodes
 from sim2real.reports.page import Report
 from sim2real.reports.pages.robot import robot_page, write_robot_report
-from sim2real.reports.session import RobotSession, SessionEpisode, session_of
 from sim2real.reports.session_rows import difference_rows, episode_rows, loop_rows, rate_rows, verdict_line
 from sim2real.robots.hardware import Hardware
 from sim2real.statistics.rates import Rate, RateDifference
@@ -103,6 +102,7 @@ def test_loops_are_given_with_their_worst_episode():
     assert episode_rows(older)[0][5:7] == ["–", "–"] and loop_rows(older)[0][4] == "4.0 (4.0)"
 
 
+@pytest.mark.slow
 def test_a_reviewer_finds_protocol_and_limits():
     text = text_of(session())
     for said in ("SHA-256 " + "a" * 64, "20 planned, seeds 100 to 119 driven", "40 of 40 driven", "was not told it"):
@@ -138,6 +138,7 @@ def test_a_rate_that_changed_is_said():
     assert "contradict" not in text_of(session())
 
 
+@pytest.mark.slow
 def test_the_combined_interval_stands_beside_wilsons_or_is_refused():
     real = np.tile([True, True, False], 14)
     made = session(suresim={0: suresim(real[:20], real[:20], real), 1: suresim(real, real, np.tile(real, 20))})
@@ -171,13 +172,22 @@ def test_it_is_made_of_an_evaluation():
         for j, row in enumerate(loops)
     ]
     config = EvaluateConfig(Path("a/x"), Path("b/x"), on="robot", episodes=4, hardware=Hardware("so101"))
-    result = Evaluation(Path("run"), {}, config, "Reach", (Path("a/x"), Path("b/x")), tuple(each))
-    made = session_of(result, ("1" * 64, "2" * 64), 20.0, path="films/{file}.mp4", exposure="exposure is fixed")
+    folders = (Path("a/x"), Path("b/x"))
+    made = session_of(
+        config,
+        "Reach",
+        folders,
+        each,
+        ("1" * 64, "2" * 64),
+        20.0,
+        path="films/{file}.mp4",
+        exposure="exposure is fixed",
+    )
     assert made.policies == ("a/x", "b/x") and made.planned == 4 and made.blind and made.place == "so101"
     assert [(e.seed, e.policy) for e in made.episodes[:4]] == [(50, 1), (50, 0), (51, 1), (51, 0)]
     assert made.episodes[2].path == "films/2.mp4" and made.episodes[2].by_hand == 2 and made.episodes[2].rate == 19.5
     assert made.wilson(0) == Rate.of(1, 2) and made.exposure == "exposure is fixed"
     rehearsed = replace(config, on="rehearsal", hardware=Hardware())
-    plain = replace(result, episodes=tuple(replace(e, loops=()) for e in each), config=rehearsed)
-    other = session_of(plain, ("1", "2"), 20.0)
+    plain = [replace(e, loops=()) for e in each]
+    other = session_of(rehearsed, "Reach", folders, plain, ("1", "2"), 20.0)
     assert [(e.seed, e.policy) for e in other.episodes[:2]] == [(50, 0), (50, 1)] and not other.by_person

@@ -1,9 +1,13 @@
 """Fixing a camera's exposure and white balance, and saying what could not be fixed."""
 
+import time
+
 import cv2
+import numpy as np
 import pytest
 
-from sim2real.robots.webcam import lock_exposure
+from sim2real.robots import webcam
+from sim2real.robots.webcam import Webcam, lock_exposure
 
 EXPOSURE, BALANCE = cv2.CAP_PROP_EXPOSURE, cv2.CAP_PROP_WB_TEMPERATURE
 AUTO_EXPOSURE, AUTO_BALANCE = cv2.CAP_PROP_AUTO_EXPOSURE, cv2.CAP_PROP_AUTO_WB
@@ -62,3 +66,25 @@ def test_what_the_camera_does_not_have_is_said(missing: tuple[int, ...], said: s
 def test_what_the_camera_only_pretends_is_said():
     line = lock_exposure(FakeCapture(stuck=(AUTO_EXPOSURE,)))
     assert line.startswith("exposure cannot be fixed")
+
+
+def test_a_webcam_fixes_them_once_they_have_settled(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(webcam, "SETTLE", 0.02)
+
+    class Reading(FakeCapture):
+        def read(self) -> tuple[bool, np.ndarray]:
+            time.sleep(0.001)
+            return True, np.zeros((2, 3, 3), np.uint8)
+
+        def release(self) -> None:
+            pass
+
+    captures = [Reading(), Reading()]
+    cameras = [Webcam("0", lambda source, capture=capture: capture, bool(fix)) for fix, capture in enumerate(captures)]
+    until = time.monotonic() + 10
+    while not cameras[1].exposure and time.monotonic() < until:
+        time.sleep(0.005)
+    for camera in cameras:
+        camera.close()
+    assert cameras[1].exposure == "exposure and white balance are fixed" and captures[1].values[AUTO_BALANCE] == 0
+    assert cameras[0].exposure == "" and captures[0].values[AUTO_BALANCE] == 1

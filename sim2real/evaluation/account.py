@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from sim2real.evaluation.config import EvaluateConfig
 from sim2real.evaluation.drift import Drift
-from sim2real.evaluation.results import Evaluation, short_names
+from sim2real.evaluation.naming import short_names
+from sim2real.evaluation.simulation import Episodes
 from sim2real.robots.loop import ABORTED, SUCCESS
 from sim2real.statistics.rates import Rate, RateDifference
 from sim2real.statistics.sequential import (
@@ -131,9 +134,26 @@ class RobotSession:
             k: (RateDifference.of(*each), sequential_difference(*each)) for k, each in pairs.items() if len(each[0])
         }
 
+    def metrics(self) -> dict[str, Any]:
+        """Return what `metrics.json` holds beside the rates: intervals at every look, the camera, simulated twins."""
+        rates = [None if each is None else each.to_dict() for each in self.sequences]
+        figures: dict[str, Any] = {"sequential": {"rates": rates}}
+        if 1 in self.differences:
+            figures["sequential"]["difference"] = self.differences[1][1].to_dict()
+        if self.drift is not None:
+            figures["camera"] = self.drift.to_dict()
+        if self.suresim:
+            figures["twins"] = [
+                self.suresim[k].to_dict() if k in self.suresim else None for k in range(len(self.policies))
+            ]
+        return figures
+
 
 def session_of(
-    evaluation: Evaluation,
+    config: EvaluateConfig,
+    task: str,
+    checkpoints: Sequence[Path],
+    each: Sequence[Episodes],
     weights: Sequence[str],
     rate: float,
     *,
@@ -144,21 +164,23 @@ def session_of(
     """Return the session of an evaluation in a control loop.
 
     Args:
+        checkpoints: folders of the policies.
+        each: episodes of each policy.
         weights: SHA-256 of each policy's weights, as they were when the session began.
         rate: control rate [Hz].
         path: of a file about each saved episode, relative to the page, with {file} for its index; empty: none.
         known: `drift`, `accepted_drift`, `exposure`, `suresim` of the session.
     """
     rows = [
-        {"policy": k, "order": len(evaluation.episodes) * i + k, **row}
-        for k, each in enumerate(evaluation.episodes)
-        for i, row in enumerate(each.rows())
+        {"policy": k, "order": len(each) * i + k, **row}
+        for k, own in enumerate(each)
+        for i, row in enumerate(own.rows())
     ]
     episodes = [_episode(row, path) for row in sorted(rows, key=lambda row: row["order"])]
-    names, config = short_names(evaluation.checkpoints), evaluation.config
+    names = short_names(checkpoints)
     place = config.hardware.robot if config.on == "robot" else f"the rehearsal robot ({config.preset})"
     return RobotSession(
-        *(evaluation.task, str(place), tuple(names), tuple(weights), tuple(episodes), config.episodes, rate),
+        *(task, str(place), tuple(names), tuple(weights), tuple(episodes), config.episodes, rate),
         by_person=config.on == "robot",
         blind=blind and config.on == "robot" and len(names) > 1,
         **known,

@@ -39,23 +39,29 @@ OURS = (sys.executable, "-c", "from launch.main import main; main()")
 ROOT = Path(__file__).parents[2]
 
 
-def run(words: list[str], folder: Path, log: str, tries: int = 1) -> str:
-    """Run a program in the folder, what it says kept in a log; an error ends this one.
-
-    Args:
-        tries: how often a program may begin anew that found no servos: a busy machine starves the emulator.
-    """
+def run(words: list[str], folder: Path, log: str) -> str:
+    """Run a program in the folder, what it says kept in a log; an error ends this one."""
     environment = {**os.environ, "HF_HOME": str(folder / "hf"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = str(ROOT) if words[0] == sys.executable else ""
-    words = ["nice", "-n", "5", *words]  # the emulator stands for hardware, which nobody else uses
     done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False)
-    (folder / f"{log}.log").write_text(f"{done.stdout}\n{done.stderr}")
-    if done.returncode and tries > 1 and any(said in done.stdout + done.stderr for said in STARVED):
-        print(f"{log}: the emulator had no time to answer; once more")
-        return run(words[3:], folder, log, tries - 1)
+    said = done.stdout + done.stderr
+    (folder / f"{log}.log").write_text(said)
     if done.returncode:
-        raise AssertionError(f"{log} ended with code {done.returncode}: {(done.stderr or done.stdout).strip()[-800:]}")
-    return done.stdout + done.stderr
+        raise AssertionError(f"{log} ended with code {done.returncode}: {said.strip()[-800:]}")
+    return said
+
+
+def run_on_arm(words: list[str], folder: Path, log: str, camera: str, seed: int) -> str:
+    """Run a program that drives the arm from a seed's scene; anew where the emulator had no time to answer."""
+    for left in reversed(range(TRIES)):
+        ask(camera, f"reset?seed={seed}")
+        try:
+            return run(words, folder, log)
+        except AssertionError as error:
+            if not left or not any(said in str(error) for said in STARVED):
+                raise
+            print(f"{log}: the emulator had no time to answer; once more")
+    raise AssertionError("never tried")
 
 
 def sim2real(folder: Path, *words: str) -> str:
@@ -143,9 +149,9 @@ def drive(folder: Path, lerobot: str, camera: str, seeds: int) -> None:
     """Let `lerobot-rollout` drive episodes."""
     won = 0
     for seed in range(seeds):
-        ask(camera, f"reset?seed={seed}")
         words = [*rollout_words(camera), f"--duration={SECONDS}", "--return_to_initial_position=false"]
-        said = run([lerobot, __file__, "--inside", "exchange.json", *words], folder, "lerobot-rollout", TRIES)
+        program = [lerobot, __file__, "--inside", "exchange.json"]
+        said = run_on_arm([*program, *words], folder, "lerobot-rollout", camera, seed)
         slow = said.count("running slower")
         won += ask(camera, "outcome")["success"]
         steps = len(json.loads((folder / "exchange.json").read_text())["steps"])
@@ -176,14 +182,14 @@ def compare(folder: Path) -> None:
 def record(folder: Path, lerobot: str, camera: str) -> None:
     """Let `lerobot-rollout` record, as videos and as images, and read it."""
     for kind in ("video", "image"):
-        ask(camera, "reset?seed=1")
         words = [
             *(*rollout_words(camera), "--strategy.type=episodic", f"--dataset.repo_id=local/rollout_{kind}"),
             *(f"--dataset.root={kind}s", "--dataset.no_stamp=true", "--dataset.single_task=touch the ball"),
             *("--dataset.num_episodes=2", "--dataset.episode_time_s=3", "--dataset.reset_time_s=1"),
             *("--policy.home=false", "--dataset.push_to_hub=false", f"--dataset.video={str(kind == 'video').lower()}"),
         ]
-        run([lerobot, "-m", "lerobot.scripts.lerobot_rollout", *words], folder, f"lerobot-record-{kind}", TRIES)
+        program = [lerobot, "-m", "lerobot.scripts.lerobot_rollout"]
+        run_on_arm([*program, *words], folder, f"lerobot-record-{kind}", camera, 1)
         said = sim2real(folder, "inspect", f"{kind}s", "--out", f"inspected-{kind}")
         words = ("--on", "policy", "--checkpoint", "exported-from", "--out", f"replay-{kind}")
         sim2real(folder, "replay", f"{kind}s", *words)
@@ -197,17 +203,8 @@ def replay_theirs(folder: Path, camera: str) -> None:
     """Replay what LeRobot recorded on the arm, with our own program."""
     arm = ("--robot", "so101", "--port", "emulated/port", "--calibration", "emulated/so101.json", "--camera", camera)
     words = [*OURS, "replay", "images", "--on", "robot", *arm, "--move"]
-    left = TRIES
-    while True:
-        left -= 1
-        ask(camera, "reset?seed=1")  # a limp arm may lie on itself
-        try:
-            run([*words, "--out", f"replayed-{left}"], folder, "replayed")
-            break
-        except AssertionError as error:
-            if not left or not any(said in str(error) for said in STARVED):
-                raise
-    played = json.loads((folder / f"replayed-{left}/metrics.json").read_text())
+    run_on_arm([*words, "--out", "replayed"], folder, "replayed", camera, 1)
+    played = json.loads((folder / "replayed/metrics.json").read_text())
     assert played["commands"] == played["of"], played
     print(f"sim2real replay --on robot: {played['commands']} commands that LeRobot recorded")
 
@@ -239,9 +236,8 @@ def replay(folder: Path, lerobot: str, camera: str, dataset: Path) -> None:
     from sim2real.robots.calibration import Calibration
     from sim2real.robots.feetech import FeetechBus
 
-    ask(camera, "reset?seed=0")
     words = [*arm_words(), "--dataset.repo_id=local/ours", f"--dataset.root={dataset}", "--dataset.episode=0"]
-    run([lerobot, "-m", "lerobot.scripts.lerobot_replay", *words], folder, "lerobot-replay", TRIES)
+    run_on_arm([lerobot, "-m", "lerobot.scripts.lerobot_replay", *words], folder, "lerobot-replay", camera, 0)
     robot, episode = find_robot("so101"), EpisodeDataset(dataset).episode(0)
     limits = np.array(robot.limits)
     calibration = Calibration.load(folder / "emulated/so101.json", robot.joints, robot.gripper, limits)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from sim2real.datasets.inspection import inspect_dataset
     from sim2real.evaluation.config import EvaluateConfig
     from sim2real.evaluation.evaluate import evaluate
+    from sim2real.export.config import ExportConfig
+    from sim2real.export.export import export_policy
+    from sim2real.export.exported import ExportedPolicy
     from sim2real.identification.config import IdentifyConfig
     from sim2real.identification.identify import identify
     from sim2real.replays.config import ReplayConfig
@@ -41,6 +44,8 @@ __all__ = [
     "AdaptConfig",
     "DistillationConfig",
     "EvaluateConfig",
+    "ExportConfig",
+    "ExportedPolicy",
     "IdentifyConfig",
     "ImportConfig",
     "InputError",
@@ -56,6 +61,7 @@ __all__ = [
     "TrainConfig",
     "adapt",
     "evaluate",
+    "export_policy",
     "identify",
     "import_dataset",
     "inspect_dataset",
@@ -80,6 +86,9 @@ _HOMES = {
     "datasets.inspection": ("inspect_dataset",),
     "evaluation.config": ("EvaluateConfig",),
     "evaluation.evaluate": ("evaluate",),
+    "export.config": ("ExportConfig",),
+    "export.export": ("export_policy",),
+    "export.exported": ("ExportedPolicy",),
     "identification.config": ("IdentifyConfig",),
     "identification.identify": ("identify",),
     "replays.config": ("ReplayConfig",),

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import sim2real
 from sim2real.files import write_file
 
 ROOM = (
@@ -40,7 +39,7 @@ def copy_room(target: Path, package: str) -> None:
     Raises:
         OSError: reading or writing failed.
     """
-    root = Path(sim2real.__file__).parents[1]
+    root = Path(__file__).parents[2]
     for pattern in ROOM:
         for file in sorted(root.glob(pattern)):
             inside = str(file.relative_to(root)).removeprefix("sim2real/").removeprefix("export/")

@@ -36,6 +36,10 @@ def command(
     opened, limits = open_bridged(robot)
     try:
         bridge = Bridge(opened, token, settings, limits, note=say)
+    except BaseException:  # nothing moved yet: nobody is asked for support
+        opened.close()
+        raise
+    try:
         host, port = bridge.address
         say(f"{robot.robot} at {host}:{port}, token in {token_file}")
         say("commands move it" if settings.move else "commands are refused: add --move to let clients move it")

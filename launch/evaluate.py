@@ -23,6 +23,7 @@ def command(
     video: Path | None = None,
     seconds: float = 15.0,
     resume: bool = False,
+    finish: bool = False,
 ) -> None:
     """Evaluate a policy in unseen worlds, on a rebuilt track, on the rehearsal robot or on hardware, with intervals.
 
@@ -45,6 +46,7 @@ def command(
             sim or track.
         seconds: length of the film.
         resume: continue an interrupted session on a robot in the same order; its finished episodes count.
+        finish: end the interrupted session of --out for good, without the robot: its results are told.
     """
     # Imported here because torch and MuJoCo take seconds to import, and --help does not need them.
     from launch.keys import at_terminal, operating
@@ -56,10 +58,10 @@ def command(
         with operating() as supervisor, ExitStack() as shown:
             # On a robot a progress bar would hide the questions.
             stages = no_stages if config.on == "robot" else shown.enter_context(reporting())
-            result = evaluate(config, out, stages, supervisor, resume)
+            result = evaluate(config, out, stages, supervisor, resume, finish)
     else:
         with reporting() as stages:
-            result = evaluate(config, out, stages, at_terminal(), resume)
+            result = evaluate(config, out, stages, at_terminal(), resume, finish)
     if isinstance(result, DatasetEvaluation):
         _say_agreement(result)
     elif isinstance(result, CorrelationResult):

@@ -6,7 +6,7 @@ import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 
 from launch.console import reporting, say
@@ -67,8 +67,9 @@ def let_go(robot: Robot, holds: bool) -> None:
             input("support the arm, then press Enter: it will go limp ")
         elif holds:
             say("the arm goes limp: no terminal, so nobody was asked to support it")
-    except (EOFError, KeyboardInterrupt):  # at once, then
-        say("")
+    except (EOFError, KeyboardInterrupt, OSError):  # at once, then; also if the terminal is gone
+        with suppress(OSError):
+            say("")
     finally:
         close(robot, holds, say)
 

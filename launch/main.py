@@ -115,6 +115,8 @@ def main() -> None:
     interrupted.clear()
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, _interrupt)
+    if hasattr(signal, "SIGHUP"):  # the terminal is gone: what moves must be stopped
+        signal.signal(signal.SIGHUP, _interrupt)
     threading.excepthook = _thread_failed
     warnings.showwarning = _one_line  # type: ignore[assignment]
     logging.basicConfig(level=logging.WARNING, format="%(message)s")

@@ -47,7 +47,7 @@ def record_on_robot(
             venue = OperatedVenue(robot, boundary, steps, supervisor.ask, home, supervisor.pressed, always=True)
             tried, successes, interrupted = _record(venue, recorder, config, supervisor, progress)
         finally:
-            supervisor.let_go(robot, True)
+            supervisor.let_go(robot, config.hardware.goes_limp)
     lengths = tuple(EpisodeDataset(destination).lengths.tolist()) if recorder.saved else ()
     return RecordResult(destination, lengths, tried, successes, False, "you", interrupted)
 

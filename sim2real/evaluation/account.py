@@ -158,7 +158,7 @@ def session_of(
     rate: float,
     *,
     path: str = "",
-    blind: bool = True,
+    by_person: bool = True,
     **known: Any,
 ) -> RobotSession:
     """Return the session of an evaluation in a control loop.
@@ -181,8 +181,8 @@ def session_of(
     place = config.hardware.robot if config.on == "robot" else f"the rehearsal robot ({config.preset})"
     return RobotSession(
         *(task, str(place), tuple(names), tuple(weights), tuple(episodes), config.episodes, rate),
-        by_person=config.on == "robot",
-        blind=blind and config.on == "robot" and len(names) > 1,
+        by_person=by_person,
+        blind=by_person and len(names) > 1,
         **known,
     )
 

@@ -6,7 +6,9 @@ from envs import make_task
 from policies.policy import PolicyConfig
 from sim2real.errors import InputError
 from sim2real.evaluation.config import EvaluateConfig
-from sim2real.evaluation.drift import DRIFTED, Drift, check_drift, has_reference, load_reference, save_reference
+from sim2real.evaluation.drift import FINE, Drift, check_drift, has_reference, load_reference, save_reference
+from sim2real.recordings.interpretation import known_task
+from sim2real.rehearsal.robot import home_of
 from sim2real.robots.robot import Robot
 from sim2real.robots.supervisor import Supervisor
 
@@ -19,12 +21,15 @@ def check_camera(
     """Compare a frame with the reference of `config.reference` or of the run; without one, the frame becomes it.
 
     Returns:
-        How far the camera moved; None without a reference to compare with, or without a camera.
+        How far the camera moved; None without a reference to compare with, without a camera, and, unless
+        `config.reference` names one, for a camera that moves with its robot.
 
     Raises:
-        InputError: the camera moved, without `config.accept_drift`, or its frames have another size.
+        InputError: the camera moved, or nobody can tell, without `config.accept_drift`; or frames of another size.
         OSError: the robot does not answer, or the disk is full.
     """
+    if config.reference is None and known_task(policy.task) is not None and home_of(make_task(policy.task)) is None:
+        return None  # the camera moves with the robot: it sees another place
     frame = robot.observe().get(policy.preprocessing.key)
     if frame is None:
         return None
@@ -35,8 +40,8 @@ def check_camera(
         supervisor.announce(f"reference frame of the camera: {folder}; later sessions check it with --reference")
         return None
     drift = check_drift(load_reference(folder), frame)
-    if drift.verdict == DRIFTED and not config.accept_drift:
-        how = f"turn it back as in {folder / 'reference.png'}, or add --accept-drift"
+    if drift.verdict != FINE and not config.accept_drift:
+        how = f"turn it as in {folder / 'reference.png'}, or add --accept-drift"
         raise InputError(f"{drift.text}: {how}; then continue with --resume --out {run}")
     supervisor.announce(drift.text)
     return drift

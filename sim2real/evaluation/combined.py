@@ -1,6 +1,7 @@
 """The trials of a session, each driven again on the rebuilt track, and the success rates that this gives."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ def combined_with_twins(
     """Return the success rate combined with simulated twins, by the policy's index; none where no trial has a twin.
 
     Every trial that counts is driven again on the rebuilt track from where it began, as long as it could last. Further
-    simulated trials begin where the log's driver drove: the person should have put the car there, too.
+    simulated trials begin where the log's driver drove, at the trials' first speed: the person should have put the car
+    there, too. If a trial is not found on the track, the combined rate is refused.
 
     Args:
         saved: dataset of the saved episodes.
@@ -48,6 +50,11 @@ def combined_with_twins(
             continue
         twins, others = stages(f"drive the twins of policy {k + 1}"), stages(f"drive further ones of policy {k + 1}")
         paired = drive_twins(track, policy, starts[files[placed]], seconds, seed, twins)
-        further = drive_further(track, policy, FURTHER, seconds, seed + len(paired), others)
-        results[k] = suresim(each.success[placed], paired, further)
+        speed = float(np.median(starts[files[placed], 3]))
+        further = drive_further(track, policy, FURTHER, seconds, seed + len(paired), speed, others)
+        result = suresim(each.success[placed], paired, further)
+        if len(placed) < len(counted):  # who leaves the road at once is hard to find: an outcome
+            lost = f"{len(counted) - len(placed)} of {len(counted)} trials were not found on the track"
+            result = replace(result, refused=f"{lost}, and may be left out because of how they ended")
+        results[k] = result
     return results

@@ -125,8 +125,8 @@ class EvaluateConfig:
         if self.speed is not None and not 0.1 <= self.speed <= 20:
             raise InputError(f"speed must be 0.1 to 20 m/s, not {self.speed}")
         resolved = [path.resolve() for path in self.checkpoints]
-        if self.on == "track" and len(set(resolved)) < len(resolved):
-            raise InputError("a checkpoint is given twice: --on track needs different ones")
+        if (self.on == "track" or self.in_real_time) and len(set(resolved)) < len(resolved):
+            raise InputError(f"a checkpoint is given twice: --on {self.on} needs different ones")
 
     @property
     def checkpoints(self) -> tuple[Path, ...]:

@@ -1,5 +1,6 @@
 """Evaluate policies: in simulation, on the rehearsal robot, on hardware, on a rebuilt track, or on recordings."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,15 +18,18 @@ from sim2real.evaluation.config import BOTH, EvaluateConfig
 from sim2real.evaluation.correlate import correlate
 from sim2real.evaluation.dataset import evaluate_on_dataset
 from sim2real.evaluation.results import CorrelationResult, DatasetEvaluation, Evaluation, TrackEvaluation
-from sim2real.evaluation.session import EPISODES, Held, hold_session
+from sim2real.evaluation.session import EPISODES, Held, finished_session, hold_session
 from sim2real.evaluation.side_by_side import act_side_by_side
 from sim2real.evaluation.simulation import Episodes, paired_difference
+from sim2real.evaluation.sittings import worst
 from sim2real.evaluation.track import evaluate_on_track
 from sim2real.progress import Stages, no_stages
 from sim2real.recordings.interpretation import known_task
 from sim2real.robots.supervisor import Supervisor
 from sim2real.runs import Run, start_run
 from sim2real.statistics.settling import settle
+from sim2real.statistics.suresim import SureSim
+from sim2real.tracks.driving.loop import draw_episodes
 from sim2real.tracks.driving.policy_driver import check_drives
 from sim2real.tracks.rebuilt import RebuiltTrack, read_track
 from sim2real.worlds import check_worlds
@@ -37,6 +41,7 @@ def evaluate(
     stages: Stages = no_stages,
     supervisor: Supervisor = Supervisor(),
     resume: bool = False,
+    finish: bool = False,
 ) -> Evaluation | CorrelationResult | DatasetEvaluation | TrackEvaluation:
     """Run policies in unseen episodes, or compare one with recordings; write the figures to the run's folder.
 
@@ -47,6 +52,7 @@ def evaluate(
             track; "read" and "predict" with a dataset.
         supervisor: the person beside a robot, who prepares episodes and reports their outcome.
         resume: continue an interrupted session on a robot, or on the rehearsal robot with `real_time`.
+        finish: instead end it for good with the episodes that it has, in `out`; nothing moves.
 
     Returns:
         A `DatasetEvaluation` with `config.dataset`, a `CorrelationResult` with `config.on == "both"`, a
@@ -56,7 +62,9 @@ def evaluate(
         InputError: no such checkpoint, dataset or robot, settings that do not fit the policies, or a folder in use;
             nothing is written.
     """
-    if resume and not config.in_real_time:
+    if finish and out is None:
+        raise InputError("--finish ends the session of a run: name its folder with --out")
+    if (resume or finish) and not config.in_real_time:
         raise InputError("--resume continues a session on a robot: --on robot, or --on rehearsal --real-time")
     folders = tuple(policy_folder(path) for path in config.checkpoints)
     policies = [load_policy(folder) for folder in folders]
@@ -71,11 +79,14 @@ def evaluate(
         return correlate(config, policies, folders, out, stages)
     if config.in_real_time:
         track = _track(config, policies, folders)
-        held = hold_session(
-            *(config, policies, folders, out, stages("evaluate"), supervisor),
-            lambda run, so_far: run.write_metrics(_unfinished(config, so_far)),
-            resume,
-        )
+        if finish and out is not None:
+            held = finished_session(config, policies, folders, out)
+        else:
+            held = hold_session(
+                *(config, policies, folders, out, stages("evaluate"), supervisor),
+                lambda run, so_far: run.write_metrics(_unfinished(config, so_far)),
+                resume,
+            )
         session = _account(held, policies, folders, track, stages)
         return _conclude(held.run, held.config, policies, folders, held.episodes, held.interrupted, session)
     run, config = start_run("evaluate", config, out, resume=False)
@@ -90,6 +101,7 @@ def _track(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence
     track = read_track(config.track)
     for policy, folder in zip(policies, folders, strict=True):
         check_drives(policy, folder, track)
+    draw_episodes(track, 1, config.seed)  # raises an error before anything moves
     return track
 
 
@@ -97,17 +109,28 @@ def _account(
     held: Held, policies: Sequence[Policy], folders: Sequence[Path], track: RebuiltTrack | None, stages: Stages
 ) -> RobotSession:
     """Return what a session shows; its trials are driven again on the track only once it is finished."""
-    config, combined = held.config, {}
-    if track is not None and not held.interrupted:
-        saved = held.run.folder / EPISODES
-        combined = combined_with_twins(track, policies, held.episodes, saved, config.seed, stages)
+    config = held.config
+    combined = {} if track is None or held.interrupted else _combined(held, policies, track, stages)
+    drift = worst(held.sittings)
     return session_of(
         *(config, policies[0].config.task, folders, held.episodes, held.weights, held.rate),
-        drift=held.drift,
-        accepted_drift=config.accept_drift and held.drift is not None,
-        exposure=held.exposure,
+        by_person=held.by_person,
+        drift=drift,
+        accepted_drift=any(each.accepted for each in held.sittings),
+        exposure="; ".join(dict.fromkeys(each.exposure for each in held.sittings if each.exposure)),
         suresim=combined,
     )
+
+
+def _combined(held: Held, policies: Sequence[Policy], track: RebuiltTrack, stages: Stages) -> dict[int, SureSim]:
+    """Return the rates combined with simulated twins; none, with a note, where that fails."""
+    saved = held.run.folder / EPISODES
+    try:
+        return combined_with_twins(track, policies, held.episodes, saved, held.config.seed, stages)
+    except (InputError, KeyboardInterrupt) as error:
+        why = str(error) or "interrupted"
+        warnings.warn(f"no simulated twins ({why}): the same command with --finish tries again", stacklevel=1)
+        return {}
 
 
 def _check(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path]) -> None:

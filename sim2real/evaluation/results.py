@@ -56,7 +56,7 @@ class Evaluation:
     @property
     def blind(self) -> bool:
         """Return whether the session goes on, so that nobody at the robot should know the policies' results yet."""
-        return self.interrupted and self.config.on == "robot" and len(self.episodes) > 1
+        return self.interrupted and self.session is not None and self.session.blind
 
     @property
     def has_figures(self) -> bool:

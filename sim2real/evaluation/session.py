@@ -5,14 +5,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from envs import make_task
 from policies.policy import Policy
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
 from sim2real.evaluation.camera_check import check_camera
 from sim2real.evaluation.config import EvaluateConfig
-from sim2real.evaluation.drift import Drift
 from sim2real.evaluation.robot import evaluate_on_robot, open_venue
 from sim2real.evaluation.simulation import Episodes
+from sim2real.evaluation.sittings import Sitting, noted, sittings_of
 from sim2real.evaluation.trials import FILE, Session, Trial, episodes_of
 from sim2real.progress import Progress
 from sim2real.recordings.recorder import EpisodeRecorder
@@ -35,20 +38,20 @@ class Held:
         config: its settings.
         episodes: of each policy.
         interrupted: whether Ctrl-C ended it early.
-        drift: how far the camera had moved before it; None: there was no reference.
         weights: SHA-256 of each policy's weights, in hex.
         rate: control rate [Hz].
-        exposure: what is known of the camera's exposure; empty: nothing.
+        sittings: what was noted of the camera at each start.
+        by_person: whether a person prepares and judges episodes.
     """
 
     run: Run
     config: EvaluateConfig
     episodes: list[Episodes]
     interrupted: bool
-    drift: Drift | None
     weights: tuple[str, ...]
     rate: float
-    exposure: str
+    sittings: tuple[Sitting, ...]
+    by_person: bool
 
 
 def hold_session(
@@ -83,10 +86,11 @@ def hold_session(
         _check_same(config, saved, run)
         session = _session(config, folders, run)
         done = finished_trials(run.folder / EPISODES)
+        by_person = isinstance(venue, OperatedVenue)
         drift = None
-        if isinstance(venue, OperatedVenue):
+        if by_person:
             drift = check_camera(config, policies[0].config, venue.robot, run.folder, supervisor)
-        if len(policies) > 1 and config.on == "robot":
+        if len(policies) > 1 and by_person:
             supervisor.announce("the policies drive in a random order, which is told after the session")
         with EpisodeRecorder(run.folder / EPISODES, venue.boundary, venue.robot.control_dt, resume=resume) as recorder:
             trials, interrupted = evaluate_on_robot(
@@ -96,10 +100,25 @@ def hold_session(
                 log=recorder.note,
                 save=_saving(recorder, session, config, policies[0].config.task),
             )
+            sittings = noted(run.folder, drift, config.accept_drift, str(getattr(venue.robot, "exposure", "")))
     finally:  # an error in closing must not hide the results
         supervisor.let_go(venue.robot, config.on == "robot" and config.hardware.goes_limp)
-    known = 1 / venue.robot.control_dt, str(getattr(venue.robot, "exposure", ""))
-    return Held(run, config, _per_policy(trials, policies), interrupted, drift, session.weights, *known)
+    known = session.weights, 1 / venue.robot.control_dt, sittings, by_person
+    return Held(run, config, _per_policy(trials, policies), interrupted, *known)
+
+
+def finished_session(config: EvaluateConfig, policies: Sequence[Policy], folders: Sequence[Path], out: Path) -> Held:
+    """Return an interrupted session as it is, for good, without the robot.
+
+    Raises:
+        InputError: there is none, or it has other settings or weights.
+    """
+    run, saved = start_run("evaluate", config, out, resume=True)
+    _check_same(config, saved, run)
+    session = Session.read(run.folder).resumed_with(folders)
+    trials, rate = finished_trials(run.folder / EPISODES), 1 / make_task(policies[0].config.task).spec.control_dt
+    known = session.weights, rate, sittings_of(run.folder), config.on == "robot"
+    return Held(run, config, _per_policy(trials, policies), False, *known)
 
 
 def finished_trials(folder: Path) -> list[Trial]:
@@ -120,7 +139,7 @@ def finished_trials(folder: Path) -> list[Trial]:
 
 def _check_same(config: EvaluateConfig, saved: EvaluateConfig, run: Run) -> None:
     """Raise InputError unless a resumed session has its settings; a robot may have another port now."""
-    may_differ = {"hardware": Hardware(), "accept_drift": False}
+    may_differ = {"hardware": Hardware(), "accept_drift": False, "track": None}
     if replace(saved, **may_differ) != replace(config, **may_differ):
         raise InputError(f"the session in {run.folder} has other settings: resume it with the same command")
 
@@ -129,9 +148,14 @@ def _session(config: EvaluateConfig, folders: Sequence[Path], run: Run) -> Sessi
     """Return the session of a run; a new one is drawn and written first."""
     if run.resumed and (run.folder / FILE).is_file():  # else it was killed before its first episode
         return Session.read(run.folder).resumed_with(folders)
-    session = Session.draw(folders, config.seed, config.episodes)
+    session = Session.draw(folders, config.seed, config.episodes, _source(config))
     session.write(run.folder)
     return session
+
+
+def _source(config: EvaluateConfig) -> np.random.Generator | None:
+    """Return where the order comes from: with nobody to be blind it can be repeated."""
+    return None if config.on == "robot" else np.random.default_rng(config.seed)
 
 
 def _saving(

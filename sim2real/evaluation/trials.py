@@ -34,9 +34,15 @@ class Session:
     weights: tuple[str, ...]
 
     @classmethod
-    def draw(cls, folders: Sequence[Path], first_seed: int, episodes: int) -> "Session":
-        """Draw the order of a session; the same seed and numbers give the same order. Raises CheckpointError."""
-        random = np.random.default_rng(first_seed)
+    def draw(
+        cls, folders: Sequence[Path], first_seed: int, episodes: int, random: np.random.Generator | None = None
+    ) -> "Session":
+        """Draw the order of a session; raises CheckpointError.
+
+        Args:
+            random: source of the order; None: a new one. A person who saw one page must not know the next order.
+        """
+        random = random or np.random.default_rng()
         seeds = range(first_seed, first_seed + episodes)
         order = tuple((seed, int(policy)) for seed in seeds for policy in random.permutation(len(folders)))
         weights = tuple(str(read_config(folder)["weights"]["sha256"]) for folder in folders)
@@ -120,13 +126,13 @@ def in_time(rate: float | None, control_dt: float) -> bool:
 
 
 def episodes_of(trials: Sequence[Trial], policy: int) -> Episodes:
-    """Return the results of one policy, in the order of their seeds."""
+    """Return the results of one policy, in the order of their seeds; who needed a person's hand did not succeed."""
     own = sorted((trial for trial in trials if trial.policy == policy), key=lambda trial: trial.seed)
     labels = np.array([trial.label for trial in own], object)
     completed = labels != ABORTED
     return Episodes(
         np.array([trial.seed for trial in own], int),
-        np.asarray(labels == SUCCESS, bool),
+        np.array([trial.label == SUCCESS and not trial.loop.get("interventions") for trial in own], bool),
         completed & np.array([trial.failed for trial in own], bool),
         np.array([trial.loop["steps"] for trial in own], int),
         np.where(completed, np.array([trial.reward for trial in own], float), math.nan),

@@ -85,10 +85,18 @@ def drive_twins(
 
 
 def drive_further(
-    track: RebuiltTrack, policy: Policy, count: int, seconds: float, seed: int, progress: Progress = silent
+    track: RebuiltTrack,
+    policy: Policy,
+    count: int,
+    seconds: float,
+    seed: int,
+    speed: float,
+    progress: Progress = silent,
 ) -> np.ndarray:
-    """Return (count,) bool, the same from starts that are drawn from the log's frames."""
-    return _stayed(track, policy, draw_episodes(track, count, seed), seconds, progress)
+    """Return (count,) bool, the same from starts that are drawn from the log's frames, with a first speed [m/s]."""
+    episodes = draw_episodes(track, count, seed)
+    begun = replace(episodes, speed=np.full(count, speed))
+    return _stayed(track, policy, begun, seconds, progress)
 
 
 def _stayed(

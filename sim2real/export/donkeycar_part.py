@@ -54,5 +54,5 @@ def add_bridge(
     """
     settings = BridgeSettings(listen, jpeg, move=move)
     part = BridgePart(keep_token(token_file), settings, rate_hz=rate_hz)
-    vehicle.add(part, inputs=[IMAGE], outputs=COMMAND, threaded=True)
+    vehicle.add(part, inputs=[IMAGE, "user/mode"], outputs=COMMAND, threaded=True)
     return part

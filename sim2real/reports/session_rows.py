@@ -39,6 +39,9 @@ def verdict_line(session: RobotSession) -> str:
             continue
         sequential = session.differences[k][1]
         figures, count = sequential.to_dict(), len(sequential.evidence)
+        if (changed := sequential.sequence.contradicted) is not None:
+            said.append(f"{name} minus {session.policies[0]} is not constant: something changed by scene {changed}")
+            continue
         interval = f"{points(figures['value'])} points [{points(figures['low'])}, {points(figures['high'])}]"
         decided = f"decided after scene {sequential.settled}" if sequential.settled else "not decided"
         said.append(f"{name} minus {session.policies[0]} in {count} scenes: {interval} at every look, {decided} at 5 %")

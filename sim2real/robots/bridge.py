@@ -139,8 +139,8 @@ class Bridge:
                 connection.quality = self._settings.jpeg
                 self._note("a client is connected")
                 serve_client(connection, watchdog, lambda: self._going)
-        except ConnectionError as error:
-            self._note(str(error))
+        except (ConnectionError, ValueError, ImportError) as error:  # a stranger must not end the bridge
+            self._note(" ".join(str(error).split()))
 
     def _turn_away(self) -> None:
         """Tell a second client that there is a first one."""

@@ -33,6 +33,8 @@ def parse_address(text: str) -> tuple[str, int]:
 def keep_alive(link: socket.socket) -> None:
     """Let the system notice within 10 s that the other computer is gone, also while nothing is sent."""
     link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # while something is on its way nothing is probed
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 10_000)
     if os.name == "posix" and hasattr(socket, "TCP_KEEPIDLE"):
         for option, value in ((socket.TCP_KEEPIDLE, 4), (socket.TCP_KEEPINTVL, 2), (socket.TCP_KEEPCNT, 3)):
             link.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -5,7 +5,8 @@ Lines for `manage.py`:
 
     V.add(Pilot(policy), inputs=["cam/image_array"], outputs=["pilot/angle", "pilot/throttle"],
           run_condition="run_pilot")
-    V.add(BridgePart(token), inputs=["cam/image_array"], outputs=["pilot/angle", "pilot/throttle"], threaded=True)
+    V.add(BridgePart(token), inputs=["cam/image_array", "user/mode"], outputs=["pilot/angle", "pilot/throttle"],
+          threaded=True)
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from sim2real.robots.remote import RemoteRobot
 from sim2real.robots.safety import Limits, UnsafeCommandError
 from sim2real.robots.vehicle import COMMAND, VehicleRobot
 
+AUTO = "local"  # Donkeycar's mode in which the pilot drives alone
 HERTZ = 20  # Donkeycar's DRIVE_LOOP_HZ
 
 
@@ -113,10 +115,14 @@ class BridgePart:
         """Serve clients until `shutdown`; Donkeycar runs it in a thread of its own."""
         self._bridge.serve()
 
-    def run_threaded(self, image: np.ndarray | None) -> tuple[float, float]:
-        """Show an image to the client, and return the angle and throttle that it told last."""
+    def run_threaded(self, image: np.ndarray | None, mode: str = AUTO) -> tuple[float, float]:
+        """Show an image to the client, and return the angle and throttle that it told last.
+
+        Args:
+            mode: Donkeycar's `user/mode`; a client is told where the car does not do what it says.
+        """
         if image is not None:
-            self._robot.show(image)
+            self._robot.show(image, mode == AUTO)
         return self._robot.told()
 
     def shutdown(self) -> None:

@@ -32,7 +32,11 @@ def greet(line: Line, token: str, card: Callable[[], dict[str, Any]]) -> bool:
     if said is None:
         raise ConnectionError("a program connected and said nothing")
     asked = said.values.get("nonce")
-    if not isinstance(asked, str) or not proves(said.values.get("proof"), token, "client", own, asked):
+    if (
+        not isinstance(asked, str)
+        or not asked.isascii()
+        or not proves(said.values.get("proof"), token, "client", own, asked)
+    ):
         line.send(Message("refused", {"text": "wrong token"}))
         raise ConnectionError("a client with a wrong token was refused")
     try:
@@ -56,6 +60,8 @@ def introduce(line: Line, token: str) -> dict[str, Any]:
     if greeting.values.get("version") != VERSION:
         raise InputError("the bridge speaks another version: update it, or this program")
     asked = str(greeting.values.get("nonce"))
+    if not asked.isascii():
+        raise MessageError("it greets with what is no text: is it `sim2real bridge`?")
     line.send(Message("client", {"nonce": own, "proof": proof(token, "client", asked, own)}))
     card = dict(_expect(line, "welcome").values)
     if not proves(card.pop("proof", ""), token, "robot", own, asked):

@@ -17,12 +17,13 @@ JOINT = 0.03  # rad, change of a joint's target per key press; terminals repeat 
 ROWS = "1234567890", "qwertyuiop"  # of the keys that move joints up and down
 
 _ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
-_KEY = re.compile(r"\x1b[\[O]([ABCD])|(.)", re.DOTALL)
+_KEY = re.compile(r"\x1b[\[O]([ABCD])|\x1b(?:[\[O][0-9;]*[A-Za-z~]?|.)|(.)", re.DOTALL)  # other sequences are no keys
 
 
 def split_keys(text: str) -> list[str]:
     """Return the keys in a terminal's text: characters, and "up", "down", "left", "right"."""
-    return [_ARROWS.get(found[1], found[2]) for found in _KEY.finditer(text)]
+    keys = (_ARROWS.get(found[1], found[2]) for found in _KEY.finditer(text))
+    return [key for key in keys if key is not None]
 
 
 @dataclass

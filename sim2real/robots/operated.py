@@ -49,7 +49,7 @@ class OperatedVenue:
             KeyboardInterrupt: Ctrl-C, also on the way home.
             EOFError: nobody answers.
         """
-        lost = ""
+        lost, self._label = "", ABORTED
         if self._home is not None:
             way = ease_to(self.robot, self._home, self.boundary.limits)
             if way.interrupted:

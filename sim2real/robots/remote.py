@@ -120,10 +120,9 @@ class RemoteRobot:
         """Connect, and return what the bridge tells about its robot."""
         try:
             link = socket.create_connection(self._where, INTRODUCED)
-        except OSError as error:
-            raise OSError(
-                f"no bridge at {self._address} ({error.strerror or error}): is `sim2real bridge` running?"
-            ) from None
+        except (OSError, UnicodeError) as error:  # a name that is none
+            why = getattr(error, "strerror", None) or error
+            raise OSError(f"no bridge at {self._address} ({why}): is `sim2real bridge` running?") from None
         keep_alive(link)
         self._line = Connection(link)
         try:

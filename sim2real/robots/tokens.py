@@ -27,8 +27,9 @@ def read_token(file: Path | None) -> str:
         try:
             token = file.read_text().strip()
             mode = file.stat().st_mode
-        except OSError as error:
-            raise InputError(f"{file}: {error.strerror}: copy the token's file from the bridge's computer") from None
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or "no text"
+            raise InputError(f"{file}: {why}: copy the token's file from the bridge's computer") from None
         if os.name == "posix" and mode & OTHERS:
             raise InputError(f"{file} can be read by others: chmod 600 {file}")
     if len(token) < _SHORTEST:
@@ -70,4 +71,8 @@ def proof(token: str, role: str, asked: str, own: str) -> str:
 
 def proves(said: object, token: str, role: str, asked: str, own: str) -> bool:
     """Return whether an end said the proof of its role."""
-    return hmac.compare_digest(str(said).encode(), proof(token, role, asked, own).encode())
+    return (
+        isinstance(said, str)
+        and said.isascii()
+        and hmac.compare_digest(said.encode(), proof(token, role, asked, own).encode())
+    )

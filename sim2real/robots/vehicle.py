@@ -28,12 +28,12 @@ class VehicleRobot:
         self._new = threading.Condition()
         self._image: np.ndarray | None = None
         self._taken, self._seen = 0.0, 0.0
-        self._told, self._at = np.zeros(2), -np.inf
+        self._told, self._at, self._listens = np.zeros(2), -np.inf, True
 
-    def show(self, image: np.ndarray) -> None:
-        """Give a new image (H, W, 3) uint8 RGB."""
+    def show(self, image: np.ndarray, listens: bool = True) -> None:
+        """Give a new image (H, W, 3) uint8 RGB, and whether the vehicle does what it is told."""
         with self._new:
-            self._image, self._taken = image, self._clock()
+            self._image, self._taken, self._listens = image, self._clock(), listens
             self._new.notify_all()
 
     def told(self) -> tuple[float, float]:
@@ -48,6 +48,8 @@ class VehicleRobot:
         with self._new:
             if not self._new.wait_for(lambda: self._taken > self._seen, _WAIT) or self._image is None:
                 raise OSError(f"the vehicle showed no image for {_WAIT:g} s: is its loop running?")
+            if not self._listens:
+                raise OSError("the car is driven by hand: choose Full Auto in its web controller")
             self._seen = self._taken
             return {"state": self._told.copy(), self._key: self._image, "time": self._clock(), "taken": self._taken}
 

@@ -12,6 +12,7 @@ from sim2real.robots.safety import Limits, UnsafeCommandError
 
 TIMEOUT = 0.1  # s without a command, after which the robot is stopped
 SIMULATED = ("reset", "outcome")  # what only a simulated robot can do
+_PERIOD = 0.8  # control periods, from where on a command may be a step further
 _TRIES = 3  # to stop a robot that does not answer
 
 
@@ -45,6 +46,7 @@ class Watchdog:
         self._refused = ""  # why commands are refused
         self._sent: np.ndarray | None = None
         self._measured: np.ndarray | None = None
+        self._base: tuple[float, np.ndarray] | None = None  # s, and the command before: steps are per period
         self.offers = tuple(name for name in SIMULATED if hasattr(robot, name))
 
     def remaining(self) -> float | None:
@@ -59,6 +61,7 @@ class Watchdog:
     def leave(self) -> None:
         """Stop the robot, as its client is gone."""
         armed = self._due is not None
+        self._measured = None
         self._hold("")
         if armed:
             self._note("the client is gone: the robot is stopped")
@@ -87,17 +90,21 @@ class Watchdog:
     def _hold(self, why: str) -> None:
         """Stop the robot and refuse commands, if there is a reason for it."""
         armed, self._due, self._sent, self._refused = self._due is not None, None, None, why
+        failed = self._stopped()
+        for text in (why if armed else "", failed):  # afterwards: a terminal may be slow
+            if text:
+                self._note(text)
+
+    def _stopped(self) -> str:
+        """Stop the robot, and return why it did not; empty if it did."""
         failed = ""
         for _ in range(_TRIES):
             try:
                 self.robot.stop()
-                failed = ""
-                break
+                return ""
             except OSError as error:
                 failed = f"the robot did not stop: {' '.join(str(error).split())}"
-        for text in (why if armed else "", failed):  # afterwards: a terminal may be slow
-            if text:
-                self._note(text)
+        return failed
 
     def _observe(self, asked: Message) -> Message:
         seen = self.robot.observe()
@@ -127,12 +134,19 @@ class Watchdog:
         if self._limits is None:
             return action
         measured = self._measured if self._measured is not None and len(self._measured) == count else None
+        if measured is None and self._limits.reach is not None:
+            raise UnsafeCommandError("a command without an observation: where the robot is is not known")
         previous = self._sent if self._sent is not None else measured if measured is not None else action
-        return self._limits.apply(action, previous, measured)[0]
+        now = self._clock()
+        if self._base is None or self._sent is None or now - self._base[0] >= _PERIOD * self.robot.control_dt:
+            self._base = now, previous  # a client that hurries does not get a step for every command
+        return self._limits.apply(action, self._base[1], measured)[0]
 
     def _stop(self, asked: Message) -> Message:
         self._due, self._sent, self._refused = None, None, ""
-        self.robot.stop()
+        if failed := self._stopped():
+            self._refused = failed
+            raise OSError(failed)
         return Message("stopped")
 
     def _reset(self, asked: Message) -> Message:

@@ -46,6 +46,15 @@ class Webcam:
 
     def _read(self) -> None:
         begun = time.monotonic()
+        if self._fix:  # another program may have left them fixed
+            free_exposure(self._capture)
+        try:
+            self._read_on(begun)
+        finally:
+            if self.exposure:
+                free_exposure(self._capture)
+
+    def _read_on(self, begun: float) -> None:
         while self._going:
             if self._fix and time.monotonic() - begun >= SETTLE:  # here: no other thread may use the capture
                 self.exposure, self._fix = lock_exposure(self._capture), False
@@ -84,6 +93,13 @@ def lock_exposure(capture: Any) -> str:
     if not free:
         return f"{' and '.join(locked)} are fixed"
     return f"{' and '.join(free)} cannot be fixed and may change while the robot moves"
+
+
+def free_exposure(capture: Any) -> None:
+    """Switch a camera's automatic exposure and white balance on: drivers keep them beyond a program's end."""
+    for value in (0.75, 3.0):  # Video4Linux takes the second
+        capture.set(cv2.CAP_PROP_AUTO_EXPOSURE, value)
+    capture.set(cv2.CAP_PROP_AUTO_WB, 1.0)
 
 
 def _lock(capture: Any, automatic: int, manual: tuple[float, ...], value: int) -> bool:

@@ -16,6 +16,7 @@ from sim2real.transfer.candidates import candidate_plans, compare_candidates
 from sim2real.transfer.choose import AUTO, Choice, choose, copies
 from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.fitting.unlabelled import align_unlabelled
+from sim2real.transfer.frames.reading import APART
 from sim2real.transfer.frames.simulated import SIMULATED
 from sim2real.transfer.inputs import Inputs, read_inputs
 from sim2real.transfer.model_card import model_card, recipe_of
@@ -111,10 +112,9 @@ def _look(
     material = inputs.material
     if material.simulated is None:
         return None, None
-    size = min(config.sizes(len(material.frames))[-1], len(material.frames))
-    limited = dataclasses.replace(
-        material, frames=material.frames.limited(size, np.random.default_rng(0)), recovery=None
-    )
+    recorded = material.frames.select(material.frames.episode < APART)  # nothing is judged on interventions
+    size = min(config.sizes(len(recorded))[-1], len(recorded))
+    limited = dataclasses.replace(material, frames=recorded.limited(size, np.random.default_rng(0)), recovery=None)
     shift = measure_shift(material.policy, limited.frames, material.simulated)
     if config.plan != "auto":
         return shift, None

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from launch.main import main
@@ -180,3 +181,9 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, str]], None]:
         monkeypatch.setattr("launch.keys.keys", keys)
 
     return type_at
+
+
+@pytest.fixture
+def seeded_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order of a session on a robot, which nobody can know, is that of its seed."""
+    monkeypatch.setattr("sim2real.evaluation.session._source", lambda config: np.random.default_rng(config.seed))

@@ -103,6 +103,7 @@ def test_a_person_takes_over_and_gives_back(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("seeded_order")
 def test_a_session_is_resumed_in_its_order_without_telling_results(
     command: Callable[..., Any], workplace: Path, answers: Callable, complains: Callable
 ):
@@ -230,3 +231,20 @@ def test_a_killed_session_loses_the_running_episode(command: Callable[..., Any],
 def test_what_cannot_be_resumed(complains: Callable[[tuple, str], None]):
     complains(("evaluate", "first", "--resume"), "--resume continues a session on a robot")
     complains(("evaluate", "first", *LOOPBACK, "--out", "nowhere", "--resume"), "nothing to resume: nowhere has no")
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_interrupted_session_is_ended_for_good_without_the_robot(
+    command: Callable[..., Any], workplace: Path, answers: Callable, quick: list[Loopback]
+):
+    answers("", "s", "", "f", "", "s", KeyboardInterrupt)
+    words = ("evaluate", "first", "second", *LOOPBACK, "--episodes", 3, "--out", "run")
+    done = command(*words)
+    assert done.code == 130 and "what is told when all are" not in done.err and "succeeded in" not in done.out
+    assert not (workplace / "run/report.html").exists()
+    opened = len(quick)
+    done = command(*words, "--finish")
+    assert done.code == 0 and "at every look: " in done.out, done
+    assert len(quick) == opened and (workplace / "run/report.html").is_file()
+    told = metrics(workplace / "run")
+    assert len(told["episodes"]) + len(told["against"]["episodes"]) == 3 and told["finished"]

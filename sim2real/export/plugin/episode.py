@@ -32,6 +32,7 @@ class Episode:
         self._policy, self._units, self._boundary = policy, units, joint_boundary(policy)
         self._home = policy.home if home else None
         self._way: list[np.ndarray] | None = None  # rad, targets until the policy acts
+        self._led = np.zeros(0)  # rad, the last target on the way
         self._sent: np.ndarray | None = None
 
     def command(self, image: np.ndarray, state: np.ndarray) -> np.ndarray:
@@ -47,14 +48,24 @@ class Episode:
         """
         measured = self._units.to_radians(state)
         if self._way is None:
-            self._way = self._way_home(measured)
+            self._way, self._led = self._way_home(measured), measured
+        if not np.isfinite(measured).all():
+            raise InputError(f"the state is not finite: {state.tolist()}")
         if self._way:
-            return self._units.from_radians(self._way.pop(0)).astype(np.float32)
+            return self._units.from_radians(self._homeward(self._way, measured)).astype(np.float32)
         sent = measured if self._sent is None else self._sent
         seen = {self._policy.preprocessing.key: grey_levels(image), "state": self._boundary.observed(measured, sent)}
         wanted = self._boundary.command(self._policy.act(seen), measured, sent)
         self._sent, _ = self._boundary.limits.apply(wanted, sent, measured)
         return self._units.from_radians(self._sent).astype(np.float32)
+
+    def _homeward(self, way: list[np.ndarray], measured: np.ndarray) -> np.ndarray:
+        """Return the next target (J,) on the way; an arm that does not follow is waited for, within its reach."""
+        target, limited = self._boundary.limits.apply(way[0], self._led, measured)
+        if not limited:
+            way.pop(0)
+        self._led = target
+        return target
 
     def _way_home(self, measured: np.ndarray) -> list[np.ndarray]:
         """Return targets (J,) to the home pose along a minimum-jerk path; none from near it."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from sim2real.evaluation.account import RobotSession
+from sim2real.evaluation.drift import FINE
 from sim2real.reports.page import Report
 from sim2real.reports.plots.sessions import difference_plot, outcomes_plot, rates_plot
 from sim2real.reports.session_rows import (
@@ -107,6 +108,11 @@ def _changed(session: RobotSession) -> list[str]:
         "changed during the session; no interval describes it."
         for name, sequence in zip(session.policies, session.sequences, strict=True)
         if sequence is not None and sequence.contradicted is not None
+    ] + [
+        f"{session.policies[k]}: from scene {each.sequence.contradicted} on its difference to the first contradicts a "
+        "constant one. Something changed during the session; no interval describes it."
+        for k, (_, each) in session.differences.items()
+        if each.sequence.contradicted is not None
     ]
 
 
@@ -152,11 +158,11 @@ def _limits(session: RobotSession) -> list[str]:
                 f"Aborted episodes are left out. If all those of {name} had failed, its rate would be {lower}."
             )
     if any(each.by_hand and each.counts for each in session.episodes):
-        lines.append("Episodes in which a person took over count by their label: this is not the policy alone.")
+        lines.append("Episodes in which a person took over count as failures: the policy needed help.")
     if session.by_person:
         known = "did not know" if session.blind else "could know"
         several = f", who {known} which policy drove" if len(session.policies) > 1 else ""
         lines.append(f"The outcomes were judged by the person at the robot{several}.")
-        if session.drift is None or session.accepted_drift:
+        if session.drift is None or session.drift.verdict != FINE:
             lines.append("It is not known that the camera stands where it did when the policies' recordings were made.")
     return lines

@@ -68,7 +68,7 @@ def test_twins_begin_where_the_trials_did_and_count_until_the_time_is_up(track: 
     np.testing.assert_allclose(begun[0][0], starts[:, :3], atol=1e-12)
     np.testing.assert_allclose(begun[0][1], starts[:, 3])
     assert not drive_twins(track, untrained(), starts, 60.0, seed=0).any(), "who does not steer leaves the road"
-    further = drive_further(track, untrained(), 8, 60.0, seed=0)
+    further = drive_further(track, untrained(), 8, 60.0, 0, SPEED)
     assert further.shape == (8,) and not further.any()
 
 

@@ -158,7 +158,7 @@ class Vehicle:
     """Adds and runs parts as Donkeycar's `Vehicle` does, as far as these two need it."""
 
     def __init__(self) -> None:
-        self.memory: dict[str, Any] = {"run_pilot": True}
+        self.memory: dict[str, Any] = {"run_pilot": True, "user/mode": "local"}
         self.parts: list[dict[str, Any]] = []
 
     def add(self, part: Any, inputs: list[str], outputs: list[str], **options: Any) -> None:

@@ -134,7 +134,7 @@ def test_frames_become_the_bytes_they_were():
 def test_bad_numbers_are_not_commanded(boundary: JointBoundary):
     start = np.array(EXCHANGE["steps"][0]["state"])
     for action, state in ((np.full(6, np.nan), start), (np.zeros(6), start * np.nan)):
-        with pytest.raises(UnsafeCommandError, match="not finite"):
+        with pytest.raises((UnsafeCommandError, InputError), match="not finite"):
             Episode(Recorded(boundary, [action]), lerobot_units(boundary)).command(FRAME, state)
 
 
@@ -342,3 +342,15 @@ def test_a_camera_with_an_address(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(OSError, match="gives 16x12 px: set its width to 16"):
         other.connect()
     assert not other.is_connected
+
+
+def test_the_way_home_waits_for_an_arm_that_does_not_follow(boundary: JointBoundary):
+    episode, units = Episode(Recorded(boundary, [np.zeros(6)]), lerobot_units(boundary)), lerobot_units(boundary)
+    home, reach = np.zeros(6), boundary.limits.reach
+    assert reach is not None
+    blocked = home + 1.2
+    episode._home = home
+    told = [units.to_radians(episode.command(FRAME, units.from_radians(blocked))) for _ in range(200)]
+    assert np.abs(np.array(told) - blocked).max() <= reach.max() + 1e-5, "it is not pressed harder and harder"
+    with pytest.raises(InputError, match="not finite"):
+        episode.command(FRAME, units.from_radians(blocked) * np.nan)

@@ -189,5 +189,5 @@ def test_it_is_made_of_an_evaluation():
     assert made.wilson(0) == Rate.of(1, 2) and made.exposure == "exposure is fixed"
     rehearsed = replace(config, on="rehearsal", hardware=Hardware())
     plain = [replace(e, loops=()) for e in each]
-    other = session_of(rehearsed, "Reach", folders, plain, ("1", "2"), 20.0)
+    other = session_of(rehearsed, "Reach", folders, plain, ("1", "2"), 20.0, by_person=False)
     assert [(e.seed, e.policy) for e in other.episodes[:2]] == [(50, 0), (50, 1)] and not other.by_person

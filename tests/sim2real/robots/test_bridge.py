@@ -21,6 +21,7 @@ from sim2real.errors import InputError
 from sim2real.robots import greeting
 from sim2real.robots.boundary import DirectBoundary
 from sim2real.robots.bridge import Bridge, BridgeSettings
+from sim2real.robots.greeting import greet
 from sim2real.robots.hardware import Hardware, open_robot
 from sim2real.robots.loop import Trace, run_episode
 from sim2real.robots.loopback import Loopback
@@ -407,3 +408,18 @@ def test_the_summary_of_a_remote_episode_is_plain_json():
         trace, _ = episode(remote, 3)
         remote.close()
     assert json.loads(json.dumps(trace.summary()))["label"] == "success"
+
+
+def test_no_stranger_ends_the_bridge_by_what_he_says():
+    line, said = [], {"nonce": "\ud800", "proof": "\ud800"}
+
+    class Stranger:
+        def send(self, message: Message) -> None:
+            line.append(message)
+
+        def receive(self, timeout: float | None) -> Message:
+            return Message("client", said)
+
+    with pytest.raises(ConnectionError, match="wrong token"):
+        greet(Stranger(), "a token of some length", dict)
+    assert line[-1].kind == "refused"

@@ -9,6 +9,7 @@ import pytest
 
 from sim2real.robots.boundary import DirectBoundary
 from sim2real.robots.hardware import Hardware, open_robot
+from sim2real.robots.keyboard import split_keys
 from sim2real.robots.loopback import Loopback
 from sim2real.robots.operated import OperatedVenue
 from sim2real.robots.robot import Ticker
@@ -116,3 +117,9 @@ def test_what_moves_a_robot_needs_neither_torch_nor_mujoco():
     program += "print(*{name.partition('.')[0] for name in sys.modules} & {'torch', 'mujoco', 'warp'})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_keys_that_are_none_do_nothing():
+    for sequence in ("\x1b[3~", "\x1b[1;5C", "\x1bs", "\x1b[15~", "\x1bOP"):
+        assert split_keys(f"x{sequence}y") == ["x", "y"], sequence
+    assert split_keys("\x1b[A\x1bODs") == ["up", "left", "s"]

@@ -9,7 +9,9 @@ import pytest
 
 from bridges import DT, LIMITS, Remembering
 from sim2real.robots.bridge import serve_client
+from sim2real.robots.loopback import Loopback
 from sim2real.robots.messages import Message
+from sim2real.robots.safety import Limits
 from sim2real.robots.watchdog import TIMEOUT, Watchdog
 
 SILENT = 0.05  # s that an arm's driver waits for a bus that is silent
@@ -158,7 +160,10 @@ def test_limits_hold_at_the_robots_end_too():
     robot = Remembering(clock, clock.sleep)
     watchdog = Watchdog(robot, LIMITS, clock=clock)
     watchdog.answer(Message("observe"))
-    sent = [watchdog.answer(command(5.0, -0.05)).arrays["action"] for _ in range(8)]
+    sent = []
+    for _ in range(8):
+        clock.now += DT
+        sent.append(watchdog.answer(command(5.0, -0.05)).arrays["action"])
     np.testing.assert_allclose(sent[0], [0.2, -0.05])  # from where it is
     np.testing.assert_allclose(sent[-1], [1.0, -0.05])
 
@@ -203,3 +208,37 @@ def test_a_robot_that_does_not_stop_is_told_again_and_somebody_sees_it():
 def test_only_what_is_simulated_can_be_reset():
     with pytest.raises(ConnectionError, match="no request 'reset'; there are: observe, command, stop"):
         Watchdog(Remembering()).answer(Message("reset", {"seed": 1}))
+
+
+def test_a_client_that_hurries_does_not_move_the_target_faster():
+    now = [0.0]
+    robot = Loopback(("a", "b"), DT, (), clock=lambda: now[0], sleep=lambda seconds: None)
+    limits = Limits(np.full(2, -2.0), np.full(2, 2.0), np.full(2, 0.1), np.full(2, 0.6))
+    watchdog = Watchdog(robot, limits, move=True, clock=lambda: now[0])
+
+    def commanded(target: float) -> Message:
+        return watchdog.answer(Message("command", {}, {"action": np.full(2, target)}))
+
+    assert commanded(0.1).kind == "unsafe", "nobody knows where the robot is"
+    watchdog.answer(Message("stop"))
+    watchdog.answer(Message("observe"))
+    for _ in range(10):
+        now[0] += 0.001
+        np.testing.assert_allclose(commanded(2.0).arrays["action"], 0.1)
+    now[0] += DT
+    np.testing.assert_allclose(commanded(2.0).arrays["action"], 0.2)
+    watchdog.leave()
+    assert commanded(0.1).kind == "unsafe", "what an earlier client saw does not count"
+
+
+def test_a_stop_that_fails_once_is_tried_again():
+    robot, failures = Loopback(("a",), DT, ()), [OSError("busy"), OSError("busy")]
+    stop = robot.stop
+
+    def failing() -> None:
+        if failures:
+            raise failures.pop()
+        stop()
+
+    robot.stop = failing  # type: ignore[method-assign]
+    assert Watchdog(robot, None, move=True).answer(Message("stop")).kind == "stopped" and robot.stopped

@@ -84,7 +84,9 @@ def test_a_webcam_fixes_them_once_they_have_settled(monkeypatch: pytest.MonkeyPa
     until = time.monotonic() + 10
     while not cameras[1].exposure and time.monotonic() < until:
         time.sleep(0.005)
+    assert captures[1].values[AUTO_BALANCE] == 0
     for camera in cameras:
         camera.close()
-    assert cameras[1].exposure == "exposure and white balance are fixed" and captures[1].values[AUTO_BALANCE] == 0
+    assert cameras[1].exposure == "exposure and white balance are fixed"
+    assert captures[1].values[AUTO_BALANCE] == 1, "the next program finds the automatic on"
     assert cameras[0].exposure == "" and captures[0].values[AUTO_BALANCE] == 1

@@ -60,7 +60,7 @@ class SessionEpisode:
 
     @property
     def succeeded(self) -> bool:
-        return self.label == SUCCESS
+        return self.label == SUCCESS and not self.by_hand  # who needed help did not succeed
 
 
 @dataclass(frozen=True)

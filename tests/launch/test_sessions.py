@@ -89,7 +89,8 @@ def test_a_person_takes_over_and_gives_back(
 ):
     answers("", "s", "", "s")
     typed({11: RIGHT, 12: RIGHT + RIGHT, 14: UP, 21: " ", 30: "h", 33: "h"})
-    assert command("evaluate", "first", *LOOPBACK, "--episodes", 2, "--out", "run").code == 0
+    done = command("evaluate", "first", *LOOPBACK, "--episodes", 2, "--out", "run")
+    assert done.code == 0, done
     first, second = EpisodeDataset(workplace / "run/episodes")
     by_hand, action = first["intervention"], first["action"]
     assert np.flatnonzero(by_hand).tolist() == [*range(10, 20), *range(29, 32)] and not second["intervention"].any()
@@ -99,6 +100,8 @@ def test_a_person_takes_over_and_gives_back(
     np.testing.assert_allclose(np.diff(throttle), [0, 0, 0, 0.05, 0, 0, 0, 0, 0, 0], atol=1e-6)
     row = metrics(workplace / "run")["episodes"][0]
     assert row["interventions"] == 13 and row["label"] == "success"
+    assert metrics(workplace / "run")["success"]["value"] == 0.5, "who needed help did not succeed"
+    assert "succeeded in 1 of 2" in done.out
 
 
 @pytest.mark.slow
@@ -113,9 +116,10 @@ def test_a_session_is_resumed_in_its_order_without_telling_results(
     assert done.code == 130 and "--resume" in done.out and "3 of 6 episodes done" in done.out
     assert "success" not in done.out and "first:" not in done.out  # nobody at the robot knows yet
     order = json.loads((workplace / "run/session.json").read_text())["order"]
-    assert order == [
-        list(slot) for slot in Session.draw([workplace / "first", workplace / "second"], 10_000_000, 3).order
-    ]
+    folders, random = [workplace / "first", workplace / "second"], np.random.default_rng(10_000_000)
+    assert order == [list(slot) for slot in Session.draw(folders, 10_000_000, 3, random).order]
+    orders = {Session.draw(folders, 10_000_000, 20).order for _ in range(4)}
+    assert len(orders) == 4, "who saw one session's order does not know the next one's"
     for k in range(3):
         assert sorted(order[2 * k : 2 * k + 2]) == [[10_000_000 + k, 0], [10_000_000 + k, 1]]
     complains((*words[:-4], "--episodes", 4, "--out", "run", "--resume"), "has other settings: resume it with the same")

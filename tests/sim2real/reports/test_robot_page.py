@@ -186,7 +186,8 @@ def test_it_is_made_of_an_evaluation():
     assert made.policies == ("a/x", "b/x") and made.planned == 4 and made.blind and made.place == "so101"
     assert [(e.seed, e.policy) for e in made.episodes[:4]] == [(50, 1), (50, 0), (51, 1), (51, 0)]
     assert made.episodes[2].path == "films/2.mp4" and made.episodes[2].by_hand == 2 and made.episodes[2].rate == 19.5
-    assert made.wilson(0) == Rate.of(1, 2) and made.exposure == "exposure is fixed"
+    assert made.wilson(0) == Rate.of(0, 2), "a person helped"
+    assert made.exposure == "exposure is fixed"
     rehearsed = replace(config, on="rehearsal", hardware=Hardware())
     plain = [replace(e, loops=()) for e in each]
     other = session_of(rehearsed, "Reach", folders, plain, ("1", "2"), 20.0, by_person=False)

@@ -106,6 +106,7 @@ def _say_episodes(evaluation: "Evaluation") -> None:
         invalid_line,
         loop_line,
         place_line,
+        reason_lines,
         success_table,
     )
 
@@ -119,14 +120,16 @@ def _say_episodes(evaluation: "Evaluation") -> None:
     where = f"{evaluation.task}: {evaluation.checkpoints[0]} on {place_line(evaluation.config)}"
     if len(evaluation.episodes) == 1:
         print_rates(where, evaluation.episodes[0].summary())
-        _say_each([aborted_line(evaluation.episodes[0]), invalid_line(evaluation.episodes[0])])
+        only = evaluation.episodes[0]
+        _say_each([aborted_line(only), *reason_lines(only), invalid_line(only)])
     else:
         count = len(evaluation.episodes[0].seeds)
         title = f"{evaluation.task} on {place_line(evaluation.config)}, the same {count} episodes"
         print_table(*success_table(evaluation.checkpoints, evaluation.episodes), title=title)
         pairs = list(zip(evaluation.checkpoints, evaluation.episodes, strict=True))
-        for line in (aborted_line, invalid_line):
-            _say_each([line(episodes, f"{folder}: ") for folder, episodes in pairs])
+        for folder, each in pairs:
+            name = f"{folder}: "
+            _say_each([aborted_line(each, name), *reason_lines(each, name), invalid_line(each, name)])
     _say_each(difference_lines(evaluation))
     if evaluation.session is not None:
         _say_session(evaluation, evaluation.session)

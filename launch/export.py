@@ -23,7 +23,10 @@ def command(config: Annotated[ExportConfig, tyro.conf.arg(name="")], out: Path =
     """
     from sim2real.export.export import export_policy
 
+    replaced = (out / "policy.json").is_file()
     result = export_policy(config, out)
+    if replaced:
+        say(f"note: replaced the export that was in {out}")
     size, difference = result.size / 1e6, result.difference
     say(f"{size:.2f} MB, actions within {difference:.1e} of the policy as trained")
     say(f"export: {result.folder}; check it there with: python {result.folder / 'check.py'}")

@@ -37,7 +37,7 @@ def check_camera(
     if not has_reference(folder):
         lens = make_task(policy.task, "rehearsal").spec.cameras[policy.preprocessing.camera].camera
         save_reference(folder, frame, policy.preprocessing.camera, lens.fx * frame.shape[1] / lens.width)
-        supervisor.announce(f"reference frame of the camera: {folder}; later sessions check it with --reference")
+        supervisor.announce(f"the camera's reference frame is stored in {folder}: name that by --reference later")
         return None
     drift = check_drift(load_reference(folder), frame)
     if drift.verdict != FINE and not config.accept_drift:

@@ -148,7 +148,9 @@ def open_venue(config: EvaluateConfig, policies: Sequence[Policy], supervisor: S
     robot = open_robot(config.hardware, boundary, spec.control_dt, cameras[0])
     steps, home = round(spec.episode_seconds / spec.control_dt), home_of(task)
     if isinstance(robot, RemoteRobot) and robot.simulated:
+        supervisor.announce("this robot prepares its episodes and tells their outcome itself; a aborts, h takes over")
         return SimulatedVenue(robot, boundary_of(task), steps, supervisor.pressed)
+    supervisor.announce(f"an episode lasts {spec.episode_seconds:g} s at most")
     if home is not None:
         supervisor.announce("before every episode the robot moves slowly to its home pose")
     for line in key_lines(boundary) if supervisor.present else []:

@@ -37,7 +37,7 @@ def card(values: Mapping[str, Any], difference: float, size: int, original: str)
 
 ## Run it
 
-Python 3.11 or newer. Nothing else is needed:
+It needs Python 3.11 or newer, and three packages:
 
 ```sh
 pip install numpy opencv-python-headless onnxruntime

@@ -47,6 +47,12 @@ def aborted_line(episodes: Episodes, name: str = "") -> str:
     return f"{name}{aborted} of {len(episodes.seeds)} episodes aborted: {meaning}"
 
 
+def reason_lines(episodes: Episodes, name: str = "") -> list[str]:
+    """Return a line per reason of aborted episodes, with how often it happened."""
+    reasons = [str(loop["reason"]) for loop in episodes.loops if loop.get("reason")]
+    return [f"{name}aborted {reasons.count(each)} times: {each}" for each in dict.fromkeys(reasons)]
+
+
 def invalid_line(episodes: Episodes, name: str = "") -> str:
     """Return a line with the number of episodes whose loop was too slow to count; empty if there are none."""
     slow = int(episodes.invalid.sum())

@@ -134,7 +134,9 @@ class FeetechBus:
         try:
             opens = self._port.openPort() and self._port.setBaudRate(BAUD)
         except OSError as error:  # an errno would be taken for that of a file
-            raise OSError(f"{port} cannot be opened: {error.strerror or error}") from None
+            missing = isinstance(error, FileNotFoundError) or "No such file" in str(error)
+            why = "no such serial port: is it plugged in?" if missing else error.strerror or error
+            raise OSError(f"{port} cannot be opened: {why}") from None
         if not opens:
             raise OSError(f"{port} cannot be opened")
         try:

@@ -56,6 +56,7 @@ class OperatedVenue:
                 raise KeyboardInterrupt
             lost = f"the robot did not reach its home pose ({way.reason}); " if way.reason else ""
         how = ", exactly as before" if again else ""
+        lost += "Enter tries again, Ctrl-C ends the session; " if lost else ""
         self._ask(f"{lost}episode {seed}: prepare the scene{how}, then press Enter ")
         self._keys.begin()
 
@@ -80,7 +81,7 @@ class OperatedVenue:
         answer = ""
         try:
             while answer[:1] not in LABELS:
-                answer = self._ask("outcome? success, failure or aborted [s/f/a] ").strip().lower()
+                answer = self._ask("outcome? success, failure or aborted: s, f or a, then Enter ").strip().lower()
         except EOFError:  # the outcome is unknown
             return ABORTED
         return LABELS[answer[:1]]

@@ -119,7 +119,7 @@ class Watchdog:
         if not self.move:
             raise OSError("the robot may not move: its bridge was started without --move")
         if self._refused:
-            raise OSError(f"{self._refused}; commands are refused until stop() is called")
+            raise OSError(f"{self._refused}; no command is taken until the next episode")
         safe = self._safe(asked.arrays.get("action", np.zeros(0)))
         self._sent = np.asarray(self.robot.command(safe), float)
         self._due = self._clock() + self.timeout

@@ -52,7 +52,7 @@ def test_a_camera_that_moved_is_refused_unless_it_is_accepted(
 ):
     answers("", "s")
     done = command(*WORDS, "--reference", "camera", "--out", "first_session")
-    assert done.code == 0 and "reference frame of the camera: camera" in done.out, done
+    assert done.code == 0 and "reference frame is stored in camera" in done.out, done
     answers("", "s")
     done = command(*WORDS, "--reference", "camera", "--out", "second_session")
     assert done.code == 0 and "the camera stands as it did" in done.out, done

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -63,7 +64,7 @@ def test_what_cannot_be(complains: Callable[[tuple, str], None], words: tuple, m
 def test_a_person_judges_two_policies_at_the_same_set_ups(
     command: Callable[..., Any], workplace: Path, answers: Callable, quick: list[Loopback]
 ):
-    order = Session.draw([workplace / "first", workplace / "second"], 4, 2).order
+    order = Session.draw([workplace / "first", workplace / "second"], 4, 2, np.random.default_rng(4)).order
     judged = {(4, 0): "s", (4, 1): "f", (5, 0): "s", (5, 1): "s"}
     asked = answers(*(word for slot in order for word in ("", judged[slot])))
     done = command("evaluate", "first", "second", *LOOPBACK, "--episodes", 2, "--seed", 4, "--out", "run")

@@ -297,7 +297,7 @@ def test_all_servos_are_switched_though_one_is_dead(bench: Bench):
 
 
 def test_a_port_or_a_library_that_is_not_there(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(OSError, match="nowhere cannot be opened: could not open port"):
+    with pytest.raises(OSError, match="nowhere cannot be opened: no such serial port"):
         FeetechBus("nowhere", [1])
     with pytest.raises(OSError, match="servos 9 on virtual do not answer"):
         FeetechBus("virtual", [9], lambda name: VirtualPort(bench.wire, bench.time), bench.time)

@@ -110,7 +110,7 @@ def test_after_it_stopped_by_itself_commands_are_refused_until_the_client_stops_
     says = [(0.0, command()), (0.3, command()), (0.4, command()), (0.5, Message("stop")), (0.6, command())]
     robot, client, _ = served(says, gone=0.65)
     assert [message.kind for message in client.heard] == ["sent", "failed", "failed", "stopped", "sent"]
-    assert "no command for 0.1 s; commands are refused until stop() is called" in client.heard[1].values["text"]
+    assert "no command for 0.1 s; no command is taken until the next episode" in client.heard[1].values["text"]
     assert [at - 100 for at in robot.commanded] == pytest.approx([0.0, 0.6])
 
 

@@ -102,6 +102,6 @@ def drive_further(
 def _stayed(
     track: RebuiltTrack, policy: Policy, episodes: TrackEpisodes, seconds: float, progress: Progress
 ) -> np.ndarray:
-    laps = drive(policy_driver(policy, MapRenderer(track)), episodes, progress)
-    lost = laps.out_lap[laps.out_step < seconds * track.fps]
-    return ~np.isin(np.arange(len(episodes.seeds)), lost)
+    steps = max(round(seconds * track.fps), 1)
+    laps = drive(policy_driver(policy, MapRenderer(track)), episodes, progress, steps)
+    return ~np.isin(np.arange(len(episodes.seeds)), laps.out_lap)

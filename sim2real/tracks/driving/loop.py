@@ -90,7 +90,7 @@ def draw_episodes(track: RebuiltTrack, laps: int, first_seed: int, speed: float 
     return TrackEpisodes(course, vehicle, seeds, poses, beside, np.clip(begun, *speeds))
 
 
-def drive(act: Act, episodes: TrackEpisodes, progress: Progress = silent) -> Laps:
+def drive(act: Act, episodes: TrackEpisodes, progress: Progress = silent, steps: int | None = None) -> Laps:
     """Drive every episode for a lap.
 
     A car that is more than half the road's width from the centre line, or faces backwards, is put back on the line: an
@@ -98,10 +98,12 @@ def drive(act: Act, episodes: TrackEpisodes, progress: Progress = silent) -> Lap
 
     Args:
         progress: called with the share of the laps that is driven, in metres.
+        steps: control steps after which all laps end; None: when they are driven.
     """
     course, cars, beside = episodes.course, episodes.cars(), episodes.beside
     count, left = len(episodes.seeds), course.left(beside)
     limit = int(np.ceil(_PATIENCE * course.lap / episodes.vehicle.speeds[0] * episodes.vehicle.fps))
+    limit = limit if steps is None else min(limit, steps)
     command, rows, out, total = np.zeros((count, 2)), [], [], left.sum()
     for step in range(limit):
         which = np.flatnonzero(left > 1e-6)
@@ -123,8 +125,8 @@ def drive(act: Act, episodes: TrackEpisodes, progress: Progress = silent) -> Lap
         beside = now
         progress(int(total - np.maximum(left, 0).sum()), int(total))
     table = np.array(out, float).reshape(-1, 5)
-    steps = Steps(*(np.concatenate(column) for column in zip(*rows, strict=True)))
-    return Laps(episodes.seeds, left <= 1e-6, steps, table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:])
+    driven = Steps(*(np.concatenate(column) for column in zip(*rows, strict=True)))
+    return Laps(episodes.seeds, left <= 1e-6, driven, table[:, 0].astype(int), table[:, 1].astype(int), table[:, 2:])
 
 
 def _rows(

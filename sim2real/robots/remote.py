@@ -27,8 +27,6 @@ class RemoteRobot:
 
     Attributes:
         cameras: names of its cameras.
-        state: length of its measured state.
-        lower, upper: (A,) range of its commands; None: not known.
         moves: whether its bridge passes commands on.
         simulated: whether it can be reset to a seed's episode, and knows the outcome.
         reward, terminated: sum of rewards of the episode, and whether it failed; of a simulated robot.
@@ -45,10 +43,7 @@ class RemoteRobot:
         card = self._connect()
         self._card = card
         self.control_dt, self.action_names = float(card["control_dt"]), tuple(map(str, card["action_names"]))
-        self.cameras, self.state = tuple(map(str, card["cameras"])), int(card["state"])
-        self.lower, self.upper = (
-            None if card[end] is None else np.array(card[end], float) for end in ("lower", "upper")
-        )
+        self.cameras = tuple(map(str, card["cameras"]))
         self.moves, self.simulated = bool(card["move"]), {"reset", "outcome"} <= set(card["offers"])
         if self.simulated:
             self._patience = max(patience, BUSY)

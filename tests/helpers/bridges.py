@@ -2,19 +2,22 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from sim2real.robots.boundary import DirectBoundary
 from sim2real.robots.bridge import Bridge, BridgeSettings
+from sim2real.robots.loop import Trace, run_episode
 from sim2real.robots.loopback import Loopback
 from sim2real.robots.safety import Limits
 
 TOKEN = "a token that nobody guesses"
 JOINTS, DT = ("a", "b"), 1 / 30
 LIMITS = Limits(-np.ones(2), np.ones(2), np.full(2, 0.2))
+BOUNDARY = DirectBoundary("arm", JOINTS, JOINTS)
 
 
 class Remembering(Loopback):
@@ -60,3 +63,23 @@ def bridged(robot: Any, notes: list[str] | None = None, limits: Limits | None = 
         bridge.close()
         thread.join(10)
     assert not thread.is_alive()
+
+
+def swing(observation: dict[str, Any]) -> np.ndarray:
+    return 0.05 * np.sin(5 * observation["time"]) * np.array([1.0, -0.5])
+
+
+def episode(robot: Any, steps: int = 40, act: Callable[..., np.ndarray] = swing) -> tuple[Trace, list[Any]]:
+    log: list[Any] = []
+    trace = run_episode(
+        *(robot, act, BOUNDARY, steps, lambda over: "success" if over else None),
+        lambda observation, sent, by_hand: log.append((observation["state"], observation["images.front"], sent)),
+    )
+    return trace, log
+
+
+def wait_for(met: Callable[[], bool], seconds: float = 10.0) -> None:
+    until = time.monotonic() + seconds
+    while not met() and time.monotonic() < until:
+        time.sleep(0.005)
+    assert met()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from clocks import Clock
 from envs import ArmTask, LaneFollow, arm_task, make_task
 from envs.arms.reach import Reach
 from envs.lane_follow.task import RAW, LaneFollowConfig
@@ -21,19 +22,6 @@ from sim2real.evaluation.trials import episodes_of
 from sim2real.rehearsal.robot import SimulatedRobot, boundary_of, measured
 
 torch.set_num_threads(1)
-
-
-class Clock:
-    """Time that passes when somebody sleeps, or is told to."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def car() -> LaneFollow:
@@ -151,7 +139,7 @@ def test_an_arms_targets_come_back_from_its_log():
 
 
 def real_time(task: LaneFollow | ArmTask) -> tuple[SimulatedRobot, Clock]:
-    clock = Clock()
+    clock = Clock(0.0)
     return SimulatedRobot(task, ("front",), real_time=True, clock=clock, sleep=clock.sleep), clock
 
 

@@ -8,25 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clocks import Clock
 from sim2real.robots.boundary import DirectBoundary, JointBoundary, own_units
 from sim2real.robots.loop import FrameWatch, StoppedError, Trace, run_episode
 from sim2real.robots.loopback import Loopback
 from sim2real.robots.safety import Limits
 
 JOINTS, DT = ("a", "b"), 1 / 30
-
-
-class Clock:
-    """Time that passes only when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Steps:

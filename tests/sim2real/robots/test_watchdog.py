@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bridges import DT, LIMITS, Remembering
+from clocks import Clock
 from sim2real.robots.bridge import serve_client
 from sim2real.robots.loopback import Loopback
 from sim2real.robots.messages import Message
@@ -16,19 +17,6 @@ from sim2real.robots.watchdog import TIMEOUT, Watchdog
 
 SILENT = 0.05  # s that an arm's driver waits for a bus that is silent
 STOPPED = 0.1  # s after its bound in which a robot must have been stopped
-
-
-class Clock:
-    """Time that passes only when somebody waits."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def command(*action: float) -> Message:

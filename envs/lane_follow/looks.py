@@ -26,7 +26,8 @@ _GRAY = Vary("sensor.saturation", "uniform", (0.0, 0.0), "set")
 _VARIED = {
     "none": (),
     **_FILES,
-    "places": (*_FILES["default"], *_load("places")),
+    "rooms": (*_FILES["default"], *_load("rooms")),
+    "places": (*_FILES["default"], *_load("places"), *_load("rooms")),
     **{f"rehearsal-{name}": (*_FILES["rehearsal"], *_load(f"rehearsal_{name}")) for name in ("walls", "tape", "gloss")},
     "fixed-camera": _without(*_CAMERA),
     "fixed-camera-gray": (*_without(*_CAMERA), _GRAY),

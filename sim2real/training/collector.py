@@ -32,6 +32,7 @@ class Collector(threading.Thread):
 
     Args:
         teacher: maps privileged states (n, P) to actions (n, A).
+        labeller: the same, for the labels; a teacher that is told only what frames show.
         student: drives its share; the learner updates its averaged weights meanwhile, which is harmless, as any mixture
             of two successive averages is as good as either.
     """
@@ -40,13 +41,14 @@ class Collector(threading.Thread):
         self,
         env: Worlds,
         teacher: Callable[[np.ndarray], np.ndarray],
+        labeller: Callable[[np.ndarray], np.ndarray],
         student: Policy,
         buffer: FrameBuffer,
         config: DistillationConfig,
         first_frame: int,
     ) -> None:
         super().__init__(name="collector", daemon=True)
-        self._env, self._teacher, self._student, self._buffer = env, teacher, student, buffer
+        self._env, self._teacher, self._labeller, self._student, self._buffer = env, teacher, labeller, student, buffer
         self._config = config
         self.frames = first_frame
         self.error: Exception | None = None
@@ -99,7 +101,9 @@ class Collector(threading.Thread):
                 if self._stopped:
                     return
             wanted = self._teacher(observation["privileged"])
-            labels = {"action": wanted} | {name: value[:, None] for name, value in self._env.labels().items()}
+            labels = {"action": self._labeller(observation["privileged"])} | {
+                name: value[:, None] for name, value in self._env.labels().items()
+            }
             if self._student.config.heads.masks or self._student.config.heads.maps:
                 labels |= self._env.maps(camera)
             labels = {f"label.{name}": value.astype(np.float32) for name, value in labels.items()}

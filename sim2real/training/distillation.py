@@ -25,6 +25,8 @@ class Distiller:
 
     Args:
         policy: the student; trained in place.
+        teacher: maps privileged states (n, P) to actions (n, A); drives its share of the worlds.
+        labeller: the same, for the labels; None: the teacher.
         env: worlds with the observations `images.<camera>`, `state` and `privileged`.
 
     Attributes:
@@ -38,9 +40,11 @@ class Distiller:
         teacher: Callable[[np.ndarray], np.ndarray],
         env: Worlds,
         config: DistillationConfig,
+        labeller: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         config = config.filled({})
-        self.policy, self.config, self._env, self._teacher = policy, config, env, teacher
+        self.policy, self.config, self._env = policy, config, env
+        self._teacher, self._labeller = teacher, labeller or teacher
         self.average = copy.deepcopy(policy).eval()
         self.average.requires_grad_(False)
         fused = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "fused": True}
@@ -73,7 +77,7 @@ class Distiller:
         per_update = config.batch_size / config.reuse
         done = round(self.update * per_update)
         buffer = FrameBuffer(config.buffer)
-        collector = Collector(self._env, self._teacher, self.average, buffer, config, done)
+        collector = Collector(self._env, self._teacher, self._labeller, self.average, buffer, config, done)
         random = np.random.default_rng([config.seed, self.update])
         fill = min(config.buffer, config.frames, max(2048, 8 * config.batch_size))
         collector.start()

@@ -2,9 +2,11 @@
 """Pretraining a vision policy in simulation: DAgger from a teacher, or PPO from pixels."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from envs import BatchEnv, make_task, pinned
@@ -111,7 +113,8 @@ def pretrain_policy(run: Run, config: PretrainConfig, report: Stages) -> dict[st
         camera = policy.config.preprocessing.key
         env = make_worlds(config, ("state", camera, "privileged"), policy.config.heads.masks["mask"])
         try:
-            policy = _distill(run, config, Distiller(policy, teacher, env, config.distillation), report("pretrain"))
+            distiller = Distiller(policy, teacher, env, config.distillation, labeller(teacher, spec))
+            policy = _distill(run, config, distiller, report("pretrain"))
         finally:
             env.close()
         recipe = {"method": "dagger", "distillation": dataclasses.asdict(config.distillation)}
@@ -129,6 +132,18 @@ def _initial_policy(spec: TaskSpec, config: PretrainConfig) -> Policy:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.distillation.seed)
         return Policy(policy_config(spec, config)).to(config.device)
+
+
+def labeller(teacher: Callable[[np.ndarray], np.ndarray], spec: TaskSpec) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the teacher, told the usual values of what no frame shows (`TaskSpec.unseen`)."""
+    columns = [spec.privileged_names.index(name) for name in spec.unseen]
+
+    def label(privileged: np.ndarray) -> np.ndarray:
+        seen = privileged.copy()
+        seen[:, columns] = list(spec.unseen.values())
+        return teacher(seen)
+
+    return label
 
 
 def _trained_teacher(run: Run, config: PretrainConfig, report: Stages) -> Path:

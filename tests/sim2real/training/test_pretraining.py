@@ -17,7 +17,7 @@ from sim2real.progress import NOTHING, Progress
 from sim2real.runs import Run, start_run
 from sim2real.statistics.rates import Rate
 from sim2real.training.pretrain_config import DistillationConfig, PretrainConfig
-from sim2real.training.pretraining import _initial_policy, complete_pretraining, pretrain_policy
+from sim2real.training.pretraining import _initial_policy, complete_pretraining, labeller, pretrain_policy
 from sim2real.training.teacher import train_teacher
 from sim2real.training.teacher_config import TeacherConfig, TrainConfig
 
@@ -183,3 +183,25 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_written(
 ):
     with pytest.raises(ValueError, match=message):
         complete_pretraining(tiny(short_lane, **changes))
+
+
+def test_labels_depend_on_what_frames_show_only():
+    spec = make_task("LaneFollow", "train").spec
+    names, random = spec.privileged_names, np.random.default_rng(0)
+    weights = random.normal(size=(len(names), 2))
+    label, privileged = labeller(lambda states: states @ weights, spec), random.normal(size=(5, len(names)))
+    before = privileged.copy()
+    labels = label(privileged)
+    assert np.array_equal(privileged, before)  # the driving teacher is still told everything
+    for column, name in enumerate(names):
+        changed = privileged.copy()
+        changed[:, column] += 1
+        assert np.allclose(label(changed), labels) == (
+            name in ("speed", "steer_max", "steer_trim", "slack", "top_speed")
+        )
+
+
+@pytest.mark.parametrize("task", ["LaneFollow", "Reach", "Push", "Lift"])
+def test_what_no_frame_shows_is_part_of_the_privileged_state(task: str):
+    spec = make_task(task, "train").spec
+    assert set(spec.unseen) <= set(spec.privileged_names)

@@ -68,7 +68,8 @@ def download(url: str, path: Path, most: int, sha256: str | None = None, require
         raise InputError(f"cannot fetch {url} (HTTP {status}): check the address, and that it is public") from None
     except requests.RequestException:
         host = urlsplit(url).hostname
-        raise OSError(f"cannot fetch {url}: {host} does not answer; once fetched, no network is needed") from None
+        why = f"{host} does not answer, or not to the end"
+        raise OSError(f"cannot fetch {url}: {why}; once fetched, no network is needed") from None
     except ValueError:
         raise InputError(f"{url} has another sha256 than the address says: nothing of it is kept") from None
 

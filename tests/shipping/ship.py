@@ -1,6 +1,6 @@
 """Ship a pretrained policy: weights, card, SHA-256, and the commands, revision and seed that made it.
 
-    python tests/acceptance/ship.py lane-follow runs/policy --about "One camera; ..." --evaluated runs/e1 runs/e2
+    python tests/shipping/ship.py lane-follow runs/policy --about "One camera; ..." --evaluated runs/e1 runs/e2
 
 Figures are those of finished `sim2real evaluate` runs of exactly these weights; without any, 100 episodes in unseen
 worlds are driven first. Run from the repository's root, with paths as they were given to `pretrain`. A policy that was
@@ -8,6 +8,7 @@ adapted to recordings is refused, and one that cannot be made again from its com
 """
 
 import argparse
+import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from sim2real.errors import InputError
 from sim2real.evaluation.config import EvaluateConfig
 from sim2real.evaluation.evaluate import evaluate
 from sim2real.files import read_json, replaced_folder, write_file, write_json
-from sim2real.files.configs import to_plain
+from sim2real.files.configs import from_plain, to_plain
 from sim2real.models.hashes import CARD, CONFIG, WEIGHTS, hashes
 from sim2real.models.registry import FORMAT_VERSION, ROOM, Figure, Model, read_registry
 from sim2real.reports.episodes import place_line
@@ -29,8 +30,6 @@ from sim2real.runs import load_config
 from sim2real.training.pretrain_config import METHODS, PretrainConfig
 from sim2real.training.teacher_config import TrainConfig
 from sim2real.worlds import load_randomization
-
-UNIT = "independent units"
 
 
 def ship(
@@ -54,6 +53,9 @@ def ship(
             return ship(name, run, about, [Path(folder) / "run"], revision, room)
     figures = tuple(figure for each in evaluated for figure in _figures(name, each, source))
     commands = (*_teacher(config, run), command_line("pretrain", config) + f" --out {run}")
+    for command in (*commands, *(figure.command for figure in figures)):
+        if absolute := [word for word in shlex.split(command) if word.startswith("/")]:
+            raise InputError(f"{absolute[0]} is a path of this machine: use relative paths, as others will")
     known = revision or read_json(run / CONFIG).get("git_revision")
     if not known or "+" in known:
         raise InputError(f"{run} was made by {known or 'an unknown revision'}: name a clean one with --revision")
@@ -95,7 +97,7 @@ def _pretraining(run: Path, source: Path) -> PretrainConfig:
     if recipe.get("method") not in METHODS or {"plan", "candidate"} & recipe.keys():
         raise InputError(f"{source} was adapted to recordings ({recipe.get('method')}): only pretrained policies ship")
     config = load_config(run, "pretrain", PretrainConfig)
-    if to_plain(config) != to_plain(recipe.get("run")):
+    if from_plain(PretrainConfig, recipe.get("run")) != config:
         raise InputError(f"{source} was not made by the run {run}: their settings differ")
     randomization = load_randomization(config.task, config.randomization)
     files = [str(config.camera)] * (config.camera is not None)

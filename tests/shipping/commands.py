@@ -11,6 +11,8 @@ import tyro
 def command_line(verb: str, config: Any) -> str:
     """Return `sim2real VERB ...` with which the command has exactly these settings; defaults are left out.
 
+    Arguments that have a default and no option, such as a second checkpoint, must have it.
+
     Raises:
         ValueError: the command line cannot say them.
     """

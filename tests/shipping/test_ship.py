@@ -131,7 +131,6 @@ def test_what_must_not_ship_is_refused(here: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     "config",
     [
-        EvaluateConfig("a", "b", ("c", "d"), on="both", episodes=3),
         EvaluateConfig("hf://o/r@1", on="rehearsal", real_time=True),
         PretrainConfig("Reach", width=3, teacher_config=TeacherConfig(hidden=(3, 4))),
     ],

@@ -7,7 +7,7 @@ from sim2real.errors import InputError
 from sim2real.files.folders import folder_exists
 from sim2real.models.checkpoint import Checkpoint, is_address
 from sim2real.models.fetch import fetched_folder
-from sim2real.models.registry import is_shipped, read_registry, shipped_folder
+from sim2real.models.registry import read_registry, shipped_folder
 
 
 def find_policy(checkpoint: Checkpoint) -> Path:
@@ -33,5 +33,7 @@ def find_policy(checkpoint: Checkpoint) -> Path:
 
 
 def absolute(checkpoint: Checkpoint) -> Checkpoint:
-    """Return what names the same policy from any working folder: an absolute path, or the name or address unchanged."""
-    return checkpoint if is_address(checkpoint) or is_shipped(checkpoint) else Path(checkpoint).resolve()
+    """Return what names the same policy from any working folder: an absolute path, or a name or address unchanged."""
+    path = Path(checkpoint)
+    a_name = path.name == str(checkpoint) and not folder_exists(path)
+    return checkpoint if a_name or is_address(checkpoint) else path.resolve()

@@ -6,8 +6,6 @@ from pathlib import Path
 from sim2real.errors import CheckpointError, InputError
 from sim2real.files.atomic import read_versioned_json
 from sim2real.files.configs import from_plain
-from sim2real.files.folders import folder_exists
-from sim2real.models.checkpoint import Checkpoint
 from sim2real.models.hashes import verify
 
 FORMAT_VERSION = 1
@@ -82,11 +80,6 @@ def read_registry(room: Path = ROOM) -> dict[str, Model]:
         return from_plain(dict[str, Model], content.get("models"))
     except (TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: {error}; install sim2real again") from None
-
-
-def is_shipped(checkpoint: Checkpoint) -> bool:
-    """Return whether this names a shipped policy, and not a folder."""
-    return not folder_exists(Path(checkpoint)) and str(checkpoint) in read_registry()
 
 
 def shipped_folder(name: str, room: Path = ROOM) -> Path:

@@ -17,8 +17,11 @@ import tyro
 from sim2real.checkpoints import load_policy, policy_folder, save_policy
 from sim2real.errors import CheckpointError, InputError
 from sim2real.evaluation.config import EvaluateConfig
+from sim2real.evaluation.naming import short_names
+from sim2real.models import short_name
 from sim2real.models.hashes import CARD, CONFIG, FILES, WEIGHTS
 from sim2real.models.registry import ROOM, read_registry, shipped_folder
+from sim2real.transfer.adapt_config import AdaptConfig
 from untrained import untrained
 
 torch.set_num_threads(1)
@@ -113,6 +116,22 @@ def test_a_misspelt_name_is_told_the_near_one(tmp_path: Path, monkeypatch: pytes
     for other in ("runs/lane-folow", "something", tmp_path / "lane-folow"):
         with pytest.raises(CheckpointError, match="no checkpoint folder"):
             load_policy(other)
+
+
+def test_what_is_stored_in_a_run_names_the_same_policy_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("lane-follow", "lane-folow", "hf://somebody/policies@main"):
+        assert AdaptConfig(name, "set").located().checkpoint == name
+    assert AdaptConfig("runs/policy", "set").located().checkpoint == tmp_path / "runs" / "policy"
+    (tmp_path / "lane-follow").mkdir()
+    assert AdaptConfig("lane-follow", "set").located().checkpoint == tmp_path / "lane-follow"
+    assert short_names(["runs/a", "hf://o/r@1", "push"]) == ["a", "r@1", "push"]
+    assert short_names(["x/a", "y/a"]) == ["x/a", "y/a"]
+    assert [short_name(each) for each in ("runs/a", f"hf://o/r@{40 * 'a'}/car", "https://h/p.zip#sha256=1")] == [
+        "a",
+        "car",
+        "p",
+    ]
 
 
 def test_the_package_data_include_every_file():

@@ -25,6 +25,7 @@ VERBS = {
     "train": "Train a teacher on privileged state with Stable-Baselines3, in many parallel worlds.",
     "pretrain": "Pretrain a vision policy in simulation: a teacher's labels on streamed frames, or PPO from pixels.",
     "evaluate": "Evaluate a policy in unseen worlds, on the rehearsal robot, on hardware or on recordings.",
+    "models": "List the policies that ship with the package, with their measured figures, or show the card of one.",
     "look": "Draw a contact sheet of simulated frames, beside real ones if given.",
     "import": "Turn a Donkeycar tub (v2) or a LeRobot v2.1 dataset into a LeRobot v3.0 dataset.",
     "inspect": "Print a dataset's statistics, check that frames match their rows, draw frames and actions.",

@@ -9,9 +9,11 @@ from sim2real.errors import CheckpointError, InputError
 from sim2real.files import existing_folder, read_versioned_json, replaced_folder, write_file, write_json
 from sim2real.files.configs import from_plain
 from sim2real.files.tensors import read_tensors, write_tensors
+from sim2real.models.checkpoint import Checkpoint
+from sim2real.models.find import find_policy
+from sim2real.models.hashes import CARD, CONFIG, WEIGHTS
 
 FORMAT_VERSION = 1
-CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 
 
 def save_policy(folder: Path | str, policy: Policy, recipe: dict[str, Any], card: str) -> None:
@@ -34,9 +36,15 @@ def save_policy(folder: Path | str, policy: Policy, recipe: dict[str, Any], card
         write_file(new / CARD, card.encode())
 
 
-def policy_folder(path: Path | str) -> Path:
-    """Return the policy folder of a run, or the path itself; raises InputError for a run without a policy."""
-    path = Path(path)
+def policy_folder(checkpoint: Checkpoint) -> Path:
+    """Return the policy folder of a run, a folder itself, or that of a shipped or fetched policy, verified.
+
+    Raises:
+        InputError: a run without a policy, a misspelt name of a shipped one, or an address that cannot be used.
+        CheckpointError: a file of a shipped or fetched policy is missing or damaged.
+        OSError: an address that does not answer.
+    """
+    path = find_policy(checkpoint)
     if (path / "policy").is_dir():
         return path / "policy"
     if (path / "tensorboard").is_dir():
@@ -44,17 +52,20 @@ def policy_folder(path: Path | str) -> Path:
     return path
 
 
-def load_policy(path: Path | str) -> Policy:
+def load_policy(checkpoint: Checkpoint) -> Policy:
     """Read a policy that `save_policy` wrote, on the CPU and ready to act.
 
     Args:
-        path: the policy's folder, or the run that pretrained or adapted it.
+        checkpoint: the policy's folder, or the run that pretrained or adapted it; the name of a shipped policy, which
+            `sim2real models` lists; `hf://OWNER/REPO@COMMIT[/FOLDER]`; or `https://HOST/FILE.zip#sha256=HASH`. An
+            existing folder wins over a name.
 
     Raises:
-        InputError: a run without a policy.
-        CheckpointError: no such folder, not a checkpoint, damaged weights, another format version.
+        InputError: as `policy_folder`.
+        CheckpointError: no such folder, not a checkpoint, damaged files, another format version.
+        OSError: an address that does not answer.
     """
-    folder = existing_folder(policy_folder(path), CONFIG)
+    folder = existing_folder(policy_folder(checkpoint), CONFIG)
     content = read_config(folder)
     try:
         config = from_plain(PolicyConfig, content.get("policy"))

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from sim2real.errors import InputError
+from sim2real.models import Checkpoint
 from sim2real.rehearsal.preset import check_layout, rehearsal_preset
 from sim2real.robots.hardware import Hardware
 from sim2real.seeds import RECORDING, SIMULATED_RECORDING
@@ -29,7 +30,8 @@ class RecordConfig:
             None: the first seed that no training and no test uses.
         keep_failed: keep episodes that ended in failure, too; otherwise they are recorded again. Episodes of the driver
             are always kept.
-        checkpoint: with --on sim, a policy that acts in place of a teacher; without both, actions are random.
+        checkpoint: with --on sim, a policy that acts in place of a teacher: a folder, a run, or the name of a
+            shipped one (`sim2real models --help`); without both, actions are random.
         randomization: with --on sim, a preset of the task, or a TOML file; with --on rehearsal, another rehearsal
             robot: rehearsal-walls, rehearsal-tape or rehearsal-gloss (LaneFollow).
         layout: with --on rehearsal, number of one world for all episodes, as at a real venue: one track, car, camera
@@ -49,7 +51,7 @@ class RecordConfig:
     seconds: float | None = None
     seed: int | None = None
     keep_failed: bool = False
-    checkpoint: Path | None = None
+    checkpoint: Checkpoint | None = None
     randomization: str = "none"
     layout: int | None = None
     hardware: Annotated[Hardware, tyro.conf.arg(name="")] = field(default_factory=Hardware)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from sim2real.errors import InputError
+from sim2real.models import Checkpoint, absolute, short_name
 from sim2real.rehearsal.preset import check_layout, rehearsal_preset
 from sim2real.robots.hardware import Hardware
 from sim2real.seeds import TEST
@@ -27,7 +28,8 @@ class EvaluateConfig:
     """Settings of `sim2real evaluate`.
 
     Attributes:
-        checkpoint: a policy's folder, or the run that pretrained or adapted it.
+        checkpoint: a policy's folder, or the run that pretrained or adapted it, or the name of a shipped policy
+            (`sim2real models --help`).
         against: a second policy, evaluated in the same episodes; differences are second minus first.
         more: further policies, for `--on both` and `--on track`.
         on: place of the evaluation: simulation; the rehearsal robot, a simulated stand-in for a real one that is never
@@ -59,9 +61,9 @@ class EvaluateConfig:
         hardware: settings for `--on robot`.
     """
 
-    checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
-    against: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="[CHECKPOINT2]")] = None
-    more: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="[CHECKPOINT3 ...]")] = ()
+    checkpoint: Annotated[Checkpoint, tyro.conf.arg(metavar="CHECKPOINT")]
+    against: Annotated[tyro.conf.Positional[Checkpoint | None], tyro.conf.arg(metavar="[CHECKPOINT2]")] = None
+    more: Annotated[tyro.conf.Positional[tuple[Checkpoint, ...]], tyro.conf.arg(metavar="[CHECKPOINT3 ...]")] = ()
     on: Literal["sim", "rehearsal", "robot", "both", "track"] = "sim"
     track: Path | None = None
     speed: float | None = None
@@ -124,13 +126,13 @@ class EvaluateConfig:
             raise InputError(f"second-renderer must be at least 0 laps, not {self.second_renderer}")
         if self.speed is not None and not 0.1 <= self.speed <= 20:
             raise InputError(f"speed must be 0.1 to 20 m/s, not {self.speed}")
-        resolved = [path.resolve() for path in self.checkpoints]
+        resolved = [str(absolute(each)) for each in self.checkpoints]
         if (self.on == "track" or self.in_real_time) and len(set(resolved)) < len(resolved):
             raise InputError(f"a checkpoint is given twice: --on {self.on} needs different ones")
 
     @property
-    def checkpoints(self) -> tuple[Path, ...]:
-        """Return the folders of all checkpoints."""
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Return all checkpoints, as they were named."""
         return (self.checkpoint, *(() if self.against is None else (self.against,)), *self.more)
 
     @property
@@ -150,4 +152,4 @@ class EvaluateConfig:
     @property
     def task(self) -> str:
         """Return the name for the run's folder."""
-        return self.checkpoint.resolve().name
+        return short_name(self.checkpoint)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import tyro
 
 from sim2real.errors import InputError
+from sim2real.models import Checkpoint
 
 
 @dataclass(frozen=True)
@@ -14,13 +15,14 @@ class ExportConfig:
     """Settings of `sim2real export`.
 
     Attributes:
-        checkpoint: a policy's folder, or the run that pretrained or adapted it.
+        checkpoint: a policy's folder, or the run that pretrained or adapted it, or the name of a shipped policy
+            (`sim2real models --help`).
         target: what else is written: `donkeycar`, the lines for a car's manage.py; `lerobot`, a plugin to install and a
             folder for `lerobot-rollout --policy.path`.
         frames: number of frames for the check, half of them simulated ones of the policy's task.
     """
 
-    checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
+    checkpoint: Annotated[Checkpoint, tyro.conf.arg(metavar="CHECKPOINT")]
     target: Annotated[Literal["donkeycar", "lerobot"] | None, tyro.conf.arg(name="for")] = None
     frames: int = 16
 

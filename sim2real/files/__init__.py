@@ -4,10 +4,11 @@
 """
 
 from sim2real.files.atomic import json_bytes, read_json, read_versioned_json, replaced_file, write_file, write_json
-from sim2real.files.folders import existing_folder, locked, new_folder, remove_folder, replaced_folder
+from sim2real.files.folders import existing_folder, folder_exists, locked, new_folder, remove_folder, replaced_folder
 
 __all__ = [
     "existing_folder",
+    "folder_exists",
     "json_bytes",
     "locked",
     "new_folder",

@@ -33,7 +33,8 @@ def from_plain(kind: Any, value: Any) -> Any:
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return _dataclass_from_plain(kind, value)
     if origin in (types.UnionType, typing.Union):
-        (something,) = (k for k in arguments if k is not type(None))  # the only unions are `X | None`
+        # The only unions are `X | None`, and `str | Path`, whose text stays as it is.
+        something = next(k for k in arguments if k is not type(None))
         return None if value is None else from_plain(something, value)
     if origin is typing.Literal:
         if value not in arguments:

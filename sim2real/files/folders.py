@@ -54,6 +54,11 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(_old(folder))
 
 
+def folder_exists(folder: Path) -> bool:
+    """Return whether something has this name, or did before a killed writer moved it aside."""
+    return folder.exists() or _old(folder.resolve()).exists()
+
+
 def existing_folder(folder: Path, marker: str) -> Path:
     """Return the folder, or its old version that a killed writer had moved aside.
 

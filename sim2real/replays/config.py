@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import tyro
 
 from sim2real.errors import InputError
+from sim2real.models import Checkpoint
 from sim2real.recordings.smoothing import check_smoothing
 
 OWN = {"checkpoint": ("policy", "viewer"), "robot": ("sim", "robot"), "open": ("viewer",),
@@ -26,7 +27,8 @@ class ReplayConfig:
         episode: index of an episode, or several: 0,3,8.
         on: policy: show a policy's actions; sim: replay the commands in simulation; robot: replay them on the robot;
             rehearsal: on the simulated stand-in for a robot; viewer: write Rerun recordings (.rrd).
-        checkpoint: a policy's folder, or the run that made it; the viewer then also shows its predictions.
+        checkpoint: a policy's folder, or the run that made it, or the name of a shipped policy
+            (`sim2real models --help`); the viewer then also shows its predictions.
         robot: in simulation, the robot.json of a `sim2real identify` run, whose servos replace the model's; on a robot,
             the driver to use instead of the recording's (loopback simulates an arm, to try commands out; remote is a
             robot behind `sim2real bridge`).
@@ -46,7 +48,7 @@ class ReplayConfig:
     dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
     episode: str = "0"
     on: Literal["policy", "sim", "robot", "rehearsal", "viewer"] = "policy"
-    checkpoint: Path | None = None
+    checkpoint: Checkpoint | None = None
     robot: str | None = None
     smooth: float | None = None
     worst: int = 12

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from sim2real.errors import InputError
+from sim2real.models import Checkpoint, absolute, short_name
 from sim2real.recordings.smoothing import check_smoothing
 from sim2real.statistics.units import FEWEST
 from sim2real.transfer.fitting.plans import TransferPlan, find_plan
@@ -102,7 +103,8 @@ class AdaptConfig:
     """Settings of `sim2real adapt`.
 
     Attributes:
-        checkpoint: a policy's folder, or the run that pretrained it.
+        checkpoint: a policy's folder, or the run that pretrained it, or the name of a shipped policy
+            (`sim2real models --help`).
         dataset: recordings to learn from, LeRobot v3.0; select episodes in brackets: path[0:17].
         plan: auto: the one with the smallest expected error, by cross-validation (sensor-shift if the policy's task is
             not registered, so that there are no simulated frames); gain, feature-extraction, sensor-shift, top-layers,
@@ -132,7 +134,7 @@ class AdaptConfig:
         laps: number of laps of each candidate there; at least 6, as fewer decide nothing.
     """
 
-    checkpoint: Annotated[Path, tyro.conf.arg(metavar="CHECKPOINT")]
+    checkpoint: Annotated[Checkpoint, tyro.conf.arg(metavar="CHECKPOINT")]
     dataset: Annotated[str, tyro.conf.arg(metavar="DATASET")]
     plan: str = "auto"
     test: str | None = None
@@ -175,7 +177,7 @@ class AdaptConfig:
     @property
     def task(self) -> str:
         """Return the name for the run's folder."""
-        return self.checkpoint.resolve().name
+        return short_name(self.checkpoint)
 
     def located(self) -> "AdaptConfig":
         """Return the settings with absolute paths, so that the run can be resumed from any folder."""
@@ -185,7 +187,7 @@ class AdaptConfig:
         track, drive_on = (path and path.resolve() for path in (self.track, self.drive_on))
         file, colon, name = self.plan.rpartition(":") if ".toml:" in self.plan else (self.plan, "", "")
         plan = f"{Path(file).resolve()}{colon}{name}" if ".toml" in self.plan else self.plan
-        checkpoint = self.checkpoint.resolve()
+        checkpoint = absolute(self.checkpoint)
         located: dict[str, Any] = {"dataset": str(dataset), "test": test, "unlabelled": unlabelled}
         located["interventions"] = interventions
         located |= {"track": track, "drive_on": drive_on}

@@ -12,6 +12,7 @@ import numpy as np
 from sim2real.checkpoints import load_policy, policy_folder
 from sim2real.datasets import EpisodeDataset
 from sim2real.errors import InputError
+from sim2real.models import short_name
 from sim2real.progress import Stages, no_stages, prefixed
 from sim2real.runs import Run, start_run
 from sim2real.statistics.agreement import Estimate
@@ -148,7 +149,9 @@ def _cells(config: MatrixConfig, folder: Path, stages: Stages) -> Iterator[Cell]
             for size in config.sizes:
                 settings = config.adaptation(policy, recording, size)
                 place = folder / "cells" / f"{p}-{r}-{size or 'all'}"
-                part = prefixed(stages, f"{policy.name}, {Path(settings.dataset).name}, {size or 'all'} frames: ")
+                part = prefixed(
+                    stages, f"{short_name(policy)}, {Path(settings.dataset).name}, {size or 'all'} frames: "
+                )
                 if not Run(place, True).finished:
                     inputs = inputs or read_inputs(settings, part)
                     if inputs.test is None:

@@ -1,9 +1,9 @@
 """Settings of a transfer matrix; imports neither torch nor a simulator, so that `--help` is quick."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from sim2real.errors import InputError
+from sim2real.models import Checkpoint
 from sim2real.transfer.adapt_config import AUTO_PLANS, AdaptConfig, Overrides, frame_counts
 
 ALL = "all"
@@ -15,7 +15,8 @@ class MatrixConfig:
     """Settings of `sim2real matrix`.
 
     Attributes:
-        policies: pretrained policies, or the runs that pretrained them.
+        policies: pretrained policies, or the runs that pretrained them, or names of shipped policies
+            (`sim2real models --help`).
         recordings: datasets to learn from, each with a dataset to test on after a comma, LEARN,TEST; without one, some
             of the dataset's blocks are held out for testing.
         frames: numbers of frames to adapt on, comma-separated, spread evenly over a dataset; `all` is all of it.
@@ -28,7 +29,7 @@ class MatrixConfig:
         hold_out: share of a dataset's frames held out for testing if it has no test dataset.
     """
 
-    policies: tuple[Path, ...] = ()
+    policies: tuple[Checkpoint, ...] = ()
     recordings: tuple[str, ...] = ()
     frames: str = "100,300"
     candidates: str | None = None
@@ -61,7 +62,7 @@ class MatrixConfig:
         sizes = (*counted, *([None] if ALL in parts else []))
         return sizes[-1:] if self.quick else sizes
 
-    def adaptation(self, policy: Path, recording: str, frames: int | None = None) -> AdaptConfig:
+    def adaptation(self, policy: Checkpoint, recording: str, frames: int | None = None) -> AdaptConfig:
         """Return the settings of one cell: the plan that `auto` chooses, beside the plans that it may choose."""
         dataset, _, test = recording.partition(",")
         plans = list(AUTO_PLANS) + (self.candidates.split(",") if self.candidates else [])

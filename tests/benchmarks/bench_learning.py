@@ -60,7 +60,8 @@ def _collecting_rate(env: BatchEnv, distiller: Distiller, seconds: float) -> tup
     The student is the one that the run just trained, and has its final share of the worlds.
     """
     config, buffer = distiller.config, FrameBuffer(distiller.config.buffer)
-    collector = Collector(env, distiller._teacher, distiller.average, buffer, config, first_frame=config.frames)
+    teacher = distiller._teacher
+    collector = Collector(env, teacher, distiller._labeller, distiller.average, buffer, config, config.frames)
     collector.start()
     try:
         collector.wait_for(config.frames + 2 * env.num_envs)

@@ -19,6 +19,7 @@ from sim2real.checkpoints import load_policy, save_policy
 from sim2real.evaluation import evaluate as room
 from sim2real.evaluation.config import EvaluateConfig
 from sim2real.evaluation.simulation import Episodes
+from sim2real.models import Checkpoint
 from sim2real.runs import start_run
 from sim2real.statistics.rates import RateDifference
 from sim2real.training.pretrain_config import PretrainConfig
@@ -158,7 +159,7 @@ def test_two_checkpoints_meet_the_same_episodes(
         started.append([load(config.checkpoint, policies[0]), load(config.against, policies[1])])
         return list(episodes_of.values())
 
-    def load(path: Path | None, policy: Policy) -> bool:
+    def load(path: Checkpoint | None, policy: Policy) -> bool:
         assert path is not None
         return torch.equal(next(load_policy(path).parameters()), next(policy.parameters()))
 

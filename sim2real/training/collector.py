@@ -9,7 +9,6 @@ import torch
 
 from policies.policy import Policy
 from sim2real.seeds import draw_learning_seed
-from sim2real.training.frame_buffer import FrameBuffer
 from sim2real.training.pretrain_config import DistillationConfig
 
 
@@ -27,6 +26,12 @@ class Worlds(Protocol):
     def maps(self, camera: str) -> dict[str, np.ndarray]: ...
 
 
+class Sink(Protocol):
+    """What a collector's frames and labels go into, such as a FrameBuffer."""
+
+    def add(self, rows: dict[str, np.ndarray]) -> None: ...
+
+
 class Collector(threading.Thread):
     """Collects frames and labels of worlds driven by student and teacher.
 
@@ -41,7 +46,7 @@ class Collector(threading.Thread):
         env: Worlds,
         teacher: Callable[[np.ndarray], np.ndarray],
         student: Policy,
-        buffer: FrameBuffer,
+        buffer: Sink,
         config: DistillationConfig,
         first_frame: int,
     ) -> None:

@@ -1,0 +1,62 @@
+"""The study: each part's measurements, and what follows from them, behind `sim2real study`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim2real.progress import Stages, no_stages, prefixed
+from sim2real.runs import start_run
+from sim2real.studies.measurements import run_measurements
+from sim2real.studies.part import Part, Summary, plain
+from sim2real.studies.shared_trunk import SharedTrunk
+from sim2real.studies.study_config import StudyConfig
+
+MAKERS: Mapping[str, Callable[[StudyConfig, Path], Part]] = {"shared-trunk": SharedTrunk}
+
+
+@dataclass(frozen=True)
+class Study:
+    """A finished study.
+
+    Attributes:
+        folder: folder of the run: `metrics.json`, and a folder with the figures of each part's measurements.
+        config: its settings.
+        summaries: by part.
+        metrics: content of `metrics.json`.
+    """
+
+    folder: Path
+    config: StudyConfig
+    summaries: Mapping[str, Summary]
+    metrics: dict[str, Any]
+
+
+def study(config: StudyConfig, out: Path | None = None, resume: bool = False, stages: Stages = no_stages) -> Study:
+    """Measure all parts of a study, or those that an interrupted run lacks.
+
+    Args:
+        out: folder of the run; None: a new one under runs/.
+        resume: resume an interrupted run, with the settings that it was started with.
+        stages: progress: per part what it prepares, and its measurements.
+
+    Raises:
+        InputError: settings, teacher, policy or folder cannot be used.
+        KeyboardInterrupt: when interrupted; finished measurements are kept.
+    """
+    run, config = start_run("study", config, out, resume)
+    summaries: dict[str, Summary] = {}
+    for name in config.parts:
+        part = MAKERS[name](config, run.folder)
+        part.prepare(prefixed(stages, name))
+        results = run_measurements(part.measurements, run.folder / name, stages(f"{name}: measure"))
+        summaries[name] = part.summary(results)
+    run.write_metrics(
+        {
+            "finished": True,
+            "full": config.full,
+            "seeds": list(config.drawn),
+            "parts": {name: plain(summary) for name, summary in summaries.items()},
+        }
+    )
+    return Study(run.folder, config, summaries, run.metrics)

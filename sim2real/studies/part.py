@@ -1,6 +1,6 @@
 """What every part of a study offers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -63,6 +63,20 @@ class Part(Protocol):
     def summary(self, results: Mapping[str, Figures]) -> Summary:
         """Return what follows from the results of all measurements."""
         ...
+
+
+def left_out(*grid: tuple[str, Iterable[str | float], Iterable[str | float]]) -> tuple[str, ...]:
+    """Return what the whole grid has beyond the measured one, in words.
+
+    Args:
+        grid: name of what varies, the values that were measured, and all of them.
+    """
+    lines = []
+    for name, here, whole in grid:
+        measured = list(here)
+        missing = [each if isinstance(each, str) else f"{each:g}" for each in whole if each not in measured]
+        lines += [f"{name} {', '.join(missing)}"] if missing else []
+    return tuple(lines)
 
 
 def plain(summary: Summary) -> dict[str, Any]:

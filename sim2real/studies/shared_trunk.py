@@ -25,7 +25,7 @@ from sim2real.studies.driving import drive
 from sim2real.studies.frames import Frames, freeze_frames
 from sim2real.studies.measurements import Figures, Measurement
 from sim2real.studies.networks import Judge, Network, new_policy, train_network
-from sim2real.studies.part import Summary
+from sim2real.studies.part import Summary, left_out
 from sim2real.studies.study_config import ALL_SEEDS, TASK, StudyConfig
 from sim2real.studies.trunk_config import ALL_RATES, ALL_WIDTHS, RATES, WIDTHS
 from sim2real.studies.trunk_grid import chosen_rates, final_key, make_arms, trial_key
@@ -103,13 +103,8 @@ class SharedTrunk:
 
     def _left_out(self) -> tuple[str, ...]:
         """Return what the whole grid has beyond this one."""
-        lines = []
-        for name, here, whole in (("widths", self.widths, ALL_WIDTHS), ("learning rates", self.rates, ALL_RATES)):
-            if missing := [f"{each:g}" for each in whole if each not in here]:
-                lines.append(f"{name} {', '.join(missing)}")
-        if missing := [str(seed) for seed in ALL_SEEDS if seed not in self.study.drawn]:
-            lines.append(f"seeds {', '.join(missing)}")
-        return tuple(lines)
+        seeds = ("seeds", self.study.drawn, ALL_SEEDS)
+        return left_out(("widths", self.widths, ALL_WIDTHS), ("learning rates", self.rates, ALL_RATES), seeds)
 
     def _try(self, network: Network, rate: float, progress: Progress) -> Figures:
         updates = max(round(self.config.trial * self.config.updates), 1)

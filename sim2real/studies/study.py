@@ -7,12 +7,20 @@ from typing import Any
 
 from sim2real.progress import Stages, no_stages, prefixed
 from sim2real.runs import start_run
+from sim2real.studies.freeze_depth import FreezeDepth
+from sim2real.studies.learning_rate import LearningRate
 from sim2real.studies.measurements import run_measurements
 from sim2real.studies.part import Part, Summary, plain
 from sim2real.studies.shared_trunk import SharedTrunk
+from sim2real.studies.similarity import SimilaritySize
 from sim2real.studies.study_config import StudyConfig
 
-MAKERS: Mapping[str, Callable[[StudyConfig, Path], Part]] = {"shared-trunk": SharedTrunk}
+MAKERS: Mapping[str, Callable[[StudyConfig, Path], Part]] = {
+    "shared-trunk": SharedTrunk,
+    "similarity-size": SimilaritySize,
+    "freeze-depth": FreezeDepth,
+    "learning-rate": LearningRate,
+}
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sim2real.errors import InputError
+from sim2real.studies.transfer_config import TransferConfig
 from sim2real.studies.trunk_config import TrunkConfig
 from sim2real.training.teacher_config import TeacherConfig
 
-PARTS = ("shared-trunk",)
-TASK = "LaneFollow"
+PARTS = ("shared-trunk", "similarity-size", "freeze-depth", "learning-rate")
+TASK, SHIPPED = "LaneFollow", "lane-follow"
 SEEDS, ALL_SEEDS = (0, 1, 2), (0, 1, 2, 3, 4)
 
 
@@ -23,6 +24,7 @@ class StudyConfig:
         teacher: folder of a `train` run that labels frames; None: train one first, inside this run.
         policy: pretrained policy, or the run that pretrained it: it drives a share of the worlds while frames are
             collected; None: the teacher alone drives.
+        transfer: settings of the parts similarity-size, freeze-depth and learning-rate.
         trunk: settings of the part shared-trunk.
         teacher_config: settings of the teacher that is trained if none is given.
     """
@@ -32,6 +34,7 @@ class StudyConfig:
     seeds: int = 0
     teacher: Path | None = None
     policy: Path | None = None
+    transfer: TransferConfig = field(default_factory=TransferConfig)
     trunk: TrunkConfig = field(default_factory=TrunkConfig)
     teacher_config: TeacherConfig = field(default_factory=TeacherConfig)
 
@@ -48,3 +51,8 @@ class StudyConfig:
     def drawn(self) -> tuple[int, ...]:
         """Return the seeds."""
         return tuple(range(self.seeds)) if self.seeds else ALL_SEEDS if self.full else SEEDS
+
+    @property
+    def pretrained(self) -> Path:
+        """Return the policy that is adapted."""
+        return self.policy or Path(SHIPPED)

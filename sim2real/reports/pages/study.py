@@ -4,11 +4,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sim2real.reports.page import Report
+from sim2real.reports.pages.study_transfer import add_depth, add_rate, add_similarity
 from sim2real.reports.pages.study_trunk import add_trunk
 from sim2real.studies.part import Summary
 from sim2real.studies.study import Study
 
-SECTIONS: Mapping[str, Callable[[Report, Summary], None]] = {"shared-trunk": add_trunk}
+SECTIONS: Mapping[str, Callable[[Report, Summary], None]] = {
+    "shared-trunk": add_trunk,
+    "similarity-size": add_similarity,
+    "freeze-depth": add_depth,
+    "learning-rate": add_rate,
+}
 """Adds the section of a part to the page."""
 
 

@@ -15,7 +15,7 @@ from sim2real.studies.cells import make_cells
 from sim2real.studies.fits import CLOSE, Comparison, fit_key, fit_measurement, side, signed, with_updates
 from sim2real.studies.measurements import Figures, Measurement
 from sim2real.studies.part import Summary, Verdict, left_out
-from sim2real.studies.study_config import StudyConfig
+from sim2real.studies.study_config import ALL_SEEDS, StudyConfig
 from sim2real.studies.transfer_config import ALL_CELLS, ALL_RATES, ALL_SIZES, RATE_CELLS, RATE_SIZES, RATES, named_sizes
 from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 

@@ -18,14 +18,12 @@ from sim2real.studies.measurements import Figures, Measurement
 from sim2real.studies.part import Summary, Verdict, left_out
 from sim2real.studies.study_config import ALL_SEEDS, StudyConfig
 from sim2real.studies.transfer_config import ALL_CELLS, DEPTH_CELLS
-from sim2real.transfer.fitting.plans import TransferPlan, find_plan
+from sim2real.transfer.fitting.plans import PARTS, TransferPlan, find_plan
 
 NAME = "freeze-depth"
 RECIPE = "sensor-shift"
 LOWEST, HIGHEST = "lowest", "highest"
 DEPTHS = range(len(STAGE_NAMES) + 1)
-AS_GOOD = "Where the sensor differs, retraining the two lowest stages is as good as retraining everything"
-Differences = Mapping[int, Estimate]
 
 
 def depth_plan(which: str, count: int) -> TransferPlan:
@@ -58,7 +56,7 @@ class FreezeDepth:
 
     def measurements(self, results: Mapping[str, Figures]) -> Sequence[Measurement]:
         """Return a fit per cell, plan and seed, those that take longest first."""
-        plans = sorted(self.plans.values(), key=lambda plan: STAGE_NAMES.index(plan.trained[0]) if plan.rates else 0)
+        plans = sorted(self.plans.values(), key=lambda plan: PARTS.index(plan.trained[0]))
         return [
             fit_measurement(cell, self.size, plan, seed)
             for plan in plans
@@ -69,13 +67,7 @@ class FreezeDepth:
     def summary(self, results: Mapping[str, Figures]) -> Summary:
         """Return the curves, and the verdicts."""
         compared = {name: self._compared(name, results) for name in self.cells}
-        verdicts = []
-        for name, cell in compared.items():
-            apart = {k: cell.difference(self._plan[LOWEST, k].name, self._plan[HIGHEST, k].name) for k in DEPTHS[1:-1]}
-            verdicts.append(lowest_or_highest(name, apart))
-            if name == "sensor":
-                two, all_of_them = self._plan[LOWEST, 2].name, self._plan[LOWEST, DEPTHS[-1]].name
-                verdicts.append(as_good(cell.difference(two, all_of_them), cell.errors[all_of_them]))
+        verdicts = [verdict for name, cell in compared.items() for verdict in self._judged(name, cell)]
         figures = {
             "curves": {name: self._curves(cell) for name, cell in compared.items()},
             "frames": self.size,
@@ -86,6 +78,17 @@ class FreezeDepth:
         }
         missing = left_out(("cells", self.cells, ALL_CELLS), ("seeds", self.study.drawn, ALL_SEEDS))
         return Summary(tuple(verdicts), missing, figures)
+
+    def _judged(self, name: str, cell: Comparison) -> Sequence[Verdict]:
+        """Return the verdicts of a cell."""
+        verdicts = []
+        if name in BETTER:
+            apart = {k: cell.difference(self._plan[LOWEST, k].name, self._plan[HIGHEST, k].name) for k in DEPTHS[1:-1]}
+            verdicts.append(lowest_or_highest(name, apart))
+        if name in ENOUGH:
+            few, everything = (self._plan[LOWEST, k].name for k in (ENOUGH[name][0], DEPTHS[-1]))
+            verdicts.append(enough(name, cell.difference(few, everything), cell.errors[everything]))
+        return verdicts
 
     def _compared(self, cell: str, results: Mapping[str, Figures]) -> Comparison:
         fits = {
@@ -110,48 +113,45 @@ class FreezeDepth:
         }
 
 
-CLAIMS = {
-    "near": (LOWEST, "Near what it knows, it does not matter which stages are retrained"),
+BETTER = {
     "sensor": (LOWEST, "Where the sensor differs, retraining the lowest stages is better than as many of the highest"),
     "light": (LOWEST, "Where the light differs, retraining the lowest stages is better than as many of the highest"),
     "task": (HIGHEST, "Where the task differs, retraining the highest stages is better than as many of the lowest"),
 }
 """By cell, which stages are said to be the better ones to retrain."""
+ENOUGH = {
+    "near": (0, "Near what it knows, training the head alone is as good as retraining everything"),
+    "sensor": (2, "Where the sensor differs, retraining the two lowest stages is as good as retraining everything"),
+    "light": (2, "Where the light differs, retraining the two lowest stages is as good as retraining everything"),
+}
+"""By cell, how many of the lowest stages are said to be enough."""
 
 
-def lowest_or_highest(cell: str, differences: Differences) -> Verdict:
+def lowest_or_highest(cell: str, differences: Mapping[int, Estimate]) -> Verdict:
     """Judge which stages are the better ones to retrain.
 
-    A claim that some are holds if they are shown to be better at some depth and worse at none; it does not if they are
-    shown to be worse at some depth, or better at none although all intervals are decided. That near cells do not care
-    does not hold if some difference is shown.
+    The claim holds if they are shown to be better at some depth and worse at none; it does not if they are shown to be
+    worse at some depth.
 
     Args:
         differences: number of trained stages -> paired difference of errors, lowest minus highest.
     """
-    better, claim = CLAIMS[cell]
+    which, claim = BETTER[cell]
     text = "; ".join(f"{k}: {signed(d)}" for k, d in differences.items())
-    figures = (
-        f"{cell}, difference of the errors with the lowest to those with the highest, by number of stages: {text}."
-    )
-    sides = [side(d) for d in differences.values()]
-    if cell == "near":
-        return Verdict(claim, False if any(sides) else None, figures)
-    wanted = -1 if better == LOWEST else 1
+    figures = f"{cell}, errors with the lowest minus those with the highest stages, by their number: {text}."
+    wanted, sides = -1 if which == LOWEST else 1, [side(d) for d in differences.values()]
     return Verdict(claim, False if -wanted in sides else True if wanted in sides else None, figures)
 
 
-def as_good(difference: Estimate, everything: Estimate) -> Verdict:
-    """Judge whether the two lowest stages are enough: as good means an error at most CLOSE of the other's larger.
+def enough(cell: str, difference: Estimate, everything: Estimate) -> Verdict:
+    """Judge whether few stages are enough: as good means an error larger by at most CLOSE of the other's.
 
     Args:
-        difference: paired difference of the error with the two lowest stages to that with everything trained.
+        difference: paired difference of the error with few stages to that with everything trained.
         everything: the latter's error.
     """
-    margin = CLOSE * everything.value
-    figures = (
-        f"difference of the errors {signed(difference)}, everything {everything}; as good means {margin:.3f} more."
-    )
+    claim, margin = ENOUGH[cell][1], CLOSE * everything.value
+    figures = f"{cell}, difference of the errors {signed(difference)}; as good means at most {margin:.3f}."
     if difference.low is None or difference.high is None:
-        return Verdict(AS_GOOD, None, figures)
-    return Verdict(AS_GOOD, True if difference.high <= margin else False if difference.low > 0 else None, figures)
+        return Verdict(claim, None, figures)
+    return Verdict(claim, True if difference.high <= margin else False if difference.low > 0 else None, figures)

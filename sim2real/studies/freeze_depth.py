@@ -138,7 +138,7 @@ def lowest_or_highest(cell: str, differences: Mapping[int, Estimate]) -> Verdict
     """
     which, claim = BETTER[cell]
     text = "; ".join(f"{k}: {signed(d)}" for k, d in differences.items())
-    figures = f"{cell}, errors with the lowest minus those with the highest stages, by their number: {text}."
+    figures = f"Cell {cell}, errors with the lowest minus those with the highest stages, by their number: {text}."
     wanted, sides = -1 if which == LOWEST else 1, [side(d) for d in differences.values()]
     return Verdict(claim, False if -wanted in sides else True if wanted in sides else None, figures)
 
@@ -151,7 +151,7 @@ def enough(cell: str, difference: Estimate, everything: Estimate) -> Verdict:
         everything: the latter's error.
     """
     claim, margin = ENOUGH[cell][1], CLOSE * everything.value
-    figures = f"{cell}, difference of the errors {signed(difference)}; as good means at most {margin:.3f}."
+    figures = f"Cell {cell}, difference of the errors {signed(difference)}; as good means at most {margin:.3f}."
     if difference.low is None or difference.high is None:
         return Verdict(claim, None, figures)
     return Verdict(claim, True if difference.high <= margin else False if difference.low > 0 else None, figures)

@@ -145,4 +145,4 @@ def smaller_rate(places: Mapping[str, Smaller]) -> Verdict:
         f"{signed(place.differences[place.best])}, from {place.same})"
         for name, place in places.items()
     )
-    return Verdict(CLAIM, True if all(wanted) else False if False in wanted else None, f"{text}.")
+    return Verdict(CLAIM, True if all(wanted) else False if False in wanted else None, f"By cell and frames: {text}.")

@@ -104,7 +104,7 @@ def best_here(claim: str, plan: str, place: Place) -> Verdict:
     """
     differences = place.pairs[plan]
     better = {name: d for name, d in differences.items() if side(d) > 0}
-    own = f"{place.name}: {plan} errs {place.errors[plan]}"
+    own = f"Cell {place.name}: {plan} errs {place.errors[plan]}"
     if better:
         name = max(better, key=lambda each: better[each].value)
         others = f" and {len(better) - 1} more" if len(better) > 1 else ""
@@ -130,9 +130,11 @@ def named(adviser: str, places: Sequence[Place]) -> Verdict:
     exact = sum(name == place.best for place, name in pairs)
     regrets = {place.name: place.regret(adviser) for place in places}
     mean, worst = float(np.mean(list(regrets.values()))), max(regrets, key=lambda name: regrets[name])
-    shown = f"; it is shown to be worse at {', '.join(f'{at} ({name})' for at, name in worse.items())}" if worse else ""
+    shown = (
+        f"; they are shown to be worse at {', '.join(f'{at} ({name})' for at, name in worse.items())}" if worse else ""
+    )
     text = (
-        f"it names the best at {exact} of {len(pairs)}; errors exceed the best one's by {100 * mean:.0f} % on average, "
+        f"It names the best at {exact} of {len(pairs)}; errors exceed the best one's by {100 * mean:.0f} % on average, "
         f"at most by {100 * regrets[worst]:.0f} % ({worst}){shown}."
     )
     return Verdict(ADVICE[adviser], False if worse else True if mean <= CLOSE else None, text)

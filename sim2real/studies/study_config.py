@@ -23,7 +23,8 @@ class StudyConfig:
         seeds: number of repetitions, with the seeds 0, 1, …; 0: 3, with `full` 5.
         teacher: folder of a `train` run that labels frames; None: train one first, inside this run.
         policy: pretrained policy, or the run that pretrained it: it drives a share of the worlds while frames are
-            collected; None: the teacher alone drives.
+            collected; None: the teacher alone drives. It is also the one that is adapted; None: the shipped
+            policy lane-follow.
         transfer: settings of the parts similarity-size, freeze-depth and learning-rate.
         trunk: settings of the part shared-trunk.
         teacher_config: settings of the teacher that is trained if none is given.

@@ -12,28 +12,35 @@ from sim2real.statistics.agreement import METRIC_NAMES
 
 MARKS = "osD^vPX*<>"
 DASHED = (0, (4, 3))
-APART = 1.035  # factor between the curves' places on a logarithmic axis, so that intervals do not overlap
+APART = 1.05  # factor between the curves' places on a logarithmic axis, so that intervals do not overlap
+GAIN = "gain"
 
 
 def similarity_plot(places: Sequence[Mapping[str, Any]], adviser: str = "auto") -> Figure:
     """Draw a panel per cell: each candidate's error against the number of frames, a ring around what `auto` chose.
+
+    Zero-shot with its gain is a dashed line, since the number of frames hardly matters to it.
 
     Args:
         places: as `Place.to_dict`.
     """
     cells = list(dict.fromkeys(place["cell"] for place in places))
     figure, (row,) = new_grid(1, len(cells), 2.2 + 3.1 * len(cells), 4.6)
-    names = [name for name in places[0]["errors"] if name != "zero-shot"]
+    names = [name for name in places[0]["errors"] if name not in ("zero-shot", GAIN)]
     for axes, cell in zip(row, cells, strict=True):
         here = [place for place in places if place["cell"] == cell]
         counts = [place["frames"] for place in here]
+        gain = [place["errors"][GAIN]["value"] for place in here]
+        axes.plot(counts, gain, color=INK, linewidth=1.3, linestyle=DASHED)
+        for x, place, value in zip(counts, here, gain, strict=True):
+            if GAIN in place["advice"][adviser]:
+                _ring(axes, x, value)
         for k, name in enumerate(names):
             xs = [count * APART ** (k - (len(names) - 1) / 2) for count in counts]
             _curve(axes, xs, [place["errors"][name] for place in here], k)
             for x, place in zip(xs, here, strict=True):
                 if name in place["advice"][adviser]:
-                    value = place["errors"][name]["value"]
-                    axes.plot(x, value, "o", markersize=13, markerfacecolor="none", markeredgecolor=INK)
+                    _ring(axes, x, place["errors"][name]["value"])
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("{x:g}")
@@ -43,6 +50,7 @@ def similarity_plot(places: Sequence[Mapping[str, Any]], adviser: str = "auto") 
     row[0].set_ylabel(f"{METRIC_NAMES[places[0]['metric']]} (lower is better)", fontsize=9.5, color=INK)
     for k, name in enumerate(names):
         row[0].plot([], [], f"-{MARKS[k]}", color=COLOURS[k % len(COLOURS)], markersize=5, label=name)
+    row[0].plot([], [], color=INK, linestyle=DASHED, label="zero-shot + gain")
     row[0].plot([], [], "o", markersize=11, markerfacecolor="none", markeredgecolor=INK, label=f"chosen by {adviser}")
     return _legend(figure, 5)
 
@@ -103,6 +111,10 @@ def _curve(
     for x, each in zip(xs, estimates, strict=True):
         if each["low"] is not None:
             axes.vlines(x, each["low"], each["high"], color=colour, linewidth=2.5, alpha=0.35)
+
+
+def _ring(axes: Axes, x: float, y: float) -> None:
+    axes.plot(x, y, "o", markersize=13, markerfacecolor="none", markeredgecolor=INK)
 
 
 def _counts(axes: Axes, at: Sequence[float], label: str) -> None:

@@ -32,7 +32,8 @@ class SimilaritySize:
         self.study, self.config, self._folder = config, config.transfer, folder
         self.cells = self.config.cells or (ALL_CELLS if config.full else CELLS)
         self.wanted = self.config.sizes or (ALL_SIZES if config.full else SIZES)
-        self.plans = [with_updates(find_plan(name), self.config) for name in (GAIN, *self.config.plans)]
+        self.compared = tuple(name for name in PLANS if name in (*self.config.plans, *AUTO))
+        self.plans = [with_updates(find_plan(name), self.config) for name in (GAIN, *self.compared)]
         count = self.config.choices or (len(config.drawn) if config.full else 1)
         self.choices = config.drawn[:count]
 
@@ -92,7 +93,7 @@ class SimilaritySize:
         missing = left_out(
             ("cells", self.cells, ALL_CELLS),
             ("numbers of frames", named_sizes(self.wanted), named_sizes(ALL_SIZES)),
-            ("plans", self.config.plans, PLANS),
+            ("plans", self.compared, PLANS),
             ("seeds", self.study.drawn, ALL_SEEDS),
             ("choices of `auto` with seeds", self.choices, ALL_SEEDS),
         )

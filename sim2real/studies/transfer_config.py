@@ -24,7 +24,7 @@ class TransferConfig:
         sizes: numbers of frames to learn from, 0 is all, of similarity-size and learning-rate; (): 50, 300 and all,
             and 50 and all; with `full` 50, 100, 300, 1000 and all.
         depth_size: number of frames to learn from in freeze-depth.
-        plans: plans to compare in similarity-size, beside zero-shot and its gain.
+        plans: plans to compare in similarity-size, beside zero-shot, its gain, and those that `auto` chooses from.
         rates: learning rates of copied weights as multiples of that of training from scratch; (): 1, 0.3, 0.1, 0.03,
             with `full` also 3 and 0.01.
         choices: number of seeds with which `auto` chooses and `probe` recommends a plan; 0: 1, with `full` all.
@@ -44,7 +44,7 @@ class TransferConfig:
     learned: int = 6
     judged: int = 12
     seconds: float = 20.0
-    every: int = 5
+    every: int = 8
     updates: int | None = None
 
     def __post_init__(self) -> None:

@@ -40,8 +40,8 @@ def add_similarity(report: Report, summary: Summary) -> None:
     )
     stages = list(places[0]["shift"])
     report.table(
-        ["place", "correlation of zero-shot", *stages],
-        [[place["name"], place["correlation"], *(place["shift"][stage] for stage in stages)] for place in places],
+        ["place", "correlation of zero-shot", "MAE of zero-shot", "with its gain", *stages],
+        [_distance(place, stages) for place in places],
         "How far the cells are: correlation of zero-shot with the actions that are learned from, and shift of each "
         "stage's features from simulation, as a multiple of that between two halves of simulation.",
     )
@@ -117,6 +117,11 @@ def _advice(place: dict[str, Any]) -> list[Any]:
     named = [", ".join(dict.fromkeys(place["advice"][adviser])) for adviser in ("probe", "auto")]
     regrets = [f"{100 * place['regret'][adviser]:.0f} %" for adviser in ("probe", "auto")]
     return [place["name"], place["best"], ", ".join(place["ties"]) or "none", *named, *regrets]
+
+
+def _distance(place: dict[str, Any], stages: list[str]) -> list[Any]:
+    errors = [Estimate(**place["plain"][name]) for name in ("zero-shot", "gain")]
+    return [place["name"], place["correlation"], *errors, *(place["shift"][stage] for stage in stages)]
 
 
 def _gained(point: dict[str, Any]) -> list[Any]:

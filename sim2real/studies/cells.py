@@ -80,13 +80,11 @@ def make_cells(
     Raises:
         InputError: the policy or the folder cannot be used.
     """
-    pretrained = policy_folder(checkpoint)
-    policy = load_policy(pretrained)
-    spec = task_spec(policy.config.task)
-    if policy.config.task.partition(":")[0] != TASK or spec is None:
-        raise InputError(f"{checkpoint} was made for {policy.config.task}: a study of transfer needs one for {TASK}")
-    simulated = simulated_frames(policy, SIMULATED, pretrained, progress=stages("render simulated frames"))
-    signs = mirror_signs(spec, policy.config.action_names)
+    policy = open_policy(checkpoint)
+    simulated = simulated_frames(
+        policy, SIMULATED, policy_folder(checkpoint), progress=stages("render simulated frames")
+    )
+    signs = mirror_signs(task_spec(policy.config.task), policy.config.action_names)
     cells, read = {}, dict[str, Frames]()
     for name in names:
         preset = PRESETS[name]
@@ -98,6 +96,19 @@ def make_cells(
         judged = judged.select(np.arange(0, len(judged), config.every))
         cells[name] = Cell(name, Material(policy, learned, signs, simulated), judged)
     return cells
+
+
+def open_policy(checkpoint: Path | str) -> Policy:
+    """Return the pretrained policy.
+
+    Raises:
+        InputError: it is made for another task.
+        CheckpointError: there is none, or it is damaged.
+    """
+    policy = load_policy(policy_folder(checkpoint))
+    if policy.config.task.partition(":")[0] != TASK:
+        raise InputError(f"{checkpoint} was made for {policy.config.task!r}: studies of transfer need one for {TASK}")
+    return policy
 
 
 def _recorded(folder: Path, preset: str, config: TransferConfig, policy: Policy, stages: Stages) -> Frames:

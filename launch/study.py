@@ -15,7 +15,7 @@ def command(
     out: Annotated[Path | None, tyro.conf.arg(help="folder of the run")] = None,
     resume: Annotated[bool, tyro.conf.arg(help="resume an interrupted run")] = False,
 ) -> None:
-    """Measure claims about learning from simulation: does sharing a trunk help, and where?
+    """Measure claims about learning from simulation: shared trunks, transfer plans, freeze depth, learning rates.
 
     The page shows every figure with its interval and the grid that was searched; a claim that does not hold is reported
     as not holding.

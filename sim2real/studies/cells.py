@@ -107,7 +107,7 @@ def open_policy(checkpoint: Path | str) -> Policy:
     """
     policy = load_policy(policy_folder(checkpoint))
     if policy.config.task.partition(":")[0] != TASK:
-        raise InputError(f"{checkpoint} was made for {policy.config.task!r}: studies of transfer need one for {TASK}")
+        raise InputError(f"{checkpoint} was made for {policy.config.task!r}: a study needs one for {TASK}")
     return policy
 
 

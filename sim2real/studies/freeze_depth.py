@@ -20,7 +20,6 @@ from sim2real.studies.study_config import ALL_SEEDS, StudyConfig
 from sim2real.studies.transfer_config import ALL_CELLS, DEPTH_CELLS
 from sim2real.transfer.fitting.plans import PARTS, TransferPlan, find_plan
 
-NAME = "freeze-depth"
 RECIPE = "sensor-shift"
 LOWEST, HIGHEST = "lowest", "highest"
 DEPTHS = range(len(STAGE_NAMES) + 1)

@@ -19,7 +19,6 @@ from sim2real.studies.study_config import ALL_SEEDS, StudyConfig
 from sim2real.studies.transfer_config import ALL_CELLS, ALL_RATES, ALL_SIZES, RATE_CELLS, RATE_SIZES, RATES, named_sizes
 from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 
-NAME = "learning-rate"
 SCRATCH, UPDATES_OF = "scratch", "strange-place"
 CLAIM = "Copied weights want a smaller learning rate than training from scratch"
 

@@ -1,5 +1,6 @@
 """Measurements of a study: independent of each other, two at a time, each kept when it ends."""
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 from sim2real.errors import InputError
 from sim2real.files import read_json, write_json
 from sim2real.files.atomic import with_null
-from sim2real.progress import NOTHING, Progress, silent
+from sim2real.progress import NOTHING, Progress, Stages, no_stages
 from sim2real.transfer.fitting.jobs import side_by_side
 
 Figures = dict[str, Any]
@@ -31,7 +32,7 @@ class Measurement:
 
 
 def run_measurements(
-    rounds: Callable[[Mapping[str, Figures]], Sequence[Measurement]], folder: Path, progress: Progress = silent
+    rounds: Callable[[Mapping[str, Figures]], Sequence[Measurement]], folder: Path, stages: Stages = no_stages
 ) -> dict[str, Figures]:
     """Make all measurements that are not in the folder yet, and return the figures of all by key.
 
@@ -39,18 +40,20 @@ def run_measurements(
         rounds: returns the measurements that can be made when the given figures are known; asked again after each
             round, until it returns nothing new.
         folder: `KEY.json` of each measurement is written here when it ends.
-        progress: called with (measurements done, including fractions of running ones; of this round).
+        stages: progress: each round, in measurements, fractions of running ones included.
 
     Raises:
         KeyboardInterrupt: after the running measurements were stopped; finished ones are kept.
     """
     results: dict[str, Figures] = {}
-    while True:
+    for number in itertools.count(1):
         measurements = rounds(results)
-        if all(each.key in results for each in measurements):
-            return results
         _check_keys(measurements)
-        results |= _run_round([each for each in measurements if each.key not in results], folder, progress)
+        new = [each for each in measurements if each.key not in results]
+        if not new:
+            break
+        results |= _run_round(new, folder, stages(f"measurements, round {number}"))
+    return results
 
 
 def _run_round(measurements: Sequence[Measurement], folder: Path, progress: Progress) -> dict[str, Figures]:

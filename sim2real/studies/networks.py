@@ -15,6 +15,7 @@ from policies.policy import Policy, PolicyConfig
 from sim2real.progress import Progress, silent
 from sim2real.studies.frames import Frames
 from sim2real.training.gradient_step import gradient_step
+from sim2real.training.losses import multi_task_loss
 from sim2real.training.pretrain_config import DistillationConfig
 
 TASKS = {
@@ -112,7 +113,7 @@ def train_network(
     """Train a network on frozen frames and return it with averaged weights.
 
     The loss is the plain sum of the tasks' losses, which matches special weightings where each is tuned (Kurin et al.
-    2022, arXiv 2201.04122); a task's loss is the mean over its outputs.
+    2022, arXiv 2201.04122); a task's loss is the mean over its outputs, each in units of the best constant's loss.
 
     Args:
         recipe: learning rate, number of updates (`updates`), frames per task and update, weight decay.
@@ -124,7 +125,8 @@ def train_network(
         policy.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
     learner = _Learner(policy, average, optimizer, recipe)
-    weights = {name: 1 / len(TASKS[task]) for task in network.tasks for name in TASKS[task]}
+    units = _constant_losses(frames, network.outputs)
+    weights = {name: 1 / len(TASKS[task]) / units[name] for task in network.tasks for name in TASKS[task]}
     # Each task's stream of frames is the same in all networks that learn it from frames of its own.
     streams = {task: np.random.default_rng([seed, list(TASKS).index(task)]) for task in network.tasks}
     drawn = network.tasks if network.mixed else network.tasks[:1]
@@ -137,6 +139,18 @@ def train_network(
         if update % 10 == 0:
             progress(update, recipe.updates, {"loss": losses["loss"]})
     return average
+
+
+def _constant_losses(frames: Frames, names: Sequence[str]) -> dict[str, float]:
+    """Return the loss that the best constant (per cell of a map) makes for each output: without this unit, a task's
+    share of the sum would follow from the units of its labels.
+    """
+    _, labels = frames.rows(np.linspace(0, len(frames) - 1, min(len(frames), 1000)).astype(int))
+    known = {name: torch.from_numpy(labels[name]) for name in names}
+    best = {name: values.mean(0).expand_as(values) for name, values in known.items()}
+    best |= {name: values.clamp(0.01, 0.99).logit() for name, values in best.items() if name == "mask"}
+    _, losses = multi_task_loss(best, known, dict.fromkeys(names, 1.0), masks=("mask",))
+    return {name: max(float(loss), 1e-6) for name, loss in losses.items()}
 
 
 def _joined(

@@ -15,7 +15,7 @@ class Verdict:
     Attributes:
         claim: the claim, as a sentence without a full stop.
         holds: whether it holds; None: the figures do not decide it.
-        figures: the figures that say so, in words.
+        figures: the figures that say so, in sentences.
     """
 
     claim: str
@@ -24,7 +24,7 @@ class Verdict:
 
     def __str__(self) -> str:
         word = {True: "holds here", False: "does not hold here", None: "is not decided here"}[self.holds]
-        return f"“{self.claim}” {word}: {self.figures}"
+        return f"“{self.claim}” {word}. {self.figures}"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from sim2real.transfer.choose import AUTO, choose
 from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.shift import measure_shift
 
-NAME = "similarity-size"
 ZERO_SHOT, GAIN = "zero-shot", "gain"
 
 

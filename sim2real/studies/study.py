@@ -5,18 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sim2real.errors import InputError
 from sim2real.progress import Stages, no_stages, prefixed
 from sim2real.runs import start_run
+from sim2real.studies.cells import open_policy
 from sim2real.studies.freeze_depth import FreezeDepth
 from sim2real.studies.learning_rate import LearningRate
 from sim2real.studies.measurements import run_measurements
 from sim2real.studies.part import Part, Summary, plain
 from sim2real.studies.shared_trunk import SharedTrunk
 from sim2real.studies.similarity import SimilaritySize
-from sim2real.studies.study_config import StudyConfig
+from sim2real.studies.study_config import TASK, StudyConfig
+from sim2real.training.teacher import load_teacher
 
+TRUNK = "shared-trunk"
 MAKERS: Mapping[str, Callable[[StudyConfig, Path], Part]] = {
-    "shared-trunk": SharedTrunk,
+    TRUNK: SharedTrunk,
     "similarity-size": SimilaritySize,
     "freeze-depth": FreezeDepth,
     "learning-rate": LearningRate,
@@ -52,12 +56,15 @@ def study(config: StudyConfig, out: Path | None = None, resume: bool = False, st
         InputError: settings, teacher, policy or folder cannot be used.
         KeyboardInterrupt: when interrupted; finished measurements are kept.
     """
+    if not resume:
+        _check(config)
     run, config = start_run("study", config, out, resume)
     summaries: dict[str, Summary] = {}
     for name in config.parts:
         part = MAKERS[name](config, run.folder)
-        part.prepare(prefixed(stages, name))
-        results = run_measurements(part.measurements, run.folder / name, stages(f"{name}: measure"))
+        shown = prefixed(stages, name)
+        part.prepare(shown)
+        results = run_measurements(part.measurements, run.folder / name, shown)
         summaries[name] = part.summary(results)
     run.write_metrics(
         {
@@ -68,3 +75,13 @@ def study(config: StudyConfig, out: Path | None = None, resume: bool = False, st
         }
     )
     return Study(run.folder, config, summaries, run.metrics)
+
+
+def _check(config: StudyConfig) -> None:
+    """Open teacher and policy, so that a wrong path fails before an hour of training, and leaves no folder."""
+    if config.teacher is not None:
+        load_teacher(config.teacher, TASK)
+    if config.policy is not None or set(config.parts) != {TRUNK}:  # the other parts adapt the shipped one
+        policy = open_policy(config.pretrained).config
+        if TRUNK in config.parts and config.policy is not None and not policy.heads.masks:
+            raise InputError(f"{config.policy}: a study needs a policy that `pretrain` made for {TASK} by dagger")

@@ -13,8 +13,8 @@ from sim2real.studies.part import Summary, Verdict
 from sim2real.studies.trunk_grid import Arms, chosen_rates, final_key, mean_error, trial_key
 
 REFERENCE = "separate"
-HELPS = "sharing a trunk helps: one network for all tasks errs less than a network per task"
-HURTS = "sharing hurts only when the network is small"
+HELPS = "Sharing a trunk lowers the errors of separate networks"
+HURTS = "Sharing hurts only when the network is small"
 Changes = Mapping[int, Mapping[str, Estimate]]
 """By width and task, the relative change of the error by sharing."""
 
@@ -64,7 +64,7 @@ def helps(equal_width: Changes, equal_operations: Changes) -> Verdict:
     """
     better, worse = (_places(equal_width, side) for side in (-1, 1))
     holds = False if worse else True if better else None
-    text = f"at equal width {_tally(equal_width)}; at equal operations in all {_tally(equal_operations)}."
+    text = f"At equal width {_tally(equal_width)}. At equal operations in all {_tally(equal_operations)}."
     return Verdict(HELPS, holds, text)
 
 
@@ -75,16 +75,16 @@ def hurts(equal_width: Changes) -> Verdict:
     larger width, or if none can be at the smallest (all intervals end at or below 0).
     """
     small, *larger = sorted(equal_width)
-    at_small = [task for task, change in equal_width[small].items() if _side(change) > 0]
+    at_small = _places({small: equal_width[small]}, 1)
     at_larger = _places({width: equal_width[width] for width in larger}, 1)
     if at_larger:
-        return Verdict(HURTS, False, f"it hurts in larger networks, too: {', '.join(at_larger)}.")
+        return Verdict(HURTS, False, f"It hurts in larger networks, too: {', '.join(at_larger)}.")
     if at_small and larger:
-        return Verdict(HURTS, True, f"it hurts {', '.join(_places({small: equal_width[small]}, 1))}, and no wider one.")
+        return Verdict(HURTS, True, f"It hurts {', '.join(at_small)}, and nothing at larger widths.")
     if all(change.high is not None and change.high <= 0 for change in equal_width[small].values()):
-        return Verdict(HURTS, False, f"it hurts no task at the smallest width, {small}, either.")
-    why = "there is one width only" if not larger else "it is shown to hurt nowhere"
-    return Verdict(HURTS, None, f"{why}; at width {small} {_tally({small: equal_width[small]})}.")
+        return Verdict(HURTS, False, f"It hurts no task at the smallest width, {small}, either.")
+    why = "" if larger else "There is one width only. "
+    return Verdict(HURTS, None, f"{why}At width {small} {_tally({small: equal_width[small]})}.")
 
 
 def percent(change: Estimate) -> str:
@@ -112,12 +112,10 @@ def _places(changes: Changes, side: int) -> list[str]:
 
 
 def _tally(changes: Changes) -> str:
-    parts = [f"{word} {_named(_places(changes, side))}" for word, side in (("it helps", -1), ("hurts", 1))]
-    return f"{', '.join(parts)}, and is not shown to do either {_named(_places(changes, 0))}"
-
-
-def _named(places: Iterable[str]) -> str:
-    return ", ".join(places) or "nowhere"
+    """Return where sharing helps and hurts, and in how many cases neither is shown."""
+    helped, hurt = (", ".join(_places(changes, side)) or "nowhere" for side in (-1, 1))
+    count = sum(map(len, changes.values()))
+    return f"it helps {helped}; it hurts {hurt}; neither is shown in {len(_places(changes, 0))} of {count} cases"
 
 
 def _sums(

@@ -7,7 +7,7 @@ from sim2real.reports.plots.study import changes_plot, driven_plot
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.rates import Rate
 from sim2real.studies.part import Summary
-from sim2real.studies.trunk_summary import percent
+from sim2real.studies.trunk_summary import REFERENCE, percent
 
 ARMS = {
     "separate": "separate networks",
@@ -32,7 +32,7 @@ def add_trunk(report: Report, summary: Summary) -> None:
     )
     report.figure(
         changes_plot(figures["arms"], ARMS),
-        "Change of the error against separate networks of the same width; below 0 sharing helps. 95 % intervals cover "
+        "Change of the error against separate networks of the same width; below 0 is better. 95 % intervals cover "
         "other layouts and another training: they are over validation layouts and seeds, paired.",
     )
     if any(figures["driven"].values()):
@@ -55,20 +55,20 @@ def add_trunk(report: Report, summary: Summary) -> None:
 
 def _driven_table(driven: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:
     rows = [
-        [
-            *(f"width {width}", ARMS[arm], Rate(**each["success"]), _points(each["success_difference"])),
-            *(Estimate(**each["offset"]), percent(Estimate(**each["offset_change"]))),
-        ]
+        [f"width {width}", ARMS[arm], Rate(**each["success"]), *_against(arm, each)]
         for width, arms in driven.items()
         for arm, each in arms.items()
     ]
-    header = ["", "arm", "success", "difference", "mean offset [half road widths]", "change"]
-    return header, rows
+    return ["", "arm", "success", "difference", "mean offset [half road widths]", "change"], rows
 
 
-def _points(difference: dict[str, Any]) -> str:
-    low, high = difference["low"], difference["high"]
-    return f"{100 * difference['value']:+.0f} points [{100 * low:+.0f}, {100 * high:+.0f}]"
+def _against(arm: str, each: dict[str, Any]) -> list[Any]:
+    """Return the cells of success and offset against the separate networks, which have none themselves."""
+    offset = Estimate(**each["offset"])
+    if arm == REFERENCE:
+        return ["", offset, ""]
+    value, low, high = (100 * each["success_difference"][name] for name in ("value", "low", "high"))
+    return [f"{value:+.0f} points [{low:+.0f}, {high:+.0f}]", offset, percent(Estimate(**each["offset_change"]))]
 
 
 def _error_table(arms: dict[str, Any]) -> tuple[list[str], list[list[Any]]]:

@@ -20,25 +20,25 @@ def changes_plot(
         names: arms in words.
     """
     widths = list(arms)
-    shown = [arm for arm in names if arm != reference]
+    shown = {arm: COLOURS[k] for k, arm in enumerate(names) if arm != reference}
     tasks = list(arms[widths[0]][reference]["change"])
     figure, (row,) = new_grid(1, len(tasks), 10.5, 3.6)
     for axes, task in zip(row, tasks, strict=True):
         axes.axhline(0, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
-        for k, arm in enumerate(shown):
+        for k, (arm, colour) in enumerate(shown.items()):
             changes = [arms[width][arm]["change"][task] for width in widths]
             places = [x + ASIDE * (k - (len(shown) - 1) / 2) for x in range(len(widths))]
-            axes.plot(places, [100 * each["value"] for each in changes], "-o", color=COLOURS[k], markersize=5)
+            axes.plot(places, [100 * each["value"] for each in changes], "-o", color=colour, markersize=5)
             for x, each in zip(places, changes, strict=True):
                 if each["low"] is not None:
-                    axes.vlines(x, 100 * each["low"], 100 * each["high"], color=COLOURS[k], linewidth=2.5, alpha=0.4)
+                    axes.vlines(x, 100 * each["low"], 100 * each["high"], color=colour, linewidth=2.5, alpha=0.4)
         axes.set_xticks(range(len(widths)), widths)
         axes.set_xlim(-0.4, len(widths) - 0.6)
         axes.set_title(task, fontsize=10.5, color=INK, loc="left")
         axes.set_xlabel("width", fontsize=9.5, color=INK)
     row[0].set_ylabel("change of the error [%]", fontsize=9.5, color=INK)
-    for k, arm in enumerate(shown):
-        row[0].plot([], [], "-o", color=COLOURS[k], markersize=5, label=names[arm])
+    for arm, colour in shown.items():
+        row[0].plot([], [], "-o", color=colour, markersize=5, label=names[arm])
     figure.legend(loc="outside upper center", ncols=len(shown), frameon=False, fontsize=9, labelcolor=INK)
     return figure
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from sim2real.errors import InputError
 
-# The usual grid takes about 43 minutes on two cores, estimated with 0.028 s for a gradient step of all stages: recording
-# and reading 2, similarity-size 32 (a third of it for the choices of `auto`), freeze-depth 5, learning-rate 4. The whole
+# The usual grid takes about 43 minutes on two cores, estimated with 0.028 s for a gradient step of all stages:
+# recording 2, similarity-size 32 (a third of it for the choices of `auto`), freeze-depth 5, learning-rate 4. The whole
 # grid takes about 5 hours.
 CELLS, ALL_CELLS = ("near", "sensor", "task"), ("near", "sensor", "task", "light")
 DEPTH_CELLS = ("near", "sensor")

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: install demo test check bench format clean
+.PHONY: install demo study test check bench format clean
 
 install: .venv/installed
 
@@ -15,6 +15,9 @@ install: .venv/installed
 
 demo: install
 	$(BIN)/sim2real demo $(if $(DATA),--data '$(DATA)' --out demo-data)
+
+study: install
+	$(BIN)/sim2real study $(if $(FULL),--full) --out runs/study$(if $(FULL),-full) $(if $(wildcard runs/study$(if $(FULL),-full)/config.json),--resume)
 
 test: install
 	$(BIN)/python -m pytest

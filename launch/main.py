@@ -35,6 +35,7 @@ VERBS = {
     "probe": "Compare recordings with simulated frames through a policy's eyes, without training.",
     "ladder": "Pretrain with a matched and with increasingly wrong cameras, adapt each by every plan.",
     "matrix": "Adapt policies to recordings at several numbers of frames; show where adapting helps.",
+    "study": "Measure claims about learning from simulation, such as that sharing a trunk helps.",
     "reconstruct": "Rebuild a track from the log of a car that drove it: map, poses, centre line, vehicle.",
     "calibrate": "Fit a camera's lens to a car's log or to images of a board; calibrate an SO-101 by hand.",
     "identify": "Fit an arm's servos to its log, or a camera's sensor to unlabelled frames.",

@@ -9,7 +9,6 @@ import torch
 
 from policies.policy import Policy
 from sim2real.seeds import draw_learning_seed
-from sim2real.training.frame_buffer import FrameBuffer
 from sim2real.training.pretrain_config import DistillationConfig
 
 
@@ -25,6 +24,12 @@ class Worlds(Protocol):
     def labels(self) -> dict[str, np.ndarray]: ...
 
     def maps(self, camera: str) -> dict[str, np.ndarray]: ...
+
+
+class Sink(Protocol):
+    """What a collector's frames and labels go into, such as a FrameBuffer."""
+
+    def add(self, rows: dict[str, np.ndarray]) -> None: ...
 
 
 class Collector(threading.Thread):
@@ -43,7 +48,7 @@ class Collector(threading.Thread):
         teacher: Callable[[np.ndarray], np.ndarray],
         labeller: Callable[[np.ndarray], np.ndarray],
         student: Policy,
-        buffer: FrameBuffer,
+        buffer: Sink,
         config: DistillationConfig,
         first_frame: int,
     ) -> None:

@@ -15,8 +15,7 @@ import torch
 from policies.policy import Policy
 from sim2real.training.collector import Collector, Worlds
 from sim2real.training.frame_buffer import FrameBuffer
-from sim2real.training.losses import multi_task_loss
-from sim2real.training.precision import bf16_autocast
+from sim2real.training.gradient_step import gradient_step
 from sim2real.training.pretrain_config import DistillationConfig
 
 
@@ -94,27 +93,7 @@ class Distiller:
             collector.stop()
 
     def _learn(self, batch: dict[str, np.ndarray]) -> dict[str, float]:
-        config = self.config
-        progress = self.update / config.updates
-        rate = config.learning_rate * min(progress / 0.05 + 0.02, 1.0) * 0.5 * (1 + np.cos(np.pi * progress))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        device = next(self.policy.parameters()).device
-        tensors = {name: torch.from_numpy(values).to(device) for name, values in batch.items()}
+        tensors = {name: torch.from_numpy(values) for name, values in batch.items()}
         labels = {name.removeprefix("label."): value for name, value in tensors.items()}
-        heads = self.policy.config.heads
-        state = tensors["state"] if heads.state else None
-        self.policy.train()
-        with bf16_autocast(device, config.bf16):
-            outputs = self.policy(tensors["image"], state)
-        weights = {name: config.auxiliary for name in outputs} | {"action": 1.0}
-        loss, parts = multi_task_loss(outputs, labels, weights, masks=tuple(heads.masks))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), 1.0)
-        self.optimizer.step()
-        decay = min(config.ema, self.update / (self.update + 10))
-        with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.policy.parameters(), strict=True):
-                mean.lerp_(value, 1 - decay)
-        return {"loss": float(loss.detach()), "learning_rate": rate, **{name: float(x) for name, x in parts.items()}}
+        weights = dict.fromkeys(self.policy.config.heads.outputs, self.config.auxiliary) | {"action": 1.0}
+        return gradient_step(self, tensors["image"], labels, weights, tensors["state"])

@@ -1,0 +1,1 @@
+"""Studies: claims of textbooks and papers about learning from simulation, measured here."""

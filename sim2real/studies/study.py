@@ -1,0 +1,87 @@
+"""The study: each part's measurements, and what follows from them, behind `sim2real study`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sim2real.errors import InputError
+from sim2real.progress import Stages, no_stages, prefixed
+from sim2real.runs import start_run
+from sim2real.studies.cells import open_policy
+from sim2real.studies.freeze_depth import FreezeDepth
+from sim2real.studies.learning_rate import LearningRate
+from sim2real.studies.measurements import run_measurements
+from sim2real.studies.part import Part, Summary, plain
+from sim2real.studies.shared_trunk import SharedTrunk
+from sim2real.studies.similarity import SimilaritySize
+from sim2real.studies.study_config import TASK, StudyConfig
+from sim2real.training.teacher import load_teacher
+
+TRUNK = "shared-trunk"
+MAKERS: Mapping[str, Callable[[StudyConfig, Path], Part]] = {
+    TRUNK: SharedTrunk,
+    "similarity-size": SimilaritySize,
+    "freeze-depth": FreezeDepth,
+    "learning-rate": LearningRate,
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """A finished study.
+
+    Attributes:
+        folder: folder of the run: `metrics.json`, and a folder with the figures of each part's measurements.
+        config: its settings.
+        summaries: by part.
+        metrics: content of `metrics.json`.
+    """
+
+    folder: Path
+    config: StudyConfig
+    summaries: Mapping[str, Summary]
+    metrics: dict[str, Any]
+
+
+def study(config: StudyConfig, out: Path | None = None, resume: bool = False, stages: Stages = no_stages) -> Study:
+    """Measure all parts of a study, or those that an interrupted run lacks.
+
+    Args:
+        out: folder of the run; None: a new one under runs/.
+        resume: resume an interrupted run, with the settings that it was started with.
+        stages: progress: per part what it prepares, and its measurements.
+
+    Raises:
+        InputError: settings, teacher, policy or folder cannot be used.
+        KeyboardInterrupt: when interrupted; finished measurements are kept.
+    """
+    if not resume:
+        _check(config)
+    run, config = start_run("study", config, out, resume)
+    summaries: dict[str, Summary] = {}
+    for name in config.parts:
+        part = MAKERS[name](config, run.folder)
+        shown = prefixed(stages, name)
+        part.prepare(shown)
+        results = run_measurements(part.measurements, run.folder / name, shown)
+        summaries[name] = part.summary(results)
+    run.write_metrics(
+        {
+            "finished": True,
+            "full": config.full,
+            "seeds": list(config.drawn),
+            "parts": {name: plain(summary) for name, summary in summaries.items()},
+        }
+    )
+    return Study(run.folder, config, summaries, run.metrics)
+
+
+def _check(config: StudyConfig) -> None:
+    """Open teacher and policy, so that a wrong path fails before an hour of training, and leaves no folder."""
+    if config.teacher is not None:
+        load_teacher(config.teacher, TASK)
+    if config.policy is not None or set(config.parts) != {TRUNK}:  # the other parts adapt the shipped one
+        policy = open_policy(config.pretrained).config
+        if TRUNK in config.parts and config.policy is not None and not policy.heads.masks:
+            raise InputError(f"{config.policy}: a study needs a policy that `pretrain` made for {TASK} by dagger")

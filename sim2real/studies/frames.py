@@ -15,6 +15,7 @@ from sim2real.files.folders import new_folder
 from sim2real.progress import Progress, silent
 from sim2real.training.collector import Collector
 from sim2real.training.pretrain_config import DistillationConfig
+from sim2real.training.pretraining import labeller
 
 LABEL, MAPS, LAYOUT = "label.", ("mask", "depth"), "layout"
 
@@ -100,7 +101,7 @@ def _collect(
     progress: Progress,
 ) -> None:
     config = DistillationConfig(frames=writer.count, buffer=writer.count, share=share, seed=seed)
-    collector = Collector(env, teacher, student, writer, config, 0)
+    collector = Collector(env, teacher, labeller(teacher, env.task_spec), student, writer, config, 0)
     collector.start()
     try:
         for k in range(env.num_envs, writer.count + 1, env.num_envs):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sim2real.errors import InputError
+from sim2real.models import Checkpoint
 from sim2real.studies.transfer_config import TransferConfig
 from sim2real.studies.trunk_config import TrunkConfig
 from sim2real.training.teacher_config import TeacherConfig
@@ -34,7 +35,7 @@ class StudyConfig:
     parts: tuple[str, ...] = PARTS
     seeds: int = 0
     teacher: Path | None = None
-    policy: Path | None = None
+    policy: Checkpoint | None = None
     transfer: TransferConfig = field(default_factory=TransferConfig)
     trunk: TrunkConfig = field(default_factory=TrunkConfig)
     teacher_config: TeacherConfig = field(default_factory=TeacherConfig)
@@ -54,6 +55,6 @@ class StudyConfig:
         return tuple(range(self.seeds)) if self.seeds else ALL_SEEDS if self.full else SEEDS
 
     @property
-    def pretrained(self) -> Path:
+    def pretrained(self) -> Checkpoint:
         """Return the policy that is adapted."""
-        return self.policy or Path(SHIPPED)
+        return self.policy or SHIPPED

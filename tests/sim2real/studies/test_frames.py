@@ -32,7 +32,7 @@ def test_they_hold_pictures_all_labels_and_the_layout(tmp_path: Path):
     assert set(frames.layout) <= {0, 1, 2} and len(set(frames.layout)) > 1
     images, labels = frames.rows(np.array([3, 3, 7]))
     assert np.array_equal(images[0], images[1]) and not np.array_equal(images[0], images[2])
-    assert labels["action"].tolist() == np.float32([[0.0, 0.3]] * 3).tolist()
+    assert labels["action"].tolist() == np.array([[0.0, 0.3]] * 3, np.float32).tolist()
     assert labels["mask"].shape == (3, 12, 20) and 0 <= labels["mask"].min() < labels["mask"].max() <= 1
     assert all(values.dtype == np.float32 and np.isfinite(values).all() for values in labels.values())
     # The first frames of two worlds are of two places, and a world's later frames of another than its first.

@@ -34,7 +34,8 @@ class TrunkConfig:
     batch_size: int = 64
     episodes: int = 20
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise InputError for invalid settings; the study's settings call it, as tyro rewords what fields raise."""
         for name in ("frames", "judged", "worlds", "updates", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")

@@ -296,9 +296,7 @@ class LaneFollow(Task):
 TEST = LaneFollowConfig(layouts=100, layout_seed=100_000)
 VALIDATION = LaneFollowConfig(layouts=50, layout_seed=300_000)
 # Short episodes with random starts, so that frames show the road from all sides, like recordings.
-TRAIN = LaneFollowConfig(
-    episode_seconds=5.0, target_speed=1.5, look_ahead=1.2, start_offset=0.5, start_heading=1.1, off_road=1.5
-)
+TRAIN = LaneFollowConfig(episode_seconds=5.0, start_offset=0.5, start_heading=1.1, off_road=1.5)
 # The rehearsal car gives full frames, which policies crop.
 RAW = replace(NOMINAL_CAMERA, view=replace(NOMINAL_CAMERA.view, crop=(0, 0, 160, 120), size=(160, 120)))
 REHEARSAL = LaneFollowConfig(layouts=100, layout_seed=210_000, camera=RAW)

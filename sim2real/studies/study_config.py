@@ -48,6 +48,7 @@ class StudyConfig:
             raise InputError(f"--parts needs at least one of {', '.join(PARTS)}, each once")
         if self.seeds < 0:
             raise InputError(f"seeds must be at least 1, or 0 for the usual number, not {self.seeds}")
+        self.transfer.check()
         self.trunk.check()
 
     @property

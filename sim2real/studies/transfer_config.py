@@ -50,7 +50,8 @@ class TransferConfig:
     every: int = 8
     updates: int | None = None
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raise InputError for invalid settings; the study's settings call it, as tyro rewords what fields raise."""
         for cell in self.cells:
             if cell not in ALL_CELLS:
                 raise InputError(f"no cell {cell!r}; valid: {', '.join(ALL_CELLS)}")

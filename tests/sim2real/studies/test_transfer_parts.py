@@ -96,7 +96,7 @@ def test_parts_end_in_verdicts_and_a_page(policy: Path, tmp_path: Path):
 )
 def test_settings_that_cannot_be_measured_are_refused(settings, message):
     with pytest.raises(InputError, match=message):
-        TransferConfig(**settings)
+        StudyConfig(transfer=TransferConfig(**settings))
 
 
 def test_a_policy_of_another_task_is_refused(tmp_path: Path):

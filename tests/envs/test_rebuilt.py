@@ -119,7 +119,9 @@ def test_every_randomization_applies():
         env.reset(seed=0)
         env.step(env.action_space.sample() * 0)
         labels = [label for label in env.randomizer.labels if label.startswith("mat_rgba/ground")]
-        assert len(labels) == (3 if name in ("default", "wide", "places", "fixed-camera", "fixed-camera-gray") else 0)
+        assert len(labels) == (
+            3 if name in ("default", "wide", "rooms", "places", "fixed-camera", "fixed-camera-gray") else 0
+        )
         env.close()
 
 

@@ -39,7 +39,7 @@ def test_every_shipped_policy_has_a_figure_in_simulation():
     assert {name for name, _ in IN_SIMULATION} == set(read_registry())
 
 
-@pytest.mark.parametrize(("low", "least"), [(0.93, 13), (0.81, 9), (0.5, 3)])
+@pytest.mark.parametrize(("low", "least"), [(0.93, 14), (0.81, 10), (0.5, 3)])
 def test_a_broken_policy_would_fail(low: float, least: int):
     figure = Figure("success", "", "", low, low, 1.0, 100)
     assert fewest(figure) == least and binom.cdf(least - 1, EPISODES, low) < FALSE_ALARM

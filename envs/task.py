@@ -45,8 +45,8 @@ class TaskSpec:
         action_names, state_names, privileged_names: one per component; actions are in [-1, 1].
         cameras: views by name of the model's camera.
         film_camera: a camera that shows the robot from outside, for films.
-        unseen: privileged quantities that no frame shows, and their usual values: a teacher that labels frames is told
-            these, as a student could only learn the mean over what it cannot see, and the rest is noise to it.
+        unseen: privileged quantities that no frame shows, and what a teacher is told instead when it labels frames, as
+            the rest is noise to a student: a value, or None for the mean over the worlds of the run.
         label_names: scalar auxiliary labels.
         mask_geoms: geoms of the task's mask label (the drivable road, the object to grasp).
         scene_fields: model fields besides poses that reset() writes per world and the renderer must follow.
@@ -71,7 +71,7 @@ class TaskSpec:
     state_names: tuple[str, ...]
     privileged_names: tuple[str, ...]
     cameras: Mapping[str, View]
-    unseen: Mapping[str, float] = field(default_factory=dict)
+    unseen: Mapping[str, float | None] = field(default_factory=dict)
     label_names: tuple[str, ...] = ()
     mask_geoms: tuple[str, ...] = ()
     scene_fields: tuple[str, ...] = ()

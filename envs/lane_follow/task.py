@@ -124,7 +124,7 @@ class LaneFollow(Task):
                 *("offset", "sin_heading", "cos_heading", "speed"),
                 *(*NOMINAL, *(f"curvature_{d:g}m" for d in PREVIEW)),
             ),
-            unseen={"speed": config.target_speed, **dict.fromkeys(NOMINAL, 0.0)},
+            unseen={"speed": config.target_speed, **dict.fromkeys(NOMINAL)},
             cameras={"front": config.camera.view},
             label_names=("offset", "heading", "curvature"),
             # Barriers bound the way: a corridor has an empty mask.

@@ -77,7 +77,14 @@ def _hub(text: str) -> HubAddress:
 def _archive(text: str) -> ArchiveAddress:
     url, _, fragment = text.partition("#")
     pinned = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
-    if not urlsplit(url).hostname or pinned is None:
+    try:
+        place = urlsplit(url)
+        _ = place.port  # raises, too
+    except ValueError:
+        raise InputError(f"{text!r} is no address: check the host's name and port") from None
+    if place.username or place.password:
+        raise InputError(f"{place.hostname}: an address with a password would be stored in runs; leave it out")
+    if not place.hostname or pinned is None:
         raise InputError(
             f"{text!r} is not pinned: write https://HOST/FILE.zip#sha256= and the 64 hex digits of its hash"
         )

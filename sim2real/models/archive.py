@@ -29,6 +29,8 @@ def unpack(archive: Path, folder: Path, most: int, name: str) -> None:
                     raise InputError(f"{name}: {member.filename} is a link, not a file")
                 if member.flag_bits & 1:
                     raise InputError(f"{name}: {member.filename} is encrypted")
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise InputError(f"{name}: {member.filename} is compressed in another way than zip's own (deflate)")
                 if member.file_size > most:
                     raise InputError(f"{name}: {member.filename} is larger than {most / 1e6:.0f} MB")
                 # Not more than file_size is read, whatever the compressed data hold; a wrong checksum is an error.

@@ -13,7 +13,7 @@ FILES = CONFIG, WEIGHTS, CARD
 
 def hashes(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file of a policy that the folder has, in hex."""
-    return {name: _hash(folder / name) for name in FILES if (folder / name).is_file()}
+    return {name: content_hash(folder / name) for name in FILES if (folder / name).is_file()}
 
 
 def verify(folder: Path, expected: Mapping[str, str], advice: str) -> None:
@@ -26,10 +26,11 @@ def verify(folder: Path, expected: Mapping[str, str], advice: str) -> None:
         path = folder / Path(name).name
         if not path.is_file():
             raise CheckpointError(f"{folder} is not complete: it has no {path.name}; {advice}")
-        if _hash(path) != wanted:
+        if content_hash(path) != wanted:
             raise CheckpointError(f"{path} is damaged: another sha256 than recorded; {advice}")
 
 
-def _hash(path: Path) -> str:
+def content_hash(path: Path) -> str:
+    """Return a file's SHA-256, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -101,7 +101,7 @@ def _collect(
     progress: Progress,
 ) -> None:
     config = DistillationConfig(frames=writer.count, buffer=writer.count, share=share, seed=seed)
-    collector = Collector(env, teacher, labeller(teacher, env.task_spec), student, writer, config, 0)
+    collector = Collector(env, teacher, labeller(teacher, "LaneFollow", "default"), student, writer, config, 0)
     collector.start()
     try:
         for k in range(env.num_envs, writer.count + 1, env.num_envs):

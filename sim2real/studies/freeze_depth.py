@@ -153,4 +153,4 @@ def enough(cell: str, difference: Estimate, everything: Estimate) -> Verdict:
     figures = f"Cell {cell}, difference of the errors {signed(difference)}; as good means at most {margin:.3f}."
     if difference.low is None or difference.high is None:
         return Verdict(claim, None, figures)
-    return Verdict(claim, True if difference.high <= margin else False if difference.low > 0 else None, figures)
+    return Verdict(claim, True if difference.high <= margin else False if difference.low > margin else None, figures)

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sim2real.checkpoints import WEIGHTS, policy_folder
 from sim2real.errors import InputError
+from sim2real.files.atomic import read_versioned_json, write_json
+from sim2real.models.hashes import content_hash
 from sim2real.progress import Stages, no_stages, prefixed
 from sim2real.runs import start_run
 from sim2real.studies.cells import open_policy
@@ -16,8 +19,11 @@ from sim2real.studies.part import Part, Summary, plain
 from sim2real.studies.shared_trunk import SharedTrunk
 from sim2real.studies.similarity import SimilaritySize
 from sim2real.studies.study_config import TASK, StudyConfig
-from sim2real.training.teacher import load_teacher
+from sim2real.training.teacher import load_teacher, teacher_folder
+from sim2real.training.teacher_checkpoints import FINAL
 
+FORMAT_VERSION = 1
+INPUTS = "inputs.json"
 TRUNK = "shared-trunk"
 MAKERS: Mapping[str, Callable[[StudyConfig, Path], Part]] = {
     TRUNK: SharedTrunk,
@@ -58,7 +64,8 @@ def study(config: StudyConfig, out: Path | None = None, resume: bool = False, st
     """
     if not resume:
         _check(config)
-    run, config = start_run("study", config, out, resume)
+    run, config = start_run("study", config if resume else config.located(), out, resume)
+    _keep_to_inputs(run.folder / INPUTS, config)
     summaries: dict[str, Summary] = {}
     for name in config.parts:
         part = MAKERS[name](config, run.folder)
@@ -77,11 +84,31 @@ def study(config: StudyConfig, out: Path | None = None, resume: bool = False, st
     return Study(run.folder, config, summaries, run.metrics)
 
 
+def _keep_to_inputs(path: Path, config: StudyConfig) -> None:
+    """Refuse to go on with another policy or teacher: figures of two would be compared as if they were of one."""
+    here = {} if config.teacher is None else {"teacher": content_hash(teacher_folder(config.teacher) / FINAL)}
+    if _has_policy(config):
+        here |= {"policy": content_hash(policy_folder(config.pretrained) / WEIGHTS)}
+    if not path.exists():
+        write_json(path, {"format_version": FORMAT_VERSION, **here})
+    kept = read_versioned_json(path, FORMAT_VERSION)
+    for name, value in here.items():
+        if kept.get(name) != value:
+            raise InputError(
+                f"the {name} is not the one that {path.parent} was begun with: begin another study (--out)"
+            )
+
+
+def _has_policy(config: StudyConfig) -> bool:
+    """Return whether a pretrained policy is used: all parts but one adapt one."""
+    return config.policy is not None or set(config.parts) != {TRUNK}
+
+
 def _check(config: StudyConfig) -> None:
     """Open teacher and policy, so that a wrong path fails before an hour of training, and leaves no folder."""
     if config.teacher is not None:
         load_teacher(config.teacher, TASK)
-    if config.policy is not None or set(config.parts) != {TRUNK}:  # the other parts adapt the shipped one
+    if _has_policy(config):
         policy = open_policy(config.pretrained).config
         if TRUNK in config.parts and config.policy is not None and not policy.heads.masks:
             raise InputError(f"{config.policy}: a study needs a policy that `pretrain` made for {TASK} by dagger")

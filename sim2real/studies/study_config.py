@@ -1,10 +1,10 @@
 """Settings of a study; imports neither torch nor a simulator, so that `--help` is quick."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sim2real.errors import InputError
-from sim2real.models import Checkpoint
+from sim2real.models import Checkpoint, absolute
 from sim2real.studies.transfer_config import TransferConfig
 from sim2real.studies.trunk_config import TrunkConfig
 from sim2real.training.teacher_config import TeacherConfig
@@ -50,6 +50,11 @@ class StudyConfig:
             raise InputError(f"seeds must be at least 1, or 0 for the usual number, not {self.seeds}")
         self.transfer.check()
         self.trunk.check()
+
+    def located(self) -> "StudyConfig":
+        """Return the settings with absolute paths, so that a run can be resumed from another folder."""
+        teacher = self.teacher and self.teacher.absolute()
+        return replace(self, teacher=teacher, policy=self.policy and absolute(self.policy))
 
     @property
     def drawn(self) -> tuple[int, ...]:

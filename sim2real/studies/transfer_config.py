@@ -60,8 +60,13 @@ class TransferConfig:
                 raise InputError(f"no plan {plan!r} to compare; valid: {', '.join(PLANS)}")
         if min((*self.sizes, self.choices), default=0) < 0:
             raise InputError(f"sizes and choices must be at least 0, not {self.sizes} and {self.choices}")
-        if min(self.rates, default=1.0) <= 0 or (self.rates and 1.0 not in self.rates):
-            raise InputError(f"rates must be positive and have 1, that of training from scratch: not {self.rates}")
+        if self.rates and (min(self.rates) <= 0 or 1.0 not in self.rates or min(self.rates) >= 1):
+            raise InputError(
+                f"rates must be positive, and have 1 (that of scratch) and a smaller one: not {self.rates}"
+            )
+        for name in ("cells", "sizes", "plans", "rates"):
+            if len(set(getattr(self, name))) < len(getattr(self, name)):
+                raise InputError(f"{name} must be different ones: not {getattr(self, name)}")
         for name in ("depth_size", "every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")

@@ -43,3 +43,5 @@ class TrunkConfig:
             raise InputError("episodes must be at least 0, and trial above 0 and at most 1")
         if min((*self.widths, *self.rates), default=1) <= 0:
             raise InputError(f"widths and rates must be positive, not {self.widths} and {self.rates}")
+        if len(set(self.widths)) < len(self.widths) or len({f"{rate:g}" for rate in self.rates}) < len(self.rates):
+            raise InputError(f"widths and rates must be different ones, not {self.widths} and {self.rates}")

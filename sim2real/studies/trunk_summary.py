@@ -15,6 +15,7 @@ from sim2real.studies.trunk_grid import Arms, chosen_rates, final_key, mean_erro
 REFERENCE = "separate"
 HELPS = "Sharing a trunk lowers the errors of separate networks"
 HURTS = "Sharing hurts only when the network is small"
+NO_HARM = 0.05  # relative change of an error that counts as none
 Changes = Mapping[int, Mapping[str, Estimate]]
 """By width and task, the relative change of the error by sharing."""
 
@@ -71,16 +72,20 @@ def helps(equal_width: Changes, equal_operations: Changes) -> Verdict:
 def hurts(equal_width: Changes) -> Verdict:
     """Judge whether sharing hurts, and only in the smallest network.
 
-    It holds if some error is shown to be larger at the smallest width, and none at another; it does not if one is at a
-    larger width, or if none can be at the smallest (all intervals end at or below 0).
+    It holds if some error is shown to be larger at the smallest width, and all intervals of larger ones end at or below
+    NO_HARM; it does not if one is shown at a larger width, or if none can be at the smallest (all end at or below 0).
     """
     small, *larger = sorted(equal_width)
     at_small = _places({small: equal_width[small]}, 1)
     at_larger = _places({width: equal_width[width] for width in larger}, 1)
     if at_larger:
         return Verdict(HURTS, False, f"It hurts in larger networks, too: {', '.join(at_larger)}.")
+    harmless = all(c.high is not None and c.high <= NO_HARM for width in larger for c in equal_width[width].values())
     if at_small and larger:
-        return Verdict(HURTS, True, f"It hurts {', '.join(at_small)}, and nothing at larger widths.")
+        margin = f"by more than {100 * NO_HARM:.0f} %"
+        larger_ones = f"it hurts nothing {margin}" if harmless else f"that it hurts nothing {margin} is not shown"
+        text = f"It hurts {', '.join(at_small)}; at larger widths, {larger_ones}."
+        return Verdict(HURTS, True if harmless else None, text)
     if all(change.high is not None and change.high <= 0 for change in equal_width[small].values()):
         return Verdict(HURTS, False, f"It hurts no task at the smallest width, {small}, either.")
     why = "" if larger else "There is one width only. "

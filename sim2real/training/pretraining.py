@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from envs import BatchEnv, make_task, pinned
+from envs import BatchEnv, Randomization, make_task, pinned
 from envs.renderer import available_device
 from envs.task import TaskSpec
 from policies.encoder import EncoderConfig
@@ -29,6 +29,8 @@ from sim2real.training.state import latest, load_state, save_step
 from sim2real.training.teacher import complete_training, load_teacher, train_teacher_inside
 from sim2real.training.teacher_config import TrainConfig
 from sim2real.worlds import load_randomization, own_cameras
+
+USUAL_WORLDS = 512  # of which the mean is what is usual
 
 
 def complete_pretraining(config: PretrainConfig) -> PretrainConfig:
@@ -113,7 +115,8 @@ def pretrain_policy(run: Run, config: PretrainConfig, report: Stages) -> dict[st
         camera = policy.config.preprocessing.key
         env = make_worlds(config, ("state", camera, "privileged"), policy.config.heads.masks["mask"])
         try:
-            distiller = Distiller(policy, teacher, env, config.distillation, labeller(teacher, spec))
+            labels = labeller(teacher, config.task, load_randomization(config.task, config.randomization))
+            distiller = Distiller(policy, teacher, env, config.distillation, labels)
             policy = _distill(run, config, distiller, report("pretrain"))
         finally:
             env.close()
@@ -134,13 +137,24 @@ def _initial_policy(spec: TaskSpec, config: PretrainConfig) -> Policy:
         return Policy(policy_config(spec, config)).to(config.device)
 
 
-def labeller(teacher: Callable[[np.ndarray], np.ndarray], spec: TaskSpec) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the teacher, told the usual values of what no frame shows (`TaskSpec.unseen`)."""
-    columns = [spec.privileged_names.index(name) for name in spec.unseen]
+def labeller(
+    teacher: Callable[[np.ndarray], np.ndarray], task: str, randomization: Randomization | str
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the teacher, told what is usual in these worlds in place of what no frame shows (`TaskSpec.unseen`)."""
+    unseen = make_task(task, "train").spec.unseen
+    if not unseen:
+        return teacher
+    env = BatchEnv(make_task(task, "train"), USUAL_WORLDS, randomization=randomization, observations=("privileged",))
+    try:
+        means = env.reset(seed=0)[0]["privileged"].mean(0)
+        columns = [env.task_spec.privileged_names.index(name) for name in unseen]
+    finally:
+        env.close()
+    values = [means[k] if value is None else value for k, value in zip(columns, unseen.values(), strict=True)]
 
     def label(privileged: np.ndarray) -> np.ndarray:
         seen = privileged.copy()
-        seen[:, columns] = list(spec.unseen.values())
+        seen[:, columns] = values
         return teacher(seen)
 
     return label

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_stopped_twice_it_gives_what_one_start_gives(command: Callable[..., Any]
     assert [claim for claim, _ in verdicts] == [each["claim"] for each in part["verdicts"]]
     words_of = {True: "holds", False: "does not hold", None: "is not decided"}
     assert [word for _, word in verdicts] == [words_of[each["holds"]] for each in part["verdicts"]]
-    for line in ("Seeds: 0.", "Left out, --full has it: shared-trunk: widths 6, 12, 24, 48."):
+    for line in ("Seeds: 0.", "Left out, the whole grid has it: shared-trunk: widths 6, 12, 24, 48."):
         assert line in done.out
     for text in (*(each["claim"] for each in part["verdicts"]), "widths 6, 12, 24, 48", "sim2real study", "mixed-w3"):
         assert text in page
@@ -94,3 +95,20 @@ def test_stopped_twice_it_gives_what_one_start_gives(command: Callable[..., Any]
 )
 def test_bad_input_is_one_line(complains: Callable[[tuple, str], None], words: tuple, line: str):
     complains(("study", *words, "--out", "run"), line)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("short_lane")
+def test_another_teacher_is_refused_and_other_folders_are_not(
+    command: Callable[..., Any], workplace: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copytree(teacher, workplace / "mine")
+    assert command("study", *TINY, "--teacher", "mine", "--out", "kept").code == 0
+    monkeypatch.chdir(tmp_path)
+    (workplace / "kept" / "metrics.json").unlink()
+    assert command("study", "--resume", "--out", workplace / "kept").code == 0
+    with (workplace / "mine" / "teacher.zip").open("ab") as file:
+        file.write(b"more")
+    (workplace / "kept" / "metrics.json").unlink()
+    refused = command("study", "--resume", "--out", workplace / "kept")
+    assert refused.code == 2 and "the teacher is not the one that" in refused.err

@@ -56,7 +56,7 @@ def ship(
     for command in (*commands, *(figure.command for figure in figures)):
         if absolute := [word for word in shlex.split(command) if word.startswith("/")]:
             raise InputError(f"{absolute[0]} is a path of this machine: use relative paths, as others will")
-    known = revision or read_json(run / CONFIG).get("git_revision")
+    known = read_json(run / CONFIG).get("git_revision") or revision
     if not known or "+" in known:
         raise InputError(f"{run} was made by {known or 'an unknown revision'}: name a clean one with --revision")
     seed = config.distillation.seed if config.method == "dagger" else config.teacher_config.seed

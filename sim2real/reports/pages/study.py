@@ -8,6 +8,7 @@ from sim2real.reports.pages.study_transfer import add_depth, add_rate, add_simil
 from sim2real.reports.pages.study_trunk import add_trunk
 from sim2real.studies.part import Summary
 from sim2real.studies.study import Study
+from sim2real.studies.study_config import PARTS
 
 SECTIONS: Mapping[str, Callable[[Report, Summary], None]] = {
     "shared-trunk": add_trunk,
@@ -49,4 +50,7 @@ def _seeds(study: Study) -> str:
 
 def _left_out(study: Study) -> list[str]:
     lines = [f"{name}: {text}" for name, summary in study.summaries.items() for text in summary.left_out]
-    return [f"Left out, --full has it: {line}." for line in lines] or ["Nothing was left out of the whole grid."]
+    lines += [f"part {part}" for part in PARTS if part not in study.config.parts]
+    return [f"Left out, the whole grid has it: {line}." for line in lines] or [
+        "Nothing was left out of the whole grid."
+    ]

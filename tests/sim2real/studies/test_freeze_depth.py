@@ -42,6 +42,6 @@ def test_which_stages_are_better(differences, sensor, task):
 def test_few_stages_are_enough_within_a_twentieth_of_the_error():
     everything = Estimate(0.1, 0.09, 0.11)
     assert enough("sensor", Estimate(0.001, -0.003, 0.005), everything).holds is True
-    assert enough("sensor", Estimate(0.004, 0.001, 0.007), everything).holds is False
-    assert enough("near", Estimate(0.004, -0.001, 0.007), everything).holds is None
+    assert enough("sensor", Estimate(0.008, 0.006, 0.010), everything).holds is False
+    assert enough("near", Estimate(0.004, 0.001, 0.007), everything).holds is None
     assert enough("near", Estimate(-0.02, None, None), everything).holds is None

@@ -88,7 +88,9 @@ def test_parts_end_in_verdicts_and_a_page(policy: Path, tmp_path: Path):
     [
         ({"cells": ("far",)}, "no cell 'far'"),
         ({"plans": ("gain",)}, "no plan 'gain' to compare"),
-        ({"rates": (0.1,)}, "rates must be positive and have 1"),
+        ({"rates": (0.1,)}, "rates must be positive, and have 1"),
+        ({"rates": (1.0,)}, "a smaller one"),
+        ({"sizes": (50, 50)}, "sizes must be different ones"),
         ({"judged": 1}, "need 2 sessions"),
         ({"every": 0}, "every must be at least 1"),
         ({"sizes": (-1,)}, "sizes and choices"),

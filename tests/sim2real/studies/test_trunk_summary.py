@@ -38,7 +38,7 @@ def test_where_sharing_helps(small: Estimate, large: Estimate, holds: bool | Non
 @pytest.mark.parametrize(
     ("small", "large", "holds", "said"),
     [
-        (WORSE, OPEN, True, "It hurts steering at width 6 (+20 % [+10, +30]), and nothing at larger widths"),
+        (WORSE, OPEN, None, "It hurts steering at width 6 (+20 % [+10, +30]); at larger widths, that it hurts nothing"),
         (WORSE, WORSE, False, "It hurts in larger networks, too: steering at width 24"),
         (BETTER, WORSE, False, "It hurts in larger networks, too: steering at width 24"),
         (BETTER, BETTER, None, "At width 6 it helps steering at width 6"),
@@ -50,6 +50,11 @@ def test_whether_it_hurts_only_when_the_network_is_small(
 ):
     verdict = hurts(changes(small, large))
     assert verdict.holds is holds and said in verdict.figures
+
+
+def test_it_holds_where_larger_networks_are_shown_to_be_unharmed():
+    verdict = hurts({6: dict.fromkeys(TASKS, WORSE), 24: dict.fromkeys(TASKS, BETTER)})
+    assert verdict.holds is True and "at larger widths, it hurts nothing by more than 5 %" in verdict.figures
 
 
 def test_where_even_the_smallest_network_gains_the_claim_does_not_hold():

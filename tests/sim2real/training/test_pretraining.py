@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import lanes
-from envs import BatchEnv, make_task
+from envs import BatchEnv, Randomization, Vary, make_task
 from policies import Policy
 from sim2real.checkpoints import load_policy, read_config
 from sim2real.progress import NOTHING, Progress
@@ -186,10 +186,10 @@ def test_settings_that_cannot_be_are_refused_before_anything_is_written(
 
 
 def test_labels_depend_on_what_frames_show_only():
-    spec = make_task("LaneFollow", "train").spec
-    names, random = spec.privileged_names, np.random.default_rng(0)
+    names, random = make_task("LaneFollow", "train").spec.privileged_names, np.random.default_rng(0)
     weights = random.normal(size=(len(names), 2))
-    label, privileged = labeller(lambda states: states @ weights, spec), random.normal(size=(5, len(names)))
+    label = labeller(lambda states: states @ weights, "LaneFollow", "default")
+    privileged = random.normal(size=(5, len(names)))
     before = privileged.copy()
     labels = label(privileged)
     assert np.array_equal(privileged, before)  # the driving teacher is still told everything
@@ -199,6 +199,14 @@ def test_labels_depend_on_what_frames_show_only():
         assert np.allclose(label(changed), labels) == (
             name in ("speed", "steer_max", "steer_trim", "slack", "top_speed")
         )
+
+
+def test_labels_are_for_the_car_of_the_run():
+    names, measured = make_task("LaneFollow", "train").spec.privileged_names, 0.05
+    car = Randomization((Vary("task.steer_trim", "uniform", (measured, measured), "set"),), "measured")
+    column = names.index("steer_trim")
+    told = labeller(lambda states: states[:, [column]], "LaneFollow", car)(np.zeros((3, len(names))))
+    assert np.allclose(told, 10 * measured)
 
 
 @pytest.mark.parametrize("task", ["LaneFollow", "Reach", "Push", "Lift"])

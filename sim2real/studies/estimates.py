@@ -45,3 +45,10 @@ class Resamples:
 
     def _estimate(self, value: float, drawn: np.ndarray, least: float = -np.inf) -> Estimate:
         return Estimate(value, *(self._bootstrap.interval(value, drawn, least) or (None, None)))
+
+
+def side(difference: Estimate) -> int:
+    """Return -1 if a difference is shown to be below 0, 1 if above, 0 if neither."""
+    if difference.low is None or difference.high is None:
+        return 0
+    return int(difference.low > 0) - int(difference.high < 0)

@@ -84,13 +84,6 @@ class Comparison:
         return {name: self.difference(first, name) for name in others if name != first}
 
 
-def side(difference: Estimate) -> int:
-    """Return -1 if a difference is shown to be below 0, 1 if above, 0 if neither."""
-    if difference.low is None or difference.high is None:
-        return 0
-    return int(difference.low > 0) - int(difference.high < 0)
-
-
 def signed(difference: Estimate) -> str:
     """Return a difference in words: `-0.012 [-0.015, -0.009]`."""
     interval = "" if difference.low is None else f" [{difference.low:+.3f}, {difference.high:+.3f}]"

@@ -12,7 +12,8 @@ from pathlib import Path
 from sim2real.progress import Stages
 from sim2real.statistics.agreement import Estimate
 from sim2real.studies.cells import make_cells
-from sim2real.studies.fits import CLOSE, Comparison, fit_key, fit_measurement, side, signed, with_updates
+from sim2real.studies.estimates import side
+from sim2real.studies.fits import CLOSE, Comparison, fit_key, fit_measurement, signed, with_updates
 from sim2real.studies.measurements import Figures, Measurement
 from sim2real.studies.part import Summary, Verdict, left_out
 from sim2real.studies.study_config import ALL_SEEDS, StudyConfig

@@ -35,7 +35,6 @@ from sim2real.training.pretraining import policy_config
 from sim2real.training.teacher import load_teacher, train_teacher_inside
 from sim2real.training.teacher_config import TrainConfig
 
-NAME = "shared-trunk"
 SHARE = 0.5  # of the worlds that a given policy drives
 
 

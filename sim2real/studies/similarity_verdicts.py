@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from sim2real.statistics.agreement import Estimate
-from sim2real.studies.fits import CLOSE, side, signed
+from sim2real.studies.estimates import side
+from sim2real.studies.fits import CLOSE, signed
 from sim2real.studies.part import Verdict
 
 CONTROLS = ("gain", "scratch")

@@ -6,7 +6,7 @@ import numpy as np
 
 from sim2real.statistics.agreement import Estimate
 from sim2real.statistics.rates import Rate, RateDifference
-from sim2real.studies.estimates import Resamples
+from sim2real.studies.estimates import Resamples, side
 from sim2real.studies.measurements import Figures
 from sim2real.studies.networks import TASKS, Network
 from sim2real.studies.part import Summary, Verdict
@@ -100,19 +100,12 @@ def percent(change: Estimate) -> str:
     return f"{100 * change.value:+.0f} %{interval}"
 
 
-def _side(change: Estimate) -> int:
-    """Return 1 if the interval lies above 0, -1 if below, 0 otherwise."""
-    if change.low is None or change.high is None:
-        return 0
-    return int(change.low > 0) - int(change.high < 0)
-
-
-def _places(changes: Changes, side: int) -> list[str]:
+def _places(changes: Changes, wanted: int) -> list[str]:
     return [
         f"{task} at width {width} ({percent(change)})"
         for width, tasks in changes.items()
         for task, change in tasks.items()
-        if _side(change) == side
+        if side(change) == wanted
     ]
 
 

@@ -40,7 +40,7 @@ def ship(
     Args:
         run: a finished run of `sim2real pretrain`.
         evaluated: runs of `sim2real evaluate` with these weights.
-        revision: of the code that made it, where the run does not know.
+        revision: of the code that made it; used only where the run does not know.
 
     Raises:
         InputError: an adapted policy, one that depends on files that do not ship, or runs of other weights.

@@ -90,9 +90,9 @@ def test_an_archive(server: Served, policy: dict[str, bytes], cache: Path, folde
 
 def test_a_card_is_not_needed(server: Served, policy: dict[str, bytes]):
     del policy["README.md"]
-    load_policy(offer(server, zipped(policy)))
+    assert load_policy(offer(server, zipped(policy))).config == untrained().config
     server.files |= {f"{FOLDER}/{name}": content for name, content in policy.items()}
-    load_policy(HUB)
+    assert load_policy(HUB).config == untrained().config
 
 
 def test_without_a_network_the_cached_copy_serves(

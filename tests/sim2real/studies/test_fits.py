@@ -9,7 +9,8 @@ import pytest
 from bars import bars, tiny_policy
 from sim2real.progress import silent
 from sim2real.studies.cells import Cell
-from sim2real.studies.fits import Comparison, fit_measurement, predictions, side
+from sim2real.studies.estimates import side
+from sim2real.studies.fits import Comparison, fit_measurement, predictions
 from sim2real.transfer.fitting.learn import Material
 from sim2real.transfer.fitting.plans import find_plan
 

@@ -66,9 +66,14 @@ def download(url: str, path: Path, most: int, sha256: str | None = None, require
         if status >= 500:
             raise OSError(f"cannot fetch {url}: the server has a problem (HTTP {status}); try again later") from None
         raise InputError(f"cannot fetch {url} (HTTP {status}): check the address, and that it is public") from None
-    except requests.RequestException:
-        host = urlsplit(url).hostname
-        why = f"{host} does not answer, or not to the end"
+    except requests.RequestException as error:
+        kinds = {
+            requests.exceptions.SSLError: "has no certificate that is trusted here",
+            requests.Timeout: f"does not answer within {SECONDS} s",
+            requests.ConnectionError: "cannot be reached",
+        }
+        said = next((text for kind, text in kinds.items() if isinstance(error, kind)), "broke off")
+        why = f"{urlsplit(url).hostname} {said}"
         raise OSError(f"cannot fetch {url}: {why}; once fetched, no network is needed") from None
     except ValueError:
         raise InputError(f"{url} has another sha256 than the address says: nothing of it is kept") from None

@@ -1,5 +1,7 @@
 """Find a policy that is named by a folder, a shipped name or an address."""
 
+import re
+import warnings
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -21,9 +23,15 @@ def find_policy(checkpoint: Checkpoint) -> Path:
     if is_address(checkpoint):
         return fetched_folder(str(checkpoint))
     path, text = Path(checkpoint), str(checkpoint)
-    if folder_exists(path) or path.name != text:
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text) and not folder_exists(path):
+        raise InputError(f"{text}: a path has lost one / of the address; give addresses as text, not as a Path")
+    if path.name != text:
         return path
     models = read_registry()
+    if folder_exists(path):
+        if text in models:
+            warnings.warn(f"{text} is the folder of that name here, not the shipped policy", stacklevel=2)
+        return path
     if text in models:
         return shipped_folder(text)
     if near := get_close_matches(text, models, 1):

@@ -52,6 +52,7 @@ class Model:
     Attributes:
         task: the task that it was trained for.
         about: what it sees and does, in a sentence.
+        selected: among which candidates it was chosen, by which figures, and on what, in sentences.
         commands: the commands that made it, in their order.
         revision: git revision of the code that ran them.
         seed: seed of the training.
@@ -62,6 +63,7 @@ class Model:
 
     task: str
     about: str
+    selected: str
     commands: tuple[str, ...]
     revision: str
     seed: int

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from sim2real.studies.frames import Frames
 from sim2real.training.gradient_step import gradient_step
 from sim2real.training.losses import multi_task_loss
 from sim2real.training.pretrain_config import DistillationConfig
+from sim2real.transfer.fitting.fit import DRAWING
 
 TASKS = {
     "steering": ("action",),
@@ -26,7 +26,6 @@ TASKS = {
 }
 """The outputs of each task. The action's second component, the throttle, is learned with the steering, not judged."""
 BATCH = 500
-_generator = threading.Lock()  # torch's generator belongs to all threads
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class _Learner:
 
 def new_policy(config: PolicyConfig, seed: int) -> Policy:
     """Return an untrained policy; with one seed, encoders of one width begin alike, whatever heads follow."""
-    with _generator, torch.random.fork_rng(devices=[]):
+    with DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Policy(config)
 

@@ -12,6 +12,8 @@ from sim2real.studies.estimates import side
 from sim2real.studies.fits import CLOSE, signed
 from sim2real.studies.part import Verdict
 
+FEW, MANY = 100, 1000
+"""Most frames that are called few, and fewest that are called many."""
 CONTROLS = ("gain", "scratch")
 RULES = (
     ("With few frames near what it knows, training the head alone is best", "near", "few", "feature-extraction"),
@@ -86,15 +88,19 @@ class Place:
 
 
 def textbook(places: Sequence[Place]) -> list[Verdict]:
-    """Judge the textbook's rules; those of cells that were not measured are left out."""
+    """Judge the textbook's rules; those whose cell, number of frames or plan was not measured are left out."""
     verdicts = []
     for claim, cell, count, plan in RULES:
-        here = sorted((each for each in places if each.cell == cell), key=lambda each: each.frames)
-        if here and plan in here[0].pairs:
-            if count == "many" and len(here) < 2:
-                continue
-            verdicts.append(best_here(claim, plan, here[0 if count == "few" else -1]))
+        here = [each for each in places if each.cell == cell and plan in each.pairs]
+        few = min((each for each in here if each.frames <= FEW), key=_frames, default=None)
+        many = max((each for each in here if each.frames >= MANY), key=_frames, default=None)
+        if (place := few if count == "few" else many) is not None:
+            verdicts.append(best_here(claim, plan, place))
     return verdicts
+
+
+def _frames(place: Place) -> int:
+    return place.frames
 
 
 def best_here(claim: str, plan: str, place: Place) -> Verdict:
@@ -115,7 +121,9 @@ def best_here(claim: str, plan: str, place: Place) -> Verdict:
     beaten = all(side(differences[name]) < 0 for name in controls)
     against = ", ".join(f"{name} {signed(differences[name])}" for name in controls)
     if plan == place.best and beaten:
-        return Verdict(claim, True, f"{own}, the least of all; difference to {against}.")
+        near = [name for name, d in differences.items() if side(d) == 0]
+        apart = f"; that it is better than {', '.join(near)} is not shown" if near else ""
+        return Verdict(claim, True, f"{own}, the least of all; difference to {against}{apart}.")
     least = "the least of all" if plan == place.best else f"{place.best} {place.errors[place.best]}"
     return Verdict(claim, None, f"{own}, {least}; difference to {against}.")
 

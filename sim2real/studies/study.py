@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from envs import make_task
 from sim2real.checkpoints import WEIGHTS, policy_folder
 from sim2real.errors import InputError
 from sim2real.files.atomic import read_versioned_json, write_json
@@ -19,6 +20,8 @@ from sim2real.studies.part import Part, Summary, plain
 from sim2real.studies.shared_trunk import SharedTrunk
 from sim2real.studies.similarity import SimilaritySize
 from sim2real.studies.study_config import TASK, StudyConfig
+from sim2real.training.pretrain_config import PretrainConfig
+from sim2real.training.pretraining import policy_config
 from sim2real.training.teacher import load_teacher, teacher_folder
 from sim2real.training.teacher_checkpoints import FINAL
 
@@ -110,5 +113,8 @@ def _check(config: StudyConfig) -> None:
         load_teacher(config.teacher, TASK)
     if _has_policy(config):
         policy = open_policy(config.pretrained).config
-        if TRUNK in config.parts and config.policy is not None and not policy.heads.masks:
-            raise InputError(f"{config.policy}: a study needs a policy that `pretrain` made for {TASK} by dagger")
+        usual = policy_config(make_task(TASK).spec, PretrainConfig(TASK))
+        alike = (policy.preprocessing, policy.heads.masks) == (usual.preprocessing, usual.heads.masks)
+        if TRUNK in config.parts and config.policy is not None and not alike:
+            made = f"`pretrain {TASK}` makes them by dagger"
+            raise InputError(f"{config.policy}: {TRUNK} needs a policy with the usual images and maps, as {made}")

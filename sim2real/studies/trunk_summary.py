@@ -14,6 +14,7 @@ from sim2real.studies.trunk_grid import Arms, chosen_rates, final_key, mean_erro
 
 REFERENCE = "separate"
 HELPS = "Sharing a trunk lowers the errors of separate networks"
+ALONE = "Sharing a trunk lowers the errors of separate networks even if every frame has one task's label only"
 HURTS = "Sharing hurts only when the network is small"
 NO_HARM = 0.05  # relative change of an error that counts as none
 Changes = Mapping[int, Mapping[str, Estimate]]
@@ -35,10 +36,12 @@ def summarize(
     """
     figures: Figures = {"arms": {}, "driven": {}, "seeds": list(seeds), "unit": "layouts of the validation split"}
     equal_width: dict[int, dict[str, Estimate]] = {}
+    equal_samples: dict[int, dict[str, Estimate]] = {}
     equal_operations: dict[int, dict[str, Estimate]] = {}
     for width, each in arms.items():
         sums, resamples = _sums(each, seeds, results)
         equal_width[width] = {t: resamples.change(sums["shared"][t], sums["separate"][t]) for t in TASKS}
+        equal_samples[width] = {t: resamples.change(sums["mixed"][t], sums["separate"][t]) for t in TASKS}
         equal_operations[width] = {t: resamples.change(sums["shared"][t], sums["narrow"][t]) for t in TASKS}
         figures["arms"][str(width)] = {
             arm: {
@@ -54,19 +57,26 @@ def summarize(
             str(width): {task: change.to_dict() for task, change in equal_operations[width].items()}
         }
     figures["search"] = _search(arms, rates, results)
-    return Summary((helps(equal_width, equal_operations), hurts(equal_width)), (), figures)
+    verdicts = (
+        helps(HELPS, {"equal width": equal_width, "equal operations in all": equal_operations}),
+        helps(ALONE, {"equal width and equal samples per task": equal_samples}),
+        hurts(equal_width),
+    )
+    return Summary(verdicts, (), figures)
 
 
-def helps(equal_width: Changes, equal_operations: Changes) -> Verdict:
+def helps(claim: str, comparisons: Mapping[str, Changes]) -> Verdict:
     """Judge whether sharing helps, and say where.
 
-    It holds if at equal width some error is shown to be smaller and none to be larger; it does not if some is shown to
-    be larger.
+    It holds if in the first comparison some error is shown to be smaller and none to be larger; it does not if some is
+    shown to be larger.
+
+    Args:
+        comparisons: what is equal -> changes; those after the first are only told.
     """
-    better, worse = (_places(equal_width, side) for side in (-1, 1))
-    holds = False if worse else True if better else None
-    text = f"At equal width {_tally(equal_width)}. At equal operations in all {_tally(equal_operations)}."
-    return Verdict(HELPS, holds, text)
+    better, worse = (_places(next(iter(comparisons.values())), wanted) for wanted in (-1, 1))
+    text = " ".join(f"At {equal} {_tally(changes)}." for equal, changes in comparisons.items())
+    return Verdict(claim, False if worse else True if better else None, text)
 
 
 def hurts(equal_width: Changes) -> Verdict:

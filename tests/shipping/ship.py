@@ -1,6 +1,7 @@
 """Ship a pretrained policy: weights, card, SHA-256, and the commands, revision and seed that made it.
 
-    python tests/shipping/ship.py lane-follow runs/policy --about "One camera; ..." --evaluated runs/e1 runs/e2
+    python tests/shipping/ship.py lane-follow runs/policy --about "One camera; ..." --selected "Of ..." \
+        --evaluated runs/e1 runs/e2
 
 Figures are those of finished `sim2real evaluate` runs of exactly these weights; without any, 100 episodes in unseen
 worlds are driven first. Run from the repository's root, with paths as they were given to `pretrain`. A policy that was
@@ -32,15 +33,13 @@ from sim2real.training.teacher_config import TrainConfig
 from sim2real.worlds import load_randomization
 
 
-def ship(
-    name: str, run: Path, about: str, evaluated: Sequence[Path] = (), revision: str | None = None, room: Path = ROOM
-) -> Model:
+def ship(name: str, run: Path, about: str, selected: str, evaluated: Sequence[Path] = (), room: Path = ROOM) -> Model:
     """Write `weights/NAME` and the entry of `registry.json`; an older policy of that name is replaced.
 
     Args:
         run: a finished run of `sim2real pretrain`.
+        about, selected: see `Model`.
         evaluated: runs of `sim2real evaluate` with these weights.
-        revision: of the code that made it; used only where the run does not know.
 
     Raises:
         InputError: an adapted policy, one that depends on files that do not ship, or runs of other weights.
@@ -50,21 +49,21 @@ def ship(
     if not evaluated:
         with tempfile.TemporaryDirectory() as folder:
             evaluate(EvaluateConfig(source), Path(folder) / "run")
-            return ship(name, run, about, [Path(folder) / "run"], revision, room)
+            return ship(name, run, about, selected, [Path(folder) / "run"], room)
     figures = tuple(figure for each in evaluated for figure in _figures(name, each, source))
     commands = (*_teacher(config, run), command_line("pretrain", config) + f" --out {run}")
     for command in (*commands, *(figure.command for figure in figures)):
         if absolute := [word for word in shlex.split(command) if word.startswith("/")]:
             raise InputError(f"{absolute[0]} is a path of this machine: use relative paths, as others will")
-    known = read_json(run / CONFIG).get("git_revision") or revision
-    if not known or "+" in known:
-        raise InputError(f"{run} was made by {known or 'an unknown revision'}: name a clean one with --revision")
+    revision = read_json(run / CONFIG).get("git_revision")
+    if not revision or "+" in revision:
+        raise InputError(f"{run} was made by {revision or 'an unknown revision'}: train with a clean clone of the code")
     seed = config.distillation.seed if config.method == "dagger" else config.teacher_config.seed
     (room / "weights").mkdir(parents=True, exist_ok=True)
     with replaced_folder(room / "weights" / name, CONFIG) as new:
         for file in (CONFIG, WEIGHTS):
             shutil.copyfile(source / file, new / file)
-        model = Model(config.task, about, commands, known, seed, 0, hashes(new), figures)
+        model = Model(config.task, about, selected, commands, revision, seed, 0, hashes(new), figures)
         write_file(new / CARD, card(name, model, load_policy(source).config.action_names).encode())
         size = sum(path.stat().st_size for path in new.iterdir())
         model = replace(model, files=hashes(new), size=size)
@@ -78,6 +77,7 @@ def card(name: str, model: Model, actions: Sequence[str]) -> str:
     lines = [
         f"# {name}: {model.task}, pretrained in simulation\n",
         f"{model.about}\n",
+        f"Selection: {model.selected}\n",
         f"Actions: {', '.join(actions)}. Nothing was learned from recordings. Licence: Apache-2.0, as the package's.\n",
         "| figure | on | value, 95 % interval |\n|---|---|---|",
         *(f"| {figure.what} | {figure.where} | {figure} |" for figure in model.figures),
@@ -152,10 +152,10 @@ if __name__ == "__main__":
     parser.add_argument("name", help="name of the policy, as lane-follow")
     parser.add_argument("run", type=Path, help="finished run of `sim2real pretrain`")
     parser.add_argument("--about", required=True, help="what the policy sees and does, in a sentence")
+    parser.add_argument("--selected", required=True, help="among what it was chosen, by which figures, on what")
     parser.add_argument("--evaluated", type=Path, nargs="*", default=[], help="finished runs of `sim2real evaluate`")
-    parser.add_argument("--revision", help="revision of the code that made it, where the run does not know")
     options = parser.parse_args()
-    shipped = ship(options.name, options.run, options.about, options.evaluated, options.revision)
+    shipped = ship(options.name, options.run, options.about, options.selected, options.evaluated)
     print(f"{options.name}: {shipped.size / 1e6:.2f} MB")
     for figure in shipped.figures:
         print(f"{figure.what}, {figure.where}: {figure}")

@@ -39,8 +39,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def pretrained(folder: Path, config: PretrainConfig = CONFIG, weight: float = 0.0, **recipe: Any) -> Path:
     """A run that pretrained a policy, and its teacher's beside it."""
     start_run("pretrain", config, folder, resume=False)
-    path = folder / "config.json"  # as of a run outside a repository
-    path.write_text(json.dumps({**json.loads(path.read_text()), "git_revision": None}))
+    path = folder / "config.json"  # as of a run of a clean clone
+    path.write_text(json.dumps({**json.loads(path.read_text()), "git_revision": "abc"}))
     policy = untrained()
     with torch.no_grad():
         next(policy.parameters()).add_(weight)
@@ -77,7 +77,7 @@ def test_what_ships_can_be_made_and_measured_again(here: Path):
     }
     runs = [success(here / "e1", run), evaluated(here / "e2", run, offline, dataset="datasets/track")]
     room = here / "room"
-    model = ship("lane", run, "Drives.", runs, "abc", room)
+    model = ship("lane", run, "Drives.", "The only one.", runs, room)
     assert read_registry(room) == {"lane": model} and (model.seed, model.revision) == (7, "abc")
     assert load_policy(shipped_folder("lane", room)).config == untrained().config
     assert said(model.commands[0], TrainConfig) == ("train", TrainConfig("LaneFollow", TeacherConfig(steps=5)))
@@ -89,15 +89,20 @@ def test_what_ships_can_be_made_and_measured_again(here: Path):
     ]
     assert said(model.figures[0].command, EvaluateConfig)[1] == EvaluateConfig("lane", episodes=10, seed=3)
     card = (shipped_folder("lane", room) / CARD).read_text()
-    assert "Drives." in card and model.commands[1] in card and str(model.figures[2]) in card
+    assert (
+        "Drives." in card
+        and "Selection: The only one." in card
+        and model.commands[1] in card
+        and str(model.figures[2]) in card
+    )
 
 
 def test_a_policy_is_replaced_and_the_others_stay(here: Path):
     run, other = pretrained(here / "policy"), pretrained(here / "other", weight=1.0)
     room = here / "room"
-    first = ship("a", run, "One.", [success(here / "e1", run)], "abc", room)
-    ship("b", run, "Two.", [here / "e1"], "abc", room)
-    again = ship("a", other, "Better.", [success(here / "e2", other)], "abc", room)
+    first = ship("a", run, "One.", "", [success(here / "e1", run)], room)
+    ship("b", run, "Two.", "", [here / "e1"], room)
+    again = ship("a", other, "Better.", "", [success(here / "e2", other)], room)
     assert again.files["model.safetensors"] != first.files["model.safetensors"]
     assert sorted(read_registry(room)) == ["a", "b"]
     assert [shipped_folder(name, room).name for name in ("a", "b")] == ["a", "b"]
@@ -107,9 +112,9 @@ def test_what_must_not_ship_is_refused(here: Path, tmp_path: Path):
     run = pretrained(here / "policy")
     figures, room = [success(here / "e", run)], here / "room"
 
-    def refused(message: str, run: Path = run, revision: str | None = "abc", figures: list[Path] = figures) -> None:
+    def refused(message: str, run: Path = run, figures: list[Path] = figures) -> None:
         with pytest.raises(InputError, match=message):
-            ship("lane", run, "Drives.", figures, revision, room)
+            ship("lane", run, "Drives.", "", figures, room)
 
     refused("was adapted to recordings", pretrained(here / "adapted", method="adapt"))
     refused("was adapted to recordings", pretrained(here / "planned", plan="full"))
@@ -122,7 +127,7 @@ def test_what_must_not_ship_is_refused(here: Path, tmp_path: Path):
     content = json.loads((run / "config.json").read_text())
     for revision in (None, "abc+changes"):
         (run / "config.json").write_text(json.dumps({**content, "git_revision": revision}))
-        refused("name a clean one with --revision", revision=None)
+        refused("train with a clean clone of the code")
     for path in (here / "teacher").iterdir():
         path.unlink()
     (here / "teacher").rmdir()

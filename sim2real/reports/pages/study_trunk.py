@@ -38,9 +38,13 @@ def add_trunk(report: Report, summary: Summary) -> None:
     if any(figures["driven"].values()):
         report.figure(
             driven_plot(figures["driven"], ARMS),
-            "Closed loop: success in validation episodes, the same for all arms (95 % Wilson intervals).",
+            "Closed loop: success in validation episodes, the same for all arms. The 95 % Wilson intervals cover other "
+            "episodes of these networks, not another training.",
         )
-        report.table(*_driven_table(figures["driven"]), "Differences are against separate networks, paired by episode.")
+        report.table(
+            *_driven_table(figures["driven"]),
+            "Differences are against separate networks, paired by episode; intervals do not cover another training.",
+        )
     report.table(
         *_error_table(figures["arms"]),
         "Errors in units of what the best constant makes: 0 is perfect, 1 as good as a constant. Operations: "

@@ -32,7 +32,8 @@ from sim2real.transfer.fitting.plans import TransferPlan
 
 CHECKS = 10  # number of validations in a fit
 REFLECTION_RATE = 10.0  # of the offset that mirrored labels are reflected about, times the plan's learning rate
-_DRAWING = threading.Lock()  # torch draws initial weights from a generator shared by all threads
+DRAWING = threading.Lock()
+"""Held while initial weights are drawn: torch's generator belongs to all threads."""
 
 
 @dataclass
@@ -65,7 +66,7 @@ def prepare(scaled: Policy, plan: TransferPlan, seed: int) -> Policy:
         scaled: the policy that the plan starts from, see `beginning`.
     """
     model = copy.deepcopy(scaled)
-    with _DRAWING, torch.random.fork_rng(devices=[]):
+    with DRAWING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model.encoder.reset_stages(*(part for part in plan.reset if part != "head"))
         if "head" in plan.reset:

@@ -41,7 +41,10 @@ def judged(**errors: float) -> bool | None:
 
 
 def test_a_plan_is_best_if_it_errs_least_and_clearly_less_than_the_controls():
-    assert judged(full=0.05, gain=0.08, scratch=0.09, other=0.055) is True
+    verdict = best_here(
+        "best", "full", place("near", 300, {"full": 0.05, "gain": 0.08, "scratch": 0.09, "other": 0.055})
+    )
+    assert verdict.holds is True and "; that it is better than other is not shown." in verdict.figures
 
 
 def test_a_plan_is_not_best_if_another_is_clearly_better():
@@ -74,6 +77,7 @@ def test_rules_are_read_at_the_fewest_and_the_most_frames():
     assert (first.claim, first.holds) == (RULES[0][0], True) and "50 frames" in first.figures
     assert (second.claim, second.holds) == (RULES[1][0], False) and "2,400 frames (all)" in second.figures
     assert len(textbook([few])) == 1  # nothing is said about many frames
+    assert not textbook([place("near", 300, names)])  # neither few nor many
 
 
 def test_advice_is_wrong_where_it_is_clearly_worse():

@@ -7,7 +7,7 @@ import pytest
 from sim2real.statistics.agreement import Estimate
 from sim2real.studies.networks import TASKS
 from sim2real.studies.trunk_grid import Arms, Network, chosen_rates, final_key, trial_key
-from sim2real.studies.trunk_summary import helps, hurts, percent, summarize
+from sim2real.studies.trunk_summary import HELPS, helps, hurts, percent, summarize
 
 BETTER, WORSE, OPEN = Estimate(-0.2, -0.3, -0.1), Estimate(0.2, 0.1, 0.3), Estimate(0.01, -0.1, 0.1)
 RATES, SEEDS, LAYOUTS = (1e-3, 3e-3), (0, 1), 12
@@ -24,7 +24,7 @@ def changes(small: Estimate, large: Estimate) -> dict[int, dict[str, Estimate]]:
     [(BETTER, OPEN, True), (BETTER, WORSE, False), (WORSE, OPEN, False), (OPEN, OPEN, None)],
 )
 def test_where_sharing_helps(small: Estimate, large: Estimate, holds: bool | None):
-    verdict = helps(changes(small, large), changes(OPEN, BETTER))
+    verdict = helps(HELPS, {"equal width": changes(small, large), "equal operations": changes(OPEN, BETTER)})
     assert verdict.holds is holds
     at_width, at_operations = verdict.figures.split("At equal operations")
     assert ("helps steering at width 6 (-20 % [-30, -10])" in at_width) == (small is BETTER)
@@ -69,7 +69,7 @@ def test_one_width_says_nothing_about_larger_ones():
 
 def test_a_change_without_an_interval_shows_nothing():
     alone = Estimate(-0.9, None, None)
-    assert percent(alone) == "-90 %" and helps(changes(alone, alone), changes(alone, alone)).holds is None
+    assert percent(alone) == "-90 %" and helps(HELPS, {"equal width": changes(alone, alone)}).holds is None
 
 
 ARMS: dict[int, Arms] = {
@@ -99,15 +99,15 @@ def made_up(factors: Mapping[str, float]) -> dict[str, dict]:
     return results
 
 
-@pytest.mark.parametrize(("factor", "helping", "hurting"), [(0.8, True, False), (1.25, False, False)])
-def test_results_become_figures_and_verdicts(factor: float, helping: bool, hurting: bool):
+@pytest.mark.parametrize(("factor", "helping"), [(0.8, True), (1.25, False)])
+def test_results_become_figures_and_verdicts(factor: float, helping: bool):
     operations = {width: {arm: 10 * width for arm in arms} for width, arms in ARMS.items()}
-    shared = {f"shared-w{width}": factor for width in ARMS}
+    shared = {f"shared-w{width}": factor for width in ARMS} | {f"mixed-w{width}": 2 - factor for width in ARMS}
     summary = summarize(ARMS, operations, RATES, SEEDS, made_up(shared))
-    assert [verdict.holds for verdict in summary.verdicts] == [helping, hurting]
+    assert [verdict.holds for verdict in summary.verdicts] == [helping, not helping, False]
     arms = summary.figures["arms"]["24"]
     assert arms["shared"]["change"]["mask"]["value"] == pytest.approx(factor - 1)
-    assert arms["mixed"]["change"]["mask"]["value"] == pytest.approx(0.0)
+    assert arms["mixed"]["change"]["mask"]["value"] == pytest.approx(1 - factor)
     assert arms["separate"]["error"]["mask"]["value"] == pytest.approx(0.65)
     driven = summary.figures["driven"]["4"]["shared"]
     assert driven["success"]["count"] == 4 and driven["success"]["value"] == (1.0 if factor < 1 else 0.5)

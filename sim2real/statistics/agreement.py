@@ -125,12 +125,16 @@ class Agreement:
             for name in metrics or self.metrics
         }
 
-    def difference(self, predicted: np.ndarray, reference: np.ndarray, metric: str) -> Estimate:
-        """Return the paired difference of a metric, predicted minus reference."""
+    def difference(self, predicted: np.ndarray, reference: np.ndarray, metric: str, comparisons: int = 1) -> Estimate:
+        """Return the paired difference of a metric, predicted minus reference.
+
+        Args:
+            comparisons: number of differences whose intervals shall hold at once.
+        """
         ours, theirs = (self._sums(values, self.units.index) for values in (predicted, reference))
         value = self._metrics(ours.sum(1))[metric].mean() - self._metrics(theirs.sum(1))[metric].mean()
         a, b = self._resampled(ours), self._resampled(theirs)
-        return self._estimate(value, a[metric] - b[metric])
+        return self._estimate(value, a[metric] - b[metric], comparisons=comparisons)
 
     def per_episode(self, predicted: np.ndarray) -> list[dict[str, float]]:
         """Return "episode", "frames" and `metrics` of each episode of a candidate; correlation NaN where constant."""
@@ -190,5 +194,8 @@ class Agreement:
             "gain_free_rmse": np.sqrt(square.sum(-1) / total),
         }
 
-    def _estimate(self, value: float, drawn: np.ndarray, least: float = -np.inf, most: float = np.inf) -> Estimate:
-        return Estimate(float(value), *(self._bootstrap.interval(float(value), drawn, least, most) or (None, None)))
+    def _estimate(
+        self, value: float, drawn: np.ndarray, least: float = -np.inf, most: float = np.inf, comparisons: int = 1
+    ) -> Estimate:
+        interval = self._bootstrap.interval(float(value), drawn, least, most, comparisons)
+        return Estimate(float(value), *(interval or (None, None)))

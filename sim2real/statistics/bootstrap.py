@@ -45,7 +45,7 @@ class Bootstrap:
         return random.multinomial(self.units, np.full(self.units, 1 / self.units), self.resamples)
 
     def interval(
-        self, value: float, drawn: np.ndarray, least: float = -np.inf, most: float = np.inf
+        self, value: float, drawn: np.ndarray, least: float = -np.inf, most: float = np.inf, comparisons: int = 1
     ) -> tuple[float, float] | None:
         """Return the 95 % interval of a figure; None for a single unit, or if too many resamples are undefined.
 
@@ -53,11 +53,14 @@ class Bootstrap:
             value: the figure over all units.
             drawn: (resamples,) the figure of each resample, NaN where undefined.
             least, most: range of possible values.
+            comparisons: number of figures whose intervals shall all hold the true value at once (Bonferroni).
         """
         known = drawn[np.isfinite(drawn)]
         if self.units < 2 or len(known) < DEFINED * len(drawn) or not np.isfinite(value):
             return None
-        reach = np.sqrt(self.units / (self.units - 1)) * student_t.ppf((1 + LEVEL) / 2, self.units - 1)
+        reach = np.sqrt(self.units / (self.units - 1)) * student_t.ppf(
+            1 - (1 - LEVEL) / 2 / comparisons, self.units - 1
+        )
         if self.units < FEWEST:
             half = reach * known.std()
             return float(max(value - half, least)), float(min(value + half, most))

@@ -7,8 +7,9 @@ the same seeds have the same actions. They differ in what the policy sees:
     sensor: another sensor, the same task: the same frames as negatives, as from a thermal camera of the other polarity.
         The difference is in the pixels alone and can be undone at the input, exactly: if retraining the lowest stages
         helps anywhere, then here.
-    task: the same sensor, another task: a corridor, whose walls bound the way, in place of a road with lines. Edges and
-        textures are there as before, so that low stages stay useful; what the high ones look for is not there.
+    task: the same sensor, another scene: a corridor, whose walls bound the way, in place of a road with lines. Edges
+        and textures are there as before, so that low stages stay useful; what the high ones look for is not there. It
+        stands for another task of vision: the action is the same.
     light: a mat that mirrors lamps and windows, with daylight: another light, between near and sensor.
 """
 
@@ -38,7 +39,7 @@ NEGATIVE = ("sensor",)
 DESCRIPTIONS = {
     "near": "recordings of the rehearsal car, which the policy understands",
     "sensor": "the same frames as negatives, another sensor",
-    "task": "the same car in a corridor, where walls bound the way instead of a road: another task",
+    "task": "the same car in a corridor, where walls bound the way instead of a road: another scene, the same action",
     "light": "the same road with mirrored lamps and daylight: another light",
 }
 

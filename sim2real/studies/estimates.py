@@ -11,7 +11,8 @@ from sim2real.statistics.bootstrap import RESAMPLES, SEED, Bootstrap
 class Resamples:
     """Resamples of units and seeds, the same for all candidates, so that their differences are paired.
 
-    Each resample draws units with replacement, and one seed: intervals cover other units and another training.
+    Each resample draws units with replacement, and one seed: intervals cover other units and another training. With
+    few seeds the latter is rough: where seeds differ more than units, three that agree by chance are enough.
 
     Args:
         counts: (U,) number of samples of each unit.
@@ -29,10 +30,14 @@ class Resamples:
         """Return the mean error over samples and seeds, from its sums (S, U)."""
         return self._estimate(self._mean(sums), self._drawn(sums), 0.0)
 
-    def change(self, sums: np.ndarray, reference: np.ndarray) -> Estimate:
-        """Return by what share the mean error differs from a reference's: -0.1 is a tenth less. Sums are (S, U)."""
+    def change(self, sums: np.ndarray, reference: np.ndarray, comparisons: int = 1) -> Estimate:
+        """Return by what share the mean error differs from a reference's: -0.1 is a tenth less. Sums are (S, U).
+
+        Args:
+            comparisons: number of changes whose intervals shall hold at once.
+        """
         value = self._mean(sums) / self._mean(reference) - 1
-        return self._estimate(value, self._drawn(sums) / self._drawn(reference) - 1)
+        return self._estimate(value, self._drawn(sums) / self._drawn(reference) - 1, comparisons=comparisons)
 
     def _mean(self, sums: np.ndarray) -> float:
         return float(np.mean(np.sum(sums, 1)) / self._counts.sum())
@@ -43,8 +48,9 @@ class Resamples:
         of_seed = np.asarray(sums, float)[(self._lot * len(sums)).astype(int)]
         return (weights * of_seed).sum(1) / (weights @ self._counts)
 
-    def _estimate(self, value: float, drawn: np.ndarray, least: float = -np.inf) -> Estimate:
-        return Estimate(value, *(self._bootstrap.interval(value, drawn, least) or (None, None)))
+    def _estimate(self, value: float, drawn: np.ndarray, least: float = -np.inf, comparisons: int = 1) -> Estimate:
+        interval = self._bootstrap.interval(value, drawn, least, comparisons=comparisons)
+        return Estimate(value, *(interval or (None, None)))
 
 
 def side(difference: Estimate) -> int:

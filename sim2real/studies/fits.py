@@ -17,6 +17,7 @@ from sim2real.studies.transfer_config import TransferConfig
 from sim2real.transfer.fitting.learn import learn
 from sim2real.transfer.fitting.plans import TransferPlan
 
+UNTRAINED = "zero-shot"
 DIGITS = 5  # of predicted actions, which are in [-1, 1]
 CLOSE = 0.05  # share of an error within which another one is as good
 
@@ -34,6 +35,20 @@ def fit_measurement(cell: Cell, size: int, plan: TransferPlan, seed: int) -> Mea
 def _fit(cell: Cell, size: int, plan: TransferPlan, seed: int, progress: Progress) -> Figures:
     fitted = learn(cell.limited(size, seed), plan, seed, progress)
     return {"predicted": predictions(fitted.policy, cell.judged), "update": fitted.update, "steps": fitted.steps}
+
+
+def untrained_key(cell: str) -> str:
+    """Return the key of the pretrained policy as it is."""
+    return f"{cell}-{UNTRAINED}"
+
+
+def untrained_measurement(cell: Cell) -> Measurement:
+    """Return the predictions of the pretrained policy, as those of a fit."""
+
+    def predict(_: Progress) -> Figures:
+        return {"predicted": predictions(cell.material.policy, cell.judged)}
+
+    return Measurement(untrained_key(cell.name), predict)
 
 
 def predictions(policy: Policy, judged: Frames) -> list[list[float]]:
@@ -75,13 +90,19 @@ class Comparison:
         """Return a metric of each candidate."""
         return {name: self._agreement.measure(p, [metric])[metric] for name, p in self._predicted.items()}
 
-    def difference(self, first: str, second: str) -> Estimate:
-        """Return the paired difference of the errors; below 0: the first is better."""
-        return self._agreement.difference(self._predicted[first], self._predicted[second], self.criterion)
+    def difference(self, first: str, second: str, comparisons: int = 1) -> Estimate:
+        """Return the paired difference of the errors; below 0: the first is better.
+
+        Args:
+            comparisons: number of differences whose intervals shall hold at once.
+        """
+        predicted = self._predicted[first], self._predicted[second]
+        return self._agreement.difference(*predicted, self.criterion, comparisons)
 
     def against(self, first: str, others: Iterable[str]) -> dict[str, Estimate]:
-        """Return the differences to others, by name."""
-        return {name: self.difference(first, name) for name in others if name != first}
+        """Return the differences to others, by name; all their intervals hold at once."""
+        names = [name for name in others if name != first]
+        return {name: self.difference(first, name, len(names)) for name in names}
 
 
 def signed(difference: Estimate) -> str:

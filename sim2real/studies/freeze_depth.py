@@ -1,8 +1,8 @@
 """Freeze depth: which stages to retrain, from the image upwards and from the head downwards.
 
-All fits have one recipe, that of the plan sensor-shift: copied weights, the same frames and number of updates, the
-head fine-tuned. They differ in the stages that are trained: the lowest k, the others frozen (a frozen suffix); or the
-highest k (a frozen prefix). None and all are the ends of both curves.
+All fits have one recipe (`sim2real.studies.recipe`): copied weights, the same frames, learning rate and number of
+updates, the head trained. They differ in the stages that are trained: the lowest k, the others frozen (a frozen
+suffix); or the highest k (a frozen prefix). None and all are the ends of both curves.
 """
 
 import dataclasses
@@ -14,14 +14,24 @@ from sim2real.progress import Stages
 from sim2real.statistics.agreement import Estimate
 from sim2real.studies.cells import make_cells
 from sim2real.studies.estimates import side
-from sim2real.studies.fits import CLOSE, Comparison, fit_key, fit_measurement, signed, with_updates
+from sim2real.studies.fits import (
+    CLOSE,
+    UNTRAINED,
+    Comparison,
+    fit_key,
+    fit_measurement,
+    signed,
+    untrained_key,
+    untrained_measurement,
+    with_updates,
+)
 from sim2real.studies.measurements import Figures, Measurement
 from sim2real.studies.part import Summary, Verdict, left_out
+from sim2real.studies.recipe import copied_plan
 from sim2real.studies.study_config import ALL_SEEDS, StudyConfig
 from sim2real.studies.transfer_config import ALL_CELLS, DEPTH_CELLS
-from sim2real.transfer.fitting.plans import PARTS, TransferPlan, find_plan
+from sim2real.transfer.fitting.plans import PARTS, TransferPlan
 
-RECIPE = "sensor-shift"
 LOWEST, HIGHEST = "lowest", "highest"
 DEPTHS = range(len(STAGE_NAMES) + 1)
 
@@ -32,11 +42,9 @@ def depth_plan(which: str, count: int) -> TransferPlan:
     Args:
         count: number of trained stages; with none or all of them, both are the same plan.
     """
-    recipe = find_plan(RECIPE)
     stages = STAGE_NAMES[:count] if which == LOWEST else STAGE_NAMES[len(STAGE_NAMES) - count :]
-    rates = {**dict.fromkeys(stages, 1.0), "head": recipe.rates["head"]}
     name = "head-only" if not count else "everything" if count == len(STAGE_NAMES) else f"{which}-{count}"
-    return dataclasses.replace(recipe, name=name, about="", rates=rates)
+    return dataclasses.replace(copied_plan(1.0, (*stages, "head")), name=name)
 
 
 class FreezeDepth:
@@ -57,12 +65,13 @@ class FreezeDepth:
     def measurements(self, results: Mapping[str, Figures]) -> Sequence[Measurement]:
         """Return a fit per cell, plan and seed, those that take longest first."""
         plans = sorted(self.plans.values(), key=lambda plan: PARTS.index(plan.trained[0]))
-        return [
+        fits = [
             fit_measurement(cell, self.size, plan, seed)
             for plan in plans
             for cell in self._read.values()
             for seed in self.study.drawn
         ]
+        return [*fits, *map(untrained_measurement, self._read.values())]
 
     def summary(self, results: Mapping[str, Figures]) -> Summary:
         """Return the curves, and the verdicts."""
@@ -71,7 +80,9 @@ class FreezeDepth:
         figures = {
             "curves": {name: self._curves(cell) for name, cell in compared.items()},
             "frames": self.size,
-            "recipe": RECIPE,
+            "learning_rate": self.plans["everything"].learning_rate,
+            "steps": self.plans["everything"].steps(self.size),
+            "untrained": {name: cell.errors[UNTRAINED].to_dict() for name, cell in compared.items()},
             "seeds": list(self.study.drawn),
             "metric": next(iter(compared.values())).criterion,
             "unit": next(iter(compared.values())).units,
@@ -83,18 +94,22 @@ class FreezeDepth:
         """Return the verdicts of a cell."""
         verdicts = []
         if name in BETTER:
-            apart = {k: cell.difference(self._plan[LOWEST, k].name, self._plan[HIGHEST, k].name) for k in DEPTHS[1:-1]}
+            inner = DEPTHS[1:-1]
+            names = {k: (self._plan[LOWEST, k].name, self._plan[HIGHEST, k].name) for k in inner}
+            apart = {k: cell.difference(*pair, len(inner)) for k, pair in names.items()}
             verdicts.append(lowest_or_highest(name, apart))
         if name in ENOUGH:
             few, everything = (self._plan[LOWEST, k].name for k in (ENOUGH[name][0], DEPTHS[-1]))
-            verdicts.append(enough(name, cell.difference(few, everything), cell.errors[everything]))
+            verdicts.append(
+                enough(name, cell.difference(few, everything), cell.errors[everything], cell.errors[UNTRAINED])
+            )
         return verdicts
 
     def _compared(self, cell: str, results: Mapping[str, Figures]) -> Comparison:
         fits = {
             name: [results[fit_key(cell, self.size, name, seed)] for seed in self.study.drawn] for name in self.plans
         }
-        return Comparison(self._read[cell].judged, fits)
+        return Comparison(self._read[cell].judged, {UNTRAINED: [results[untrained_key(cell)]], **fits})
 
     def _curves(self, cell: Comparison) -> Figures:
         """Return the error and its change from training the head alone, by which stages and how many are trained."""
@@ -134,7 +149,8 @@ def lowest_or_highest(cell: str, differences: Mapping[int, Estimate]) -> Verdict
     worse at some depth.
 
     Args:
-        differences: number of trained stages -> paired difference of errors, lowest minus highest.
+        differences: number of trained stages -> paired difference of errors, lowest minus highest; their intervals
+            hold at once.
     """
     which, claim = BETTER[cell]
     text = "; ".join(f"{k}: {signed(d)}" for k, d in differences.items())
@@ -143,15 +159,17 @@ def lowest_or_highest(cell: str, differences: Mapping[int, Estimate]) -> Verdict
     return Verdict(claim, False if -wanted in sides else True if wanted in sides else None, figures)
 
 
-def enough(cell: str, difference: Estimate, everything: Estimate) -> Verdict:
+def enough(cell: str, difference: Estimate, everything: Estimate, untrained: Estimate) -> Verdict:
     """Judge whether few stages are enough: as good means an error larger by at most CLOSE of the other's.
 
     Args:
         difference: paired difference of the error with few stages to that with everything trained.
         everything: the latter's error.
+        untrained: error of the pretrained policy as it is, told beside them.
     """
     claim, margin = ENOUGH[cell][1], CLOSE * everything.value
-    figures = f"Cell {cell}, difference of the errors {signed(difference)}; as good means at most {margin:.3f}."
+    errors = f"everything errs {everything}, nothing trained {untrained}"
+    figures = f"Cell {cell}, difference {signed(difference)}; as good means at most {margin:.3f}; {errors}."
     if difference.low is None or difference.high is None:
         return Verdict(claim, None, figures)
     return Verdict(claim, True if difference.high <= margin else False if difference.low > margin else None, figures)

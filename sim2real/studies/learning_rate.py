@@ -1,39 +1,35 @@
 """Learning rate: whether copied weights want a smaller one than training from scratch.
 
-All fits have one recipe, that of the control scratch with the updates of the plan strange-place: everything trained,
-no penalty, no simulated frames. They differ in the initial weights, copied or not, and in the learning rate of copied
-ones.
+All fits have one recipe (`sim2real.studies.recipe`): everything trained with the same updates, from copied weights or
+from scratch, both at every rate of one grid.
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sim2real.progress import Stages
 from sim2real.statistics.agreement import Estimate
 from sim2real.studies.cells import make_cells
 from sim2real.studies.estimates import side
-from sim2real.studies.fits import CLOSE, Comparison, fit_key, fit_measurement, signed, with_updates
+from sim2real.studies.fits import (
+    CLOSE,
+    UNTRAINED,
+    Comparison,
+    fit_key,
+    fit_measurement,
+    signed,
+    untrained_key,
+    untrained_measurement,
+    with_updates,
+)
 from sim2real.studies.measurements import Figures, Measurement
 from sim2real.studies.part import Summary, Verdict, left_out
+from sim2real.studies.recipe import copied_plan, scratch_plan
 from sim2real.studies.study_config import ALL_SEEDS, StudyConfig
 from sim2real.studies.transfer_config import ALL_CELLS, ALL_RATES, ALL_SIZES, RATE_CELLS, RATE_SIZES, RATES, named_sizes
-from sim2real.transfer.fitting.plans import TransferPlan, find_plan
 
-SCRATCH, UPDATES_OF = "scratch", "strange-place"
 CLAIM = "Copied weights want a smaller learning rate than training from scratch"
-
-
-def copied_plan(factor: float) -> TransferPlan:
-    """Return the recipe with copied weights, and this multiple of the learning rate of training from scratch."""
-    recipe = scratch_plan()
-    rate = factor * recipe.learning_rate
-    return dataclasses.replace(recipe, name=f"copied-{factor:g}", about="", reset=(), learning_rate=rate)
-
-
-def scratch_plan() -> TransferPlan:
-    """Return the recipe from scratch."""
-    return dataclasses.replace(find_plan(SCRATCH), updates=find_plan(UPDATES_OF).updates)
 
 
 class LearningRate:
@@ -44,8 +40,8 @@ class LearningRate:
         self.cells = self.config.cells or (ALL_CELLS if config.full else RATE_CELLS)
         self.wanted = self.config.sizes or (ALL_SIZES if config.full else RATE_SIZES)
         self.rates = tuple(sorted(self.config.rates or (ALL_RATES if config.full else RATES), reverse=True))
-        self.plans = {rate: with_updates(copied_plan(rate), self.config) for rate in self.rates}
-        self._scratch = with_updates(scratch_plan(), self.config)
+        self._copied = {rate: with_updates(copied_plan(rate), self.config) for rate in self.rates}
+        self._scratch = {rate: with_updates(scratch_plan(rate), self.config) for rate in self.rates}
 
     def prepare(self, stages: Stages) -> None:
         """Record and read the cells."""
@@ -53,41 +49,24 @@ class LearningRate:
         self.sizes = {name: cell.sizes(self.wanted) for name, cell in self._read.items()}
 
     def measurements(self, results: Mapping[str, Figures]) -> Sequence[Measurement]:
-        """Return a fit per cell, number of frames, rate and seed, those that take longest first."""
-        return [
+        """Return two fits per cell, number of frames, rate and seed, those with most frames first."""
+        fits = [
             fit_measurement(cell, size, plan, seed)
             for name, cell in self._read.items()
             for size in reversed(self.sizes[name])
-            for plan in (self._scratch, *self.plans.values())
+            for plan in (*self._scratch.values(), *self._copied.values())
             for seed in self.study.drawn
         ]
+        return [*fits, *map(untrained_measurement, self._read.values())]
 
     def summary(self, results: Mapping[str, Figures]) -> Summary:
         """Return the curves, and the verdict."""
         places = [(cell, size) for cell in self.cells for size in self.sizes[cell]]
         compared = {place: self._compared(*place, results) for place in places}
-        same = self.plans[1.0].name
-        smaller = {
-            f"{cell}, {size:,} frames": Smaller(
-                each.errors[same],
-                {rate: each.difference(self.plans[rate].name, same) for rate in self.rates if rate < 1},
-            )
-            for (cell, size), each in compared.items()
-        }
+        curves = {place: self._curves(each) for place, each in compared.items()}
         figures = {
-            "places": [
-                {
-                    "cell": cell,
-                    "frames": size,
-                    "scratch": each.errors[SCRATCH].to_dict(),
-                    "copied": {f"{rate:g}": each.errors[plan.name].to_dict() for rate, plan in self.plans.items()},
-                    "difference": {
-                        f"{rate:g}": each.difference(plan.name, same).to_dict() for rate, plan in self.plans.items()
-                    },
-                }
-                for (cell, size), each in compared.items()
-            ],
-            "learning_rate": self._scratch.learning_rate,
+            "places": [{"cell": cell, "frames": size, **curves[cell, size].to_dict()} for cell, size in places],
+            "learning_rate": scratch_plan().learning_rate,
             "seeds": list(self.study.drawn),
             "metric": next(iter(compared.values())).criterion,
             "unit": next(iter(compared.values())).units,
@@ -95,54 +74,80 @@ class LearningRate:
         missing = left_out(
             ("cells", self.cells, ALL_CELLS),
             ("numbers of frames", named_sizes(self.wanted), named_sizes(ALL_SIZES)),
-            ("learning rates, as multiples of that from scratch,", self.rates, ALL_RATES),
+            ("learning rates, as multiples of that of the plan scratch,", self.rates, ALL_RATES),
             ("seeds", self.study.drawn, ALL_SEEDS),
         )
-        return Summary((smaller_rate(smaller),), missing, figures)
+        named = {f"{cell}, {size:,} frames": each for (cell, size), each in curves.items()}
+        return Summary((smaller_rate(named),), missing, figures)
 
     def _compared(self, cell: str, size: int, results: Mapping[str, Figures]) -> Comparison:
-        names = [self._scratch.name, *(plan.name for plan in self.plans.values())]
+        names = [plan.name for plans in (self._scratch, self._copied) for plan in plans.values()]
         fits = {name: [results[fit_key(cell, size, name, seed)] for seed in self.study.drawn] for name in names}
-        return Comparison(self._read[cell].judged, fits)
+        return Comparison(self._read[cell].judged, {UNTRAINED: [results[untrained_key(cell)]], **fits})
+
+    def _curves(self, each: Comparison) -> "Curves":
+        scratch, copied = (
+            {rate: each.errors[plan.name] for rate, plan in plans.items()} for plans in (self._scratch, self._copied)
+        )
+        best = min(scratch, key=lambda rate: scratch[rate].value)
+        smaller = [rate for rate in self.rates if rate < best]
+        same = self._copied[best].name
+        differences = {rate: each.difference(self._copied[rate].name, same, len(smaller)) for rate in smaller}
+        return Curves(scratch, copied, each.errors[UNTRAINED], differences)
 
 
-@dataclasses.dataclass(frozen=True)
-class Smaller:
-    """Copied weights at smaller rates against the rate of training from scratch, at one place.
+@dataclass(frozen=True)
+class Curves:
+    """Errors by learning rate at one place; rates are multiples of that of the plan scratch.
 
     Attributes:
-        same: error at the rate of training from scratch.
-        differences: smaller rate, as a multiple of that -> paired difference of errors, smaller minus same.
+        scratch, copied: rate -> error.
+        untrained: error of the copied weights as they are.
+        differences: rate below the best one from scratch -> paired difference of the errors of copied weights at this
+            rate and at the best one from scratch; their intervals hold at once.
     """
 
-    same: Estimate
+    scratch: Mapping[float, Estimate]
+    copied: Mapping[float, Estimate]
+    untrained: Estimate
     differences: Mapping[float, Estimate]
 
     @property
     def best(self) -> float:
-        """Return the smaller rate with the smallest error."""
-        return min(self.differences, key=lambda rate: self.differences[rate].value)
+        """Return the rate with the smallest error from scratch, in hindsight."""
+        return min(self.scratch, key=lambda rate: self.scratch[rate].value)
 
     @property
-    def wanted(self) -> bool | None:
-        """Return whether a smaller rate is better; None if that is not decided.
+    def smaller_wanted(self) -> bool | None:
+        """Return whether copied weights want a smaller rate; None if that is not decided.
 
-        It is, if that with the smallest error is shown to be better. It is not, if the intervals show that none errs
-        less by CLOSE of the error.
+        They do, if a smaller one is shown to be better. They do not, if the intervals show that none errs less by CLOSE
+        of the error. It cannot be decided if scratch wants the smallest rate of the grid.
         """
-        if side(self.differences[self.best]) < 0:
+        if any(side(each) < 0 for each in self.differences.values()):
             return True
-        lows = [each.low for each in self.differences.values()]
-        return False if all(low is not None and low > -CLOSE * self.same.value for low in lows) else None
+        margin = CLOSE * self.copied[self.best].value
+        known = all(each.low is not None and each.low > -margin for each in self.differences.values())
+        return False if known and self.differences else None
+
+    def to_dict(self) -> Figures:
+        """Return everything as JSON."""
+        curves = {"scratch": self.scratch, "copied": self.copied, "difference": self.differences}
+        plain = {name: {f"{rate:g}": each.to_dict() for rate, each in curve.items()} for name, curve in curves.items()}
+        return plain | {"untrained": self.untrained.to_dict(), "best_of_scratch": self.best}
+
+    def __str__(self) -> str:
+        own = min(self.copied, key=lambda rate: self.copied[rate].value)
+        edge = " (the edge of the grid)" if own in (min(self.copied), max(self.copied)) else ""
+        text = f"from scratch {self.best:g} times is best ({self.scratch[self.best]})"
+        text += f", copied {own:g} times{edge} ({self.copied[own]}"
+        text += f", difference {signed(self.differences[own])}" if own in self.differences else ""
+        return f"{text}; untrained {self.untrained})"
 
 
-def smaller_rate(places: Mapping[str, Smaller]) -> Verdict:
+def smaller_rate(places: Mapping[str, Curves]) -> Verdict:
     """Judge the claim: it holds if a smaller rate is better everywhere, and not if none is somewhere."""
-    wanted = [place.wanted for place in places.values()]
-    words = {True: "better", False: "no smaller one is", None: "not decided"}
-    text = "; ".join(
-        f"{name}: {words[place.wanted]} (the best smaller one, {place.best:g} times scratch's: "
-        f"{signed(place.differences[place.best])}, from {place.same})"
-        for name, place in places.items()
-    )
+    wanted = [place.smaller_wanted for place in places.values()]
+    words = {True: "smaller", False: "no smaller one", None: "not decided"}
+    text = "; ".join(f"{name}: {words[each.smaller_wanted]}, {each}" for name, each in places.items())
     return Verdict(CLAIM, True if all(wanted) else False if False in wanted else None, f"By cell and frames: {text}.")

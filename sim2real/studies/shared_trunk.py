@@ -64,7 +64,9 @@ class SharedTrunk:
         for seed, (split, size) in enumerate(sizes.items()):
             folder = self._folder / "frames" / split
             report = stages(f"freeze frames, {split}")
-            frozen[split] = freeze_frames(folder, split, size, self.config.worlds, *driven, seed, report)
+            # As many steps of each world in both: networks are judged on more than the starts of episodes.
+            worlds = max(self.config.worlds * size // self.config.frames, 2)
+            frozen[split] = freeze_frames(folder, split, size, worlds, *driven, seed, report)
         self._frames = frozen["train"]
         # Layouts alternate: rates are chosen on half of them, networks are judged on the others.
         layout = frozen["validation"].layout
@@ -97,7 +99,12 @@ class SharedTrunk:
             for width, arms in self.arms.items()
         }
         summary = summarize(self.arms, operations, self.rates, self.study.drawn, results)
-        sizes = {"frames": len(self._frames), "judged": len(self._judge.index), "choosing": len(self._chooser.index)}
+        sizes = {
+            "frames": len(self._frames),
+            "judged": len(self._judge.index),
+            "choosing": len(self._chooser.index),
+            "samples": self.config.updates * self.config.batch_size,
+        }
         return replace(summary, left_out=self._left_out(), figures={**summary.figures, **sizes})
 
     def _left_out(self) -> tuple[str, ...]:

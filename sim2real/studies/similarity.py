@@ -11,7 +11,15 @@ from pathlib import Path
 
 from sim2real.progress import Progress, Stages
 from sim2real.studies.cells import Cell, make_cells
-from sim2real.studies.fits import Comparison, fit_key, fit_measurement, predictions, with_updates
+from sim2real.studies.fits import (
+    UNTRAINED,
+    Comparison,
+    fit_key,
+    fit_measurement,
+    untrained_key,
+    untrained_measurement,
+    with_updates,
+)
 from sim2real.studies.measurements import Figures, Measurement
 from sim2real.studies.part import Summary, left_out
 from sim2real.studies.similarity_verdicts import Place, named, textbook
@@ -21,7 +29,7 @@ from sim2real.transfer.choose import AUTO, choose
 from sim2real.transfer.fitting.plans import find_plan
 from sim2real.transfer.shift import measure_shift
 
-ZERO_SHOT, GAIN = "zero-shot", "gain"
+GAIN = "gain"
 
 
 class SimilaritySize:
@@ -40,6 +48,7 @@ class SimilaritySize:
         """Record and read the cells."""
         self._read = make_cells(self.cells, self.study.pretrained, self.config, self._folder, stages)
         self.sizes = {name: cell.sizes(self.wanted) for name, cell in self._read.items()}
+        self.places = sum(map(len, self.sizes.values()))
 
     def measurements(self, results: Mapping[str, Figures]) -> Sequence[Measurement]:
         """Return zero-shot, the choices and all fits, those that take longest first."""
@@ -55,8 +64,7 @@ class SimilaritySize:
             for plan in reversed(self.plans)
             for seed in self.study.drawn
         ]
-        zero_shot = [Measurement(_zero_key(name), partial(_zero_shot, cell)) for name, cell in self._read.items()]
-        return [*chosen, *fits, *zero_shot]
+        return [*chosen, *fits, *map(untrained_measurement, self._read.values())]
 
     def _choose(self, cell: Cell, size: int, seed: int, progress: Progress) -> Figures:
         """Return what `probe` recommends and `auto` chooses on the frames to learn from."""
@@ -101,7 +109,7 @@ class SimilaritySize:
     def _place(self, cell: str, size: int, results: Mapping[str, Figures]) -> Place:
         seeds, judged = self.study.drawn, self._read[cell].judged
         fits = {plan.name: [results[fit_key(cell, size, plan.name, seed)] for seed in seeds] for plan in self.plans}
-        comparison = Comparison(judged, {ZERO_SHOT: [results[_zero_key(cell)]], **fits})
+        comparison = Comparison(judged, {UNTRAINED: [results[untrained_key(cell)]], **fits})
         errors = comparison.errors
         best = min(fits, key=lambda name: errors[name].value)  # gain-free, zero-shot and its gain are one candidate
         choices = [results[_choice_key(cell, size, seed)] for seed in self.choices]
@@ -112,22 +120,15 @@ class SimilaritySize:
             errors=errors,
             plain=comparison.measured(comparison.criterion.removeprefix("gain_free_")),
             best=best,
-            behind={name: comparison.difference(name, best) for name in fits if name != best},
+            behind={name: comparison.difference(name, best, self.places) for name in fits if name != best},
             pairs={name: comparison.against(name, fits) for name in fits},
             advice={adviser: tuple(each[adviser] for each in choices) for adviser in ("probe", "auto")},
             correlation=float(choices[0]["correlation"]),
             shift={stage: each / choices[0]["usual"][stage] for stage, each in choices[0]["shift"].items()},
+            steps={name: int(seeds[0]["steps"]) for name, seeds in fits.items()},
             metric=comparison.criterion,
             unit=comparison.units,
         )
-
-
-def _zero_shot(cell: Cell, progress: Progress) -> Figures:
-    return {"predicted": predictions(cell.material.policy, cell.judged)}
-
-
-def _zero_key(cell: str) -> str:
-    return f"{cell}-{ZERO_SHOT}"
 
 
 def _choice_key(cell: str, size: int, seed: int) -> str:

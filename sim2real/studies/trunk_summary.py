@@ -14,7 +14,7 @@ from sim2real.studies.trunk_grid import Arms, chosen_rates, final_key, mean_erro
 
 REFERENCE = "separate"
 HELPS = "Sharing a trunk lowers the errors of separate networks"
-ALONE = "Sharing a trunk lowers the errors of separate networks even if every frame has one task's label only"
+ALONE = "Sharing a trunk lowers the errors of separate networks even if each drawn frame is labelled for one task only"
 HURTS = "Sharing hurts only when the network is small"
 NO_HARM = 0.05  # relative change of an error that counts as none
 Changes = Mapping[int, Mapping[str, Estimate]]
@@ -35,14 +35,18 @@ def summarize(
         operations: of each arm for one frame, by width.
     """
     figures: Figures = {"arms": {}, "driven": {}, "seeds": list(seeds), "unit": "layouts of the validation split"}
+    count = len(arms) * len(TASKS)  # of changes that a verdict rests on
     equal_width: dict[int, dict[str, Estimate]] = {}
     equal_samples: dict[int, dict[str, Estimate]] = {}
     equal_operations: dict[int, dict[str, Estimate]] = {}
     for width, each in arms.items():
         sums, resamples = _sums(each, seeds, results)
-        equal_width[width] = {t: resamples.change(sums["shared"][t], sums["separate"][t]) for t in TASKS}
-        equal_samples[width] = {t: resamples.change(sums["mixed"][t], sums["separate"][t]) for t in TASKS}
-        equal_operations[width] = {t: resamples.change(sums["shared"][t], sums["narrow"][t]) for t in TASKS}
+        for changes, ours, theirs in (
+            (equal_width, "shared", REFERENCE),
+            (equal_samples, "mixed", REFERENCE),
+            (equal_operations, "shared", "narrow"),
+        ):
+            changes[width] = {t: resamples.change(sums[ours][t], sums[theirs][t], count) for t in TASKS}
         figures["arms"][str(width)] = {
             arm: {
                 "channels": [network.width for network in networks],
@@ -69,14 +73,14 @@ def helps(claim: str, comparisons: Mapping[str, Changes]) -> Verdict:
     """Judge whether sharing helps, and say where.
 
     It holds if in the first comparison some error is shown to be smaller and none to be larger; it does not if some is
-    shown to be larger.
+    shown to be larger and none to be smaller.
 
     Args:
         comparisons: what is equal -> changes; those after the first are only told.
     """
     better, worse = (_places(next(iter(comparisons.values())), wanted) for wanted in (-1, 1))
     text = " ".join(f"At {equal} {_tally(changes)}." for equal, changes in comparisons.items())
-    return Verdict(claim, False if worse else True if better else None, text)
+    return Verdict(claim, None if bool(better) == bool(worse) else bool(better), text)
 
 
 def hurts(equal_width: Changes) -> Verdict:

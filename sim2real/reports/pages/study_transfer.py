@@ -11,7 +11,8 @@ from sim2real.studies.part import Summary
 
 INTERVALS = (
     "95 % intervals cover other sessions and another training with another choice of frames: they are over {unit} and "
-    "seeds {seeds}; differences are paired by session and seed. They are not corrected for the number of comparisons."
+    "seeds {seeds}; differences are paired by session and seed. Intervals of a verdict are corrected for its number of "
+    "comparisons (Bonferroni), others are not; so few seeds cover another training only roughly."
 )
 
 
@@ -31,7 +32,9 @@ def add_similarity(report: Report, summary: Summary) -> None:
         ["place", "best", "not shown to be worse", "probe", "auto", "regret of probe", "regret of auto"],
         [_advice(place) for place in places],
         "Best in hindsight, which is partly chance: regrets, by what share the error exceeds the best one's, are upper "
-        "bounds. `probe` and `auto` name zero-shot with its gain, sensor-shift, strange-place or scratch.",
+        "bounds. `probe` and `auto` name zero-shot with its gain, sensor-shift, strange-place or scratch; the priors "
+        "of `auto` were read off other recordings of these kinds of cars and places, which is no test of them in a "
+        f"new kind of place. Chosen with seeds {_listed(figures['choices'])}; errors are means over all seeds.",
     )
     report.table(
         ["place", *names],
@@ -45,8 +48,13 @@ def add_similarity(report: Report, summary: Summary) -> None:
         "How far the cells are: correlation of zero-shot with the actions that are learned from, and shift of each "
         "stage's features from simulation, as a multiple of that between two halves of simulation.",
     )
+    report.table(
+        ["place", *places[0]["steps"]],
+        [[place["name"], *place["steps"].values()] for place in places],
+        "Gradient steps: plans take fewer with few frames, lest they forget or overfit.",
+    )
     about = "; ".join(f"{name}: {text}" for name, text in figures["plans"].items())
-    report.text(f"Plans. {about}.")
+    report.text(f"Plans, as `adapt` runs them. {about}.")
 
 
 def add_depth(report: Report, summary: Summary) -> None:
@@ -54,11 +62,12 @@ def add_depth(report: Report, summary: Summary) -> None:
     figures = summary.figures
     report.heading("Freeze depth")
     report.text(
-        f"Copied weights, {figures['frames']:,} frames, the recipe of `{figures['recipe']}`; the head is always "
-        "fine-tuned. Either the lowest stages are trained and the rest is frozen, or the highest."
+        f"Copied weights, {figures['frames']:,} frames, {figures['steps']:,} steps at a learning rate of "
+        f"{figures['learning_rate']:g}, no penalty, no simulated frames; the head is always trained. Either the lowest "
+        "stages are trained and the rest is frozen, or the highest."
     )
     _describe(report, figures["curves"])
-    report.figure(depth_plot(figures["curves"], figures["metric"]), _intervals(figures))
+    report.figure(depth_plot(figures["curves"], figures["untrained"], figures["metric"]), _intervals(figures))
     rows = [
         [cell, which if 0 < k < len(points) - 1 else "", len(point["trained"]) - 1, *_gained(point)]
         for cell, curves in figures["curves"].items()
@@ -76,28 +85,35 @@ def add_rate(report: Report, summary: Summary) -> None:
     places = figures["places"]
     report.heading("Learning rate of copied weights")
     report.text(
-        "Everything is trained, from copied weights or from scratch, with the same number of updates. The learning "
-        f"rate from scratch is {figures['learning_rate']:g}."
+        "Everything is trained, from copied weights or from scratch, with the same number of updates. Rates are "
+        f"multiples of {figures['learning_rate']:g}, that of the plan scratch."
     )
     _describe(report, dict.fromkeys(place["cell"] for place in places))
     report.figure(rates_plot(places, figures["metric"]), _intervals(figures))
     rates = list(places[0]["copied"])
     report.table(
-        ["cell", "frames", "from scratch", *(f"copied, {rate} times" for rate in rates)],
+        ["cell", "frames", "weights", *(f"{rate} times" for rate in rates), "untrained"],
         [
-            [place["cell"], place["frames"], Estimate(**place["scratch"])]
-            + [Estimate(**place["copied"][rate]) for rate in rates]
+            [
+                *(place["cell"], place["frames"], weights),
+                *(Estimate(**place[weights][rate]) for rate in rates),
+                Estimate(**place["untrained"]) if weights == "copied" else "",
+            ]
             for place in places
+            for weights in ("scratch", "copied")
         ],
         METRIC_NOTE,
     )
     report.table(
-        ["cell", "frames", *(f"{rate} times, difference to 1" for rate in rates if rate != "1")],
+        ["cell", "frames", "best rate from scratch", "copied weights at smaller ones, difference"],
         [
-            [place["cell"], place["frames"]]
-            + [signed(Estimate(**place["difference"][rate])) for rate in rates if rate != "1"]
+            [
+                *(place["cell"], place["frames"], f"{place['best_of_scratch']:g} times"),
+                "; ".join(f"{rate} times {signed(Estimate(**each))}" for rate, each in place["difference"].items()),
+            ]
             for place in places
         ],
+        "Differences are to copied weights at the best rate from scratch; their intervals hold at once.",
     )
 
 

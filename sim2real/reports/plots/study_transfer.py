@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, NullLocator
 
-from sim2real.reports.plots.charts import COLOURS, FAINT, INK, new_grid
+from sim2real.reports.plots.charts import COLOURS, INK, new_grid
 from sim2real.statistics.agreement import METRIC_NAMES
 
 MARKS = "osD^vPX*<>"
@@ -55,11 +55,16 @@ def similarity_plot(places: Sequence[Mapping[str, Any]], adviser: str = "auto") 
     return _legend(figure, 5)
 
 
-def depth_plot(curves: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], metric: str) -> Figure:
+def depth_plot(
+    curves: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]],
+    untrained: Mapping[str, Mapping[str, Any]],
+    metric: str,
+) -> Figure:
     """Draw a panel per cell: the error against the number of trained stages, lowest and highest ones.
 
     Args:
         curves: by cell and by which stages are trained; one entry per number of trained stages.
+        untrained: by cell, the error without training.
     """
     figure, (row,) = new_grid(1, len(curves), 1.6 + 3.4 * len(curves), 3.9)
     words = {"lowest": "lowest stages, from the image up", "highest": "highest stages, from the head down"}
@@ -67,18 +72,19 @@ def depth_plot(curves: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]], 
         for k, (which, points) in enumerate(each.items()):
             xs = [x + 0.08 * (k - 0.5) for x in range(len(points))]
             _curve(axes, xs, [point["error"] for point in points], k, words[which])
+        axes.axhline(untrained[cell]["value"], color=INK, linewidth=1.3, linestyle=DASHED, label="untrained")
         axes.set_xticks(range(len(next(iter(each.values())))))
         axes.set_xlabel("stages trained, beside the head", fontsize=9.5, color=INK)
         axes.set_title(cell, fontsize=10.5, color=INK, loc="left")
     row[0].set_ylabel(f"{METRIC_NAMES[metric]} (lower is better)", fontsize=9.5, color=INK)
-    return _legend(figure, 2)
+    return _legend(figure, 3)
 
 
 def rates_plot(places: Sequence[Mapping[str, Any]], metric: str) -> Figure:
-    """Draw a panel per cell: the error of copied weights against their learning rate, a curve per number of frames.
+    """Draw a panel per cell: the error against the learning rate, from scratch and of copied weights.
 
     Args:
-        places: "cell", "frames", the error from "scratch", and those of "copied" weights by multiple of its rate.
+        places: "cell", "frames", the errors from "scratch" and of "copied" weights by rate, and of the "untrained".
     """
     cells = list(dict.fromkeys(place["cell"] for place in places))
     figure, (row,) = new_grid(1, len(cells), 2.6 + 3.4 * len(cells), 3.9)
@@ -86,17 +92,18 @@ def rates_plot(places: Sequence[Mapping[str, Any]], metric: str) -> Figure:
         here = [place for place in places if place["cell"] == cell]
         rates = sorted(map(float, here[0]["copied"]))
         for k, place in enumerate(here):
-            xs = [rate * APART ** (k - (len(here) - 1) / 2) for rate in rates]
-            errors = [place["copied"][f"{rate:g}"] for rate in rates]
-            _curve(axes, xs, errors, k, f"copied, {place['frames']:,} frames")
-            colour, scratch = COLOURS[k % len(COLOURS)], place["scratch"]
-            axes.axhline(scratch["value"], color=colour, linewidth=1.3, linestyle=DASHED, zorder=1)
-            if scratch["low"] is not None:
-                axes.axhspan(scratch["low"], scratch["high"], color=colour, alpha=0.08, linewidth=0)
-        axes.axvline(1.0, color=FAINT, linewidth=1, linestyle=(0, (1, 2)))
-        _counts(axes, rates, "learning rate, as a multiple of that from scratch")
+            for j, weights in enumerate(("copied", "scratch")):
+                curve = 2 * k + j
+                xs = [rate * APART ** (curve - len(here) + 0.5) for rate in rates]
+                errors = [place[weights][f"{rate:g}"] for rate in rates]
+                _curve(axes, xs, errors, curve, f"{weights}, {place['frames']:,} frames")
+        axes.axhline(here[0]["untrained"]["value"], color=INK, linewidth=1.3, linestyle=DASHED, label="untrained")
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(axis="y", which="minor", labelsize=8, colors=INK)
+        _counts(axes, rates, "learning rate, as a multiple of that of the plan scratch")
         axes.set_title(cell, fontsize=10.5, color=INK, loc="left")
-    row[0].plot([], [], color=INK, linestyle=DASHED, label="from scratch, with its interval")
     row[0].set_ylabel(f"{METRIC_NAMES[metric]} (lower is better)", fontsize=9.5, color=INK)
     return _legend(figure, 3)
 

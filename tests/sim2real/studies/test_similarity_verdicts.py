@@ -31,6 +31,7 @@ def place(cell: str, frames: int, errors: Mapping[str, float], **advice: str) ->
         {adviser: (name,) for adviser, name in advice.items()},
         0.9,
         {"stem": 1.0},
+        dict.fromkeys(errors, 10),
         "gain_free_mae",
         "12 held-out sessions",
     )
@@ -40,11 +41,15 @@ def judged(**errors: float) -> bool | None:
     return best_here("the plan is best", "full", place("near", 300, errors)).holds
 
 
-def test_a_plan_is_best_if_it_errs_least_and_clearly_less_than_the_controls():
+def test_a_plan_is_among_the_best_if_none_is_clearly_better_and_it_is_clearly_better_than_the_controls():
     verdict = best_here(
         "best", "full", place("near", 300, {"full": 0.05, "gain": 0.08, "scratch": 0.09, "other": 0.055})
     )
     assert verdict.holds is True and "; that it is better than other is not shown." in verdict.figures
+
+
+def test_a_plan_need_not_err_least():
+    assert judged(full=0.05, gain=0.08, scratch=0.09, other=0.045) is True
 
 
 def test_a_plan_is_not_best_if_another_is_clearly_better():
@@ -53,15 +58,8 @@ def test_a_plan_is_not_best_if_another_is_clearly_better():
     assert "worse than gain" in worse.figures and "+0.060" in worse.figures
 
 
-@pytest.mark.parametrize(
-    "errors",
-    [
-        {"full": 0.05, "gain": 0.055, "scratch": 0.09},  # not clearly better than a control
-        {"full": 0.05, "gain": 0.08, "scratch": 0.09, "other": 0.045},  # not the least
-    ],
-)
-def test_a_plan_that_is_neither_is_not_decided(errors):
-    assert judged(**errors) is None
+def test_a_plan_that_is_not_clearly_better_than_a_control_is_not_decided():
+    assert judged(full=0.05, gain=0.055, scratch=0.09) is None
 
 
 def test_a_control_that_is_claimed_to_be_best_is_judged_against_the_other():
@@ -91,8 +89,8 @@ def test_advice_is_wrong_where_it_is_clearly_worse():
     assert named("auto", [right]).holds is True
 
 
-def test_advice_that_is_slightly_worse_is_as_good_and_more_is_not_decided():
-    errors = {"sensor-shift": 0.050, "gain": 0.052, "scratch": 0.058}
+def test_advice_that_may_be_worse_by_a_twentieth_is_not_decided():
+    errors = {"sensor-shift": 0.5, "gain": 0.51, "scratch": 0.52}  # as good means at most 0.025 more
     assert named("probe", [place("near", 50, errors, probe="gain")]).holds is True
     assert named("probe", [place("near", 50, errors, probe="scratch")]).holds is None
 

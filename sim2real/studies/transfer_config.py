@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from sim2real.errors import InputError
 
-# The usual grid takes about 43 minutes on two cores, estimated with 0.028 s for a gradient step of all stages:
-# recording 2, similarity-size 32 (a third of it for the choices of `auto`), freeze-depth 5, learning-rate 4. The whole
-# grid takes about 5 hours.
+# The usual grid takes about 50 minutes on two cores, estimated with 0.028 s for a gradient step of all stages:
+# recording 2, similarity-size 32 (a third of it for the choices of `auto`), freeze-depth 9, learning-rate 8. The whole
+# grid takes about 6 hours.
 CELLS, ALL_CELLS = ("near", "sensor", "task"), ("near", "sensor", "task", "light")
 DEPTH_CELLS = ("near", "sensor")
 RATE_CELLS = ("near",)

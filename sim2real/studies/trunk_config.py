@@ -29,7 +29,7 @@ class TrunkConfig:
     worlds: int = 400
     widths: tuple[int, ...] = ()
     rates: tuple[float, ...] = ()
-    updates: int = 1_500
+    updates: int = 1_000
     trial: float = 0.25
     batch_size: int = 64
     episodes: int = 20

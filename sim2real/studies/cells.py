@@ -5,8 +5,7 @@ the same seeds have the same actions. They differ in what the policy sees:
 
     near: the rehearsal car's own recordings.
     sensor: another sensor, the same task: the same frames as negatives, as from a thermal camera of the other polarity.
-        The difference is in the pixels alone and can be undone at the input, exactly: if retraining the lowest stages
-        helps anywhere, then here.
+        The difference is in the pixels alone and can be undone at the input, exactly.
     task: the same sensor, another scene: a corridor, whose walls bound the way, in place of a road with lines. Edges
         and textures are there as before, so that low stages stay useful; what the high ones look for is not there. It
         stands for another task of vision: the action is the same.

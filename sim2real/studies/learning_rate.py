@@ -138,11 +138,14 @@ class Curves:
 
     def __str__(self) -> str:
         own = min(self.copied, key=lambda rate: self.copied[rate].value)
-        edge = " (the edge of the grid)" if own in (min(self.copied), max(self.copied)) else ""
-        text = f"from scratch {self.best:g} times is best ({self.scratch[self.best]})"
-        text += f", copied {own:g} times{edge} ({self.copied[own]}"
+        text = f"from scratch {self._told(self.best)} is best ({self.scratch[self.best]})"
+        text += f", copied {self._told(own)} ({self.copied[own]}"
         text += f", difference {signed(self.differences[own])}" if own in self.differences else ""
         return f"{text}; untrained {self.untrained})"
+
+    def _told(self, rate: float) -> str:
+        edge = rate in (min(self.copied), max(self.copied))
+        return f"{rate:g} times" + (", the edge of the grid," if edge else "")
 
 
 def smaller_rate(places: Mapping[str, Curves]) -> Verdict:

@@ -12,7 +12,7 @@ DEPTH_CELLS = ("near", "sensor")
 RATE_CELLS = ("near",)
 SIZES, ALL_SIZES = (50, 300, 0), (50, 100, 300, 1000, 0)
 RATE_SIZES = (50, 0)
-RATES, ALL_RATES = (1.0, 0.3, 0.1, 0.03), (3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
+RATES, ALL_RATES = (3.0, 1.0, 0.3, 0.1), (3.0, 1.0, 0.3, 0.1, 0.03, 0.01)
 PLANS = ("feature-extraction", "sensor-shift", "generic-features", "top-layers", "full", "strange-place", "scratch")
 FEWEST_SESSIONS = 2
 
@@ -28,8 +28,8 @@ class TransferConfig:
             and 50 and all; with `full` 50, 100, 300, 1000 and all.
         depth_size: number of frames to learn from in freeze-depth.
         plans: plans to compare in similarity-size, beside zero-shot, its gain, and those that `auto` chooses from.
-        rates: learning rates of copied weights as multiples of that of training from scratch; (): 1, 0.3, 0.1, 0.03,
-            with `full` also 3 and 0.01.
+        rates: learning rates, from scratch and of copied weights, as multiples of that of the plan scratch; (): 3, 1,
+            0.3, 0.1, with `full` also 0.03 and 0.01.
         choices: number of seeds with which `auto` chooses and `probe` recommends a plan; 0: 1, with `full` all.
         learned: number of recorded sessions to learn from.
         judged: number of recorded sessions that judge.
@@ -62,7 +62,7 @@ class TransferConfig:
             raise InputError(f"sizes and choices must be at least 0, not {self.sizes} and {self.choices}")
         if self.rates and (min(self.rates) <= 0 or 1.0 not in self.rates or min(self.rates) >= 1):
             raise InputError(
-                f"rates must be positive, and have 1 (that of scratch) and a smaller one: not {self.rates}"
+                f"rates must be positive, and have 1 (that of the plan scratch) and a smaller one: not {self.rates}"
             )
         for name in ("cells", "sizes", "plans", "rates"):
             if len(set(getattr(self, name))) < len(getattr(self, name)):

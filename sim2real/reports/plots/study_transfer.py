@@ -72,12 +72,13 @@ def depth_plot(
         for k, (which, points) in enumerate(each.items()):
             xs = [x + 0.08 * (k - 0.5) for x in range(len(points))]
             _curve(axes, xs, [point["error"] for point in points], k, words[which])
-        axes.axhline(untrained[cell]["value"], color=INK, linewidth=1.3, linestyle=DASHED, label="untrained")
         axes.set_xticks(range(len(next(iter(each.values())))))
         axes.set_xlabel("stages trained, beside the head", fontsize=9.5, color=INK)
-        axes.set_title(cell, fontsize=10.5, color=INK, loc="left")
+        # A line would flatten the curves where the pretrained policy sees nothing.
+        title = f"{cell} (untrained: {untrained[cell]['value']:.3f})"
+        axes.set_title(title, fontsize=10.5, color=INK, loc="left")
     row[0].set_ylabel(f"{METRIC_NAMES[metric]} (lower is better)", fontsize=9.5, color=INK)
-    return _legend(figure, 3)
+    return _legend(figure, 2)
 
 
 def rates_plot(places: Sequence[Mapping[str, Any]], metric: str) -> Figure:

@@ -43,7 +43,7 @@ def test_whether_a_smaller_rate_is_wanted_at_one_place(differences: dict[float, 
 def test_smaller_means_than_the_best_from_scratch():
     best = Curves({1.0: WORSE, 0.1: SAME}, {1.0: WORSE, 0.1: SAME}, WORSE, {})
     assert best.best == 0.1 and best.smaller_wanted is None  # scratch wants the smallest of all
-    assert "copied 0.1 times (the edge of the grid)" in str(best)
+    assert "copied 0.1 times, the edge of the grid," in str(best)
 
 
 def test_the_claim_must_hold_at_few_and_at_many_frames():
@@ -51,5 +51,7 @@ def test_the_claim_must_hold_at_few_and_at_many_frames():
     assert smaller_rate({"50": yes, "all": yes}).holds is True
     assert smaller_rate({"50": yes, "all": no}).holds is False
     verdict = smaller_rate({"50": yes, "all": open_})
-    assert verdict.holds is None and "50: smaller, from scratch 1 times is best" in verdict.figures
+    assert (
+        verdict.holds is None and "50: smaller, from scratch 1 times, the edge of the grid, is best" in verdict.figures
+    )
     assert "difference -0.020 [-0.030, -0.010]; untrained 0.200" in verdict.figures

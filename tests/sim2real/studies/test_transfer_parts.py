@@ -67,7 +67,9 @@ def test_parts_end_in_verdicts_and_a_page(policy: Path, tmp_path: Path):
     lines = study_lines(done)
     claims = [verdict["claim"] for name in PARTS for verdict in done.metrics["parts"][name]["verdicts"]]
     assert "Copied weights want a smaller learning rate than training from scratch" in claims
-    assert sum("another sensor" in claim or "the sensor differs" in claim for claim in claims) == 3  # 40 frames are not many
+    assert (
+        sum("another sensor" in claim or "the sensor differs" in claim for claim in claims) == 3
+    )  # 40 frames are not many
     assert any(line.endswith("similarity-size: cells task, light.") for line in lines), lines
     assert {path.stem for path in (tmp_path / "run" / "freeze-depth").glob("near-*")} - {"near-zero-shot"} == {
         f"near-20-{name}-0"
